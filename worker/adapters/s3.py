@@ -1,0 +1,69 @@
+"""S3: photos in, never more bytes than allowed."""
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
+
+from worker.errors import ConfigurationError, ObjectGoneError, StorageError, TooManyBytesError
+from worker.messages import Fetched, S3Object
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # the last: that version is a delete marker
+
+
+def client(connections: int) -> "S3Client":
+    """Make a client with short time-outs and bounded retries; region, endpoint and credentials are boto3's own."""
+    return boto3.client(
+        "s3",
+        config=Config(
+            connect_timeout=3,
+            read_timeout=10,
+            retries={"mode": "adaptive", "total_max_attempts": 4},
+            max_pool_connections=connections,
+        ),
+    )
+
+
+class Photos:
+    """Reads photos from buckets."""
+
+    def __init__(self, s3: "S3Client") -> None:
+        self._s3 = s3
+
+    def check(self, bucket: str) -> None:
+        """Raise ConfigurationError unless the bucket can be reached."""
+        try:
+            self._s3.head_bucket(Bucket=bucket)
+        except (BotoCoreError, ClientError) as error:
+            raise ConfigurationError(f"the bucket {bucket!r} cannot be reached: {_reason(error)}") from None
+
+    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
+        """Read an object, of the version announced where there is one. Raises PhotoError or StorageError."""
+        version: Any = {"VersionId": wanted.version_id} if wanted.version_id else {}
+        try:
+            answer = self._s3.get_object(Bucket=wanted.bucket, Key=wanted.key, **version)
+            with answer["Body"] as body:
+                promised = answer["ContentLength"]
+                if promised > max_bytes:
+                    raise TooManyBytesError(f"{promised} bytes are more than {max_bytes}")
+                data = body.read(max_bytes + 1)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                raise ObjectGoneError(f"s3://{wanted.bucket}/{wanted.key} is not there") from None
+            raise StorageError(_reason(error)) from error
+        except (BotoCoreError, HTTPError, OSError) as error:
+            raise StorageError(_reason(error)) from error
+        if len(data) > max_bytes:
+            raise TooManyBytesError(f"more than {max_bytes} bytes came")
+        if len(data) < promised:
+            raise StorageError(f"{len(data)} of {promised} bytes came")
+        return Fetched(data, answer["ETag"].strip('"'), answer.get("VersionId"))
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,91 @@
+"""The commands of `python -m worker`: run (the default), submit, schema."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from worker import settings
+from worker.errors import ConfigurationError, StoreError
+from worker.result import Result
+from worker.telemetry import Telemetry, set_up_logs
+
+OK, FAILED, CONFIGURATION = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code. 2: a setting or a part it names does not fit, said in one line."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except ConfigurationError as error:
+        sys.stderr.write(f"worker: {error}\n")
+        return CONFIGURATION
+
+
+def _run(_options: argparse.Namespace) -> int:
+    wanted = settings.load(os.environ)
+    set_up_logs(wanted.log_format, wanted.log_level)
+    from worker import app, supervisor  # noqa: PLC0415 - TensorFlow takes seconds; bad settings must not wait for it
+
+    stop = supervisor.StopFlag()
+    stop.install()
+    worker = app.build(wanted, Telemetry())
+    if stop.asked:
+        return OK
+    return supervisor.supervise(worker, stop, wanted.drain_deadline, time.monotonic)
+
+
+def _submit(options: argparse.Namespace) -> int:
+    from worker.client import Client  # noqa: PLC0415 - the other commands need no AWS client
+
+    client = Client.from_settings(settings.load(os.environ))
+    try:
+        photos = [(path, path.read_bytes()) for path in options.photos]
+        sent = [client.upload(photo, path.suffix.lower()) for path, photo in photos]
+        for image_id in sent:
+            sys.stdout.write(client.wait(image_id, options.timeout).model_dump_json(indent=2) + "\n")
+    except (OSError, TimeoutError, StoreError) as error:
+        sys.stderr.write(f"worker submit: {error}\n")
+        return FAILED
+    return OK
+
+
+def _schema(_options: argparse.Namespace) -> int:
+    sys.stdout.write(json.dumps(Result.model_json_schema(mode="serialization"), indent=2) + "\n")
+    return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m worker",
+        description="Scores food photos: S3 upload event in, result in Redis, message deleted last.",
+        epilog=_settings_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=_run)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    run = commands.add_parser("run", help="poll the queue until stopped (the default)")
+    run.set_defaults(command=_run)
+    submit = commands.add_parser("submit", help="upload photos the way the API does and print their results")
+    submit.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
+    submit.add_argument(
+        "--timeout", type=float, default=30.0, help="seconds to wait for each result (default 30)"
+    )
+    submit.set_defaults(command=_submit)
+    schema = commands.add_parser("schema", help="print the JSON Schema of a result")
+    schema.set_defaults(command=_schema)
+    return parser
+
+
+def _settings_help() -> str:
+    lines = ["settings (environment variables; region, credentials and endpoint are boto3's AWS_…):"]
+    for variable, default, bounds, unit, doc in settings.rows():
+        facts = "; ".join(part for part in (bounds, unit, f"default {default}" if default else "") if part)
+        lines += [f"  {variable}", f"      {doc} ({facts})" if facts else f"      {doc}"]
+    return "\n".join(
+        [*lines, "", "exit codes: 0 drained, 1 a stage failed, 2 configuration, 3 drain unfinished"]
+    )

@@ -1,0 +1,135 @@
+"""What can go wrong; each class says what becomes of the message."""
+
+from enum import Enum
+from typing import ClassVar
+
+
+class Verdict(Enum):
+    """What is done with an SQS message once its records are dealt with; a later one outranks an earlier one."""
+
+    ACKNOWLEDGE = 0  # delete it
+    RELEASE = 1  # make it visible again after a back-off, so that it is tried again
+    LEAVE = 2  # do nothing: its visibility timeout runs out and the redrive policy moves it in the end
+
+
+class WorkerError(Exception):
+    """Any failure this project raises on purpose. `code` is what logs and results call it."""
+
+    code: ClassVar[str] = "error"
+
+
+class ConfigurationError(WorkerError):
+    """Raised when a setting or a part it names does not fit; the process exits with 2 before polling."""
+
+    code = "configuration"
+
+
+class MessageError(WorkerError):
+    """A failure that decides what becomes of a message."""
+
+    verdict: ClassVar[Verdict]
+
+
+# the photo itself is at fault: trying again cannot help
+
+
+class PhotoError(MessageError):
+    """Raised when a photo can never be scored: it gets a `failed` result with this code, its message is deleted."""
+
+    verdict = Verdict.ACKNOWLEDGE
+
+
+class EmptyObjectError(PhotoError):
+    """Raised when the object has no bytes (a folder marker, an upload that failed)."""
+
+    code = "empty_object"
+
+
+class TooManyBytesError(PhotoError):
+    """Raised when the object is larger than allowed, by its announcement or while it is downloaded."""
+
+    code = "too_many_bytes"
+
+
+class TooManyPixelsError(PhotoError):
+    """Raised when the image's header promises more pixels than allowed; nothing is decoded."""
+
+    code = "too_many_pixels"
+
+
+class UnsupportedFormatError(PhotoError):
+    """Raised when the bytes are no image of an allowed format."""
+
+    code = "unsupported_format"
+
+
+class UnreadableImageError(PhotoError):
+    """Raised when an image of an allowed format is damaged or cut short."""
+
+    code = "unreadable_image"
+
+
+class ObjectGoneError(PhotoError):
+    """Raised when S3 says that the object, or the version asked for, does not exist."""
+
+    code = "object_gone"
+
+
+# a part the worker needs is in trouble: trying again later can help
+
+
+class TroubleError(MessageError):
+    """Raised when S3, Redis, SQS or the model fails in passing: nothing is written, the message is released."""
+
+    verdict = Verdict.RELEASE
+
+
+class StorageError(TroubleError):
+    """Raised when S3 throttles, times out, refuses access or answers 5xx."""
+
+    code = "storage_trouble"
+
+
+class QueueError(TroubleError):
+    """Raised when SQS cannot be reached or refuses a call."""
+
+    code = "queue_trouble"
+
+
+class StoreError(TroubleError):
+    """Raised when Redis does not confirm a read or a write."""
+
+    code = "store_trouble"
+
+
+class ModelError(TroubleError):
+    """Raised when the model refuses a batch or answers something that does not fit it."""
+
+    code = "model_trouble"
+
+
+# the message is not one of ours: a person must look
+
+
+class NotOursError(MessageError):
+    """Raised when a message cannot be understood: it is left for the dead-letter queue, never deleted."""
+
+    verdict = Verdict.LEAVE
+
+
+class UnknownBodyError(NotOursError):
+    """Raised when a body is not JSON or of no known shape."""
+
+    code = "unknown_body"
+
+
+class NoImageIdError(NotOursError):
+    """Raised when a key names no image id."""
+
+    code = "no_image_id"
+
+
+class ForeignBucketError(NotOursError):
+    """Raised when an event names a bucket that is not on the allow-list."""
+
+    code = "foreign_bucket"

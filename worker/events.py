@@ -1,0 +1,183 @@
+"""SQS body → what it announces: the five shapes a message may have, told apart by their content. Pure.
+
+Shapes: S3 event notification, s3:TestEvent, either of them in an SNS envelope, EventBridge "Object Created", and
+this project's direct request. Unknown fields are ignored, minor versions may grow; a different major version, or
+anything else, is an UnknownBodyError: somebody must look at it.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote_plus
+
+from worker.errors import NoImageIdError, NotOursError, UnknownBodyError
+from worker.messages import S3Object
+
+MAX_KEY_BYTES = 1024  # S3's own limit
+SAFE_IMAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+UUID_SEGMENT = r"(?:^|/)(?P<image_id>[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})(?:\.[^/]*)?$"
+_HEX = re.compile(r"[0-9A-Fa-f]{1,64}")
+
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A photo was uploaded. `image_id` is set only where the sender named one."""
+
+    object: S3Object
+    uploaded_at: datetime | None
+    image_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A well-formed event that is no upload: it is acknowledged, never scored."""
+
+    what: str
+
+
+Record = Announced | Ignored | NotOursError
+
+
+def read(body: str) -> list[Record]:
+    """Tell what a message's body announces, at least one record; a record that cannot be read is its error."""
+    try:
+        return _read_fields(_json_object(body), enveloped=False)
+    except NotOursError as error:
+        return [error]
+
+
+def image_id(announced: Announced, pattern: re.Pattern[str]) -> str:
+    """Name the photo: as the sender did, or by the group `image_id` of `pattern` in the key.
+
+    Raises NoImageIdError, also for an id with characters that could mean something in a Redis key.
+    """
+    found = announced.image_id
+    if found is None:
+        match = pattern.search(announced.object.key)
+        found = match["image_id"] if match else None
+    if found is None:
+        raise NoImageIdError(f"the key {announced.object.key!r} names no image id")
+    if not SAFE_IMAGE_ID.fullmatch(found):
+        raise NoImageIdError(f"{found!r} is no image id: letters, digits, '.', '_' and '-', 128 at most")
+    return found
+
+
+def _json_object(text: str) -> Fields:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnknownBodyError(f"the body is not JSON: {error}") from None
+    return _fields(value, "the body")
+
+
+def _read_fields(fields: Fields, *, enveloped: bool) -> list[Record]:
+    if isinstance(fields.get("Records"), list) and fields["Records"]:
+        return [_guarded(_notification, record) for record in fields["Records"]]
+    if fields.get("Event") == "s3:TestEvent":
+        return [Ignored("s3:TestEvent")]
+    if fields.get("Type") == "Notification" and "Message" in fields and not enveloped:
+        return _read_fields(_json_object(_text(fields, "Message")), enveloped=True)
+    if fields.get("source") == "aws.s3" and "detail-type" in fields:
+        return [_eventbridge(fields)]
+    if isinstance(fields.get("bucket"), str) and isinstance(fields.get("key"), str):
+        return [_direct_request(fields)]
+    names = ", ".join(sorted(map(str, fields))[:8])
+    raise UnknownBodyError(f"the body is of no known shape; its fields are: {names or 'none'}")
+
+
+def _guarded(read_one: Callable[[Any], Record], value: object) -> Record:
+    """One record that cannot be read must not cost its neighbours."""
+    try:
+        return read_one(value)
+    except NotOursError as error:
+        return error
+
+
+def _notification(value: object) -> Record:
+    record = _fields(value, "a record")
+    source, version = record.get("eventSource"), str(record.get("eventVersion", ""))
+    if not (isinstance(source, str) and source.endswith(":s3")):  # aws:s3, minio:s3
+        raise UnknownBodyError(f"a record comes from {source!r}, not from S3")
+    if version.split(".", maxsplit=1)[0] != "2":
+        raise UnknownBodyError(f"a record has event version {version!r}; 2.x is understood")
+    name = _text(record, "eventName").removeprefix("s3:")
+    if not name.startswith("ObjectCreated:"):
+        return Ignored(name)
+    s3 = _fields(record.get("s3"), "s3")
+    bucket, stored = _fields(s3.get("bucket"), "s3.bucket"), _fields(s3.get("object"), "s3.object")
+    key = unquote_plus(_text(stored, "key"), errors="surrogateescape")
+    return Announced(_object(_text(bucket, "name"), key, stored), _time(record.get("eventTime")))
+
+
+def _eventbridge(fields: Fields) -> Record:
+    kind = _text(fields, "detail-type")
+    if kind != "Object Created":
+        return Ignored(kind)
+    detail = _fields(fields.get("detail"), "detail")
+    bucket, stored = (
+        _fields(detail.get("bucket"), "detail.bucket"),
+        _fields(detail.get("object"), "detail.object"),
+    )
+    # Unlike a notification's, this key is not encoded.
+    return Announced(_object(_text(bucket, "name"), _text(stored, "key"), stored), _time(fields.get("time")))
+
+
+def _direct_request(fields: Fields) -> Record:
+    announced_id = fields.get("image_id")
+    if announced_id is not None and not isinstance(announced_id, str):
+        raise UnknownBodyError("image_id is not a string")
+    stored = _object(fields["bucket"], fields["key"], fields)
+    return Announced(stored, _time(fields.get("uploaded_at")), announced_id)
+
+
+def _object(bucket: str, key: str, fields: Fields) -> S3Object:
+    try:
+        length = len(key.encode())
+    except UnicodeEncodeError:
+        raise UnknownBodyError("the key is not valid UTF-8") from None
+    if not bucket or not 0 < length <= MAX_KEY_BYTES:
+        raise UnknownBodyError(f"bucket {bucket[:80]!r} with a key of {length} bytes is no S3 object")
+    size, sequencer = fields.get("size"), _optional(fields, "sequencer")
+    return S3Object(
+        bucket=bucket,
+        key=key,
+        version_id=_optional(fields, "versionId", "version-id", "version_id"),
+        etag=(_optional(fields, "eTag", "etag") or "").strip('"') or None,
+        size=size if type(size) is int and size >= 0 else None,
+        sequencer=sequencer if sequencer and _HEX.fullmatch(sequencer) else None,
+    )
+
+
+def _fields(value: object, name: str) -> Fields:
+    if not isinstance(value, dict):
+        raise UnknownBodyError(f"{name} is not a JSON object")
+    return value
+
+
+def _text(fields: Fields, name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str):
+        raise UnknownBodyError(f"{name} is missing or not a string")
+    return value
+
+
+def _optional(fields: Fields, *names: str) -> str | None:
+    return next((fields[name] for name in names if isinstance(fields.get(name), str) and fields[name]), None)
+
+
+def _time(value: object) -> datetime | None:
+    """AWS sends ISO times with `Z`; emulators leave the `Z` out or send Unix seconds. Unreadable is unknown."""
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC)
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        pass  # a time only feeds the ledger; a photo is not lost for it
+    return None

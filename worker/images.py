@@ -1,0 +1,122 @@
+"""Bytes → an upright RGB array of the model's size, and the perceptual hash. Pure.
+
+Speed and bounds go together: the header says format and size before anything is decoded, `draft` lets libjpeg
+decode a large JPEG at a fraction of its size, and the EXIF orientation is applied after that reduction.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+import imagehash
+import numpy as np
+import pillow_heif
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from worker.errors import EmptyObjectError, TooManyPixelsError, UnreadableImageError, UnsupportedFormatError
+from worker.messages import Pixels
+
+Fit = Literal["crop", "pad", "squash"]
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "AVIF", "HEIF")  # an allow-list: Pillow reads many more
+HASH_ALGORITHM = "phash"
+_TURNS = {  # EXIF orientation → how to undo it
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+pillow_heif.register_heif_opener()
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns first and raises at twice; ours is exact, see _open
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the model wants: height and width in pixels, and how a photo of another shape is made to fit."""
+
+    height: int
+    width: int
+    fit: Fit
+
+
+def prepare(data: bytes, target: Target, max_pixels: int) -> tuple[Pixels, str]:
+    """Decode a photo to uint8 [target.height, target.width, 3] and hash it.
+
+    The hash is taken from the upright photo, as `algorithm:hex`. Raises PhotoError's subclasses and nothing else.
+    """
+    image = _open(data, max_pixels)
+    try:
+        upright = _upright(image, target)
+        return np.asarray(_fitted(upright, target)), _hash(upright)
+    # Decoders of damaged images raise nearly anything (OSError, SyntaxError, struct.error, IndexError, ...).
+    except Exception as error:
+        raise UnreadableImageError(f"the {image.format} image cannot be decoded: {error}") from error
+
+
+def _open(data: bytes, max_pixels: int) -> Image.Image:
+    """Read the header only."""
+    if not data:
+        raise EmptyObjectError("the object has no bytes")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about metadata, which is not used
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise UnsupportedFormatError(f"not an image of an allowed format ({', '.join(FORMATS)})") from None
+    except Exception as error:
+        raise UnreadableImageError(f"the image's header cannot be read: {error}") from error
+    width, height = image.size
+    if width * height > max_pixels:
+        raise TooManyPixelsError(f"{width} × {height} pixels are more than the {max_pixels} allowed")
+    return image
+
+
+def _upright(image: Image.Image, target: Target) -> Image.Image:
+    """Decode, reduced as far as the target allows, and turn as the EXIF tag says; RGB."""
+    with warnings.catch_warnings(action="ignore"):
+        turn = _TURNS.get(_orientation(image))
+        image.draft(None, _draft_size(image.size, target))
+        flat = _rgb(image)
+    return flat if turn is None else flat.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - broken metadata of any kind; the photo itself may be fine
+        return 1
+
+
+def _draft_size(size: tuple[int, int], target: Target) -> tuple[int, int]:
+    """Smallest size of the photo, before turning, that still covers the target whichever way it is turned."""
+    short, side = min(size), max(target.height, target.width)
+    return (-(-size[0] * side // short), -(-size[1] * side // short)) if short > side else size
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """First frame as 8-bit RGB; what is transparent becomes white."""
+    if image.mode.startswith("I"):  # 16-bit grey: a plain conversion would clip it
+        return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGB", rgba.size, "white")
+        white.paste(rgba, mask=rgba.getchannel("A"))
+        return white
+    return image.convert("RGB")
+
+
+def _fitted(image: Image.Image, target: Target) -> Image.Image:
+    size = (target.width, target.height)
+    if target.fit == "squash":
+        return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    if target.fit == "pad":
+        return ImageOps.pad(image, size, Image.Resampling.BILINEAR)
+    return ImageOps.fit(image, size, Image.Resampling.BILINEAR)
+
+
+def _hash(image: Image.Image) -> str:
+    return f"{HASH_ALGORITHM}:{imagehash.phash(image)}"

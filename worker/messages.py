@@ -1,0 +1,117 @@
+"""What travels through the queues: small, frozen, without the photo's bytes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from worker.errors import MessageError, Verdict
+from worker.result import Inference, Tip
+
+Pixels = npt.NDArray[np.uint8]  # [height, width, 3], RGB
+Outputs = Mapping[str, npt.NDArray[Any]]  # role → array whose first dimension is the batch
+
+
+@dataclass(frozen=True, slots=True)
+class S3Object:
+    """The object an event speaks of; every field as the event gave it, the key decoded."""
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+    etag: str | None = None
+    size: int | None = None  # bytes
+    sequencer: str | None = None  # hex; orders events of the same key only
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One received queue message; its receipt handle is what releases or deletes it."""
+
+    message_id: str
+    receipt_handle: str = field(repr=False)
+    body: str = field(repr=False)
+    receive_count: int
+    sent_at: datetime | None  # by SQS
+    received_at: datetime  # by this machine's clock
+    received: float = 0.0  # the same moment in monotonic seconds
+    records: int = 1  # how many records its body announces; it is settled when all of them are
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One photo announced by a message: `poll` → `infer`."""
+
+    image_id: str
+    object: S3Object
+    uploaded_at: datetime | None
+    message: Message
+    source: "Source" = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A photo's bytes, and the identity that S3 gave with them."""
+
+    data: bytes = field(repr=False)
+    etag: str | None = None
+    version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A photo ready for the model."""
+
+    upload: Upload
+    pixels: Pixels = field(repr=False)  # of the model's input size
+    image_hash: str  # algorithm:hex
+    timings: Mapping[str, float]  # milliseconds by step, so far
+    ready_at: float  # monotonic seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the models said of one photo; the first one gives score and tip."""
+
+    score: int | None  # 1 … 5; None: not recognised as food
+    score_mean: float | None
+    tip: Tip | None
+    inference: dict[str, Inference]  # by model name
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one record of a message: `poll` or `infer` → `commit`.
+
+    `upload` is None where the record was no upload. At most one of `scored` and `error` is set; with neither,
+    nothing is to be written: the photo was scored before, or the event is none of ours.
+    """
+
+    message: Message
+    source: "Source" = field(repr=False)
+    upload: Upload | None = None
+    scored: Scored | None = None
+    image_hash: str | None = None
+    error: MessageError | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)  # milliseconds by step, so far
+    at: float = 0.0  # monotonic seconds: when this outcome was known
+
+    @property
+    def verdict(self) -> Verdict:
+        """What becomes of the message, as far as this record is concerned."""
+        return Verdict.ACKNOWLEDGE if self.error is None else self.error.verdict
+
+
+class Source(Protocol):
+    """Where photos come from, and who must hear what became of them."""
+
+    def fetch(self, upload: Upload, max_bytes: int) -> Fetched:
+        """Read the photo; raises PhotoError or StorageError."""
+        ...
+
+    def settle(self, outcomes: "list[Outcome]") -> None:
+        """Acknowledge, release or leave the messages whose records are all among the outcomes so far."""
+        ...

@@ -1,0 +1,129 @@
+"""Threads that repeat steps, joined by bounded queues: starting, draining, cancelling. Knows nothing of the job.
+
+A stage whose input is closed and empty ends and closes its output, so that closing the first stage drains the
+others in order. The first stage that raises cancels the rest: every queue is closed at once, what lies in them is
+dropped (its owner still knows of it), and `error` is that first error. Nothing is started again.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from worker.queues import BoundedQueue, ShutDown
+
+Step = Callable[[], None]  # one iteration; a ShutDown from a queue ends its thread
+Clock = Callable[[], float]  # monotonic seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Helpers:
+    """Threads that work ahead for one stage, and the queue between them and it."""
+
+    step: Step
+    threads: int
+    output: BoundedQueue[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage thread: the step it repeats, and the queue that it closes when it ends."""
+
+    name: str
+    step: Step
+    output: BoundedQueue[Any] | None = None
+    helpers: Helpers | None = None
+
+
+class _Crew:
+    """The threads that repeat one step; the last of them to end closes the output."""
+
+    def __init__(self, step: Step, output: BoundedQueue[Any] | None, threads: int) -> None:
+        self.step = step
+        self.output = output
+        self._left = threads
+        self._lock = threading.Lock()
+
+    def one_ended(self) -> None:
+        with self._lock:
+            self._left -= 1
+            last = self._left == 0
+        if last and self.output is not None:
+            self.output.shutdown()
+
+
+class Pipeline:
+    """`start` once, then `close` (drain) or `cancel`, then `join`; each may be called again without harm."""
+
+    def __init__(self, stages: Sequence[Stage], clock: Clock) -> None:
+        self._clock = clock
+        self._closing = threading.Event()
+        self._ended = threading.Condition()
+        self._error: BaseException | None = None
+        self._outputs: list[BoundedQueue[Any]] = []
+        self._threads = [
+            thread for stage in stages for thread in self._build(stage, first=stage is stages[0])
+        ]
+
+    def start(self) -> None:
+        """Start the last stage first, so that nothing is put where nobody takes."""
+        for thread in reversed(self._threads):
+            thread.start()
+
+    def close(self) -> None:
+        """Let the first stage end after the step under way; what it has put is worked off."""
+        self._closing.set()
+
+    def cancel(self, error: BaseException | None = None) -> None:
+        """Close every queue at once; a step under way ends as soon as it touches one. The first error stays."""
+        with self._ended:
+            self._error = self._error or error
+        self._closing.set()
+        for output in self._outputs:
+            output.shutdown(immediate=True)
+
+    def join(self, deadline: float) -> list[str]:
+        """Wait for all threads until the clock shows `deadline`; the names of those that are still at it."""
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - self._clock()))
+        return [thread.name for thread in self._threads if thread.is_alive()]
+
+    def wait(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for a thread to end; whether all are still at work."""
+        with self._ended:
+            return not self._ended.wait_for(lambda: not all(t.is_alive() for t in self._threads), timeout)
+
+    @property
+    def error(self) -> BaseException | None:
+        """The first error of any stage, or the one that `cancel` was given."""
+        return self._error
+
+    def _build(self, stage: Stage, *, first: bool) -> Iterator[threading.Thread]:
+        if stage.helpers is not None:
+            helpers = stage.helpers
+            crew = self._crew(helpers.step, helpers.output, helpers.threads)
+            for number in range(helpers.threads):
+                yield self._thread(f"{stage.name}-helper-{number + 1}", crew, first=False)
+        yield self._thread(stage.name, self._crew(stage.step, stage.output, 1), first=first)
+
+    def _crew(self, step: Step, output: BoundedQueue[Any] | None, threads: int) -> _Crew:
+        if output is not None:
+            self._outputs.append(output)
+        return _Crew(step, output, threads)
+
+    def _thread(self, name: str, crew: _Crew, *, first: bool) -> threading.Thread:
+        # Daemons: a thread stuck in a call that never returns must not keep a process alive that gave up on it.
+        return threading.Thread(target=self._repeat, args=(crew, first), name=name, daemon=True)
+
+    def _repeat(self, crew: _Crew, first: bool) -> None:
+        try:
+            while not (first and self._closing.is_set()):
+                crew.step()
+        except ShutDown:
+            pass  # its input is closed and empty, or all was cancelled
+        except BaseException as error:  # noqa: BLE001 - not swallowed: it cancels the rest, `error` reports it
+            self.cancel(error)
+        finally:
+            crew.one_ended()
+            with self._ended:
+                self._ended.notify_all()

@@ -1,0 +1,216 @@
+"""Every setting: type, bounds, default, unit and what it is for; and the checks across them.
+
+The environment is the only place they come from (prefix `WORKER_`). What concerns AWS itself – region, credentials,
+`AWS_ENDPOINT_URL` – is boto3's own and works as everywhere.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from worker.errors import ConfigurationError
+from worker.events import UUID_SEGMENT
+
+PREFIX = "WORKER_"
+Names = tuple[str, ...]  # comma-separated in the environment
+
+
+def setting(default: Any, doc: str, unit: str = "", **bounds: float) -> Any:
+    """Declare one setting; `...` as default makes it required."""
+    kwargs: dict[str, Any] = {"description": doc, "json_schema_extra": {"unit": unit}, **bounds}
+    return Field(default, **kwargs)
+
+
+class Settings(BaseModel):
+    """The settings, immutable once read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Where things are
+    queue_url: str = setting(..., "URL of the SQS queue that announces uploads")
+    buckets: Names = setting(..., "buckets that photos may come from, comma-separated; others are refused")
+    redis_url: SecretStr = setting(
+        ..., "Redis as `redis://[user:password@]host:port/db`; `rediss://` for TLS"
+    )
+    model: Names = setting(
+        ("models/reference/built/reference",),
+        "model bundles, comma-separated folders `NAME` or `NAME/VERSION`; the first one gives the score",
+    )
+
+    # What is accepted
+    image_id_pattern: str = setting(
+        UUID_SEGMENT,
+        "regular expression searched in the key, its group `image_id` is the photo's id; by default the last "
+        "segment without its extension, when that is a UUID",
+    )
+    max_bytes: int = setting(25_000_000, "largest photo accepted", "bytes", ge=1_000, le=1_000_000_000)
+    max_pixels: int = setting(100_000_000, "largest photo accepted", "pixels", ge=1, le=1_000_000_000)
+
+    # How the work is done
+    receive_wait: int = setting(5, "long poll: how long a receive waits for messages", "s", ge=0, le=20)
+    visibility_timeout: int | None = setting(
+        None, "how long a received message stays hidden; empty: the queue's own", "s", ge=5, le=43_200
+    )
+    upload_queue: int = setting(20, "places between poll and infer", "photos", ge=1, le=10_000)
+    outcome_queue: int = setting(64, "places between infer and commit", "photos", ge=1, le=10_000)
+    helpers: int = setting(0, "threads that fetch and prepare photos; 0: one a core", "threads", ge=0, le=256)
+    batch_size: int = setting(32, "largest batch given to the model", "photos", ge=1, le=512)
+    batch_wait: int = setting(
+        0, "wait for a fuller batch, counted from its first photo", "ms", ge=0, le=10_000
+    )
+    model_threads: int = setting(0, "CPU threads of one model call; 0: one a core", "threads", ge=0, le=256)
+    drain_deadline: int = setting(25, "longest stop; keep it below ECS's stopTimeout (30)", "s", ge=1, le=115)
+    retry_delay: int = setting(
+        5, "first delay of a released message, doubled at each receive", "s", ge=0, le=900
+    )
+    retry_delay_max: int = setting(300, "longest delay of a released message", "s", ge=0, le=43_200)
+
+    # What comes out
+    result_key: str = setting("result:{image_id}", "Redis key, and channel, of a result")
+    result_expiry: int = setting(86_400, "how long a result is kept", "s", ge=1, le=31_536_000)
+    redis_timeout: float = setting(2.0, "longest wait for an answer of Redis", "s", ge=0.05, le=60)
+    log_format: Literal["auto", "json", "console"] = setting(
+        "auto", "auto: readable on a terminal, else JSON"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", "least severe line that is logged"
+    )
+
+    @field_validator("buckets", "model", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("buckets", "model")
+    @classmethod
+    def _not_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("must name at least one")
+        return value
+
+    @field_validator("queue_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://\S+/\S+", value):
+            raise ValueError("must be a queue's URL, https://…")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("image_id_pattern")
+    @classmethod
+    def _has_group(cls, value: str) -> str:
+        try:
+            groups = re.compile(value).groupindex
+        except re.error as error:
+            raise ValueError(f"must be a regular expression: {error}") from None
+        if "image_id" not in groups:
+            raise ValueError("must have a group named image_id, as in (?P<image_id>…)")
+        return value
+
+    @field_validator("result_key")
+    @classmethod
+    def _names_the_image(cls, value: str) -> str:
+        if value.count("{image_id}") != 1 or re.search(r"[{}]", value.replace("{image_id}", "")):
+            raise ValueError("must contain {image_id} once, and no other braces")
+        return value
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.receive_wait >= self.drain_deadline:
+            raise ValueError(
+                f"{PREFIX}RECEIVE_WAIT ({self.receive_wait} s) must be shorter than {PREFIX}DRAIN_DEADLINE "
+                f"({self.drain_deadline} s): a stop lets the long poll under way finish"
+            )
+        if self.retry_delay > self.retry_delay_max:
+            raise ValueError(
+                f"{PREFIX}RETRY_DELAY ({self.retry_delay} s) must not exceed {PREFIX}RETRY_DELAY_MAX "
+                f"({self.retry_delay_max} s)"
+            )
+        if self.visibility_timeout is not None and self.visibility_timeout <= self.batch_wait / 1000:
+            raise ValueError(
+                f"{PREFIX}BATCH_WAIT ({self.batch_wait} ms) must be shorter than {PREFIX}VISIBILITY_TIMEOUT "
+                f"({self.visibility_timeout} s)"
+            )
+        return self
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read the settings; an empty variable counts as unset.
+
+    Raises ConfigurationError naming each wrong variable, its value and its bounds. A misspelt `WORKER_…` is wrong too.
+    """
+    given = {name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)}
+    try:
+        return Settings.model_validate({name.lower(): value for name, value in given.items() if value})
+    except ValidationError as errors:
+        raise ConfigurationError("; ".join(_explain(error) for error in errors.errors())) from None
+
+
+def rows() -> Iterator[tuple[str, str, str, str, str]]:
+    """Give each setting as (variable, default, bounds, unit, doc), for --help and docs/operations.md."""
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra
+        unit = str(extra["unit"]) if isinstance(extra, dict) else ""
+        yield PREFIX + name.upper(), _default(field), _bounds(field), unit, field.description or ""
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    if isinstance(field.default, tuple):
+        return ",".join(field.default)
+    return "" if field.default is None else str(field.default)
+
+
+def _bounds(field: FieldInfo) -> str:
+    low = next((m.ge for m in field.metadata if hasattr(m, "ge")), None)
+    high = next((m.le for m in field.metadata if hasattr(m, "le")), None)
+    if low is not None and high is not None:
+        return f"{low} … {high}"
+    choices: tuple[str, ...] = getattr(field.annotation, "__args__", ()) if _is_choice(field) else ()
+    return ", ".join(choices)
+
+
+def _is_choice(field: FieldInfo) -> bool:
+    return getattr(field.annotation, "__origin__", None) is Literal
+
+
+def _explain(error: ErrorDetails) -> str:
+    if not error["loc"]:  # a contradiction between settings: its text names them
+        return error["msg"].removeprefix("Value error, ")
+    name = str(error["loc"][0])
+    variable = PREFIX + name.upper()
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, Settings.model_fields, 1)
+        return f"{variable} is no setting" + (f"; did you mean {PREFIX}{near[0].upper()}?" if near else "")
+    field = Settings.model_fields[name]
+    if error["type"] == "missing":
+        return f"{variable} is not set: {field.description}"
+    secret = field.annotation is SecretStr
+    value = "its value (not shown)" if secret else repr(error["input"])
+    bounds = _bounds(field)
+    wanted = f"must be {bounds}" if bounds else error["msg"].removeprefix("Value error, ")
+    return f"{variable} is {value}, {wanted}"

@@ -1,0 +1,142 @@
+"""commit: write results to the store and, once it has confirmed, let each source settle its messages."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+from typing import Literal, Protocol
+
+from worker.batching import take_batch
+from worker.errors import MessageError, PhotoError, StoreError
+from worker.messages import Outcome, Upload
+from worker.queues import BoundedQueue
+from worker.result import DuplicateOf, Fault, Result, SourceObject, timestamp
+from worker.telemetry import Telemetry
+
+IDLE = 1.0  # seconds a step waits for its first outcome
+LARGEST = 64  # outcomes written together
+
+
+class Store(Protocol):
+    """Where results go."""
+
+    def claim_hashes(self, results: Sequence[Result]) -> list[DuplicateOf | None]:
+        """Note each photo's hash; which earlier photo has the same one. Raises StoreError."""
+        ...
+
+    def write(self, results: Sequence[Result]) -> list[str]:
+        """Write and publish each result: `written`, or `known` where one as good is there. Raises StoreError."""
+        ...
+
+
+class Commit:
+    """Each step settles the outcomes that are there. Never a delete before the store has confirmed the write."""
+
+    def __init__(
+        self,
+        *,
+        outcomes: BoundedQueue[Outcome],
+        store: Store,
+        models: Mapping[str, str],
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._outcomes = outcomes
+        self._store = store
+        self._models = dict(models)
+        self._telemetry = telemetry
+        self._clock = clock
+        self._now = now
+
+    def step(self) -> None:
+        """Write, then settle; raises ShutDown once the queue is closed and empty."""
+        outcomes = take_batch(self._outcomes, LARGEST, idle=IDLE)
+        if outcomes:
+            self._settle(self._write(outcomes))
+
+    def _write(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Store what is to be stored; without the store's word the photos are to be tried again."""
+        final = [
+            outcome for outcome in outcomes if outcome.upload and (outcome.scored or _at_fault(outcome.error))
+        ]
+        results = [self._result(outcome, outcome.upload) for outcome in final if outcome.upload]
+        try:
+            written = self._store_all(results)
+        except StoreError as error:
+            self._telemetry.warn("write_failed", reason=str(error), photos=len(final))
+            return [replace(o, error=error) if any(o is f for f in final) else o for o in outcomes]
+        for outcome, (result, said) in zip(final, written, strict=True):
+            self._report(outcome, result, said)
+        return outcomes
+
+    def _store_all(self, results: list[Result]) -> list[tuple[Result, str]]:
+        if not results:
+            return []
+        earlier = self._store.claim_hashes(results)
+        results = [r.model_copy(update={"duplicate_of": e}) for r, e in zip(results, earlier, strict=True)]
+        return list(zip(results, self._store.write(results), strict=True))
+
+    def _settle(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            if outcome.error is not None and not _at_fault(outcome.error):
+                self._report_undone(outcome, outcome.error)
+        by_source = sorted(outcomes, key=lambda outcome: id(outcome.source))
+        for _, lot in groupby(by_source, key=lambda outcome: id(outcome.source)):
+            mine = list(lot)
+            mine[0].source.settle(mine)
+
+    def _result(self, outcome: Outcome, upload: Upload) -> Result:
+        scored, error = outcome.scored, outcome.error
+        timings = {**outcome.timings, "commit": max(0.0, (self._clock() - outcome.at) * 1000)}
+        timings["total"] = sum(timings.values())
+        return Result(
+            image_id=upload.image_id,
+            status=_status(outcome),
+            score=scored.score if scored else None,
+            score_mean=scored.score_mean if scored else None,
+            inference=scored.inference if scored else {},
+            tip=scored.tip if scored else None,
+            image_hash=outcome.image_hash,
+            source=SourceObject(
+                bucket=upload.object.bucket,
+                key=upload.object.key,
+                etag=upload.object.etag,
+                version_id=upload.object.version_id,
+                sequencer=upload.object.sequencer,
+            ),
+            models=self._models,
+            timings_ms={step: round(ms, 2) for step, ms in timings.items()},
+            error=Fault(code=error.code, message=str(error)) if error else None,
+            scored_at=timestamp(self._now()),
+        )
+
+    def _report(self, outcome: Outcome, result: Result, said: str) -> None:
+        self._telemetry.photo(
+            result.status if said == "written" else "already_scored",
+            image_id=result.image_id,
+            score=result.score,
+            code=result.error.code if result.error else None,
+            receive_count=outcome.message.receive_count,
+            timings_ms=result.timings_ms,
+        )
+
+    def _report_undone(self, outcome: Outcome, error: MessageError) -> None:
+        if outcome.upload is not None:
+            self._telemetry.warn(
+                "released",
+                image_id=outcome.upload.image_id,
+                code=error.code,
+                reason=str(error),
+                receive_count=outcome.message.receive_count,
+            )
+
+
+def _at_fault(error: MessageError | None) -> bool:
+    return isinstance(error, PhotoError)
+
+
+def _status(outcome: Outcome) -> Literal["scored", "unrecognised", "failed"]:
+    if outcome.scored is None:
+        return "failed"
+    return "unrecognised" if outcome.scored.score is None else "scored"

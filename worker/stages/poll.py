@@ -1,0 +1,142 @@
+"""poll: receive messages, tell what they announce, hand on what must be scored."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from worker import events
+from worker.errors import ForeignBucketError, NotOursError, QueueError, StoreError
+from worker.events import Announced, Ignored
+from worker.idempotency import makes_needless
+from worker.messages import Message, Outcome, Source, Upload
+from worker.queues import BoundedQueue
+from worker.result import Result
+from worker.telemetry import Telemetry
+
+RECEIVE_MOST = 10  # SQS's limit
+ROOM_WAIT = 1.0  # seconds until a full queue is looked at again
+PAUSE_FIRST, PAUSE_MOST = 0.5, 30.0  # seconds between receives that fail
+
+
+class Queue(Source, Protocol):
+    """A source that is polled."""
+
+    def receive(self, most: int) -> list[Message]:
+        """Wait for 1 … `most` messages, up to the long poll's time; raises QueueError."""
+        ...
+
+
+class Results(Protocol):
+    """Where finished results can be looked up."""
+
+    def find(self, image_ids: Sequence[str]) -> list[Result | None]:
+        """Give the stored result of each id; raises StoreError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Which photos are ours: the buckets they may lie in, and how a key names its image id."""
+
+    buckets: frozenset[str]
+    image_id_pattern: re.Pattern[str]
+
+
+class Poll:
+    """Each step is one receive of at most as many messages as there is room for."""
+
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        results: Results,
+        uploads: BoundedQueue[Upload | Outcome],
+        rules: Rules,
+        models: Mapping[str, str],
+        telemetry: Telemetry,
+        pause: Callable[[float], object],
+    ) -> None:
+        self._queue = queue
+        self._results = results
+        self._uploads = uploads
+        self._rules = rules
+        self._models = dict(models)
+        self._telemetry = telemetry
+        self._pause = pause  # waits some seconds, less when the worker stops
+        self._failures = 0
+
+    def step(self) -> None:
+        """Receive, read and hand on; raises ShutDown once the queue to `infer` is closed."""
+        room = self._uploads.room(timeout=ROOM_WAIT)
+        if not room:
+            return
+        try:
+            messages = self._queue.receive(min(room, RECEIVE_MOST))
+        except QueueError as error:
+            self._back_off(error)
+            return
+        self._failures = 0
+        for item in self._without_known([item for message in messages for item in self._read(message)]):
+            self._uploads.put(item)
+
+    def _back_off(self, error: QueueError) -> None:
+        delay = min(PAUSE_MOST, PAUSE_FIRST * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        self._telemetry.warn("receive_failed", reason=str(error), retry_in_s=delay)
+        self._pause(delay)
+
+    def _read(self, message: Message) -> Iterator[Upload | Outcome]:
+        records = events.read(message.body)
+        message = replace(message, records=len(records))
+        for record in records:
+            yield self._judge(message, record)
+
+    def _judge(self, message: Message, record: events.Record) -> Upload | Outcome:
+        match record:
+            case Ignored(what):
+                self._telemetry.event("ignored", what=what, message_id=message.message_id)
+                return Outcome(message, self._queue)
+            case Announced():
+                try:
+                    return self._upload(message, record)
+                except NotOursError as error:
+                    return self._left(message, error)
+            case NotOursError():
+                return self._left(message, record)
+
+    def _upload(self, message: Message, record: Announced) -> Upload:
+        if record.object.bucket not in self._rules.buckets:
+            raise ForeignBucketError(
+                f"the bucket {record.object.bucket!r} is not on the list of allowed ones"
+            )
+        image_id = events.image_id(record, self._rules.image_id_pattern)
+        return Upload(image_id, record.object, record.uploaded_at, message, self._queue)
+
+    def _left(self, message: Message, error: NotOursError) -> Outcome:
+        self._telemetry.warn(
+            "left_to_dead_letter_queue",
+            message_id=message.message_id,
+            code=error.code,
+            reason=str(error),
+            receive_count=message.receive_count,
+        )
+        return Outcome(message, self._queue, error=error)
+
+    def _without_known(self, items: list[Upload | Outcome]) -> Iterator[Upload | Outcome]:
+        """Photos scored before need no model. Only a saving: the write into the store decides for good."""
+        uploads = [item for item in items if isinstance(item, Upload)]
+        try:
+            stored = dict(
+                zip(map(id, uploads), self._results.find([u.image_id for u in uploads]), strict=True)
+            )
+        except StoreError as error:
+            self._telemetry.warn("look_up_failed", reason=str(error))
+            stored = {}
+        for item in items:
+            known = stored.get(id(item))
+            if isinstance(item, Upload) and known and makes_needless(known, item.object, self._models):
+                self._telemetry.event("already_scored", image_id=item.image_id)
+                yield Outcome(item.message, item.source, upload=item)
+            else:
+                yield item

@@ -1,0 +1,98 @@
+"""Logs, and the one place where counts are kept: JSON lines in production, readable ones on a terminal."""
+
+import logging
+import re
+import sys
+import threading
+from collections import Counter
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+_PASSWORD = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")  # user:password in a URL
+
+
+def set_up_logs(log_format: str, log_level: str, stream: TextIO = sys.stderr) -> None:
+    """Configure structlog for the process. `log_format` is auto, json or console; auto asks the stream."""
+    readable = log_format == "console" or (log_format == "auto" and stream.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=12)
+        if readable
+        else structlog.processors.JSONRenderer(sort_keys=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso" if not readable else "%H:%M:%S.%f", utc=not readable),
+            structlog.processors.StackInfoRenderer(),
+            *([] if readable else [structlog.processors.dict_tracebacks]),
+            _without_passwords,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, log_level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _without_passwords(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Last guard: no URL in any line shows a password."""
+    for key, value in event.items():
+        if isinstance(value, str) and "@" in value:
+            event[key] = _PASSWORD.sub("***", value)
+    return event
+
+
+class Telemetry:
+    """Counts and log lines of the worker's events; thread-safe."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger()
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a count."""
+        with self._lock:
+            self._counts[name] += by
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """A copy of all counts so far."""
+        with self._lock:
+            return dict(self._counts)
+
+    def photo(
+        self, status: str, *, image_id: str, timings_ms: Mapping[str, float], **details: object
+    ) -> None:
+        """One line per photo: its id, what became of it, and where its time went."""
+        self.count(f"photos_{status}")
+        ledger = {step: round(ms, 1) for step, ms in timings_ms.items()}
+        self._log.info(status, image_id=image_id, **details, timings_ms=ledger)
+
+    def batch(self, size: int) -> None:
+        """One model call."""
+        self.count("batches")
+        self.count("batched_photos", size)
+
+    def received(self, messages: int, seconds: float) -> None:
+        """One receive: how many messages it brought, and how long it waited for them."""
+        self.count("receives")
+        self.count("messages_received", messages)
+        self._log.debug("received", messages=messages, seconds=round(seconds, 3))
+
+    def event(self, name: str, **details: object) -> None:
+        """Something ordinary happened."""
+        self.count(name)
+        self._log.info(name, **details)
+
+    def warn(self, name: str, **details: object) -> None:
+        """Something happened that somebody should look at."""
+        self.count(name)
+        self._log.warning(name, **details)
+
+    def fail(self, name: str, error: BaseException | None = None, **details: object) -> None:
+        """The worker ends for this."""
+        self.count(name)
+        self._log.error(name, **details, **({"exc_info": error} if error else {}))
