@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from worker import bundle
+from worker import bundle, images
 from worker.adapters import s3, sqs, tensorflow
 from worker.adapters.redis import ResultStore
 from worker.errors import ConfigurationError
@@ -133,10 +133,12 @@ def _models(settings: Settings, telemetry: Telemetry) -> list[tensorflow.FrozenM
             "WORKER_MODEL names two models of the same name; results need different ones"
         )
     tensorflow.configure(settings.model_threads)
+    telemetry.event("devices", devices=tensorflow.DEVICES)
     models = [tensorflow.FrozenModel(b, settings.batch_size) for b in bundles]
     for model in models:
         begun = time.monotonic()
         model.warm_up()
         seconds = round(time.monotonic() - begun, 2)
         telemetry.event("warmed_up", model=model.bundle.name, version=model.bundle.version, seconds=seconds)
+    images.warm_up(first.manifest.input.target)
     return models

@@ -19,7 +19,7 @@ from worker.messages import Pixels
 
 Fit = Literal["crop", "pad", "squash"]
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "AVIF", "HEIF")  # an allow-list: Pillow reads many more
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")  # an allow-list; MPO comes in as JPEG
 HASH_ALGORITHM = "phash"
 _TURNS = {  # EXIF orientation → how to undo it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -56,6 +56,14 @@ def prepare(data: bytes, target: Target, max_pixels: int) -> tuple[Pixels, str]:
     # Decoders of damaged images raise nearly anything (OSError, SyntaxError, struct.error, IndexError, ...).
     except Exception as error:
         raise UnreadableImageError(f"the {image.format} image cannot be decoded: {error}") from error
+
+
+def warm_up(target: Target) -> None:
+    """Load what Pillow and imagehash load at their first use, so that no photo waits for it."""
+    for image_format in FORMATS:
+        stream = io.BytesIO()
+        Image.new("RGB", (64, 64)).save(stream, image_format)
+        prepare(stream.getvalue(), target, max_pixels=64 * 64)
 
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:

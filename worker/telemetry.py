@@ -19,7 +19,7 @@ def set_up_logs(log_format: str, log_level: str, stream: TextIO = sys.stderr) ->
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=12)
         if readable
-        else structlog.processors.JSONRenderer(sort_keys=False)
+        else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[
@@ -28,6 +28,7 @@ def set_up_logs(log_format: str, log_level: str, stream: TextIO = sys.stderr) ->
             structlog.processors.StackInfoRenderer(),
             *([] if readable else [structlog.processors.dict_tracebacks]),
             _without_passwords,
+            _in_reading_order,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, log_level.upper())),
@@ -42,6 +43,12 @@ def _without_passwords(_: object, __: str, event: MutableMapping[str, Any]) -> M
         if isinstance(value, str) and "@" in value:
             event[key] = _PASSWORD.sub("***", value)
     return event
+
+
+def _in_reading_order(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """When, how grave and what come first, nothing is shown as null."""
+    first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
+    return first | {name: value for name, value in event.items() if value is not None}
 
 
 class Telemetry:

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-os.environ.setdefault(
-    "TF_CPP_MIN_LOG_LEVEL", "2"
-)  # errors only; read once, when TensorFlow is first imported
-
-import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import (  # has no public name, but the guides use it
-    convert_variables_to_constants_v2,
-)
-
+from worker.adapters.quiet import start_up_chatter_muted
 from worker.bundle import Bundle
 from worker.errors import ConfigurationError, ModelError
 from worker.messages import Outputs
+
+with start_up_chatter_muted():
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (  # has no public name, but the guides use it
+        convert_variables_to_constants_v2,
+    )
+
+    DEVICES = [device.name for device in tf.config.list_physical_devices()]
 
 Batch = npt.NDArray[np.uint8]  # [N, height, width, 3], RGB
 
@@ -109,7 +109,7 @@ def _frozen(bundle: Bundle) -> Callable[[Any], list[Any]]:
     spec = tf.TensorSpec([None, given.height, given.width, 3], tf.uint8, name="images")
     # `loaded` must be alive until here, or its variables are gone.
     frozen: Callable[[Any], list[Any]] = convert_variables_to_constants_v2(
-        tf.function(by_role).get_concrete_function(spec)
+        tf.function(by_role, autograph=False).get_concrete_function(spec)
     )
     return frozen
 

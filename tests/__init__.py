@@ -1,0 +1,1 @@
+"""Tests: unit (no process, no network), integration (real LocalStack, Valkey and model), bench."""

@@ -1,0 +1,1 @@
+"""The whole worker against a real LocalStack, a real Valkey and the real model."""

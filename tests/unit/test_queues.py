@@ -1,0 +1,97 @@
+"""The closable queue: what is inside is drained or dropped, and no waiter stays behind."""
+
+import queue
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from worker.queues import BoundedQueue, ShutDown
+
+SOON = 5.0  # seconds any thread here may take
+
+
+def in_thread(call: Callable[[], object]) -> Callable[[], object]:
+    """Start a call; the returned function gives its result or the exception it raised."""
+    answer: list[object] = []
+
+    def run() -> None:
+        try:
+            answer.append(call())
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            answer.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def result() -> object:
+        thread.join(SOON)
+        assert answer, "the call did not return"
+        return answer[0]
+
+    return result
+
+
+def test_items_come_out_in_order_and_a_full_queue_refuses_in_time() -> None:
+    items: BoundedQueue[int] = BoundedQueue(2)
+    items.put(1)
+    items.put(2)
+    with pytest.raises(queue.Full):
+        items.put(3, timeout=0.001)
+    with pytest.raises(queue.Full):
+        items.put(3, block=False)
+    assert [items.get(), items.get()] == [1, 2]
+    with pytest.raises(queue.Empty):
+        items.get(timeout=0.001)
+
+
+def test_a_closed_queue_gives_what_it_has_and_then_ends() -> None:
+    items: BoundedQueue[int] = BoundedQueue(2)
+    items.put(1)
+    items.shutdown()
+    with pytest.raises(ShutDown):
+        items.put(2)
+    assert items.get() == 1
+    with pytest.raises(ShutDown):
+        items.get()
+
+
+def test_an_immediate_shutdown_drops_what_it_has() -> None:
+    items: BoundedQueue[int] = BoundedQueue(2)
+    items.put(1)
+    items.shutdown(immediate=True)
+    with pytest.raises(ShutDown):
+        items.get()
+
+
+@pytest.mark.parametrize("immediate", [False, True])
+def test_shutdown_wakes_everybody_who_waits(immediate: bool) -> None:
+    empty: BoundedQueue[int] = BoundedQueue(1)
+    full: BoundedQueue[int] = BoundedQueue(1)
+    full.put(1)
+    waiting = [in_thread(empty.get) for _ in range(3)]
+    waiting += [in_thread(lambda: full.put(2)), in_thread(lambda: full.room(SOON))]
+    empty.shutdown(immediate)
+    full.shutdown(immediate)
+    assert all(isinstance(result(), ShutDown) for result in waiting)
+
+
+def test_room_counts_free_places_and_waits_for_one() -> None:
+    items: BoundedQueue[int] = BoundedQueue(2)
+    assert items.room(0) == 2
+    items.put(1)
+    items.put(2)
+    assert items.room(0.001) == 0
+    waiting = in_thread(lambda: items.room(SOON))
+    items.get()
+    assert waiting() == 1
+
+
+def test_a_look_for_room_does_not_eat_the_wake_up_of_a_put() -> None:
+    items: BoundedQueue[int] = BoundedQueue(1)
+    items.put(1)
+    waiting = [in_thread(lambda: items.room(SOON)), in_thread(lambda: items.put(2))]
+    items.get()
+    assert waiting[1]() is None
+    assert items.get() == 2
+    assert waiting[0]() == 1

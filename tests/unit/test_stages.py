@@ -1,0 +1,382 @@
+"""Each stage's step, called without a thread, with sources, stores and models named for what they do."""
+
+import io
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from tests.fakes import ForgetfulModel, ManualClock, MemoryStore, PickyModel, ScriptedSource, message
+from worker.errors import (
+    MessageError,
+    ModelError,
+    ObjectGoneError,
+    QueueError,
+    StorageError,
+    TooManyBytesError,
+    UnknownBodyError,
+    UnsupportedFormatError,
+    Verdict,
+)
+from worker.events import UUID_SEGMENT
+from worker.messages import Outcome, Prepared, Upload
+from worker.queues import BoundedQueue, ShutDown
+from worker.stages.commit import Commit
+from worker.stages.infer import Infer, Limits
+from worker.stages.poll import Poll, Rules
+from worker.telemetry import Telemetry
+
+IDS = [f"{n:08d}-0000-4000-8000-000000000000" for n in range(100)]
+
+
+def body(*keys: str, bucket: str = "photos") -> str:
+    """An S3 notification with a record for each key."""
+    records = [
+        {
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "eventTime": "2026-01-01T00:00:00.000Z",
+            "s3": {"bucket": {"name": bucket}, "object": {"key": key, "size": 5, "eTag": f"etag-of-{key}"}},
+        }
+        for key in keys
+    ]
+    return json.dumps({"Records": records})
+
+
+def photo(red: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8), (red, 0, 0)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+class Bench:
+    """The three stages on small queues, and everything around them."""
+
+    def __init__(
+        self, source: ScriptedSource | None = None, *, size: int = 64, models: list[PickyModel] | None = None
+    ) -> None:
+        self.clock = ManualClock()
+        self.source = source or ScriptedSource()
+        self.store = MemoryStore()
+        self.models = models or [PickyModel()]
+        self.versions = {model.bundle.name: "1" for model in self.models}
+        self.uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(size)
+        self.ready: BoundedQueue[Prepared] = BoundedQueue(size)
+        self.outcomes: BoundedQueue[Outcome] = BoundedQueue(size)
+        self.pauses: list[float] = []
+        telemetry = Telemetry()
+        self.poll = Poll(
+            queue=self.source,
+            results=self.store,
+            uploads=self.uploads,
+            rules=Rules(frozenset({"photos"}), re.compile(UUID_SEGMENT)),
+            models=self.versions,
+            telemetry=telemetry,
+            pause=self.pauses.append,
+        )
+        self.infer = Infer(
+            uploads=self.uploads,
+            ready=self.ready,
+            outcomes=self.outcomes,
+            models=self.models,
+            limits=Limits(max_bytes=1000, max_pixels=100),
+            batch_wait=0.0,
+            telemetry=telemetry,
+            clock=self.clock,
+        )
+        self.commit = Commit(
+            outcomes=self.outcomes,
+            store=self.store,
+            models=self.versions,
+            telemetry=telemetry,
+            clock=self.clock,
+            now=self.clock.now,
+        )
+
+    def infer_all(self, *uploads: Upload) -> list[Outcome]:
+        for upload in uploads:
+            self.uploads.put(upload)
+            self.infer.help()
+        self.infer.step()
+        return [self.outcomes.get(block=False) for _ in range(self.outcomes.qsize())]
+
+
+# poll
+
+
+def test_poll_asks_for_no_more_messages_than_there_is_room_for() -> None:
+    bench = Bench(ScriptedSource([message(body(key), number=n) for n, key in enumerate(IDS[:5])]), size=3)
+    bench.poll.step()
+    assert bench.source.asked_for == [3]
+    bench.uploads.get()
+    bench.poll.step()
+    assert bench.source.asked_for == [3, 1]
+
+
+def test_poll_asks_for_ten_at_most() -> None:
+    bench = Bench()
+    bench.poll.step()
+    assert bench.source.asked_for == [10]
+
+
+def test_poll_ends_when_the_queue_behind_it_is_closed() -> None:
+    bench = Bench()
+    bench.uploads.shutdown()
+    with pytest.raises(ShutDown):
+        bench.poll.step()
+
+
+def test_poll_hands_on_every_record_of_a_message() -> None:
+    bench = Bench(ScriptedSource([message(body(*IDS[:3]))]))
+    bench.poll.step()
+    items = [bench.uploads.get() for _ in range(3)]
+    assert [item.image_id for item in items if isinstance(item, Upload)] == IDS[:3]
+    assert {item.message.records for item in items} == {3}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("no JSON", "unknown_body"),
+        (body("no-id.jpg"), "no_image_id"),
+        (body(IDS[0], bucket="others"), "foreign_bucket"),
+    ],
+)
+def test_poll_leaves_what_is_not_ours_to_the_dead_letter_queue(text: str, code: str) -> None:
+    bench = Bench(ScriptedSource([message(text)]))
+    bench.poll.step()
+    outcome = bench.uploads.get()
+    assert isinstance(outcome, Outcome)
+    assert outcome.verdict is Verdict.LEAVE
+    assert outcome.error is not None
+    assert outcome.error.code == code
+
+
+def test_poll_acknowledges_the_test_event() -> None:
+    bench = Bench(ScriptedSource([message(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}))]))
+    bench.poll.step()
+    outcome = bench.uploads.get()
+    assert isinstance(outcome, Outcome)
+    assert (outcome.verdict, outcome.error) == (Verdict.ACKNOWLEDGE, None)
+
+
+def test_poll_waits_longer_each_time_a_receive_fails_and_starts_anew_after_a_success() -> None:
+    bench = Bench()
+    bench.source.failures = [QueueError("away")] * 9
+    for _ in range(9):
+        bench.poll.step()
+    assert bench.pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    bench.poll.step()
+    bench.source.failures = [QueueError("away")]
+    bench.poll.step()
+    assert bench.pauses[-1] == 0.5
+
+
+def scored_before(bench: Bench, key: str) -> None:
+    """Let `key` go through all stages once."""
+    bench.source.waiting = [message(body(key))]
+    bench.source.photos[key] = photo(4)
+    bench.poll.step()
+    bench.infer.help()
+    bench.infer.step()
+    bench.commit.step()
+
+
+def test_poll_does_not_hand_on_a_photo_that_was_scored_before() -> None:
+    bench = Bench()
+    scored_before(bench, IDS[0])
+    bench.source.waiting = [message(body(IDS[0]), number=2)]
+    bench.poll.step()
+    known = bench.uploads.get()
+    assert isinstance(known, Outcome)
+    assert (known.verdict, known.scored) == (Verdict.ACKNOWLEDGE, None)
+
+
+def test_poll_scores_again_when_the_store_cannot_be_asked() -> None:
+    bench = Bench()
+    scored_before(bench, IDS[0])
+    bench.store.away = True
+    bench.source.waiting = [message(body(IDS[0]), number=2)]
+    bench.poll.step()
+    assert isinstance(bench.uploads.get(), Upload)
+
+
+# infer
+
+
+def test_infer_scores_a_batch_and_keeps_each_answer_with_its_photo() -> None:
+    source = ScriptedSource(photos={key: photo(1 + n % 5) for n, key in enumerate(IDS[:6])})
+    bench = Bench(source)
+    outcomes = bench.infer_all(*(source.upload(key) for key in IDS[:6]))
+    assert bench.models[0].batches == [6]
+    scores = {o.upload.image_id: o.scored.score for o in outcomes if o.upload and o.scored}
+    assert scores == {key: 1 + n % 5 for n, key in enumerate(IDS[:6])}
+
+
+def test_infer_runs_several_models_on_the_same_batch_and_the_first_one_gives_the_score() -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(3)})
+    bench = Bench(source, models=[PickyModel(name="one"), PickyModel(name="two")])
+    (outcome,) = bench.infer_all(source.upload(IDS[0]))
+    assert outcome.scored is not None
+    assert set(outcome.scored.inference) == {"one", "two"}
+    assert outcome.scored.score == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty_object"),
+        (b"text called .jpg", "unsupported_format"),
+        (photo(1)[:45], "unreadable_image"),
+        (ObjectGoneError("not there"), "object_gone"),
+        (TooManyBytesError("too many came"), "too_many_bytes"),
+        (StorageError("throttled"), "storage_trouble"),
+    ],
+)
+def test_one_bad_photo_never_touches_its_neighbours(data: bytes | MessageError, code: str) -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(2), IDS[1]: data, IDS[2]: photo(4)})
+    bench = Bench(source)
+    outcomes = bench.infer_all(*(source.upload(key) for key in IDS[:3]))
+    said = {
+        o.upload.image_id: o.error.code if o.error else o.scored and o.scored.score
+        for o in outcomes
+        if o.upload
+    }
+    assert said == {IDS[0]: 2, IDS[1]: code, IDS[2]: 4}
+
+
+def test_infer_does_not_download_what_was_announced_as_too_large() -> None:
+    source = ScriptedSource()
+    (outcome,) = Bench(source).infer_all(source.upload(IDS[0], size=1001))
+    assert isinstance(outcome.error, TooManyBytesError)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 8])
+def test_a_batch_the_model_refuses_is_halved_until_the_guilty_photo_stands_alone(count: int) -> None:
+    source = ScriptedSource(photos={key: photo(5 if key == IDS[0] else 3) for key in IDS[:count]})
+    bench = Bench(source, models=[PickyModel(dislikes=5)])
+    outcomes = bench.infer_all(*(source.upload(key) for key in IDS[:count]))
+    assert len(outcomes) == count
+    refused = [o.upload.image_id for o in outcomes if isinstance(o.error, ModelError) and o.upload]
+    assert refused == [IDS[0]]
+    assert {o.verdict for o in outcomes if o.error} == {Verdict.RELEASE}
+
+
+def test_a_model_that_answers_for_fewer_photos_than_it_got_scores_none() -> None:
+    source = ScriptedSource(photos={key: photo(3) for key in IDS[:2]})
+    bench = Bench(source, models=[ForgetfulModel()])
+    outcomes = bench.infer_all(*(source.upload(key) for key in IDS[:2]))
+    assert [type(o.error) for o in outcomes] == [ModelError, ModelError]
+
+
+def test_what_needs_no_scoring_passes_the_model_by() -> None:
+    bench = Bench()
+    passing = Outcome(message(), bench.source)
+    bench.uploads.put(passing)
+    bench.infer.help()
+    assert bench.outcomes.get(block=False) is passing
+
+
+def test_the_ledger_adds_up_from_the_upload_to_the_write() -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(2)})
+    bench = Bench(source)
+    upload = source.upload(IDS[0])
+    bench.uploads.put(upload)
+    bench.clock.seconds += 1  # in the queue
+    bench.infer.help()
+    bench.clock.seconds += 2  # for its batch
+    bench.infer.step()
+    bench.clock.seconds += 4  # for its write
+    bench.commit.step()
+    timings = bench.store.results[IDS[0]].timings_ms
+    assert timings["wait"] == 1000
+    assert timings["batch_wait"] == 2000
+    assert timings["commit"] == 4000
+    assert timings["total"] == 7000
+
+
+def test_a_clock_that_runs_ahead_never_makes_a_time_negative() -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(2)})
+    bench = Bench(source)
+    upload = source.upload(IDS[0])
+    late = replace(upload.message, sent_at=bench.clock.now().replace(year=2027))
+    bench.infer_all(replace(upload, message=late))
+    bench.infer_all(replace(upload, uploaded_at=bench.clock.now().replace(year=2027)))
+    (outcome,) = bench.infer_all(replace(upload, message=late))
+    assert min(outcome.timings.values()) >= 0
+
+
+# commit
+
+
+def test_commit_writes_before_it_settles() -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(2)})
+    bench = Bench(source)
+    for outcome in bench.infer_all(source.upload(IDS[0])):
+        bench.outcomes.put(outcome)
+    bench.commit.step()
+    assert bench.store.results[IDS[0]].score == 2
+    assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE]
+
+
+def test_commit_releases_what_the_store_did_not_confirm() -> None:
+    source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
+    bench = Bench(source)
+    left = Outcome(message(number=9), source, error=UnknownBodyError("no JSON"))
+    for outcome in [*bench.infer_all(*(source.upload(key) for key in IDS[:2])), left]:
+        bench.outcomes.put(outcome)
+    bench.store.away = True
+    bench.commit.step()
+    assert bench.store.results == {}
+    assert [o.verdict for o in source.settled] == [Verdict.RELEASE, Verdict.RELEASE, Verdict.LEAVE]
+
+
+def test_commit_writes_a_failed_result_for_a_photo_at_fault_and_acknowledges_it() -> None:
+    source = ScriptedSource(photos={IDS[0]: b"text"})
+    bench = Bench(source)
+    for outcome in bench.infer_all(source.upload(IDS[0])):
+        bench.outcomes.put(outcome)
+    bench.commit.step()
+    result = bench.store.results[IDS[0]]
+    assert (result.status, result.score, result.error and result.error.code) == (
+        "failed",
+        None,
+        UnsupportedFormatError.code,
+    )
+    assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE]
+
+
+def test_commit_hands_each_source_its_own_outcomes() -> None:
+    bench = Bench()
+    sources = [ScriptedSource(), ScriptedSource()]
+    for number in range(6):
+        bench.outcomes.put(Outcome(message(number=number), sources[number % 2]))
+    bench.commit.step()
+    assert [len(source.settled) for source in sources] == [3, 3]
+    assert all(o.source is source for source in sources for o in source.settled)
+
+
+def test_the_same_photo_under_another_id_is_a_duplicate_of_the_first() -> None:
+    source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
+    bench = Bench(source)
+    for key in IDS[:2]:
+        for outcome in bench.infer_all(source.upload(key)):
+            bench.outcomes.put(outcome)
+        bench.commit.step()
+    first, second = (bench.store.results[key] for key in IDS[:2])
+    assert first.duplicate_of is None
+    assert second.duplicate_of is not None
+    assert second.duplicate_of.image_id == IDS[0]
+
+
+@pytest.mark.parametrize("stage", ["help", "infer", "commit"])
+def test_a_stage_ends_once_its_input_is_closed_and_empty(stage: str) -> None:
+    bench = Bench()
+    for queue in (bench.uploads, bench.ready, bench.outcomes):
+        queue.shutdown()
+    step = {"help": bench.infer.help, "infer": bench.infer.step, "commit": bench.commit.step}[stage]
+    with pytest.raises(ShutDown):
+        step()
