@@ -1,0 +1,70 @@
+# Everything a developer does with this project; `make` alone lists it.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= python3
+BIN := .venv/bin
+MODEL := models/reference/built/reference
+VENV := .venv/.installed
+LOCALSTACK := .localstack-venv/.installed
+
+.PHONY: help install model run demo submit test check bench lock clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV) $(LOCALSTACK) ## install what is missing, into .venv and .localstack-venv
+
+model: $(VENV) ## build the reference model, unless it is up to date
+	@$(BIN)/python -m models.reference.build
+
+run: install model ## the whole path on this machine: services, worker, sample photos; Ctrl-C stops it
+	@exec $(BIN)/python -m localstack.run
+
+demo: install model ## the same, and exit: 0 when every sample photo was scored
+	@exec $(BIN)/python -m localstack.run --exit
+
+submit: $(VENV) ## send PHOTO=path to the worker of `make run` and print its result
+	@test -n "$(PHOTO)" || { echo "usage: make submit PHOTO=path"; exit 2; }
+	@test -f .run/env || { echo "nothing runs here: start \`make run\` in another terminal first"; exit 1; }
+	@set -a; . ./.run/env; exec $(BIN)/python -m worker submit "$(PHOTO)"
+
+test: install model ## unit and integration tests, on a real LocalStack, Valkey and model
+	$(BIN)/python -m pytest
+
+check: $(VENV) ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/unit/test_layers.py
+	$(BIN)/hadolint Dockerfile
+
+bench: install model ## measure speed side by side; minutes; writes bench-out/
+	@exec $(BIN)/python -m tests.bench
+
+lock: ## resolve the dependencies anew, with hashes
+	PYTHON=$(PYTHON) deploy/locks/lock.sh
+
+clean: ## remove all that these commands made
+	rm -rf .venv .localstack-venv .localstack .run models/reference/built models/reference/inputs bench-out
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# A stamp is written only when the installation is whole.
+$(VENV): deploy/locks/dev.txt
+	$(call install_into,.venv,$<)
+	@touch $@
+
+$(LOCALSTACK): localstack/requirements.txt
+	$(call install_into,.localstack-venv,$<)
+	@touch $@
+
+define install_into
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.11"; exit 1; }
+	@test -x $(1)/bin/pip || $(PYTHON) -m venv $(1) \
+	  || { rm -rf $(1); echo "Python cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "installing into $(1) (once, and when $(2) changes)"
+	@$(1)/bin/pip install --require-hashes --disable-pip-version-check --progress-bar on -r $(2) \
+	  | grep --line-buffered -E '^(Downloading|Installing|Successfully|ERROR)' | cut -c1-100; exit $${PIPESTATUS[0]}
+endef

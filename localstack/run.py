@@ -1,0 +1,159 @@
+"""`make run` and `make demo`: the whole path on this machine, from an upload to the result in Redis."""
+
+import argparse
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from localstack.services import Services, ServicesError
+from localstack.table import results_table
+from worker import settings
+from worker.client import Client
+from worker.errors import WorkerError
+from worker.result import Result
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / ".run"
+PHOTOS = Path(__file__).parent / "photos"
+SUFFIXES = {".jpg", ".png", ".heic", ".webp", ".avif"}
+GATEWAY_PORT, REDIS_PORT = 4566, 6379
+READY = 90.0  # seconds until the worker must poll
+RESULT = 30.0  # seconds until a photo must be scored
+STOP = 30.0  # seconds until a worker that does not stop is killed
+INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
+
+console = Console()
+
+
+class WorkerProcess:
+    """The worker as a child, its log lines shown as they come. It is stopped by us, not by the terminal's Ctrl-C."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "worker"],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._polls = threading.Event()
+        self._reader = threading.Thread(target=self._show, name="worker-log", daemon=True)
+        self._reader.start()
+
+    def wait_until_it_polls(self) -> None:
+        """Raise ServicesError when it ends before, or does not come so far."""
+        deadline = time.monotonic() + READY
+        while not self._polls.wait(0.1):
+            if self._process.poll() is not None:
+                self._reader.join(1)
+                raise ServicesError(f"the worker ended with exit code {self._process.returncode}; see above")
+            if time.monotonic() > deadline:
+                raise ServicesError(f"the worker did not begin to poll within {READY:.0f} s; see above")
+
+    def wait(self) -> int:
+        """Wait for its end; its exit code."""
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """Let it drain, and wait for that."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(1)
+
+    def _show(self) -> None:
+        for line in self._process.stdout or ():
+            console.print(f"[dim]worker │[/] {_plain(line.rstrip())}", soft_wrap=True, highlight=False)
+            if " polling" in line:
+                self._polls.set()
+
+
+def main() -> int:
+    """Run until Ctrl-C, or with --exit until the sample photos are through; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m localstack.run", description=__doc__)
+    parser.add_argument("--exit", action="store_true", help="stop when the sample photos are scored")
+    options = parser.parse_args()
+    signal.signal(
+        signal.SIGTERM, signal.getsignal(signal.SIGINT)
+    )  # both interrupt, and all is stopped in order
+    try:
+        with ExitStack() as stack:
+            code = _run(stack, leave=options.exit)
+            console.print("stopping")
+            return code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (ServicesError, WorkerError, TimeoutError) as error:
+        console.print(f"[red]{_plain(str(error))}")
+        return 1
+    finally:
+        console.print("stopped")
+
+
+def _run(stack: ExitStack, *, leave: bool) -> int:
+    services = Services(FOLDER, gateway_port=GATEWAY_PORT, redis_port=REDIS_PORT)
+    with console.status("starting LocalStack and Valkey"):
+        stack.enter_context(services)
+    environment = {**services.environment(), "WORKER_RECEIVE_WAIT": "1", "WORKER_LOG_FORMAT": "console"}
+    console.print(f"LocalStack on port {GATEWAY_PORT}, Valkey on port {REDIS_PORT}; logs in {FOLDER.name}/")
+    worker = WorkerProcess(environment)
+    stack.callback(worker.stop)
+    stack.callback(_ignore_interrupts)  # called first of all: a second Ctrl-C must not leave anything behind
+    worker.wait_until_it_polls()
+    results = _score_samples(Client.from_settings(settings.load(environment)))
+    console.print(results_table(results))
+    unscored = [name for name, result in results if result.status != "scored"]
+    if unscored:
+        console.print(f"[red]not scored: {', '.join(unscored)}")
+    if leave:
+        return 1 if unscored else 0
+    with _environment_file(environment):
+        console.print(
+            "The worker is up. In another terminal: [bold]make submit PHOTO=path[/]. Ctrl-C stops everything."
+        )
+        return worker.wait()
+
+
+def _score_samples(client: Client) -> list[tuple[str, Result]]:
+    """Put the sample photos into the bucket the way the API does, and wait for each result."""
+    photos = sorted(path for path in PHOTOS.iterdir() if path.suffix in SUFFIXES)
+    sent = [(path.name, client.upload(path.read_bytes(), path.suffix)) for path in photos]
+    return [(name, client.wait(image_id, RESULT)) for name, image_id in sent]
+
+
+@contextmanager
+def _environment_file(environment: Mapping[str, str]) -> Iterator[None]:
+    """Tell `make submit` where everything is, for as long as it is there."""
+    path = FOLDER / "env"
+    path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in environment.items()))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _ignore_interrupts() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

