@@ -37,11 +37,10 @@ console = Console()
 class WorkerProcess:
     """The worker as a child, its log lines shown as they come. It is stopped by us, not by the terminal's Ctrl-C."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "worker"],
             cwd=ROOT,
-            env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -109,8 +108,9 @@ def _run(stack: ExitStack, *, leave: bool) -> int:
     with console.status("starting LocalStack and Valkey"):
         stack.enter_context(services)
     environment = {**services.environment(), "WORKER_RECEIVE_WAIT": "1", "WORKER_LOG_FORMAT": "console"}
+    os.environ.update(environment)  # for boto3, here and in the worker
     console.print(f"LocalStack on port {GATEWAY_PORT}, Valkey on port {REDIS_PORT}; logs in {FOLDER.name}/")
-    worker = WorkerProcess(environment)
+    worker = WorkerProcess()
     stack.callback(worker.stop)
     stack.callback(_ignore_interrupts)  # called first of all: a second Ctrl-C must not leave anything behind
     worker.wait_until_it_polls()

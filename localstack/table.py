@@ -10,11 +10,14 @@ from worker.result import Result
 def results_table(results: Sequence[tuple[str, Result]]) -> Table:
     """One row a photo; `results` pairs each photo's name with what came out of Redis."""
     names = {result.image_id: name for name, result in results}
-    table = Table(title="What came out of Redis", show_lines=True, expand=True)
-    for heading, ratio in (("photo", 3), ("score", 2), ("tip", 6), ("best labels", 4), ("hash", 3)):
-        table.add_column(heading, ratio=ratio, overflow="fold")
-    table.add_column("duplicate of", ratio=3, overflow="fold")
-    table.add_column("milliseconds by step", ratio=4)
+    table = Table(title="What came out of Redis", show_lines=True)
+    table.add_column("photo", overflow="fold")
+    table.add_column("score", no_wrap=True)
+    table.add_column("tip", min_width=20)
+    table.add_column("best labels", min_width=14)
+    table.add_column("hash", no_wrap=True)
+    table.add_column("duplicate of", overflow="fold")
+    table.add_column("milliseconds by step", no_wrap=True)
     for name, result in results:
         duplicate = result.duplicate_of
         table.add_row(
@@ -41,4 +44,8 @@ def _labels(result: Result) -> str:
 
 
 def _ledger(timings: Mapping[str, float]) -> str:
-    return "\n".join(f"{step:<10} {ms:7.1f}" for step, ms in timings.items())
+    """Two steps a line, the total on the last."""
+    steps = [f"{step} {ms:.1f}" for step, ms in timings.items()]
+    return "\n".join(
+        "  ".join(f"{step:<16}" for step in steps[at : at + 2]) for at in range(0, len(steps), 2)
+    )

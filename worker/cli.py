@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worker import settings
-from worker.errors import ConfigurationError, StoreError
+from worker.errors import ConfigurationError, WorkerError
 from worker.result import Result
 from worker.telemetry import Telemetry, set_up_logs
 
@@ -48,7 +48,7 @@ def _submit(options: argparse.Namespace) -> int:
         sent = [client.upload(photo, path.suffix.lower()) for path, photo in photos]
         for image_id in sent:
             sys.stdout.write(client.wait(image_id, options.timeout).model_dump_json(indent=2) + "\n")
-    except (OSError, TimeoutError, StoreError) as error:
+    except (OSError, WorkerError) as error:
         sys.stderr.write(f"worker submit: {error}\n")
         return FAILED
     return OK

@@ -3,28 +3,21 @@
 import time
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from worker.adapters import s3
 from worker.adapters.redis import ResultStore
 from worker.result import Result
 from worker.settings import Settings
 
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-
 
 class Client:
     """Uploads to `bucket`, reads results from `store`."""
 
     def __init__(
-        self,
-        s3_client: "S3Client",
-        store: ResultStore,
-        bucket: str,
-        clock: Callable[[], float] = time.monotonic,
+        self, photos: s3.Photos, store: ResultStore, bucket: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._s3 = s3_client
+        self._photos = photos
         self._store = store
         self._bucket = bucket
         self._clock = clock
@@ -38,12 +31,12 @@ class Client:
             expiry=settings.result_expiry,
             timeout=settings.redis_timeout,
         )
-        return cls(s3.client(connections=4), store, settings.buckets[0])
+        return cls(s3.Photos(s3.client(connections=4)), store, settings.buckets[0])
 
     def upload(self, photo: bytes, suffix: str = "") -> str:
-        """Put a photo under a new UUID, as uploads/{uuid}{suffix}; its image id."""
+        """Put a photo under a new UUID, as uploads/{uuid}{suffix}; its image id. Raises StorageError."""
         image_id = str(uuid.uuid4())
-        self._s3.put_object(Bucket=self._bucket, Key=f"uploads/{image_id}{suffix}", Body=photo)
+        self._photos.put(self._bucket, f"uploads/{image_id}{suffix}", photo)
         return image_id
 
     def wait(self, image_id: str, timeout: float) -> Result:

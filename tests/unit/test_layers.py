@@ -29,9 +29,13 @@ def test_a_file_imports_only_what_its_layer_may(path: Path) -> None:
     assert not used or layer == "adapters", f"{used} belong into adapters/"
     ours = {name for name in found if name.startswith("worker.")}
     if path.name not in ROOTS and layer != "adapters":
-        assert not {n for n in ours if n.startswith("worker.adapters")}, "only app and the like join adapters in"
+        assert not {n for n in ours if n.startswith("worker.adapters")}, (
+            "only app and the like join adapters in"
+        )
     if path.name not in ROOTS:
-        assert not {n for n in ours if n.startswith(("worker.stages", "worker.app"))}, "stages are joined by app"
+        assert not {n for n in ours if n.startswith(("worker.stages", "worker.app"))}, (
+            "stages are joined by app"
+        )
     if path.name in ALONE:
         assert not {n for n in ours if not n.startswith("worker.queues")}, "knows nothing of the job"
 

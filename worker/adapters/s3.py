@@ -30,7 +30,7 @@ def client(connections: int) -> "S3Client":
 
 
 class Photos:
-    """Reads photos from buckets."""
+    """Reads photos from buckets, and puts them there."""
 
     def __init__(self, s3: "S3Client") -> None:
         self._s3 = s3
@@ -41,6 +41,13 @@ class Photos:
             self._s3.head_bucket(Bucket=bucket)
         except (BotoCoreError, ClientError) as error:
             raise ConfigurationError(f"the bucket {bucket!r} cannot be reached: {_reason(error)}") from None
+
+    def put(self, bucket: str, key: str, data: bytes) -> None:
+        """Store an object, as the API does. Raises StorageError."""
+        try:
+            self._s3.put_object(Bucket=bucket, Key=key, Body=data)
+        except (BotoCoreError, ClientError) as error:
+            raise StorageError(f"the photo cannot be stored in {bucket!r}: {_reason(error)}") from error
 
     def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
         """Read an object, of the version announced where there is one. Raises PhotoError or StorageError."""

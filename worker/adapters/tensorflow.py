@@ -134,4 +134,7 @@ def _input_name(bundle: Bundle, signature: Any) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    """The one that says something: a failing graph's first line is only a heading."""
+    lines = [line for line in str(error).splitlines() if line.strip() and line != "Graph execution error:"]
+    telling = [line for line in lines if not line.startswith(("Detected at node", "  File"))]
+    return next(iter(telling or lines), type(error).__name__)[:300]

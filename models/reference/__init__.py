@@ -1,0 +1,1 @@
+"""The reference model: pretrained ImageNet classes → foods → Nutri-Score → a score from 1 to 5."""

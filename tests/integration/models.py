@@ -1,0 +1,43 @@
+"""Small SavedModels made in the test, with their bundle.toml."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+SIDE = 16  # pixels
+PHOTOS = [tf.TensorSpec([None, SIDE, SIDE, 3], tf.uint8, name="photos")]
+
+
+class Halves(tf.Module):  # type: ignore[misc] # TensorFlow ships no types
+    """Scores 1 … 5 by brightness, as a number."""
+
+    @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # as above
+    def score(self, photos: Any) -> dict[str, Any]:
+        """Give float32 [N, 1]."""
+        brightness = tf.reduce_mean(tf.cast(photos, tf.float32) / 255.0, axis=[1, 2, 3])
+        return {"score": 1.0 + 4.0 * brightness[:, tf.newaxis]}
+
+
+class RefusesRed(Halves):
+    """The same, but a batch with a pure red photo in it makes the graph fail."""
+
+    @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # as above
+    def score(self, photos: Any) -> dict[str, Any]:
+        """Give float32 [N, 1]."""
+        reddest = tf.reduce_max(photos[:, 0, 0, 0])
+        with tf.control_dependencies([tf.debugging.assert_less(reddest, tf.constant(250, tf.uint8))]):
+            return {"score": tf.ones([tf.shape(photos)[0], 1])}
+
+
+def save_bundle(
+    model: Any, folder: Path, *, name: str, height: int = SIDE, outputs: dict[str, str] | None = None
+) -> Path:
+    """Write a bundle of version `folder.name`; the folder that WORKER_MODEL takes."""
+    tf.saved_model.save(model, str(folder), signatures={"serving_default": model.score})
+    lines = ["format = 1", f'name = "{name}"', "[input]", f"height = {height}", f"width = {SIDE}"]
+    lines += ['fit = "squash"', "[outputs]"]
+    lines += [f"{role} = {json.dumps(output)}" for role, output in (outputs or {"score": "score"}).items()]
+    (folder / "bundle.toml").write_text("\n".join(lines))
+    return folder.parent

@@ -1,0 +1,177 @@
+"""The worker as a process: what it says and how it ends when a part is missing, when it is stopped, when asked."""
+
+import json
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration import bodies, photos
+from tests.integration.models import Halves, save_bundle
+from tests.stand import PATIENCE, Stand, eventually
+
+
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    """Wait for the end of a process: exit code, standard output, standard error."""
+    out, err = process.communicate(timeout=3 * PATIENCE)
+    return process.returncode, out, err
+
+
+# what is missing
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"batch_size": "0"}, "WORKER_BATCH_SIZE is '0', must be 1 … 512"),
+        ({"batchsize": "8"}, "WORKER_BATCHSIZE is no setting; did you mean WORKER_BATCH_SIZE?"),
+        ({"receive_wait": "20", "drain_deadline": "10"}, "must be shorter than WORKER_DRAIN_DEADLINE"),
+        ({"buckets": "no-such-bucket"}, "the bucket 'no-such-bucket' cannot be reached"),
+        ({"redis_url": "redis://127.0.0.1:1/0"}, "Redis cannot be reached"),
+        ({"model": "docs"}, "docs is no model bundle"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_does_not_fit_is_said_in_one_line_and_nothing_is_polled(
+    stand: Stand, changed: dict[str, str], said: str
+) -> None:
+    stand.send("a message that must stay untouched")
+    code, out, err = ended(stand.process(**changed))
+    assert code == 2
+    lines = [line for line in err.splitlines() if line.startswith("worker: ")]
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert "Traceback" not in out + err
+    (message,) = stand.sqs.receive_message(QueueUrl=stand.queue_url, AttributeNames=["All"])["Messages"]
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_a_queue_that_does_not_exist_is_said_in_one_line(stand: Stand) -> None:
+    code, _, err = ended(stand.process(queue_url=stand.queue_url + "-missing"))
+    assert (code, "-missing cannot be reached" in err) == (2, True)
+
+
+def test_missing_credentials_are_said_in_one_line(stand: Stand) -> None:
+    stand.environment = {k: v for k, v in stand.environment.items() if not k.endswith("_KEY")}
+    stand.environment = {k: v for k, v in stand.environment.items() if k != "AWS_ACCESS_KEY_ID"}
+    code, _, err = ended(stand.process())
+    assert (code, "Unable to locate credentials" in err, "Traceback" in err) == (2, True, False)
+
+
+def test_a_password_in_the_redis_url_is_never_shown(stand: Stand) -> None:
+    code, out, err = ended(stand.process(redis_url="redis://worker:s3cret@127.0.0.1:1/0"))
+    assert code == 2
+    assert "s3cret" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"height": 32}, "as bundle.toml says"),
+        ({"outputs": {"score": "no-such-output"}}, "has no output no-such-output"),
+        ({"outputs": {"score_probs": "score"}}, "has shape (1, 1) for a batch of 1"),
+    ],
+    ids=["input", "missing output", "output of another shape"],
+)
+def test_a_model_that_does_not_fit_its_bundle_is_said_in_one_line(
+    stand: Stand, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    bundle = save_bundle(Halves(), tmp_path / "misfit" / "1", name="misfit", **change)
+    code, _, err = ended(stand.process(model=str(bundle)))
+    assert (code, "Traceback" in err) == (2, False)
+    assert said in err
+
+
+# stopping
+
+
+def started(stand: Stand) -> "subprocess.Popen[str]":
+    """A worker that polls."""
+    process = stand.process()
+    for line in process.stderr or ():
+        if json.loads(line)["event"] == "polling":
+            return process
+    pytest.fail(f"the worker ended before it polled: {process.wait()}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_finishes_what_was_received_and_exits_with_0(stand: Stand, number: signal.Signals) -> None:
+    process = started(stand)
+    ids = [str(uuid.uuid4()) for _ in range(12)]
+    for image_id in ids:
+        stand.put(image_id, photos.coffee())
+        stand.send(bodies.notification(stand.bucket, f"uploads/{image_id}.jpg"))
+    stand.result(ids[0])
+    process.send_signal(number)
+    code, _, err = ended(process)
+    assert code == 0, err
+    assert len(stand.stored()) + stand.left() == len(ids)
+    last = json.loads(err.splitlines()[-1])
+    assert (last["event"], last["counts"]["photos_scored"]) == ("stopped", len(stand.stored()))
+
+
+def test_a_stop_before_the_worker_polls_is_a_stop(stand: Stand) -> None:
+    process = stand.process()
+    for line in process.stderr or ():
+        if json.loads(line)["event"] == "devices":  # the model is being loaded
+            break
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == 0
+
+
+def test_every_line_of_the_log_is_json_and_one_tells_of_each_photo(stand: Stand) -> None:
+    process = started(stand)
+    image_id = str(uuid.uuid4())
+    stand.put(image_id, photos.coffee())
+    stand.send(bodies.notification(stand.bucket, f"uploads/{image_id}.jpg"))
+    stand.result(image_id)
+    stand.settles()
+    process.send_signal(signal.SIGTERM)
+    _, out, err = ended(process)
+    lines = [json.loads(line) for line in err.splitlines()]
+    (line,) = [line for line in lines if line.get("image_id") == image_id]
+    assert (line["event"], line["level"], line["receive_count"]) == ("scored", "info", 1)
+    assert {"score", "timings_ms", "timestamp"} <= set(line)
+    assert out == ""
+
+
+# commands
+
+
+def test_submit_sends_photos_and_prints_their_results(stand: Stand) -> None:
+    stand.announce_uploads()
+    with stand.worker():
+        code, out, err = ended(stand.process("submit", str(photos.COFFEE)))
+    assert (code, err) == (0, "")
+    assert json.loads(out)["status"] == "scored"
+
+
+def test_submit_says_when_nobody_answers(stand: Stand) -> None:
+    code, _, err = ended(stand.process("submit", "--timeout", "0.2", str(photos.COFFEE)))
+    assert code == 1
+    assert "no result" in err
+
+
+def test_submit_says_when_there_is_no_such_photo(stand: Stand) -> None:
+    code, _, err = ended(stand.process("submit", "no-such-photo.jpg"))
+    assert (code, "no-such-photo.jpg" in err, "Traceback" in err) == (1, True, False)
+
+
+def test_a_lost_message_between_look_and_wait_is_impossible_for_a_waiting_client(stand: Stand) -> None:
+    stand.announce_uploads()
+    with stand.worker():
+        image_id = stand.client.upload(photos.coffee(), ".jpg")
+        eventually(lambda: f"result:{image_id}" in stand.stored())
+        assert stand.result(image_id).image_id == image_id  # written before the client began to wait
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["schema"]])
+def test_help_and_schema_need_no_settings(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", *arguments], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "WORKER_QUEUE_URL" in done.stdout or json.loads(done.stdout)["title"] == "Result"
