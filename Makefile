@@ -9,7 +9,7 @@ MODEL := models/reference/built/reference
 VENV := .venv/.installed
 LOCALSTACK := .localstack-venv/.installed
 
-.PHONY: help install model run demo submit test check bench lock clean
+.PHONY: help install model run demo submit test check bench docs lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ check: $(VENV) ## lint, format, types, layers
 
 bench: install model ## measure speed side by side; minutes; writes bench-out/
 	@exec $(BIN)/python -m tests.bench
+
+docs: $(VENV) ## write the generated parts of docs/ anew
+	@$(BIN)/python -m docs.generate
 
 lock: ## resolve the dependencies anew, with hashes
 	PYTHON=$(PYTHON) deploy/locks/lock.sh
