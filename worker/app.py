@@ -133,7 +133,7 @@ def _models(settings: Settings, telemetry: Telemetry) -> list[tensorflow.FrozenM
             "WORKER_MODEL names two models of the same name; results need different ones"
         )
     tensorflow.configure(settings.model_threads)
-    telemetry.event("devices", devices=tensorflow.DEVICES)
+    telemetry.event("warming_up", batch_sizes=settings.batch_size, devices=tensorflow.DEVICES)
     models = [tensorflow.FrozenModel(b, settings.batch_size) for b in bundles]
     for model in models:
         begun = time.monotonic()

@@ -59,6 +59,7 @@ class Pipeline:
         self._clock = clock
         self._closing = threading.Event()
         self._ended = threading.Condition()
+        self._ended_threads = 0
         self._error: BaseException | None = None
         self._outputs: list[BoundedQueue[Any]] = []
         self._threads = [
@@ -91,7 +92,7 @@ class Pipeline:
     def wait(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for a thread to end; whether all are still at work."""
         with self._ended:
-            return not self._ended.wait_for(lambda: not all(t.is_alive() for t in self._threads), timeout)
+            return not self._ended.wait_for(lambda: self._ended_threads > 0, timeout)
 
     @property
     def error(self) -> BaseException | None:
@@ -126,4 +127,5 @@ class Pipeline:
         finally:
             crew.one_ended()
             with self._ended:
+                self._ended_threads += 1
                 self._ended.notify_all()

@@ -117,7 +117,7 @@ def test_a_stop_finishes_what_was_received_and_exits_with_0(stand: Stand, number
 def test_a_stop_before_the_worker_polls_is_a_stop(stand: Stand) -> None:
     process = stand.process()
     for line in process.stderr or ():
-        if json.loads(line)["event"] == "devices":  # the model is being loaded
+        if json.loads(line)["event"] == "warming_up":  # the model is being loaded
             break
     process.send_signal(signal.SIGTERM)
     assert ended(process)[0] == 0

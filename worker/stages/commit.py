@@ -57,15 +57,12 @@ class Commit:
 
     def _write(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Store what is to be stored; without the store's word the photos are to be tried again."""
-        final = [
-            outcome for outcome in outcomes if outcome.upload and (outcome.scored or _at_fault(outcome.error))
-        ]
-        results = [self._result(outcome, outcome.upload) for outcome in final if outcome.upload]
+        final = [outcome for outcome in outcomes if _is_final(outcome)]
         try:
-            written = self._store_all(results)
+            written = self._store_all([self._result(o, o.upload) for o in final if o.upload])
         except StoreError as error:
             self._telemetry.warn("write_failed", reason=str(error), photos=len(final))
-            return [replace(o, error=error) if any(o is f for f in final) else o for o in outcomes]
+            return [replace(o, scored=None, error=error) if _is_final(o) else o for o in outcomes]
         for outcome, (result, said) in zip(final, written, strict=True):
             self._report(outcome, result, said)
         return outcomes
@@ -79,7 +76,7 @@ class Commit:
 
     def _settle(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
-            if outcome.error is not None and not _at_fault(outcome.error):
+            if outcome.error is not None and not _is_final(outcome):
                 self._report_undone(outcome, outcome.error)
         by_source = sorted(outcomes, key=lambda outcome: id(outcome.source))
         for _, lot in groupby(by_source, key=lambda outcome: id(outcome.source)):
@@ -132,8 +129,11 @@ class Commit:
             )
 
 
-def _at_fault(error: MessageError | None) -> bool:
-    return isinstance(error, PhotoError)
+def _is_final(outcome: Outcome) -> bool:
+    """Whether there is something to write: a score, or a fault of the photo itself."""
+    return outcome.upload is not None and (
+        outcome.scored is not None or isinstance(outcome.error, PhotoError)
+    )
 
 
 def _status(outcome: Outcome) -> Literal["scored", "unrecognised", "failed"]:
