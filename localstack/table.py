@@ -2,34 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 
+from rich import box
 from rich.table import Table
 
 from worker.result import Result
 
 
 def results_table(results: Sequence[tuple[str, Result]]) -> Table:
-    """One row a photo; `results` pairs each photo's name with what came out of Redis."""
+    """One row a photo; `results` pairs each photo's name with what came out of Redis. Fits 80 columns."""
     names = {result.image_id: name for name, result in results}
-    table = Table(title="What came out of Redis", show_lines=True)
-    table.add_column("photo", overflow="fold")
+    table = Table(title="What came out of Redis", box=box.HORIZONTALS, show_lines=True, padding=(0, 1))
+    table.add_column("photo\nhash\nduplicate of", no_wrap=True)
     table.add_column("score", no_wrap=True)
-    table.add_column("tip", min_width=20)
-    table.add_column("best labels", min_width=14)
-    table.add_column("hash", no_wrap=True)
-    table.add_column("duplicate of", overflow="fold")
-    table.add_column("milliseconds by step", no_wrap=True)
+    table.add_column("tip\nbest labels", min_width=22, max_width=60)
+    table.add_column("milliseconds\nby step", no_wrap=True)
     for name, result in results:
-        duplicate = result.duplicate_of
-        table.add_row(
-            name,
-            _score(result),
-            result.tip.text if result.tip else "",
-            _labels(result),
-            (result.image_hash or "").replace(":", ":\n"),
-            f"{names.get(duplicate.image_id, duplicate.image_id)} ({duplicate.kind})" if duplicate else "",
-            _ledger(result.timings_ms),
-        )
+        photo = f"[bold]{name}[/]\n{result.image_hash or ''}{_duplicate(result, names)}"
+        said = f"{result.tip.text if result.tip else ''}\n{_labels(result)}"
+        table.add_row(photo, _score(result), said, _ledger(result.timings_ms))
     return table
+
+
+def _duplicate(result: Result, names: Mapping[str, str]) -> str:
+    duplicate = result.duplicate_of
+    return f"\n≈ {names.get(duplicate.image_id, duplicate.image_id)}" if duplicate else ""
 
 
 def _score(result: Result) -> str:
@@ -44,8 +40,4 @@ def _labels(result: Result) -> str:
 
 
 def _ledger(timings: Mapping[str, float]) -> str:
-    """Two steps a line, the total on the last."""
-    steps = [f"{step} {ms:.1f}" for step, ms in timings.items()]
-    return "\n".join(
-        "  ".join(f"{step:<16}" for step in steps[at : at + 2]) for at in range(0, len(steps), 2)
-    )
+    return "\n".join(f"{step:<10} {ms:6.1f}" for step, ms in timings.items())
