@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from localstack.services import Services, ServicesError
+from localstack.services import Services, ServicesError, die_with_parent
 from localstack.table import results_table
 from worker import settings
 from worker.client import Client
@@ -38,8 +38,8 @@ class WorkerProcess:
     """The worker as a child, its log lines shown as they come. It is stopped by us, not by the terminal's Ctrl-C."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "worker"],
+        self._process = subprocess.Popen(  # noqa: S603 - our own worker
+            die_with_parent([sys.executable, "-m", "worker"]),
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -86,9 +86,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m localstack.run", description=__doc__)
     parser.add_argument("--exit", action="store_true", help="stop when the sample photos are scored")
     options = parser.parse_args()
-    signal.signal(
-        signal.SIGTERM, signal.getsignal(signal.SIGINT)
-    )  # both interrupt, and all is stopped in order
+    for number in (signal.SIGINT, signal.SIGTERM):  # both interrupt, and all is stopped in order
+        signal.signal(number, signal.default_int_handler)
     try:
         with ExitStack() as stack:
             code = _run(stack, leave=options.exit)

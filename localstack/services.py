@@ -121,7 +121,7 @@ class Services:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
         return LocalStackExecutor(
             # -P: the checkout's folder localstack/ must not stand before the package of that name.
-            _with_us([str(PYTHON), "-P", "-m", "localstack.runtime.main"]),
+            die_with_parent([str(PYTHON), "-P", "-m", "localstack.runtime.main"]),
             f"http://{HOST}:{self.gateway_port}/_localstack/init/ready",
             cwd=str(root),
             timeout=START,
@@ -134,7 +134,7 @@ class Services:
         self._folder.mkdir(parents=True, exist_ok=True)
         command = [str(get_binary_path()), "--port", str(self.redis_port), "--bind", HOST]
         return ValkeyExecutor(
-            _with_us([*command, "--save", "", "--dir", str(self._folder)]),
+            die_with_parent([*command, "--save", "", "--dir", str(self._folder)]),
             host=HOST,
             port=self.redis_port,
             timeout=START,
@@ -146,8 +146,8 @@ class Services:
         return self._stack.enter_context((self._folder / f"{name}.log").open("w"))
 
 
-def _with_us(command: list[str]) -> list[str]:
-    """Let a service end when we are killed without a chance to stop it, where Linux's setpriv can arrange it."""
+def die_with_parent(command: list[str]) -> list[str]:
+    """Let a child end when we are killed without a chance to stop it, where Linux's setpriv can arrange it."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else command
 

@@ -41,9 +41,15 @@ class App:
     stopping: threading.Event  # set it to cut pauses short
 
 
-def build(settings: Settings, telemetry: Telemetry, clock: Callable[[], float] = time.monotonic) -> App:
+def build(
+    settings: Settings,
+    telemetry: Telemetry,
+    clock: Callable[[], float] = time.monotonic,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> App:
     """Check that every part is there, warm the models up and join the stages; nothing is polled yet.
 
+    `checkpoint` is called again and again meanwhile; it may raise to give the start up.
     Raises ConfigurationError, naming the part that is missing or does not fit.
     """
     helpers = settings.helpers or os.cpu_count() or 1
@@ -52,7 +58,7 @@ def build(settings: Settings, telemetry: Telemetry, clock: Callable[[], float] =
     queue_client = sqs.client(settings.receive_wait)
     timeout = sqs.visibility_timeout(queue_client, settings.queue_url)
     timeout = settings.visibility_timeout or timeout
-    models = _models(settings, telemetry)
+    models = _models(settings, telemetry, checkpoint)
     versions = {model.bundle.name: model.bundle.version for model in models}
     stopping = threading.Event()
 
@@ -120,7 +126,9 @@ def _photos(settings: Settings, connections: int) -> s3.Photos:
     return photos
 
 
-def _models(settings: Settings, telemetry: Telemetry) -> list[tensorflow.FrozenModel]:
+def _models(
+    settings: Settings, telemetry: Telemetry, checkpoint: Callable[[], None]
+) -> list[tensorflow.FrozenModel]:
     bundles = [bundle.read(location) for location in settings.model]
     first = bundles[0]
     for other in bundles[1:]:
@@ -137,7 +145,7 @@ def _models(settings: Settings, telemetry: Telemetry) -> list[tensorflow.FrozenM
     models = [tensorflow.FrozenModel(b, settings.batch_size) for b in bundles]
     for model in models:
         begun = time.monotonic()
-        model.warm_up()
+        model.warm_up(checkpoint)
         seconds = round(time.monotonic() - begun, 2)
         telemetry.event("warmed_up", model=model.bundle.name, version=model.bundle.version, seconds=seconds)
     images.warm_up(first.manifest.input.target)

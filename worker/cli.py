@@ -33,8 +33,9 @@ def _run(_options: argparse.Namespace) -> int:
 
     stop = supervisor.StopFlag()
     stop.install()
-    worker = app.build(wanted, Telemetry())
-    if stop.asked:
+    try:
+        worker = app.build(wanted, Telemetry(), checkpoint=stop.checkpoint)
+    except supervisor.StoppedError:
         return OK
     return supervisor.supervise(worker, stop, wanted.drain_deadline, time.monotonic)
 

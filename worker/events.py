@@ -19,6 +19,7 @@ from worker.messages import S3Object
 MAX_KEY_BYTES = 1024  # S3's own limit
 SAFE_IMAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 UUID_SEGMENT = r"(?:^|/)(?P<image_id>[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})(?:\.[^/]*)?$"
+SHOWN = 80  # characters of a stranger's text in a reason: a body may be 256 KB, a log line should not
 _HEX = re.compile(r"[0-9A-Fa-f]{1,64}")
 
 Fields = Mapping[str, Any]
@@ -63,7 +64,9 @@ def image_id(announced: Announced, pattern: re.Pattern[str]) -> str:
     if found is None:
         raise NoImageIdError(f"the key {announced.object.key!r} names no image id")
     if not SAFE_IMAGE_ID.fullmatch(found):
-        raise NoImageIdError(f"{found!r} is no image id: letters, digits, '.', '_' and '-', 128 at most")
+        raise NoImageIdError(
+            f"{_shown(found)} is no image id: letters, digits, '.', '_' and '-', 128 at most"
+        )
     return found
 
 
@@ -86,7 +89,7 @@ def _read_fields(fields: Fields, *, enveloped: bool) -> list[Record]:
         return [_eventbridge(fields)]
     if isinstance(fields.get("bucket"), str) and isinstance(fields.get("key"), str):
         return [_direct_request(fields)]
-    names = ", ".join(sorted(map(str, fields))[:8])
+    names = ", ".join(_shown(name) for name in sorted(fields)[:8])
     raise UnknownBodyError(f"the body is of no known shape; its fields are: {names or 'none'}")
 
 
@@ -102,12 +105,12 @@ def _notification(value: object) -> Record:
     record = _fields(value, "a record")
     source, version = record.get("eventSource"), str(record.get("eventVersion", ""))
     if not (isinstance(source, str) and source.endswith(":s3")):  # aws:s3, minio:s3
-        raise UnknownBodyError(f"a record comes from {source!r}, not from S3")
+        raise UnknownBodyError(f"a record comes from {_shown(source)}, not from S3")
     if version.split(".", maxsplit=1)[0] != "2":
-        raise UnknownBodyError(f"a record has event version {version!r}; 2.x is understood")
+        raise UnknownBodyError(f"a record has event version {_shown(version)}; 2.x is understood")
     name = _text(record, "eventName").removeprefix("s3:")
     if not name.startswith("ObjectCreated:"):
-        return Ignored(name)
+        return Ignored(name[:SHOWN])
     s3 = _fields(record.get("s3"), "s3")
     bucket, stored = _fields(s3.get("bucket"), "s3.bucket"), _fields(s3.get("object"), "s3.object")
     key = unquote_plus(_text(stored, "key"), errors="surrogateescape")
@@ -117,7 +120,7 @@ def _notification(value: object) -> Record:
 def _eventbridge(fields: Fields) -> Record:
     kind = _text(fields, "detail-type")
     if kind != "Object Created":
-        return Ignored(kind)
+        return Ignored(kind[:SHOWN])
     detail = _fields(fields.get("detail"), "detail")
     bucket, stored = (
         _fields(detail.get("bucket"), "detail.bucket"),
@@ -136,21 +139,28 @@ def _direct_request(fields: Fields) -> Record:
 
 
 def _object(bucket: str, key: str, fields: Fields) -> S3Object:
+    version_id = _optional(fields, "versionId", "version-id", "version_id")
+    etag = (_optional(fields, "eTag", "etag") or "").strip('"') or None
     try:
         length = len(key.encode())
+        f"{bucket}{version_id}{etag}".encode()  # JSON can carry half a surrogate pair; S3 and Redis cannot
     except UnicodeEncodeError:
-        raise UnknownBodyError("the key is not valid UTF-8") from None
+        raise UnknownBodyError("the object's name or version is not valid UTF-8") from None
     if not bucket or not 0 < length <= MAX_KEY_BYTES:
-        raise UnknownBodyError(f"bucket {bucket[:80]!r} with a key of {length} bytes is no S3 object")
+        raise UnknownBodyError(f"bucket {_shown(bucket)} with a key of {length} bytes is no S3 object")
     size, sequencer = fields.get("size"), _optional(fields, "sequencer")
     return S3Object(
         bucket=bucket,
         key=key,
-        version_id=_optional(fields, "versionId", "version-id", "version_id"),
-        etag=(_optional(fields, "eTag", "etag") or "").strip('"') or None,
+        version_id=version_id,
+        etag=etag,
         size=size if type(size) is int and size >= 0 else None,
         sequencer=sequencer if sequencer and _HEX.fullmatch(sequencer) else None,
     )
+
+
+def _shown(value: object) -> str:
+    return repr(value[:SHOWN] if isinstance(value, str) else value)[: 2 * SHOWN]
 
 
 def _fields(value: object, name: str) -> Fields:

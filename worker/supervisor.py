@@ -11,6 +11,10 @@ RELEASE_TIME = 2.0  # seconds a cancelled thread has to notice
 OK, FAILED, CONFIGURATION, UNFINISHED = 0, 1, 2, 3  # exit codes
 
 
+class StoppedError(Exception):
+    """Raised when a stop was asked for before the worker polls: there is nothing to drain."""
+
+
 class StopFlag:
     """What a signal handler may do: count. One asks for a drain, a second one for leaving at once."""
 
@@ -21,6 +25,11 @@ class StopFlag:
         """Listen to SIGTERM (ECS) and SIGINT (a terminal)."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+
+    def checkpoint(self) -> None:
+        """Raise StoppedError if a stop was asked for; called between the steps of a long start."""
+        if self.asked:
+            raise StoppedError
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self.asked += 1

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -16,6 +17,7 @@ from tests.stand import Stand
 from worker import bundle
 from worker.adapters.tensorflow import FrozenModel
 from worker.errors import ConfigurationError
+from worker.messages import Outputs
 
 
 def grey(level: int) -> bytes:
@@ -94,10 +96,16 @@ def test_nothing_is_retraced_whatever_the_batch_size(tmp_path: Path) -> None:
 
 
 def test_every_batch_size_is_warmed_up(tmp_path: Path) -> None:
-    model = FrozenModel(bundle.read(str(save_bundle(Halves(), tmp_path / "m" / "1", name="m"))), 5)
-    sizes: list[tuple[int, int]] = []
-    model.warm_up(lambda done, of: sizes.append((done, of)))
-    assert sizes == [(n, 5) for n in range(1, 6)]
+    sizes: list[int] = []
+
+    class Watched(FrozenModel):
+        def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
+            sizes.append(len(batch))
+            return super().predict(batch)
+
+    location = save_bundle(Halves(), tmp_path / "m" / "1", name="m")
+    Watched(bundle.read(str(location)), 5).warm_up()
+    assert sizes == [1, 2, 3, 4, 5]
 
 
 def test_models_that_take_different_photos_cannot_stand_side_by_side(stand: Stand, tmp_path: Path) -> None:

@@ -66,17 +66,20 @@ class FrozenModel:
         except (tf.errors.OpError, ValueError, TypeError) as error:
             raise ModelError(f"model {self._bundle.name}: {_first_line(error)}") from error
 
-    def warm_up(self, progress: Callable[[int, int], None] = lambda _done, _of: None) -> None:
-        """Run every batch size once: the first run of a size is slow. Raises ConfigurationError on a misfit."""
+    def warm_up(self, between: Callable[[], None] = lambda: None) -> None:
+        """Run every batch size once, calling `between` before each: the first run of a size is slow.
+
+        Raises ConfigurationError on a misfit.
+        """
         given = self._bundle.manifest.input
         for size in range(1, self._largest_batch + 1):
+            between()
             try:
                 outputs = self.predict(np.zeros((size, given.height, given.width, 3), np.uint8))
             except ModelError as error:
                 raise ConfigurationError(f"{self._bundle.path} does not run: {error}") from None
             for role, rows in outputs.items():
                 self._check_shape(role, rows.shape, size)
-            progress(size, self._largest_batch)
 
     def _check_shape(self, role: str, shape: tuple[int, ...], size: int) -> None:
         wanted: dict[str, list[tuple[int, ...]]]
