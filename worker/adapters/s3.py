@@ -1,5 +1,6 @@
 """S3: photos in, never more bytes than allowed."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,7 +18,11 @@ _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # the last: t
 
 
 def client(connections: int) -> "S3Client":
-    """Make a client with short time-outs and bounded retries; region, endpoint and credentials are boto3's own."""
+    """Make a client with short time-outs and bounded retries; region, endpoint and credentials are boto3's own.
+
+    At an endpoint that is not AWS's, as LocalStack or MinIO, buckets have no host names of their own.
+    """
+    elsewhere = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     return boto3.client(
         "s3",
         config=Config(
@@ -25,6 +30,7 @@ def client(connections: int) -> "S3Client":
             read_timeout=10,
             retries={"mode": "adaptive", "total_max_attempts": 4},
             max_pool_connections=connections,
+            s3={"addressing_style": "path" if elsewhere else "auto"},
         ),
     )
 
