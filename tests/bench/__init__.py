@@ -1,0 +1,1 @@
+"""Speed, measured as ratios of things run side by side; no test asserts a time."""
