@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from tests.stand import Stand
 ROOT = Path(__file__).parents[1]
 REFERENCE_MODEL = ROOT / "models" / "reference" / "built" / "reference"
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def pillow_may_warn_of_metadata() -> None:
+    """As in production; pytest gives every test filters of its own."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @pytest.fixture(scope="session")

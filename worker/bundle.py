@@ -105,6 +105,18 @@ class TipText(_Part):
     score: int | None = Field(None, ge=1, le=5)
     text: str
 
+    @model_validator(mode="after")
+    def _score_if_recognised(self) -> Self:
+        if (self.score is None) != (self.group == "unrecognised"):
+            raise ValueError("a tip has a score, unless its group is unrecognised")
+        return self
+
+
+class TipList(_Part):
+    """tips.toml."""
+
+    tip: tuple[TipText, ...]
+
 
 class Bundle(_Part):
     """A bundle, read and checked against itself; whether the SavedModel agrees is for the adapter that loads it."""
@@ -128,7 +140,7 @@ def read(location: str) -> Bundle:
         manifest = Manifest.model_validate(tomllib.loads(_text(path / "bundle.toml")))
         labels = _labels(path / manifest.labels.file) if manifest.labels else ()
         tips = _tips(path / manifest.tips.file) if manifest.tips else ()
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+    except (tomllib.TOMLDecodeError, csv.Error, ValidationError) as error:
         raise ConfigurationError(f"the model bundle {path} is not valid: {_first_line(error)}") from None
     return Bundle(path=path, version=path.name, manifest=manifest, labels=labels, tips=tips)
 
@@ -163,7 +175,7 @@ def _labels(path: Path) -> tuple[Label, ...]:
 
 
 def _tips(path: Path) -> tuple[TipText, ...]:
-    tips = tuple(TipText.model_validate(tip) for tip in tomllib.loads(_text(path)).get("tip", []))
+    tips = TipList.model_validate(tomllib.loads(_text(path))).tip
     ids = [tip.id for tip in tips]
     if len(set(ids)) < len(ids):
         raise ConfigurationError(f"{path} uses a tip's id twice")

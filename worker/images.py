@@ -32,6 +32,8 @@ _TURNS = {  # EXIF orientation → how to undo it
 }
 
 pillow_heif.register_heif_opener()
+# Pillow warns of odd metadata, which is not used. (`catch_warnings` around a call is not safe among threads.)
+warnings.filterwarnings("ignore", module=r"PIL\.")
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns first and raises at twice; ours is exact, see _open
 
 
@@ -71,9 +73,10 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     if not data:
         raise EmptyObjectError("the object has no bytes")
     try:
-        with warnings.catch_warnings(action="ignore"):  # about metadata, which is not used
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
+        if _claims_a_format(data):
+            raise UnreadableImageError("the image's header is damaged or cut short") from None
         raise UnsupportedFormatError(f"not an image of an allowed format ({', '.join(FORMATS)})") from None
     except Exception as error:
         raise UnreadableImageError(f"the image's header cannot be read: {error}") from error
@@ -83,12 +86,17 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
+def _claims_a_format(data: bytes) -> bool:
+    """Whether the first bytes are those of an allowed format."""
+    checks = (Image.OPEN[name][1] for name in FORMATS if name in Image.OPEN)
+    return any(check is not None and check(data[:16]) is True for check in checks)
+
+
 def _upright(image: Image.Image, target: Target) -> Image.Image:
     """Decode, reduced as far as the target allows, and turn as the EXIF tag says; RGB."""
-    with warnings.catch_warnings(action="ignore"):
-        turn = _TURNS.get(_orientation(image))
-        image.draft(None, _draft_size(image.size, target))
-        flat = _rgb(image)
+    turn = _TURNS.get(_orientation(image))
+    image.draft(None, _draft_size(image.size, target))
+    flat = _rgb(image)
     return flat if turn is None else flat.transpose(turn)
 
 

@@ -1,0 +1,256 @@
+"""Settings from the environment: bounds, contradictions, names, and that no secret is shown."""
+
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker import settings
+from worker.errors import ConfigurationError
+from worker.settings import Settings, load
+
+REQUIRED = {
+    "WORKER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/111122223333/uploads",
+    "WORKER_BUCKETS": "photos",
+    "WORKER_REDIS_URL": "redis://worker:s3cret@redis.internal:6379/0",
+}
+ROOMY = {  # lets each setting go to its own bounds without contradicting another
+    "WORKER_RECEIVE_WAIT": "0",
+    "WORKER_DRAIN_DEADLINE": "115",
+    "WORKER_RETRY_DELAY": "0",
+    "WORKER_RETRY_DELAY_MAX": "43200",
+}
+BOUNDS = [
+    (variable, *map(float, bounds.split(" … ")))
+    for variable, _, bounds, _, _ in settings.rows()
+    if "…" in bounds
+]
+
+
+def loaded(**given_: str) -> Settings:
+    """The settings with `WORKER_…` variables given by their short names."""
+    return load(REQUIRED | {f"WORKER_{name.upper()}": value for name, value in given_.items()})
+
+
+def refused(environ: dict[str, str]) -> str:
+    with pytest.raises(ConfigurationError) as refusal:
+        load(environ)
+    return str(refusal.value)
+
+
+def value_of(read: Settings, variable: str) -> object:
+    return getattr(read, variable.removeprefix("WORKER_").lower())
+
+
+def test_what_is_required_is_enough_and_the_rest_has_defaults() -> None:
+    read = load(REQUIRED)
+    assert read.queue_url == REQUIRED["WORKER_QUEUE_URL"]
+    assert read.buckets == ("photos",)
+    assert read.redis_url.get_secret_value() == REQUIRED["WORKER_REDIS_URL"]
+    assert read.model == ("models/reference/built/reference",)
+    assert read.visibility_timeout is None
+    assert (read.batch_size, read.batch_wait) == (32, 0)
+
+
+@pytest.mark.parametrize("variable", REQUIRED)
+def test_what_is_required_and_missing_is_named(variable: str) -> None:
+    others = {name: value for name, value in REQUIRED.items() if name != variable}
+    assert refused(others).startswith(f"{variable} is not set: ")
+    assert refused(others | {variable: ""}) == refused(others)
+
+
+def test_every_number_has_bounds_that_the_table_shows() -> None:
+    numbers = {name for name, field in Settings.model_fields.items() if field.annotation not in {str}}
+    bounded = {variable.removeprefix("WORKER_").lower() for variable, _, _ in BOUNDS}
+    others = {"buckets", "model", "redis_url", "log_format", "log_level"}
+    assert numbers - others == bounded
+
+
+@pytest.mark.parametrize(("variable", "low", "high"), BOUNDS)
+def test_a_setting_may_be_anything_within_its_bounds(variable: str, low: float, high: float) -> None:
+    for bound in (low, high):
+        environ = REQUIRED | ROOMY | {variable: f"{bound:g}" if bound != int(bound) else str(int(bound))}
+        if variable == "WORKER_DRAIN_DEADLINE":
+            environ["WORKER_RECEIVE_WAIT"] = "0"
+        if variable == "WORKER_RETRY_DELAY_MAX":
+            environ["WORKER_RETRY_DELAY"] = "0"
+        assert value_of(load(environ), variable) == bound
+
+
+@pytest.mark.parametrize(("variable", "low", "high"), BOUNDS)
+def test_a_setting_outside_its_bounds_is_refused_with_name_value_and_bounds(
+    variable: str, low: float, high: float
+) -> None:
+    for value in (f"{low - 1:.0f}", f"{high + 1:.0f}"):
+        bounds = f"{low:.10g} … {high:.10g}"
+        assert refused(REQUIRED | ROOMY | {variable: value}) == f"{variable} is {value!r}, must be {bounds}"
+
+
+@pytest.mark.parametrize(("variable", "low", "high"), BOUNDS)
+@pytest.mark.parametrize("value", ["many", "1e400", "nan", "0x10", "5 s", "١٢x"])
+def test_what_is_no_number_is_refused(variable: str, low: float, high: float, value: str) -> None:
+    message = refused(REQUIRED | {variable: value})
+    assert variable in message
+    assert repr(value) in message
+
+
+def test_every_wrong_setting_is_named_at_once() -> None:
+    message = refused({"WORKER_QUEUE_URL": "queue", "WORKER_BATCH_SIZE": "0", "WORKER_LOG_LEVEL": "loud"})
+    for variable in (*REQUIRED, "WORKER_BATCH_SIZE", "WORKER_LOG_LEVEL"):
+        assert variable in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("WORKER_QUEUE_URL", "uploads", "must be a queue's URL"),
+        ("WORKER_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com", "must be a queue's URL"),
+        ("WORKER_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/1 2", "must be a queue's URL"),
+        ("WORKER_QUEUE_URL", "arn:aws:sqs:eu-central-1:111122223333:uploads", "must be a queue's URL"),
+        ("WORKER_BUCKETS", ",", "must name at least one"),
+        ("WORKER_MODEL", " , ", "must name at least one"),
+        ("WORKER_IMAGE_ID_PATTERN", "(", "must be a regular expression"),
+        ("WORKER_IMAGE_ID_PATTERN", r"\d+", "must have a group named image_id"),
+        ("WORKER_IMAGE_ID_PATTERN", r"(?P<id>\d+)", "must have a group named image_id"),
+        ("WORKER_RESULT_KEY", "result", "must contain {image_id} once"),
+        ("WORKER_RESULT_KEY", "{image_id}:{image_id}", "must contain {image_id} once"),
+        ("WORKER_RESULT_KEY", "{app}:{image_id}", "no other braces"),
+        ("WORKER_RESULT_KEY", "{{image_id}}", "no other braces"),
+        ("WORKER_LOG_FORMAT", "xml", "must be auto, json, console"),
+        ("WORKER_LOG_LEVEL", "INFO", "must be debug, info, warning, error"),
+    ],
+)
+def test_a_text_that_does_not_fit_is_refused_with_name_value_and_reason(
+    variable: str, value: str, reason: str
+) -> None:
+    message = refused(REQUIRED | {variable: value})
+    assert message.startswith(f"{variable} is ")
+    assert reason in message
+
+
+@pytest.mark.parametrize(
+    ("given_", "named"),
+    [
+        ({"receive_wait": "20", "drain_deadline": "20"}, ["RECEIVE_WAIT (20 s)", "DRAIN_DEADLINE (20 s)"]),
+        ({"drain_deadline": "5"}, ["RECEIVE_WAIT (5 s)", "DRAIN_DEADLINE (5 s)"]),
+        ({"retry_delay": "11", "retry_delay_max": "10"}, ["RETRY_DELAY (11 s)", "RETRY_DELAY_MAX (10 s)"]),
+        (
+            {"batch_wait": "5000", "visibility_timeout": "5"},
+            ["BATCH_WAIT (5000 ms)", "VISIBILITY_TIMEOUT (5 s)"],
+        ),
+    ],
+)
+def test_a_contradiction_names_both_settings_and_their_values(
+    given_: dict[str, str], named: list[str]
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        loaded(**given_)
+    assert all(f"WORKER_{name}" in str(refusal.value) for name in named)
+
+
+@pytest.mark.parametrize(
+    "given_",
+    [
+        {"receive_wait": "19", "drain_deadline": "20"},
+        {"retry_delay": "10", "retry_delay_max": "10"},
+        {"batch_wait": "4999", "visibility_timeout": "5"},
+        {"batch_wait": "10000"},
+    ],
+)
+def test_at_the_border_of_a_contradiction_all_is_well(given_: dict[str, str]) -> None:
+    read = loaded(**given_)
+    assert all(getattr(read, name) == int(value) for name, value in given_.items())
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("WORKER_BATCHSIZE", "WORKER_BATCH_SIZE"),
+        ("WORKER_BUCKET", "WORKER_BUCKETS"),
+        ("WORKER_REDIS_URI", "WORKER_REDIS_URL"),
+        ("WORKER_VISIBILITY_TIMOUT", "WORKER_VISIBILITY_TIMEOUT"),
+    ],
+)
+def test_a_misspelt_name_is_refused_and_the_right_one_suggested(variable: str, meant: str) -> None:
+    assert refused(REQUIRED | {variable: "1"}) == f"{variable} is no setting; did you mean {meant}?"
+
+
+def test_a_name_like_no_other_is_refused_without_a_suggestion() -> None:
+    assert refused(REQUIRED | {"WORKER_ZZZ": "1"}) == "WORKER_ZZZ is no setting"
+
+
+def test_variables_of_others_are_none_of_our_business() -> None:
+    others = {"AWS_ENDPOINT_URL": "http://localhost:4566", "BATCH_SIZE": "0", "MY_WORKER_X": "1", "PATH": ""}
+    assert load(REQUIRED | others) == load(REQUIRED)
+
+
+@pytest.mark.parametrize(
+    ("variable", "default"), [row[:2] for row in settings.rows() if row[1] != "required"]
+)
+def test_an_empty_variable_counts_as_unset(variable: str, default: str) -> None:
+    assert load(REQUIRED | {variable: ""}) == load(REQUIRED)
+    if default:
+        assert load(REQUIRED | {variable: default}) == load(REQUIRED)
+
+
+def test_lists_are_split_at_commas_and_trimmed() -> None:
+    read = loaded(buckets=" photos, more-photos ,", model="a/1,b")
+    assert read.buckets == ("photos", "more-photos")
+    assert read.model == ("a/1", "b")
+
+
+def test_settings_do_not_change_once_read() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load(REQUIRED).batch_size = 1
+
+
+def test_a_secret_is_not_shown_by_the_settings() -> None:
+    read = load(REQUIRED)
+    for shown in (repr(read), str(read), read.model_dump_json(), repr(read.model_dump())):
+        assert "s3cret" not in shown
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"WORKER_REDIS_URL": "http://worker:s3cret@redis.internal"},
+        {"WORKER_REDIS_URL": "worker:s3cret@redis.internal"},
+        {"WORKER_REDIS_URI": "redis://worker:s3cret@redis.internal"},
+        {"WORKER_BATCH_SIZE": "0"},
+        {"WORKER_DRAIN_DEADLINE": "1"},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_secret_is_not_shown_by_an_error(wrong: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        load(REQUIRED | wrong)
+    error: BaseException | None = refusal.value
+    while error is not None and not (error.__suppress_context__ and error.__cause__ is None):
+        error = error.__cause__ or error.__context__
+    assert "s3cret" not in f"{refusal.value} {error!r}"
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "unix"])
+def test_redis_may_be_reached_in_three_ways(scheme: str) -> None:
+    assert loaded(redis_url=f"{scheme}://redis/0").redis_url.get_secret_value() == f"{scheme}://redis/0"
+
+
+def test_the_table_has_a_row_with_a_doc_for_each_setting_and_a_unit_for_each_number() -> None:
+    rows = list(settings.rows())
+    assert [row[0] for row in rows] == [f"WORKER_{name.upper()}" for name in Settings.model_fields]
+    assert all(doc for *_, doc in rows)
+    assert all(unit for _, _, bounds, unit, _ in rows if "…" in bounds)
+
+
+@given(st.dictionaries(st.sampled_from([row[0] for row in settings.rows()]), st.text(), max_size=4))
+def test_any_value_gives_settings_or_an_error_that_names_the_variable(given_: dict[str, str]) -> None:
+    try:
+        read = load(REQUIRED | given_)
+    except ConfigurationError as error:
+        assert any(variable in str(error) for variable in given_)
+    else:
+        assert read.batch_size >= 1
+        assert math.isfinite(read.redis_timeout)
+        assert "image_id" in re.compile(read.image_id_pattern).groupindex
