@@ -20,10 +20,10 @@ model: $(VENV) ## build the reference model, unless it is up to date
 	@$(BIN)/python -m models.reference.build
 
 run: install model ## the whole path on this machine: services, worker, sample photos; Ctrl-C stops it
-	@exec $(BIN)/python -m localstack.run
+	@exec $(BIN)/python -m localstack
 
 demo: install model ## the same, and exit: 0 when every sample photo was scored
-	@exec $(BIN)/python -m localstack.run --exit
+	@exec $(BIN)/python -m localstack --exit
 
 submit: $(VENV) ## send PHOTO=path to the worker of `make run` and print its result
 	@test -n "$(PHOTO)" || { echo "usage: make submit PHOTO=path"; exit 2; }

@@ -83,7 +83,7 @@ class WorkerProcess:
 
 def main() -> int:
     """Run until Ctrl-C, or with --exit until the sample photos are through; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m localstack.run", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m localstack", description=__doc__)
     parser.add_argument("--exit", action="store_true", help="stop when the sample photos are scored")
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):  # both interrupt, and all is stopped in order
@@ -99,6 +99,7 @@ def main() -> int:
         console.print(f"[red]{_plain(str(error))}")
         return 1
     finally:
+        _ignore_interrupts()
         console.print("stopped")
 
 
@@ -124,7 +125,9 @@ def _run(stack: ExitStack, *, leave: bool) -> int:
         console.print(
             "The worker is up. In another terminal: [bold]make submit PHOTO=path[/]. Ctrl-C stops everything."
         )
-        return worker.wait()
+        code = worker.wait()
+        console.print(f"[red]the worker ended by itself, with exit code {code}; see above")
+        return code if code >= 0 else 128 - code  # the way a shell tells of a signal
 
 
 def _score_samples(client: Client) -> list[tuple[str, Result]]:
@@ -152,7 +155,3 @@ def _ignore_interrupts() -> None:
 
 def _plain(text: str) -> str:
     return text.replace("[", r"\[")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

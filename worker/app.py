@@ -25,6 +25,8 @@ from worker.stages.infer import Infer, Limits
 from worker.stages.poll import Poll, Rules
 from worker.telemetry import Telemetry
 
+DOWNLOADS = 6  # helpers beyond one a core: most of a helper's time goes by waiting for S3
+
 
 def utc_now() -> datetime:
     """Give the wall clock's time; everything else uses the monotonic clock."""
@@ -52,7 +54,7 @@ def build(
     `checkpoint` is called again and again meanwhile; it may raise to give the start up.
     Raises ConfigurationError, naming the part that is missing or does not fit.
     """
-    helpers = settings.helpers or os.cpu_count() or 1
+    helpers = settings.helpers or (os.cpu_count() or 1) + DOWNLOADS
     store = _store(settings)
     photos = _photos(settings, connections=helpers + 1)
     queue_client = sqs.client(settings.receive_wait)

@@ -95,7 +95,8 @@ def _claims_a_format(data: bytes) -> bool:
 def _upright(image: Image.Image, target: Target) -> Image.Image:
     """Decode, reduced as far as the target allows, and turn as the EXIF tag says; RGB."""
     turn = _TURNS.get(_orientation(image))
-    image.draft(None, _draft_size(image.size, target))
+    if image.format in {"JPEG", "MPO"}:  # other formats may answer with an embedded thumbnail
+        image.draft(None, _draft_size(image.size, target))
     flat = _rgb(image)
     return flat if turn is None else flat.transpose(turn)
 

@@ -66,7 +66,9 @@ class Settings(BaseModel):
     )
     upload_queue: int = setting(20, "places between poll and infer", "photos", ge=1, le=10_000)
     outcome_queue: int = setting(64, "places between infer and commit", "photos", ge=1, le=10_000)
-    helpers: int = setting(0, "threads that fetch and prepare photos; 0: one a core", "threads", ge=0, le=256)
+    helpers: int = setting(
+        0, "threads that fetch and prepare photos; 0: six more than cores", "threads", ge=0, le=256
+    )
     batch_size: int = setting(32, "largest batch given to the model", "photos", ge=1, le=512)
     batch_wait: int = setting(
         0, "wait for a fuller batch, counted from its first photo", "ms", ge=0, le=10_000

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -207,3 +208,42 @@ def test_when_the_starter_is_killed_the_services_end_too(tmp_path: Path) -> None
         starter.wait(PATIENCE)
     eventually(lambda: not any(answers(port) for port in ports), lambda: f"one of {ports} still answers")
     eventually(lambda: not started_by(starter.pid), lambda: started_by(starter.pid))
+
+
+def test_the_persons_own_aws_and_python_settings_do_not_reach_localstack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("AWS_DEFAULT_REGION", "eu-west-1"),
+        ("AWS_PROFILE", "nonesuch"),
+        ("PYTHONPATH", ROOT),
+    ):
+        monkeypatch.setenv(name, str(value))
+    with Services(tmp_path) as running:
+        monkeypatch.delenv("AWS_PROFILE")
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        assert queue_attributes(running)["QueueArn"] == f"arn:aws:sqs:us-east-1:{ACCOUNT}:photo-uploads"
+
+
+def test_a_service_that_ends_at_once_is_said_with_its_log_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = started_by(os.getpid())
+    monkeypatch.setattr(module, "PYTHON", Path(shutil.which("false") or "/bin/false"))
+    with pytest.raises(ServicesError, match=r"localstack did not start; .*localstack\.log"):
+        Services(tmp_path).__enter__()
+    assert started_by(os.getpid()) == others
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSTOP], ids=["died", "hangs"])
+def test_a_service_that_died_or_hangs_does_not_hold_up_the_stop(tmp_path: Path, sent: signal.Signals) -> None:
+    others = started_by(os.getpid())
+    with Services(tmp_path):
+        for pid in started_by(os.getpid()) - others:
+            os.kill(pid, sent)
+        began = time.monotonic()
+    assert (
+        time.monotonic() - began < module.START / 2
+    )  # both may need STOP seconds; START is mirakuru's own patience
+    assert started_by(os.getpid()) == others

@@ -195,11 +195,11 @@ def test_labels_of_another_form_are_refused(tmp_path: Path, labels: str) -> None
         (TIPS.replace('"unrecognised"', '"unrecognised"\nscore = 1'), "unless its group is unrecognised"),
         (TIPS.replace('group = "drink"', ""), "group"),
         (TIPS.replace('text = "Closer, please."', ""), "text"),
-        (TIPS.replace("text =", "words ="), "words"),
+        (TIPS.replace("score = 5", "score = 5\nlanguage = 'en'"), "language"),
         (TIPS.replace("[[tip]]", "[[tips]]"), "tip"),
         ("tip = 3", "tip"),
         ('[tip]\nid = "a"', "tip"),
-        ("[[tip", "line 1"),
+        ("[[tip", "Expected ']]'"),
         ("", "tip"),
     ],
 )

@@ -11,7 +11,7 @@ import imagehash
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
@@ -487,6 +487,7 @@ def assert_pixels_or_photo_error(data: bytes) -> None:
     assert image_hash.startswith("phash:")
 
 
+@settings(deadline=None)  # a decoder may load its library
 @given(st.binary(max_size=200))
 @example(b"\xff\xd8\xff")
 @example(PNG)
@@ -501,6 +502,7 @@ def test_any_bytes_give_pixels_or_a_photo_error(data: bytes) -> None:
 TINY = {image_format: encoded(scene(24, 16), image_format) for image_format in images.FORMATS}
 
 
+@settings(deadline=None)
 @given(st.sampled_from(images.FORMATS), st.data())
 def test_a_damaged_photo_gives_pixels_or_a_photo_error(image_format: str, data: st.DataObject) -> None:
     damaged = bytearray(TINY[image_format])

@@ -23,7 +23,7 @@ ROOMY = {  # lets each setting go to its own bounds without contradicting anothe
     "WORKER_RETRY_DELAY_MAX": "43200",
 }
 BOUNDS = [
-    (variable, *map(float, bounds.split(" … ")))
+    (variable, float(bounds.split(" … ")[0]), float(bounds.split(" … ")[1]))
     for variable, _, bounds, _, _ in settings.rows()
     if "…" in bounds
 ]
@@ -62,7 +62,7 @@ def test_what_is_required_and_missing_is_named(variable: str) -> None:
 
 
 def test_every_number_has_bounds_that_the_table_shows() -> None:
-    numbers = {name for name, field in Settings.model_fields.items() if field.annotation not in {str}}
+    numbers = {name for name, field in Settings.model_fields.items() if field.annotation is not str}
     bounded = {variable.removeprefix("WORKER_").lower() for variable, _, _ in BOUNDS}
     others = {"buckets", "model", "redis_url", "log_format", "log_level"}
     assert numbers - others == bounded
@@ -71,11 +71,7 @@ def test_every_number_has_bounds_that_the_table_shows() -> None:
 @pytest.mark.parametrize(("variable", "low", "high"), BOUNDS)
 def test_a_setting_may_be_anything_within_its_bounds(variable: str, low: float, high: float) -> None:
     for bound in (low, high):
-        environ = REQUIRED | ROOMY | {variable: f"{bound:g}" if bound != int(bound) else str(int(bound))}
-        if variable == "WORKER_DRAIN_DEADLINE":
-            environ["WORKER_RECEIVE_WAIT"] = "0"
-        if variable == "WORKER_RETRY_DELAY_MAX":
-            environ["WORKER_RETRY_DELAY"] = "0"
+        environ = REQUIRED | ROOMY | {variable: f"{bound:.10g}"}
         assert value_of(load(environ), variable) == bound
 
 
@@ -88,9 +84,9 @@ def test_a_setting_outside_its_bounds_is_refused_with_name_value_and_bounds(
         assert refused(REQUIRED | ROOMY | {variable: value}) == f"{variable} is {value!r}, must be {bounds}"
 
 
-@pytest.mark.parametrize(("variable", "low", "high"), BOUNDS)
+@pytest.mark.parametrize("variable", [variable for variable, _, _ in BOUNDS])
 @pytest.mark.parametrize("value", ["many", "1e400", "nan", "0x10", "5 s", "١٢x"])
-def test_what_is_no_number_is_refused(variable: str, low: float, high: float, value: str) -> None:
+def test_what_is_no_number_is_refused(variable: str, value: str) -> None:
     message = refused(REQUIRED | {variable: value})
     assert variable in message
     assert repr(value) in message
@@ -246,11 +242,13 @@ def test_the_table_has_a_row_with_a_doc_for_each_setting_and_a_unit_for_each_num
 
 @given(st.dictionaries(st.sampled_from([row[0] for row in settings.rows()]), st.text(), max_size=4))
 def test_any_value_gives_settings_or_an_error_that_names_the_variable(given_: dict[str, str]) -> None:
+    refusal, read = "", None
     try:
         read = load(REQUIRED | given_)
     except ConfigurationError as error:
-        assert any(variable in str(error) for variable in given_)
+        refusal = str(error)
+    if read is None:
+        assert any(variable in refusal for variable in given_)
     else:
-        assert read.batch_size >= 1
         assert math.isfinite(read.redis_timeout)
         assert "image_id" in re.compile(read.image_id_pattern).groupindex
