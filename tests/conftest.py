@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis
 
 from localstack.services import Services
 from tests.stand import Stand
@@ -14,6 +15,10 @@ from tests.stand import Stand
 ROOT = Path(__file__).parents[1]
 REFERENCE_MODEL = ROOT / "models" / "reference" / "built" / "reference"
 _numbers = itertools.count(1)
+
+# A slow machine is no fault of an example.
+hypothesis.register_profile("no deadline", deadline=None)
+hypothesis.load_profile("no deadline")
 
 
 @pytest.fixture(autouse=True)

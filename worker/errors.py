@@ -102,6 +102,12 @@ class StoreError(TroubleError):
     code = "store_trouble"
 
 
+class OutOfMemoryError(TroubleError):
+    """Raised when a photo, though within the limits, did not fit into what memory was left just then."""
+
+    code = "out_of_memory"
+
+
 class ModelError(TroubleError):
     """Raised when the model refuses a batch or answers something that does not fit it."""
 

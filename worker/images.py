@@ -49,12 +49,14 @@ class Target:
 def prepare(data: bytes, target: Target, max_pixels: int) -> tuple[Pixels, str]:
     """Decode a photo to uint8 [target.height, target.width, 3] and hash it.
 
-    The hash is taken from the upright photo, as `algorithm:hex`. Raises PhotoError's subclasses and nothing else.
+    The hash is taken from the upright photo, as `algorithm:hex`. Raises PhotoError's subclasses, MemoryError, and nothing else.
     """
     image = _open(data, max_pixels)
     try:
         upright = _upright(image, target)
         return np.asarray(_fitted(upright, target)), _hash(upright)
+    except MemoryError:
+        raise  # no fault of the photo
     # Decoders of damaged images raise nearly anything (OSError, SyntaxError, struct.error, IndexError, ...).
     except Exception as error:
         raise UnreadableImageError(f"the {image.format} image cannot be decoded: {error}") from error

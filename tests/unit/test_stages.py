@@ -248,6 +248,16 @@ def test_one_bad_photo_never_touches_its_neighbours(data: bytes | MessageError, 
     assert said == {IDS[0]: 2, IDS[1]: code, IDS[2]: 4}
 
 
+def test_a_photo_that_finds_no_memory_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("PIL.Image.Image.load", no_memory)
+    source = ScriptedSource(photos={IDS[0]: photo(2)})
+    (outcome,) = Bench(source).infer_all(source.upload(IDS[0]))
+    assert (outcome.error and outcome.error.code, outcome.verdict) == ("out_of_memory", Verdict.RELEASE)
+
+
 def test_infer_does_not_download_what_was_announced_as_too_large() -> None:
     source = ScriptedSource()
     (outcome,) = Bench(source).infer_all(source.upload(IDS[0], size=1001))

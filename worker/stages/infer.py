@@ -11,7 +11,7 @@ import numpy.typing as npt
 from worker import images, scoring
 from worker.batching import take_batch
 from worker.bundle import Bundle
-from worker.errors import MessageError, ModelError, TooManyBytesError
+from worker.errors import MessageError, ModelError, OutOfMemoryError, TooManyBytesError
 from worker.images import Target
 from worker.messages import Fetched, Outcome, Outputs, Prepared, Scored, Upload
 from worker.queues import BoundedQueue
@@ -99,6 +99,8 @@ class Infer:
             pixels, image_hash = images.prepare(fetched.data, self._target, self._limits.max_pixels)
         except MessageError as error:
             return self._outcome(upload, timings, error=error)
+        except MemoryError as error:
+            return self._outcome(upload, timings, error=OutOfMemoryError(str(error) or "no memory left"))
         ready_at = self._clock()
         timings["decode"] = (ready_at - at_hand) * 1000
         return Prepared(_as_fetched(upload, fetched), pixels, image_hash, timings, ready_at)
