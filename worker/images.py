@@ -49,7 +49,8 @@ class Target:
 def prepare(data: bytes, target: Target, max_pixels: int) -> tuple[Pixels, str]:
     """Decode a photo to uint8 [target.height, target.width, 3] and hash it.
 
-    The hash is taken from the upright photo, as `algorithm:hex`. Raises PhotoError's subclasses, MemoryError, and nothing else.
+    The hash is taken from the upright photo, as `algorithm:hex`. Raises PhotoError's subclasses and MemoryError,
+    nothing else.
     """
     image = _open(data, max_pixels)
     try:
@@ -80,6 +81,8 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
         if _claims_a_format(data):
             raise UnreadableImageError("the image's header is damaged or cut short") from None
         raise UnsupportedFormatError(f"not an image of an allowed format ({', '.join(FORMATS)})") from None
+    except MemoryError:
+        raise
     except Exception as error:
         raise UnreadableImageError(f"the image's header cannot be read: {error}") from error
     width, height = image.size

@@ -252,7 +252,7 @@ def test_a_photo_that_finds_no_memory_is_tried_again(monkeypatch: pytest.MonkeyP
     def no_memory(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("PIL.Image.Image.load", no_memory)
+    monkeypatch.setattr("PIL.Image.Image.convert", no_memory)
     source = ScriptedSource(photos={IDS[0]: photo(2)})
     (outcome,) = Bench(source).infer_all(source.upload(IDS[0]))
     assert (outcome.error and outcome.error.code, outcome.verdict) == ("out_of_memory", Verdict.RELEASE)
