@@ -79,7 +79,7 @@ class Stand:
         built = app.build(wanted, telemetry)
         thread = threading.Thread(
             target=lambda: codes.append(
-                supervisor.supervise(built, stop, wanted.drain_deadline, time.monotonic)
+                supervisor.supervise(built, stop, wanted.drain_deadline, wanted.receive_wait, time.monotonic)
             )
         )
         thread.start()

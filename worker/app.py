@@ -54,10 +54,11 @@ def build(
     `checkpoint` is called again and again meanwhile; it may raise to give the start up.
     Raises ConfigurationError, naming the part that is missing or does not fit.
     """
-    helpers = settings.helpers or (os.cpu_count() or 1) + DOWNLOADS
+    cores = os.cpu_count() or 1
+    helpers = settings.helpers or cores + DOWNLOADS
     store = _store(settings)
     photos = _photos(settings, connections=helpers + 1)
-    queue_client = sqs.client(settings.receive_wait)
+    queue_client = sqs.polling_client(settings.receive_wait)
     timeout = sqs.visibility_timeout(queue_client, settings.queue_url)
     timeout = settings.visibility_timeout or timeout
     models = _models(settings, telemetry, checkpoint)
@@ -69,7 +70,8 @@ def build(
     outcomes: BoundedQueue[Outcome] = BoundedQueue(settings.outcome_queue)
 
     source = sqs.S3Uploads(
-        sqs=queue_client,
+        polling=queue_client,
+        settling=sqs.settling_client(),
         photos=photos,
         queue_url=settings.queue_url,
         receive_wait=settings.receive_wait,
@@ -94,7 +96,7 @@ def build(
         ready=ready,
         outcomes=outcomes,
         models=models,
-        limits=Limits(settings.max_bytes, settings.max_pixels),
+        limits=Limits(settings.max_bytes, settings.max_pixels, decoders=cores),
         batch_wait=settings.batch_wait / 1000,
         telemetry=telemetry,
         clock=clock,

@@ -37,7 +37,7 @@ def _run(_options: argparse.Namespace) -> int:
         worker = app.build(wanted, Telemetry(), checkpoint=stop.checkpoint)
     except supervisor.StoppedError:
         return OK
-    return supervisor.supervise(worker, stop, wanted.drain_deadline, time.monotonic)
+    return supervisor.supervise(worker, stop, wanted.drain_deadline, wanted.receive_wait, time.monotonic)
 
 
 def _submit(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from worker.app import App
 
 TICK = 0.25  # seconds between two looks at flags and leases
-RELEASE_TIME = 2.0  # seconds a cancelled thread has to notice
+NOTICE = 2.0  # seconds a cancelled thread has to notice
 
 OK, FAILED, CONFIGURATION, UNFINISHED = 0, 1, 2, 3  # exit codes
 
@@ -35,9 +35,13 @@ class StopFlag:
         self.asked += 1
 
 
-def supervise(app: App, stop: StopFlag, drain_deadline: float, clock: Callable[[], float]) -> int:
+def supervise(
+    app: App, stop: StopFlag, drain_deadline: float, receive_wait: float, clock: Callable[[], float]
+) -> int:
     """Run until told to stop or a stage fails; nothing that was received is left hidden. The exit code.
 
+    A long poll under way, up to `receive_wait` seconds, is let end, since what it brings would stay hidden; only a
+    second signal does not wait for it: then those messages come again when their visibility timeout has run out.
     0: drained; 1: a stage failed; 3: the drain was not finished in time, or a second signal cut it short.
     """
     app.telemetry.event("polling")
@@ -46,7 +50,8 @@ def supervise(app: App, stop: StopFlag, drain_deadline: float, clock: Callable[[
         app.uploads.extend_due()
     if app.pipeline.error is None:
         _drain(app, stop, clock() + drain_deadline, clock)
-    return _finish(app, clock)
+    grace = NOTICE if stop.asked > 1 else NOTICE + receive_wait
+    return _finish(app, clock() + grace, clock)
 
 
 def _drain(app: App, stop: StopFlag, deadline: float, clock: Callable[[], float]) -> None:
@@ -58,10 +63,10 @@ def _drain(app: App, stop: StopFlag, deadline: float, clock: Callable[[], float]
         app.uploads.extend_due()
 
 
-def _finish(app: App, clock: Callable[[], float]) -> int:
+def _finish(app: App, deadline: float, clock: Callable[[], float]) -> int:
     app.pipeline.cancel()  # whatever still runs; after a drain nothing does
     app.stopping.set()
-    stuck = app.pipeline.join(clock() + RELEASE_TIME)
+    stuck = app.pipeline.join(max(deadline, clock()))
     released = app.uploads.release_all()
     error = app.pipeline.error
     if error is not None:

@@ -82,7 +82,7 @@ class Bench:
             ready=self.ready,
             outcomes=self.outcomes,
             models=self.models,
-            limits=Limits(max_bytes=1000, max_pixels=100),
+            limits=Limits(max_bytes=1000, max_pixels=100, decoders=2),
             batch_wait=0.0,
             telemetry=telemetry,
             clock=self.clock,

@@ -15,7 +15,8 @@ from worker.result import DuplicateOf, Result
 SUBSCRIBE_WAIT = 5.0  # seconds
 
 # Compare and write as one step, so that of two workers with the same photo one writes, and an older event never
-# overwrites a newer one. The rule is worker/idempotency.py's.
+# overwrites a newer one. The rule is worker/idempotency.py's; and that an object is gone now, of which nothing else
+# is known, takes no score away.
 _WRITE = """
 local function padded(hex, width) return string.upper(hex) .. string.rep('0', width - #hex) end
 local function older(a, b)
@@ -32,6 +33,8 @@ local function needless(old, new)
   local s, n = old.source, new.source
   if s.bucket ~= n.bucket or s.key ~= n.key then return false end
   if older(n.sequencer, s.sequencer) then return true end
+  if type(new.error) == 'table' and new.error.code == 'object_gone' and old.status ~= 'failed'
+    and type(n.etag) ~= 'string' and type(n.version_id) ~= 'string' then return true end
   if type(old.error) == 'table' and old.error.code == 'object_gone' then return false end
   if not same_models(old.models, new.models) then return false end
   if type(s.version_id) == 'string' and type(n.version_id) == 'string' then return s.version_id == n.version_id end
@@ -68,16 +71,20 @@ class ResultStore:
                 health_check_interval=15,
                 retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=3),
                 decode_responses=True,
+                encoding_errors="replace",  # what is not ours does not read as a result, and is overwritten
             )
-        except (ValueError, redis.RedisError) as error:
-            raise ConfigurationError(f"the Redis URL is not valid: {error}") from None
+        except (ValueError, TypeError, redis.RedisError):
+            # Not the error's own text: it may quote a part of the password.
+            raise ConfigurationError(
+                "the Redis URL is not valid (special characters of a password must be percent-encoded)"
+            ) from None
         return cls(client, key, expiry)
 
     def check(self) -> None:
         """Raise ConfigurationError unless Redis answers."""
         try:
             self._redis.ping()
-        except (redis.RedisError, OSError) as error:
+        except (redis.RedisError, OSError, UnicodeError) as error:
             raise ConfigurationError(f"Redis cannot be reached: {error}") from None
 
     def find(self, image_ids: Sequence[str]) -> list[Result | None]:

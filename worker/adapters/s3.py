@@ -1,6 +1,8 @@
 """S3: photos in, never more bytes than allowed."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,7 +16,8 @@ from worker.messages import Fetched, S3Object
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # the last: that version is a delete marker
+# The last: that version is a delete marker. A bare 404 is not among them: a proxy's hiccup must not lose a photo.
+_GONE = {"NoSuchKey", "NoSuchVersion", "MethodNotAllowed"}
 
 
 def client(connections: int) -> "S3Client":
@@ -23,16 +26,24 @@ def client(connections: int) -> "S3Client":
     At an endpoint that is not AWS's, as LocalStack or MinIO, buckets have no host names of their own.
     """
     elsewhere = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    return boto3.client(
-        "s3",
-        config=Config(
-            connect_timeout=3,
-            read_timeout=10,
-            retries={"mode": "adaptive", "total_max_attempts": 4},
-            max_pool_connections=connections,
-            s3={"addressing_style": "path" if elsewhere else "auto"},
-        ),
+    config = Config(
+        connect_timeout=3,
+        read_timeout=10,
+        retries={"mode": "adaptive", "total_max_attempts": 4},
+        max_pool_connections=connections,
+        s3={"addressing_style": "path" if elsewhere else "auto"},
     )
+    with configured():
+        return boto3.client("s3", config=config)
+
+
+@contextmanager
+def configured() -> Iterator[None]:
+    """Turn what boto3 says of a missing region or a wrong profile into a ConfigurationError."""
+    try:
+        yield
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(f"the AWS configuration does not fit: {error}") from None
 
 
 class Photos:
@@ -61,7 +72,7 @@ class Photos:
         try:
             answer = self._s3.get_object(Bucket=wanted.bucket, Key=wanted.key, **version)
             with answer["Body"] as body:
-                promised = answer["ContentLength"]
+                promised = answer.get("ContentLength", 0)
                 if promised > max_bytes:
                     raise TooManyBytesError(f"{promised} bytes are more than {max_bytes}")
                 data = body.read(max_bytes + 1)
@@ -69,13 +80,14 @@ class Photos:
             if error.response["Error"]["Code"] in _GONE:
                 raise ObjectGoneError(f"s3://{wanted.bucket}/{wanted.key} is not there") from None
             raise StorageError(_reason(error)) from error
-        except (BotoCoreError, HTTPError, OSError) as error:
+        # ValueError and KeyError: botocore could not read the headers of the answer.
+        except (BotoCoreError, HTTPError, OSError, ValueError, KeyError) as error:
             raise StorageError(_reason(error)) from error
         if len(data) > max_bytes:
             raise TooManyBytesError(f"more than {max_bytes} bytes came")
         if len(data) < promised:
             raise StorageError(f"{len(data)} of {promised} bytes came")
-        return Fetched(data, answer["ETag"].strip('"'), answer.get("VersionId"))
+        return Fetched(data, answer.get("ETag", "").strip('"') or None, answer.get("VersionId"))
 
 
 def _reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from worker.adapters.s3 import Photos
+from worker.adapters.s3 import Photos, configured
 from worker.errors import ConfigurationError, QueueError, Verdict
 from worker.leases import Leases
 from worker.messages import Fetched, Message, Outcome, Upload
@@ -21,25 +21,32 @@ BATCH = 10  # SQS's limit of entries a call
 MOST_HIDDEN = 43_200  # seconds: SQS's limit of a visibility timeout
 
 
-def client(receive_wait: int) -> "SQSClient":
+def polling_client(receive_wait: int) -> "SQSClient":
     """Make a client whose read time-out outlasts the long poll."""
-    return boto3.client(
-        "sqs",
-        config=Config(
-            connect_timeout=3,
-            read_timeout=receive_wait + 10,
-            retries={"mode": "adaptive", "total_max_attempts": 4},
-        ),
-    )
+    return _client(connect=3, read=receive_wait + 10, attempts=4)
+
+
+def settling_client() -> "SQSClient":
+    """Make a client for deletes and visibility: the main thread waits for it, and a stop has a deadline."""
+    return _client(connect=2, read=3, attempts=2)
+
+
+def _client(connect: int, read: int, attempts: int) -> "SQSClient":
+    retries: Any = {"mode": "adaptive", "total_max_attempts": attempts}
+    with configured():
+        return boto3.client("sqs", config=Config(connect_timeout=connect, read_timeout=read, retries=retries))
 
 
 def visibility_timeout(sqs: "SQSClient", queue_url: str) -> int:
     """Read the queue's own timeout in seconds. Raises ConfigurationError when the queue cannot be reached."""
     try:
         answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["VisibilityTimeout"])
-        return int(answer["Attributes"]["VisibilityTimeout"])
+        seconds = int(answer["Attributes"]["VisibilityTimeout"])
     except (BotoCoreError, ClientError, KeyError) as error:
         raise ConfigurationError(f"the queue {queue_url} cannot be reached: {_reason(error)}") from None
+    if seconds < 1:
+        raise ConfigurationError(f"the queue {queue_url} has a visibility timeout of 0 s; 60 s is a good one")
+    return seconds
 
 
 class S3Uploads:
@@ -48,7 +55,8 @@ class S3Uploads:
     def __init__(
         self,
         *,
-        sqs: "SQSClient",
+        polling: "SQSClient",
+        settling: "SQSClient",
         photos: Photos,
         queue_url: str,
         receive_wait: int,
@@ -59,7 +67,8 @@ class S3Uploads:
         clock: Callable[[], float],
         now: Callable[[], datetime],
     ) -> None:
-        self._sqs = sqs
+        self._polling = polling
+        self._settling = settling
         self._photos = photos
         self._queue_url = queue_url
         self._receive_wait = receive_wait
@@ -74,7 +83,7 @@ class S3Uploads:
         """Long-poll for 1 … `most` (10 at most) messages; their leases have begun. Raises QueueError."""
         asked = self._clock()
         try:
-            answer = self._sqs.receive_message(
+            answer = self._polling.receive_message(
                 QueueUrl=self._queue_url,
                 MaxNumberOfMessages=most,
                 WaitTimeSeconds=self._receive_wait,
@@ -133,7 +142,7 @@ class S3Uploads:
         """A message that stays undeleted comes again and costs one look-up; it is not lost."""
 
         def call(entries: list[Any]) -> Any:
-            return self._sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)
+            return self._settling.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)
 
         self._in_tens("delete", messages, call, lambda _: {})
 
@@ -141,7 +150,7 @@ class S3Uploads:
         """Set how long messages stay hidden from now on; 0 shows them at once."""
 
         def call(entries: list[Any]) -> Any:
-            return self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
+            return self._settling.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
 
         self._in_tens(
             "change_visibility", messages, call, lambda m: {"VisibilityTimeout": min(MOST_HIDDEN, seconds(m))}

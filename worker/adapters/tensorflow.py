@@ -80,6 +80,10 @@ class FrozenModel:
                 raise ConfigurationError(f"{self._bundle.path} does not run: {error}") from None
             for role, rows in outputs.items():
                 self._check_shape(role, rows.shape, size)
+                if not np.issubdtype(rows.dtype, np.number):
+                    raise ConfigurationError(
+                        f"{self._bundle.path}: the output {self._roles[role]!r} ({role}) is {rows.dtype}, not numbers"
+                    )
 
     def _check_shape(self, role: str, shape: tuple[int, ...], size: int) -> None:
         wanted: dict[str, list[tuple[int, ...]]]

@@ -1,5 +1,6 @@
 """infer: helpers fetch and prepare photos while the model runs on the batch before."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -44,6 +45,7 @@ class Limits:
 
     max_bytes: int
     max_pixels: int
+    decoders: int  # photos that may be decoded at the same time: each may need hundreds of megabytes
 
 
 class Infer:
@@ -69,6 +71,7 @@ class Infer:
         self._target: Target = self._bundles[0].manifest.input.target
         self._largest = min(model.largest_batch for model in models)
         self._limits = limits
+        self._decoding = threading.BoundedSemaphore(limits.decoders)
         self._batch_wait = batch_wait
         self._telemetry = telemetry
         self._clock = clock
@@ -96,7 +99,8 @@ class Infer:
             fetched = upload.source.fetch(upload, self._limits.max_bytes)
             at_hand = self._clock()
             timings["fetch"] = (at_hand - begun) * 1000
-            pixels, image_hash = images.prepare(fetched.data, self._target, self._limits.max_pixels)
+            with self._decoding:
+                pixels, image_hash = images.prepare(fetched.data, self._target, self._limits.max_pixels)
         except MessageError as error:
             return self._outcome(upload, timings, error=error)
         except MemoryError as error:

@@ -16,6 +16,7 @@ from worker.telemetry import Telemetry
 
 RECEIVE_MOST = 10  # SQS's limit
 ROOM_WAIT = 1.0  # seconds until a full queue is looked at again
+PROBE = "00000000-0000-0000-0000-000000000000"  # an image id nobody uses, to ask whether the store answers
 PAUSE_FIRST, PAUSE_MOST = 0.5, 30.0  # seconds between receives that fail
 
 
@@ -65,6 +66,7 @@ class Poll:
         self._telemetry = telemetry
         self._pause = pause  # waits some seconds, less when the worker stops
         self._failures = 0
+        self._store_away = False
 
     def step(self) -> None:
         """Receive, read and hand on; raises ShutDown once the queue to `infer` is closed."""
@@ -72,18 +74,21 @@ class Poll:
         if not room:
             return
         try:
+            if self._store_away:  # without it nothing can be finished, and each try would cost a receive
+                self._results.find([PROBE])
+                self._store_away = False
             messages = self._queue.receive(min(room, RECEIVE_MOST))
-        except QueueError as error:
+        except (QueueError, StoreError) as error:
             self._back_off(error)
             return
         self._failures = 0
         for item in self._without_known([item for message in messages for item in self._read(message)]):
             self._uploads.put(item)
 
-    def _back_off(self, error: QueueError) -> None:
+    def _back_off(self, error: QueueError | StoreError) -> None:
         delay = min(PAUSE_MOST, PAUSE_FIRST * 2**self._failures)
         self._failures = min(self._failures + 1, 10)
-        self._telemetry.warn("receive_failed", reason=str(error), retry_in_s=delay)
+        self._telemetry.warn("receive_failed", code=error.code, reason=str(error), retry_in_s=delay)
         self._pause(delay)
 
     def _read(self, message: Message) -> Iterator[Upload | Outcome]:
@@ -132,6 +137,7 @@ class Poll:
             )
         except StoreError as error:
             self._telemetry.warn("look_up_failed", reason=str(error))
+            self._store_away = True
             stored = {}
         for item in items:
             known = stored.get(id(item))
