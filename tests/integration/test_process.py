@@ -62,6 +62,19 @@ def test_missing_credentials_are_said_in_one_line(stand: Stand) -> None:
     assert (code, "Unable to locate credentials" in err, "Traceback" in err) == (2, True, False)
 
 
+def test_a_missing_region_is_said_in_one_line(stand: Stand) -> None:
+    stand.environment = {k: v for k, v in stand.environment.items() if k != "AWS_DEFAULT_REGION"}
+    code, _, err = ended(stand.process())
+    assert (code, "You must specify a region" in err, "Traceback" in err) == (2, True, False)
+
+
+def test_a_password_that_breaks_the_url_is_not_shown_either(stand: Stand) -> None:
+    code, out, err = ended(stand.process(redis_url="redis://worker:s3cret/word@127.0.0.1:1/0"))
+    assert code == 2
+    assert "s3cret" not in out + err
+    assert "percent-encoded" in err
+
+
 def test_a_password_in_the_redis_url_is_never_shown(stand: Stand) -> None:
     code, out, err = ended(stand.process(redis_url="redis://worker:s3cret@127.0.0.1:1/0"))
     assert code == 2

@@ -204,6 +204,18 @@ def test_poll_scores_again_when_the_store_cannot_be_asked() -> None:
     assert isinstance(bench.uploads.get(), Upload)
 
 
+def test_poll_receives_nothing_more_while_the_store_does_not_answer() -> None:
+    bench = Bench(ScriptedSource([message(body(IDS[0])), message(body(IDS[1]), number=2)], {}), size=1)
+    bench.store.away = True
+    bench.poll.step()  # this receive shows that the store is away
+    bench.uploads.get()
+    bench.poll.step()
+    assert (bench.source.asked_for, bench.pauses) == ([1], [0.5])
+    bench.store.away = False
+    bench.poll.step()
+    assert bench.source.asked_for == [1, 1]
+
+
 # infer
 
 

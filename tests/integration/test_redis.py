@@ -1,0 +1,93 @@
+"""The store's script on a real Valkey: it compares and writes in one step, by the rule of idempotency.py."""
+
+from typing import Any
+
+import pytest
+
+from tests.stand import Stand
+from worker.adapters.redis import ResultStore
+from worker.errors import StoreError
+from worker.idempotency import makes_needless
+from worker.messages import S3Object
+from worker.result import Fault, Result, SourceObject
+
+
+def result(image_id: str = "one", *, failed: str = "", models: str = "1", **source: Any) -> Result:
+    where = {"bucket": "b", "key": "k", "etag": "e", "version_id": None, "sequencer": None, **source}
+    return Result(
+        image_id=image_id,
+        status="failed" if failed else "scored",
+        score=None,
+        score_mean=None,
+        image_hash=None,
+        source=SourceObject(**where),
+        models={"m": models},
+        timings_ms={},
+        error=Fault(code=failed, message="") if failed else None,
+        scored_at="2026-01-01T00:00:00.000Z",
+    )
+
+
+@pytest.fixture
+def store(stand: Stand) -> ResultStore:
+    url = stand.environment["WORKER_REDIS_URL"]
+    return ResultStore.connect(url, key="result:{image_id}", expiry=60, timeout=2)
+
+
+PAIRS = [
+    (result(), result()),
+    (result(), result(etag="f")),
+    (result(), result(key="other")),
+    (result(), result(bucket="other")),
+    (result(), result(models="2")),
+    (result(version_id="v1"), result(version_id="v1", etag="f")),
+    (result(version_id="v1"), result(version_id="v2")),
+    (result(version_id="v1"), result()),
+    (result(sequencer="0A"), result(sequencer="0A1", etag="f")),
+    (result(sequencer="0A1"), result(sequencer="0a", etag="f")),
+    (result(sequencer="0A10"), result(sequencer="0A1", etag="f")),
+    (result(sequencer="0A1"), result(sequencer="0A2")),
+    (result(sequencer="0A1"), result(etag="f")),
+    (result(failed="unreadable_image"), result()),
+    (result(failed="object_gone", etag=None), result()),
+    (result(failed="object_gone"), result()),
+    (result(etag=None), result(etag=None)),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), PAIRS)
+def test_the_script_and_the_rule_agree(store: ResultStore, old: Result, new: Result) -> None:
+    announced = S3Object(**new.source.model_dump())
+    assert store.write([old]) == ["written"]
+    expected = "known" if makes_needless(old, announced, new.models) else "written"
+    assert store.write([new]) == [expected]
+    assert store.find(["one"]) == [old if expected == "known" else new]
+
+
+def test_that_an_object_is_gone_now_takes_no_score_away(store: ResultStore) -> None:
+    store.write([result()])
+    assert store.write([result(failed="object_gone", etag=None)]) == ["known"]
+    assert store.find(["one"]) == [result()]
+
+
+def test_of_two_photos_with_one_hash_the_first_is_the_original_of_the_second(store: ResultStore) -> None:
+    first, second = (result(name).model_copy(update={"image_hash": "phash:1"}) for name in ("one", "two"))
+    assert store.claim_hashes([first]) == [None]
+    (duplicate,) = store.claim_hashes([second])
+    assert duplicate is not None
+    assert duplicate.image_id == "one"
+    assert store.claim_hashes([first]) == [None]  # a redelivery is no duplicate of itself
+
+
+@pytest.mark.parametrize("foreign", [b"\xff\xfe", b"{}", b"null", b'{"source": 1}'])
+def test_a_value_that_is_no_result_is_overwritten(store: ResultStore, stand: Stand, foreign: bytes) -> None:
+    stand.redis.set("result:one", foreign)
+    assert store.find(["one"]) == [None]
+    assert store.write([result()]) == ["written"]
+    assert store.find(["one"]) == [result()]
+
+
+def test_a_key_of_another_type_is_trouble_and_not_an_end(store: ResultStore, stand: Stand) -> None:
+    stand.redis.lpush("result:one", "x")
+    with pytest.raises(StoreError):
+        store.write([result()])
