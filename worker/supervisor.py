@@ -2,8 +2,10 @@
 
 import signal
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from worker.app import App
+if TYPE_CHECKING:  # importing it for real takes TensorFlow's seconds
+    from worker.app import App
 
 TICK = 0.25  # seconds between two looks at flags and leases
 NOTICE = 2.0  # seconds a cancelled thread has to notice
@@ -36,7 +38,7 @@ class StopFlag:
 
 
 def supervise(
-    app: App, stop: StopFlag, drain_deadline: float, receive_wait: float, clock: Callable[[], float]
+    app: "App", stop: StopFlag, drain_deadline: float, receive_wait: float, clock: Callable[[], float]
 ) -> int:
     """Run until told to stop or a stage fails; nothing that was received is left hidden. The exit code.
 
@@ -54,7 +56,7 @@ def supervise(
     return _finish(app, clock() + grace, clock)
 
 
-def _drain(app: App, stop: StopFlag, deadline: float, clock: Callable[[], float]) -> None:
+def _drain(app: "App", stop: StopFlag, deadline: float, clock: Callable[[], float]) -> None:
     """Stop polling and work off what was received, until the deadline or a second signal."""
     app.telemetry.event("draining")
     app.stopping.set()
@@ -63,7 +65,7 @@ def _drain(app: App, stop: StopFlag, deadline: float, clock: Callable[[], float]
         app.uploads.extend_due()
 
 
-def _finish(app: App, deadline: float, clock: Callable[[], float]) -> int:
+def _finish(app: "App", deadline: float, clock: Callable[[], float]) -> int:
     app.pipeline.cancel()  # whatever still runs; after a drain nothing does
     app.stopping.set()
     stuck = app.pipeline.join(max(deadline, clock()))
