@@ -134,11 +134,13 @@ def _child(module: str, *arguments: str) -> str:
     done = subprocess.run(
         die_with_parent([sys.executable, "-m", module, *arguments]),
         cwd=ROOT,
-        stdout=subprocess.PIPE,
+        capture_output=True,  # TensorFlow greets at length; what it says is shown only when it fails
         text=True,
-        check=True,
+        check=False,
         timeout=PATIENCE + 60,
     )
+    if done.returncode:
+        raise RuntimeError(f"{module} ended with {done.returncode}: {done.stderr[-2000:]}")
     return done.stdout
 
 
