@@ -1,41 +1,54 @@
 """What the machine can do if it does nothing but infer, or nothing but decode; in a process of its own.
 
-    python -m tests.bench.alone MODEL KIND
+    python -m tests.bench.alone MODEL
 
-Prints JSON: images/s of the model on ready arrays, CPU milliseconds per photo of decoding and of inference.
+Prints JSON: images/s of the model on ready arrays, CPU milliseconds per photo of inference and, by kind, of decoding.
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-from tests.bench.photos import jpegs
-from worker import bundle, images
+from tests.bench.photos import SIZES, jpegs
+from tests.bench.processes import peak_memory_mb
+from worker import bundle, images, settings
 from worker.adapters import tensorflow
 
 BATCH = 32
 SECONDS = 3.0  # of each measurement
+ENOUGH = 10**8  # pixels; no limit to these photos
 
 
 def main() -> None:
-    """Measure both, one after the other."""
+    """Measure the model, then decoding on one thread."""
     found = bundle.read(sys.argv[1])
     target = found.manifest.input.target
-    photos = jpegs(sys.argv[2])
-    tensorflow.configure(0)
+    photos = {kind: jpegs(kind) for kind in SIZES}
+    tensorflow.configure(settings.load(os.environ).model_threads)
     model = tensorflow.FrozenModel(found, BATCH)
-    batch = np.stack([images.prepare(photos[n % len(photos)], target, 10**8)[0] for n in range(BATCH)])
-    model.predict(batch)
-    rate, infer_cpu = _repeat(lambda: model.predict(batch), BATCH)
-    _, decode_cpu = _repeat(lambda: [images.prepare(photo, target, 10**8) for photo in photos], len(photos))
-    json.dump({"images_per_s": rate, "infer_cpu_ms": infer_cpu, "decode_cpu_ms": decode_cpu}, sys.stdout)
+    first = next(iter(photos.values()))
+    batch = np.stack([images.prepare(first[n % len(first)], target, ENOUGH)[0] for n in range(BATCH)])
+    rate, infer_cpu = repeated(lambda: model.predict(batch), BATCH)
+    measured = {
+        "images_per_s": rate,
+        "infer_cpu_ms": infer_cpu,
+        "model_alone_peak_memory_mb": peak_memory_mb(),
+    }
+    decode = {kind: decoding_cpu(some, target) for kind, some in photos.items()}
+    print(json.dumps({**measured, "decode_cpu_ms": decode}))
 
 
-def _repeat(call: Callable[[], object], photos: int) -> tuple[float, float]:
-    """Call again and again: photos per second, CPU milliseconds per photo."""
+def decoding_cpu(photos: list[bytes], target: images.Target) -> float:
+    """CPU milliseconds per photo on one thread."""
+    return repeated(lambda: [images.prepare(photo, target, ENOUGH) for photo in photos], len(photos))[1]
+
+
+def repeated(call: Callable[[], object], photos: int) -> tuple[float, float]:
+    """Call again and again, once before it counts: photos per second, CPU milliseconds per photo."""
     call()
     calls, begun, cpu = 0, time.monotonic(), time.process_time()
     while time.monotonic() - begun < SECONDS:

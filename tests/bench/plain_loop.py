@@ -1,8 +1,9 @@
 """The loop as people write it: one message at a time, full decode, `model.predict`, write, delete.
 
-    python -m tests.bench.plain_loop QUEUE_URL MODEL_FOLDER COUNT
+    python -m tests.bench.plain_loop QUEUE_URL MODEL_VERSION_FOLDER COUNT
 
-Prints "ready" once the model has run once, then the seconds that COUNT photos took.
+Prints JSON: photos/s and CPU milliseconds per photo over COUNT photos, from the first receive on; the model has run
+once before. The scores go to `plain:{image_id}`.
 """
 
 import io
@@ -18,10 +19,13 @@ import numpy as np
 import redis
 from PIL import Image, ImageOps
 
+from tests.bench.processes import peak_memory_mb
 from worker.adapters.quiet import start_up_chatter_muted
 
 with start_up_chatter_muted():
     import keras
+
+SIDE = 224  # pixels; the reference model's input
 
 
 def main() -> None:
@@ -30,12 +34,10 @@ def main() -> None:
     s3: Any = boto3.client("s3")
     sqs: Any = boto3.client("sqs")
     store: Any = redis.Redis.from_url(os.environ["WORKER_REDIS_URL"])
-    images = keras.Input((224, 224, 3), dtype="uint8")
+    images = keras.Input((SIDE, SIDE, 3), dtype="uint8")
     model = keras.Model(images, keras.layers.TFSMLayer(folder, call_endpoint="serving_default")(images))
-    model.predict(np.zeros((1, 224, 224, 3), np.uint8), verbose=0)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    begun, done = time.monotonic(), 0
+    model.predict(np.zeros((1, SIDE, SIDE, 3), np.uint8), verbose=0)
+    begun, cpu, done = time.monotonic(), time.process_time(), 0
     while done < count:
         for message in sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=1).get("Messages", []):
             for record in json.loads(message["Body"]).get("Records", []):
@@ -46,13 +48,22 @@ def main() -> None:
                 store.set(f"plain:{key.rsplit('/', 1)[-1].removesuffix('.jpg')}", score)
                 done += 1
             sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
-    sys.stdout.write(f"{time.monotonic() - begun}\n")
+    took, used = time.monotonic() - begun, time.process_time() - cpu
+    print(
+        json.dumps(
+            {
+                "plain_per_s": count / took,
+                "plain_cpu_ms": used * 1000 / count,
+                "plain_peak_memory_mb": peak_memory_mb(),
+            }
+        )
+    )
 
 
 def prepared(body: bytes) -> np.ndarray:
     """Decode in full, turn, cut to the model's square."""
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(body))).convert("RGB")
-    return np.asarray(ImageOps.fit(image, (224, 224), Image.Resampling.LANCZOS))
+    return np.asarray(ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
 if __name__ == "__main__":
