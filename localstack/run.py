@@ -107,7 +107,8 @@ def _run(stack: ExitStack, *, leave: bool) -> int:
     services = Services(FOLDER, gateway_port=GATEWAY_PORT, redis_port=REDIS_PORT)
     with console.status("starting LocalStack and Valkey"):
         stack.enter_context(services)
-    environment = {**services.environment(), "WORKER_RECEIVE_WAIT": "1", "WORKER_LOG_FORMAT": "console"}
+    ours = {"RECEIVE_WAIT": "1", "LOG_FORMAT": "console", "STATE_FILE": str(FOLDER / "state.json")}
+    environment = {**services.environment(), **{f"WORKER_{name}": value for name, value in ours.items()}}
     os.environ.update(environment)  # for boto3, here and in the worker
     console.print(f"LocalStack on port {GATEWAY_PORT}, Valkey on port {REDIS_PORT}; logs in {FOLDER.name}/")
     worker = WorkerProcess()

@@ -43,12 +43,15 @@ def reference_model() -> Path:
 
 
 @pytest.fixture
-def stand(services: Services, reference_model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
+def stand(
+    services: Services, reference_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Stand]:
     """A bucket, queues and a Redis database that no other test uses."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "WORKER_"))]:
         monkeypatch.delenv(name)
     for name, value in services.environment().items():
         monkeypatch.setenv(name, value)
-    made = Stand(f"test-{next(_numbers)}", {**services.environment(), "WORKER_MODEL": str(reference_model)})
+    ours = {"WORKER_MODEL": str(reference_model), "WORKER_STATE_FILE": str(tmp_path / "state.json")}
+    made = Stand(f"test-{next(_numbers)}", {**services.environment(), **ours})
     yield made
     made.close()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.bundle import Bundle, Manifest
-from worker.errors import MessageError, ModelError, QueueError, StoreError
+from worker.errors import BatchTooLargeError, MessageError, ModelError, QueueError, StoreError
 from worker.messages import Fetched, Message, Outcome, Outputs, S3Object, Upload
 from worker.result import DuplicateOf, Result
 
@@ -42,6 +42,18 @@ def message(body: str = "", *, number: int = 1, records: int = 1, receive_count:
     )
 
 
+class ImpatientEvent(threading.Event):
+    """An event nobody waits for: it notes how long somebody wanted to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        return self.is_set()
+
+
 class ScriptedSource:
     """Gives the messages and photos it was told to give, and remembers what it was told to settle."""
 
@@ -52,6 +64,7 @@ class ScriptedSource:
         self.photos = photos or {}
         self.asked_for: list[int] = []
         self.settled: list[Outcome] = []
+        self.given_back: list[Message] = []
         self.failures: list[QueueError] = []
 
     def receive(self, most: int) -> list[Message]:
@@ -60,6 +73,9 @@ class ScriptedSource:
             raise self.failures.pop(0)
         given, self.waiting = self.waiting[:most], self.waiting[most:]
         return given
+
+    def give_back(self, messages: list[Message]) -> None:
+        self.given_back += messages
 
     def fetch(self, upload: Upload, max_bytes: int) -> Fetched:
         photo = self.photos[upload.object.key]
@@ -131,6 +147,20 @@ class ForgetfulModel(PickyModel):
 
     def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
         return {role: rows[1:] for role, rows in super().predict(batch).items()}
+
+
+class CrampedModel(PickyModel):
+    """Has memory for `room` photos at a time."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
+        outputs = super().predict(batch)
+        if len(batch) > self.room:
+            raise BatchTooLargeError("no memory left")
+        return outputs
 
 
 def score_bundle(name: str, side: int) -> Bundle:

@@ -4,19 +4,23 @@ poll ──uploads──▶ infer ──outcomes──▶ commit, each a thread 
 """
 
 import os
+import random
 import re
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from worker import bundle, images
 from worker.adapters import s3, sqs, tensorflow
 from worker.adapters.redis import ResultStore
 from worker.errors import ConfigurationError
+from worker.health import StateFile
 from worker.leases import Leases
 from worker.messages import Outcome, Prepared, Upload
+from worker.outages import Outages
 from worker.pipeline import Helpers, Pipeline, Stage
 from worker.queues import BoundedQueue
 from worker.settings import Settings
@@ -24,8 +28,11 @@ from worker.stages.commit import Commit
 from worker.stages.infer import Infer, Limits
 from worker.stages.poll import Poll, Rules
 from worker.telemetry import Telemetry
+from worker.uploads import S3Uploads, back_off
 
 DOWNLOADS = 6  # helpers beyond one a core: most of a helper's time goes by waiting for S3
+
+SHORT_TIMEOUT = 20  # seconds
 
 
 def utc_now() -> datetime:
@@ -38,9 +45,11 @@ class App:
     """A worker ready to start."""
 
     pipeline: Pipeline
-    uploads: sqs.S3Uploads
+    uploads: S3Uploads
     telemetry: Telemetry
-    stopping: threading.Event  # set it to cut pauses short
+    outages: Outages
+    state: StateFile
+    stopping: threading.Event  # set by the main thread: begin nothing new
 
 
 def build(
@@ -56,31 +65,32 @@ def build(
     """
     cores = os.cpu_count() or 1
     helpers = settings.helpers or cores + DOWNLOADS
+    state = _state_file(settings, clock)
     store = _store(settings)
-    photos = _photos(settings, connections=helpers + 1)
-    queue_client = sqs.polling_client(settings.receive_wait)
-    timeout = sqs.visibility_timeout(queue_client, settings.queue_url)
-    timeout = settings.visibility_timeout or timeout
-    models = _models(settings, telemetry, checkpoint)
+    photos = _photos(settings, helpers + 1, clock)
+    queue = sqs.Queue(settings.queue_url, receive_wait=settings.receive_wait, clock=clock, now=utc_now)
+    leases = _leases(settings, queue.visibility_timeout(settings.visibility_timeout), telemetry, clock)
+
+    def still_starting() -> None:
+        state.write("starting")
+        checkpoint()
+
+    models = _models(settings, telemetry, still_starting)
     versions = {model.bundle.name: model.bundle.version for model in models}
+    outages = Outages(clock, random.random)
     stopping = threading.Event()
 
     uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(settings.upload_queue)
     ready: BoundedQueue[Prepared] = BoundedQueue(settings.batch_size)
     outcomes: BoundedQueue[Outcome] = BoundedQueue(settings.outcome_queue)
 
-    source = sqs.S3Uploads(
-        polling=queue_client,
-        settling=sqs.settling_client(),
+    source = S3Uploads(
+        queue=queue,
         photos=photos,
-        queue_url=settings.queue_url,
-        receive_wait=settings.receive_wait,
-        timeout=timeout,
-        retry_delay=sqs.back_off(settings.retry_delay, settings.retry_delay_max),
-        leases=Leases(timeout, clock),
+        leases=leases,
+        retry_delay=back_off(settings.retry_delay, settings.retry_delay_max),
         telemetry=telemetry,
         clock=clock,
-        now=utc_now,
     )
     poll = Poll(
         queue=source,
@@ -89,7 +99,8 @@ def build(
         rules=Rules(frozenset(settings.buckets), re.compile(settings.image_id_pattern)),
         models=versions,
         telemetry=telemetry,
-        pause=stopping.wait,
+        outages=outages,
+        stopping=stopping,
     )
     infer = Infer(
         uploads=uploads,
@@ -99,17 +110,46 @@ def build(
         limits=Limits(settings.max_bytes, settings.max_pixels, decoders=cores),
         batch_wait=settings.batch_wait / 1000,
         telemetry=telemetry,
+        outages=outages,
+        stopping=stopping,
         clock=clock,
     )
     commit = Commit(
-        outcomes=outcomes, store=store, models=versions, telemetry=telemetry, clock=clock, now=utc_now
+        outcomes=outcomes,
+        store=store,
+        models=versions,
+        telemetry=telemetry,
+        outages=outages,
+        clock=clock,
+        now=utc_now,
     )
     stages = [
         Stage("poll", poll.step, output=uploads),
         Stage("infer", infer.step, output=outcomes, helpers=Helpers(infer.help, helpers, output=ready)),
         Stage("commit", commit.step),
     ]
-    return App(Pipeline(stages, clock), source, telemetry, stopping)
+    return App(Pipeline(stages, clock), source, telemetry, outages, state, stopping)
+
+
+def _state_file(settings: Settings, clock: Callable[[], float]) -> StateFile:
+    state = StateFile(Path(settings.state_file), clock, settings.stall_after)
+    try:
+        state.write("starting")
+    except OSError as error:
+        raise ConfigurationError(f"WORKER_STATE_FILE cannot be written: {error}") from None
+    return state
+
+
+def _leases(settings: Settings, timeout: int, telemetry: Telemetry, clock: Callable[[], float]) -> Leases:
+    if timeout < SHORT_TIMEOUT:
+        telemetry.warn(
+            "short_visibility_timeout", seconds=timeout, reason="a pause of the process loses leases"
+        )
+    if timeout > settings.lease_most:
+        raise ConfigurationError(
+            f"the visibility timeout ({timeout} s) is longer than WORKER_LEASE_MOST ({settings.lease_most} s)"
+        )
+    return Leases(timeout, settings.lease_most, clock)
 
 
 def _store(settings: Settings) -> ResultStore:
@@ -123,8 +163,8 @@ def _store(settings: Settings) -> ResultStore:
     return store
 
 
-def _photos(settings: Settings, connections: int) -> s3.Photos:
-    photos = s3.Photos(s3.client(connections))
+def _photos(settings: Settings, connections: int, clock: Callable[[], float]) -> s3.Photos:
+    photos = s3.Photos(s3.client(connections), clock)
     for bucket in settings.buckets:
         photos.check(bucket)
     return photos
@@ -151,6 +191,12 @@ def _models(
         begun = time.monotonic()
         model.warm_up(checkpoint)
         seconds = round(time.monotonic() - begun, 2)
-        telemetry.event("warmed_up", model=model.bundle.name, version=model.bundle.version, seconds=seconds)
+        telemetry.event(
+            "warmed_up",
+            model=model.bundle.name,
+            version=model.bundle.version,
+            largest_batch=model.largest_batch,
+            seconds=seconds,
+        )
     images.warm_up(first.manifest.input.target)
     return models

@@ -1,4 +1,4 @@
-"""The commands of `python -m worker`: run (the default), submit, schema."""
+"""The commands of `python -m worker`: run (the default), submit, health, schema."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from worker import settings
+from worker import health, settings
 from worker.errors import ConfigurationError, WorkerError
 from worker.result import Result
 from worker.telemetry import Telemetry, set_up_logs
@@ -33,11 +33,21 @@ def _run(_options: argparse.Namespace) -> int:
 
     stop = supervisor.StopFlag()
     stop.install()
+    patience = supervisor.Patience(
+        wanted.drain_deadline, wanted.receive_wait, wanted.stall_after, wanted.give_up_after
+    )
     try:
         worker = app.build(wanted, Telemetry(), checkpoint=stop.checkpoint)
     except supervisor.StoppedError:
         return OK
-    return supervisor.supervise(worker, stop, wanted.drain_deadline, wanted.receive_wait, time.monotonic)
+    code = supervisor.Supervisor(worker, stop, patience, time.monotonic).run()
+    if (
+        worker.pipeline.ages()
+    ):  # a thread that hangs, in TensorFlow perhaps, would hang the interpreter's end too
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _submit(options: argparse.Namespace) -> int:
@@ -53,6 +63,17 @@ def _submit(options: argparse.Namespace) -> int:
         sys.stderr.write(f"worker submit: {error}\n")
         return FAILED
     return OK
+
+
+def _health(_options: argparse.Namespace) -> int:
+    path = Path(os.environ.get(f"{settings.PREFIX}STATE_FILE") or health.STATE_FILE)
+    state = health.State.read(path)
+    if state is None:
+        sys.stdout.write(f"gone: no worker writes {path}\n")
+        return FAILED
+    word, why = state.judge(time.monotonic(), health.is_alive)
+    sys.stdout.write(f"{word}: {why}\n")
+    return FAILED if word in {"gone", "wedged"} else OK
 
 
 def _schema(_options: argparse.Namespace) -> int:
@@ -77,6 +98,10 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout", type=float, default=30.0, help="seconds to wait for each result (default 30)"
     )
     submit.set_defaults(command=_submit)
+    how = commands.add_parser(
+        "health", help="tell how the worker on this machine is; 1 when it is wedged or gone"
+    )
+    how.set_defaults(command=_health)
     schema = commands.add_parser("schema", help="print the JSON Schema of a result")
     schema.set_defaults(command=_schema)
     return parser

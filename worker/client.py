@@ -31,7 +31,7 @@ class Client:
             expiry=settings.result_expiry,
             timeout=settings.redis_timeout,
         )
-        return cls(s3.Photos(s3.client(connections=4)), store, settings.buckets[0])
+        return cls(s3.Photos(s3.client(connections=4), time.monotonic), store, settings.buckets[0])
 
     def upload(self, photo: bytes, suffix: str = "") -> str:
         """Put a photo under a new UUID, as uploads/{uuid}{suffix}; its image id. Raises StorageError."""

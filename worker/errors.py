@@ -8,8 +8,9 @@ class Verdict(Enum):
     """What is done with an SQS message once its records are dealt with; a later one outranks an earlier one."""
 
     ACKNOWLEDGE = 0  # delete it
-    RELEASE = 1  # make it visible again after a back-off, so that it is tried again
-    LEAVE = 2  # do nothing: its visibility timeout runs out and the redrive policy moves it in the end
+    RETURN = 1  # make it visible again at once: nothing was tried
+    RELEASE = 2  # make it visible again after a back-off, so that it is tried again
+    LEAVE = 3  # do nothing: its visibility timeout runs out and the redrive policy moves it in the end
 
 
 class WorkerError(Exception):
@@ -22,6 +23,18 @@ class ConfigurationError(WorkerError):
     """Raised when a setting or a part it names does not fit; the process exits with 2 before polling."""
 
     code = "configuration"
+
+
+class StalledError(WorkerError):
+    """Raised when a thread hangs inside a call: the process ends, since only that frees it."""
+
+    code = "stalled"
+
+
+class GivenUpError(WorkerError):
+    """Raised when a part the worker needs has failed for too long: the process ends rather than pretend."""
+
+    code = "given_up"
 
 
 class MessageError(WorkerError):
@@ -112,6 +125,19 @@ class ModelError(TroubleError):
     """Raised when the model refuses a batch or answers something that does not fit it."""
 
     code = "model_trouble"
+
+
+class BatchTooLargeError(ModelError):
+    """Raised when the device has no memory for a batch of this size."""
+
+    code = "model_out_of_memory"
+
+
+class StoppingError(MessageError):
+    """Raised for a photo that was not started when the worker was told to stop: another worker has it at once."""
+
+    code = "stopping"
+    verdict = Verdict.RETURN
 
 
 # the message is not one of ours: a person must look

@@ -3,6 +3,9 @@
 A stage whose input is closed and empty ends and closes its output, so that closing the first stage drains the
 others in order. The first stage that raises cancels the rest: every queue is closed at once, what lies in them is
 dropped (its owner still knows of it), and `error` is that first error. Nothing is started again.
+
+Each thread's heartbeat is the beginning of a step, and any second of waiting at a queue: what `ages` shows to grow is a
+thread that hangs inside a step.
 """
 
 import threading
@@ -61,6 +64,7 @@ class Pipeline:
         self._ended = threading.Condition()
         self._ended_threads = 0
         self._error: BaseException | None = None
+        self._beats: dict[str, float] = {}  # by thread
         self._outputs: list[BoundedQueue[Any]] = []
         self._threads = [
             thread for stage in stages for thread in self._build(stage, first=stage is stages[0])
@@ -94,6 +98,11 @@ class Pipeline:
         with self._ended:
             return not self._ended.wait_for(lambda: self._ended_threads > 0, timeout)
 
+    def ages(self) -> dict[str, float]:
+        """Seconds since the last heartbeat of each thread that runs."""
+        now = self._clock()
+        return {t.name: now - self._beats.get(t.name, now) for t in self._threads if t.is_alive()}
+
     @property
     def error(self) -> BaseException | None:
         """The first error of any stage, or the one that `cancel` was given."""
@@ -109,6 +118,7 @@ class Pipeline:
 
     def _crew(self, step: Step, output: BoundedQueue[Any] | None, threads: int) -> _Crew:
         if output is not None:
+            output.alive = self._beat
             self._outputs.append(output)
         return _Crew(step, output, threads)
 
@@ -116,9 +126,13 @@ class Pipeline:
         # Daemons: a thread stuck in a call that never returns must not keep a process alive that gave up on it.
         return threading.Thread(target=self._repeat, args=(crew, first), name=name, daemon=True)
 
+    def _beat(self) -> None:
+        self._beats[threading.current_thread().name] = self._clock()
+
     def _repeat(self, crew: _Crew, first: bool) -> None:
         try:
             while not (first and self._closing.is_set()):
+                self._beat()
                 crew.step()
         except ShutDown:
             pass  # its input is closed and empty, or all was cancelled

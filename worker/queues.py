@@ -1,9 +1,13 @@
 """A bounded `queue.Queue` that can be closed, with the verbs that Python 3.13 gave it."""
 
 import queue
+import threading
+from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+
+SLICE = 1.0  # seconds after which somebody who waits says that it is alive
 
 
 class ShutDown(Exception):  # noqa: N818 - the name in Python 3.13's queue
@@ -11,16 +15,21 @@ class ShutDown(Exception):  # noqa: N818 - the name in Python 3.13's queue
 
 
 class BoundedQueue(queue.Queue[T]):
-    """`shutdown()` lets what is inside be taken, `shutdown(immediate=True)` drops it; both wake every waiter."""
+    """`shutdown()` lets what is inside be taken, `shutdown(immediate=True)` drops it; both wake every waiter.
+
+    `alive` is called, in the waiting thread, at least each second of a wait: back-pressure is no hang.
+    """
 
     def __init__(self, maxsize: int) -> None:
         super().__init__(maxsize)
         self.is_shutdown = False
+        self.cancelled = threading.Event()  # shut down with `immediate`
+        self.alive: Callable[[], None] = lambda: None
 
     def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
         """Wait for a free place; raises queue.Full after `timeout` seconds, ShutDown once closed."""
         with self.not_full:
-            if not self.not_full.wait_for(self._has_room_or_closed, timeout if block else 0):
+            if not self._wait(self.not_full, self._has_room_or_closed, timeout if block else 0):
                 raise queue.Full
             if self.is_shutdown:
                 raise ShutDown
@@ -31,9 +40,7 @@ class BoundedQueue(queue.Queue[T]):
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Wait for an item; raises queue.Empty after `timeout` seconds, ShutDown once closed and empty."""
         with self.not_empty:
-            if not self.not_empty.wait_for(
-                lambda: self._qsize() or self.is_shutdown, timeout if block else 0
-            ):
+            if not self._wait(self.not_empty, self._has_item_or_closed, timeout if block else 0):
                 raise queue.Empty
             if not self._qsize():
                 raise ShutDown
@@ -44,7 +51,7 @@ class BoundedQueue(queue.Queue[T]):
     def room(self, timeout: float) -> int:
         """Wait up to `timeout` seconds for a free place; how many there are. Raises ShutDown once closed."""
         with self.not_full:
-            self.not_full.wait_for(self._has_room_or_closed, timeout)
+            self._wait(self.not_full, self._has_room_or_closed, timeout)
             if self.is_shutdown:
                 raise ShutDown
             free = self.maxsize - self._qsize()
@@ -57,6 +64,7 @@ class BoundedQueue(queue.Queue[T]):
         with self.mutex:
             self.is_shutdown = True
             if immediate:
+                self.cancelled.set()
                 self.queue.clear()
                 self.unfinished_tasks = 0
                 self.all_tasks_done.notify_all()
@@ -65,3 +73,18 @@ class BoundedQueue(queue.Queue[T]):
 
     def _has_room_or_closed(self) -> bool:
         return self.is_shutdown or self._qsize() < self.maxsize
+
+    def _has_item_or_closed(self) -> bool:
+        return self.is_shutdown or self._qsize() > 0
+
+    def _wait(self, condition: threading.Condition, holds: Callable[[], bool], timeout: float | None) -> bool:
+        """Wait until it holds, up to `timeout` seconds; whether it does."""
+        left = timeout
+        while not holds():
+            self.alive()
+            if left is not None and left <= 0:
+                return False
+            part = SLICE if left is None else min(SLICE, left)
+            condition.wait_for(holds, part)
+            left = None if left is None else left - part
+        return True

@@ -23,8 +23,10 @@ from pydantic_core import ErrorDetails
 
 from worker.errors import ConfigurationError
 from worker.events import UUID_SEGMENT
+from worker.health import STATE_FILE
 
 PREFIX = "WORKER_"
+SETTLING = 4  # seconds that a stop leaves to the last deletes and releases
 Names = tuple[str, ...]  # comma-separated in the environment
 
 
@@ -64,6 +66,13 @@ class Settings(BaseModel):
     visibility_timeout: int | None = setting(
         None, "how long a received message stays hidden; empty: the queue's own", "s", ge=5, le=43_200
     )
+    lease_most: int = setting(
+        3_600,
+        "longest time a message is held, extensions included; then others get it",
+        "s",
+        ge=60,
+        le=43_200,
+    )
     upload_queue: int = setting(20, "places between poll and infer", "photos", ge=1, le=10_000)
     outcome_queue: int = setting(64, "places between infer and commit", "photos", ge=1, le=10_000)
     helpers: int = setting(
@@ -74,7 +83,17 @@ class Settings(BaseModel):
         0, "wait for a fuller batch, counted from its first photo", "ms", ge=0, le=10_000
     )
     model_threads: int = setting(0, "CPU threads of one model call; 0: one a core", "threads", ge=0, le=256)
-    drain_deadline: int = setting(25, "longest stop; keep it below ECS's stopTimeout (30)", "s", ge=1, le=115)
+    drain_deadline: int = setting(25, "longest stop; keep it below ECS's stopTimeout (30)", "s", ge=10, le=115)
+    stall_after: int = setting(
+        120, "a step that takes longer counts as hung: the process ends", "s", ge=30, le=3_600
+    )
+    give_up_after: int = setting(
+        900,
+        "the process ends when S3, SQS, Redis or the model has failed for so long; 0: never",
+        "s",
+        ge=0,
+        le=86_400,
+    )
     retry_delay: int = setting(
         5, "first delay of a released message, doubled at each receive", "s", ge=0, le=900
     )
@@ -83,7 +102,10 @@ class Settings(BaseModel):
     # What comes out
     result_key: str = setting("result:{image_id}", "Redis key, and channel, of a result")
     result_expiry: int = setting(86_400, "how long a result is kept", "s", ge=1, le=31_536_000)
-    redis_timeout: float = setting(2.0, "longest wait for an answer of Redis", "s", ge=0.05, le=60)
+    redis_timeout: float = setting(2.0, "longest wait for an answer of Redis", "s", ge=0.05, le=30)
+    state_file: str = setting(
+        STATE_FILE, "file that says how the worker is, for `python -m worker health`; one for each worker"
+    )
     log_format: Literal["auto", "json", "console"] = setting(
         "auto", "auto: readable on a terminal, else JSON"
     )
@@ -141,10 +163,24 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.receive_wait >= self.drain_deadline:
+        needed = self.receive_wait + self.batch_wait / 1000 + 2 * self.redis_timeout + SETTLING
+        if needed > self.drain_deadline:
             raise ValueError(
-                f"{PREFIX}RECEIVE_WAIT ({self.receive_wait} s) must be shorter than {PREFIX}DRAIN_DEADLINE "
-                f"({self.drain_deadline} s): a stop lets the long poll under way finish"
+                f"{PREFIX}DRAIN_DEADLINE ({self.drain_deadline} s) is too short: {PREFIX}RECEIVE_WAIT "
+                f"({self.receive_wait} s) + {PREFIX}BATCH_WAIT ({self.batch_wait} ms) + twice {PREFIX}REDIS_TIMEOUT "
+                f"({self.redis_timeout:g} s) + {SETTLING} s for deletes are {needed:g} s"
+            )
+        longest = max(2 * (self.receive_wait + 11), 6 * self.redis_timeout)
+        if self.stall_after <= longest:
+            raise ValueError(
+                f"{PREFIX}STALL_AFTER ({self.stall_after} s) is too short: with {PREFIX}RECEIVE_WAIT "
+                f"({self.receive_wait} s) and {PREFIX}REDIS_TIMEOUT ({self.redis_timeout:g} s) one step of a healthy "
+                f"worker may take {longest:g} s"
+            )
+        if self.visibility_timeout is not None and self.visibility_timeout > self.lease_most:
+            raise ValueError(
+                f"{PREFIX}LEASE_MOST ({self.lease_most} s) must not be shorter than {PREFIX}VISIBILITY_TIMEOUT "
+                f"({self.visibility_timeout} s)"
             )
         if self.retry_delay > self.retry_delay_max:
             raise ValueError(

@@ -1,11 +1,16 @@
-"""The main thread: starts the pipeline, keeps leases, acts on signals, decides the exit code."""
+"""The main thread: starts the pipeline, keeps leases and the state file, acts on signals, decides the exit code."""
 
 import signal
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from worker.errors import GivenUpError, StalledError, WorkerError
 
 if TYPE_CHECKING:  # importing it for real takes TensorFlow's seconds
     from worker.app import App
+    from worker.health import Phase
 
 TICK = 0.25  # seconds between two looks at flags and leases
 NOTICE = 2.0  # seconds a cancelled thread has to notice
@@ -20,62 +25,110 @@ class StoppedError(Exception):
 class StopFlag:
     """What a signal handler may do: count. One asks for a drain, a second one for leaving at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.asked = 0
+        self.since = 0.0  # when the first one came
+        self._clock = clock
 
     def install(self) -> None:
         """Listen to SIGTERM (ECS) and SIGINT (a terminal)."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+            signal.signal(number, lambda _number, _frame: self.ask())
+
+    def ask(self) -> None:
+        """Ask for a stop, as a signal does."""
+        self.since = self.since or self._clock()
+        self.asked += 1
 
     def checkpoint(self) -> None:
         """Raise StoppedError if a stop was asked for; called between the steps of a long start."""
         if self.asked:
             raise StoppedError
 
-    def _on_signal(self, _number: int, _frame: object) -> None:
-        self.asked += 1
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the main thread waits for what, in seconds."""
+
+    drain_deadline: float  # from the stop's signal on
+    receive_wait: float  # longest long poll
+    stall_after: float  # longest step
+    give_up_after: float  # longest outage; 0: any
 
 
-def supervise(
-    app: "App", stop: StopFlag, drain_deadline: float, receive_wait: float, clock: Callable[[], float]
-) -> int:
-    """Run until told to stop or a stage fails; nothing that was received is left hidden. The exit code.
+class Supervisor:
+    """Runs one worker until it is told to stop or something fails; nothing that was received is left hidden."""
 
-    A long poll under way, up to `receive_wait` seconds, is let end, since what it brings would stay hidden; only a
-    second signal does not wait for it: then those messages come again when their visibility timeout has run out.
-    0: drained; 1: a stage failed; 3: the drain was not finished in time, or a second signal cut it short.
-    """
-    app.telemetry.event("polling")
-    app.pipeline.start()
-    while stop.asked == 0 and app.pipeline.wait(TICK):
-        app.uploads.extend_due()
-    if app.pipeline.error is None:
-        _drain(app, stop, clock() + drain_deadline, clock)
-    grace = NOTICE if stop.asked > 1 else NOTICE + receive_wait
-    return _finish(app, clock() + grace, clock)
+    def __init__(self, app: "App", stop: StopFlag, patience: Patience, clock: Callable[[], float]) -> None:
+        self._app = app
+        self._pipeline = app.pipeline
+        self._stop = stop
+        self._patience = patience
+        self._clock = clock
 
+    def run(self) -> int:
+        """Poll until a stop, then drain. The exit code: 0 drained, 1 failed, 3 the drain was not finished in time.
 
-def _drain(app: "App", stop: StopFlag, deadline: float, clock: Callable[[], float]) -> None:
-    """Stop polling and work off what was received, until the deadline or a second signal."""
-    app.telemetry.event("draining")
-    app.stopping.set()
-    app.pipeline.close()
-    while stop.asked < 2 and clock() < deadline and app.pipeline.join(clock() + TICK):
-        app.uploads.extend_due()
+        A long poll under way, up to `receive_wait` seconds, is let end, since what it brings would stay hidden; only a
+        second signal does not wait for it: what arrives just then comes again when its visibility timeout has run out.
+        """
+        self._app.telemetry.event("polling")
+        self._pipeline.start()
+        while self._stop.asked == 0 and self._pipeline.wait(TICK):
+            self._tick("polling")
+        if self._pipeline.error is None:
+            self._drain()
+        return self._finish()
 
+    def _drain(self) -> None:
+        """Stop polling and work off what was begun, until the deadline or a second signal."""
+        self._app.telemetry.event("draining", in_flight=self._app.uploads.in_flight)
+        deadline = self._stop.since + self._patience.drain_deadline
+        self._app.stopping.set()
+        self._pipeline.close()
+        while self._stop.asked < 2 and self._pipeline.error is None and self._clock() < deadline:
+            if not self._pipeline.join(self._clock() + TICK):
+                return
+            self._tick("draining")
 
-def _finish(app: "App", deadline: float, clock: Callable[[], float]) -> int:
-    app.pipeline.cancel()  # whatever still runs; after a drain nothing does
-    app.stopping.set()
-    stuck = app.pipeline.join(max(deadline, clock()))
-    released = app.uploads.release_all()
-    error = app.pipeline.error
-    if error is not None:
-        app.telemetry.fail("stage_failed", error, released=released)
-        return FAILED
-    if released or stuck:
-        app.telemetry.warn("drain_unfinished", released=released, stuck=stuck)
-        return UNFINISHED
-    app.telemetry.event("stopped", counts=app.telemetry.counts)
-    return OK
+    def _tick(self, phase: "Phase") -> None:
+        self._app.uploads.extend_due()
+        ages = self._pipeline.ages()
+        try:
+            self._app.state.write(phase, self._app.uploads.in_flight, ages)
+        except OSError as error:  # a full disk is no reason to stop scoring
+            self._app.telemetry.warn("state_file_failed", reason=str(error))
+        hopeless = self._hopeless(ages)
+        if hopeless is not None:
+            self._pipeline.cancel(hopeless)
+
+    def _hopeless(self, ages: dict[str, float]) -> WorkerError | None:
+        thread, age = max(ages.items(), key=lambda item: item[1], default=("", 0.0))
+        if age > self._patience.stall_after:
+            return StalledError(f"{thread} has not moved for {age:.0f} s")
+        lasting, what = self._app.outages.longest()
+        if 0 < self._patience.give_up_after <= lasting:
+            return GivenUpError(f"{what} (for {lasting:.0f} s)")
+        return None
+
+    def _finish(self) -> int:
+        """Cancel whatever still runs (after a drain nothing does) and release what it held, first what is known now."""
+        self._pipeline.cancel()
+        self._app.stopping.set()
+        released = self._app.uploads.release_all()
+        grace = NOTICE if self._stop.asked > 1 else NOTICE + self._patience.receive_wait
+        stuck = self._pipeline.join(self._clock() + grace)
+        released += self._app.uploads.release_all()  # what the long poll has brought meanwhile
+        self._app.state.remove()
+        return self._exit_code(released, stuck)
+
+    def _exit_code(self, released: int, stuck: list[str]) -> int:
+        error = self._pipeline.error
+        if error is not None:
+            self._app.telemetry.fail("stage_failed", error, released=released)
+            return FAILED
+        if released or stuck:
+            self._app.telemetry.warn("drain_unfinished", released=released, stuck=stuck)
+            return UNFINISHED
+        self._app.telemetry.event("stopped", counts=self._app.telemetry.counts)
+        return OK

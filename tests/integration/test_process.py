@@ -29,7 +29,7 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     [
         ({"batch_size": "0"}, "WORKER_BATCH_SIZE is '0', must be 1 … 512"),
         ({"batchsize": "8"}, "WORKER_BATCHSIZE is no setting; did you mean WORKER_BATCH_SIZE?"),
-        ({"receive_wait": "20", "drain_deadline": "10"}, "must be shorter than WORKER_DRAIN_DEADLINE"),
+        ({"receive_wait": "20", "drain_deadline": "10"}, "WORKER_DRAIN_DEADLINE (10 s) is too short"),
         ({"buckets": "no-such-bucket"}, "the bucket 'no-such-bucket' cannot be reached"),
         ({"redis_url": "redis://127.0.0.1:1/0"}, "Redis cannot be reached"),
         ({"model": "docs"}, "docs is no model bundle"),

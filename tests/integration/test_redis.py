@@ -87,7 +87,12 @@ def test_a_value_that_is_no_result_is_overwritten(store: ResultStore, stand: Sta
     assert store.find(["one"]) == [result()]
 
 
-def test_a_key_of_another_type_is_trouble_and_not_an_end(store: ResultStore, stand: Stand) -> None:
+def test_a_key_of_another_type_is_overwritten_like_all_that_is_no_result(
+    store: ResultStore, stand: Stand
+) -> None:
     stand.redis.lpush("result:one", "x")
-    with pytest.raises(StoreError):
-        store.write([result()])
+    stand.redis.lpush(f"hash:{result().image_hash}", "x")
+    assert store.find(["one"]) == [None]
+    assert store.claim_hashes([result()]) == [None]
+    assert store.write([result()]) == ["written"]
+    assert store.find(["one"]) == [result()]

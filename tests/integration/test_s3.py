@@ -1,6 +1,7 @@
 """What S3, or a proxy before it, may answer: a small server gives each answer to the real client."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -52,7 +53,7 @@ def photos(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def fetched(photos: pytest.MonkeyPatch, status: int, headers: dict[str, str], body: bytes) -> bytes:
     with answering(status, headers, body) as url:
         photos.setenv("AWS_ENDPOINT_URL", url)
-        return s3.Photos(s3.client(1)).fetch(WANTED, max_bytes=10).data
+        return s3.Photos(s3.client(1), time.monotonic).fetch(WANTED, max_bytes=10).data
 
 
 def test_an_answer_without_length_or_etag_is_read(photos: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The visibility of what is in flight: when it is extended, when it ends and with which verdict."""
 
 import threading
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -10,17 +11,18 @@ from worker.errors import Verdict
 from worker.leases import Leases
 
 TIMEOUT = 30.0
+LONGEST = 300.0
 
 
 def held(*numbers: int, records: int = 1) -> tuple[Leases, ManualClock]:
     clock = ManualClock()
-    leases = Leases(TIMEOUT, clock)
+    leases = Leases(TIMEOUT, LONGEST, clock)
     leases.hold(message(number=number, records=records) for number in numbers)
     return leases, clock
 
 
 def due(leases: Leases) -> list[str]:
-    return [m.message_id for m in leases.due()]
+    return [m.message_id for m, _ in leases.due()]
 
 
 def outstanding(leases: Leases) -> list[str]:
@@ -35,15 +37,68 @@ def test_a_lease_is_due_once_half_its_timeout_has_gone() -> None:
     assert due(leases) == ["message-1"]
 
 
-def test_a_lease_that_was_due_is_due_again_half_a_timeout_later() -> None:
+def test_an_extended_lease_is_due_again_when_half_of_its_new_time_has_gone() -> None:
     leases, clock = held(1)
     clock.seconds += TIMEOUT - 1
-    assert due(leases) == ["message-1"]
-    assert due(leases) == []
+    assert leases.due() == [(message(number=1), TIMEOUT)]
+    leases.extended(message(number=1), TIMEOUT, since=clock.seconds)
     clock.seconds += TIMEOUT / 2 - 0.001
     assert due(leases) == []
     clock.seconds += 0.001
     assert due(leases) == ["message-1"]
+
+
+def test_a_lease_whose_extension_failed_is_due_again_soon_but_not_at_once() -> None:
+    leases, clock = held(1)
+    clock.seconds += TIMEOUT / 2
+    assert due(leases) == ["message-1"]
+    assert due(leases) == []
+    clock.seconds += TIMEOUT / 10
+    assert due(leases) == ["message-1"]
+
+
+def test_a_lease_is_lost_shortly_before_its_time_runs_out() -> None:
+    leases, clock = held(1)
+    clock.seconds += TIMEOUT * 0.95 - 0.001
+    assert leases.lost() == []
+    clock.seconds += 0.001
+    assert leases.lost() == [message(number=1)]
+    assert outstanding(leases) == []
+    assert leases.settle_record(message(number=1), Verdict.ACKNOWLEDGE) is None
+
+
+def test_an_extended_lease_is_lost_by_its_new_time_counted_from_before_the_call() -> None:
+    leases, clock = held(1)
+    clock.seconds += TIMEOUT / 2
+    before = clock.seconds
+    clock.seconds += 3  # the call took so long
+    leases.extended(message(number=1), TIMEOUT, since=before)
+    clock.seconds = before + TIMEOUT * 0.95
+    assert leases.lost() == [message(number=1)]
+
+
+def test_a_lease_is_never_extended_beyond_the_longest_time_and_is_then_over() -> None:
+    leases, clock = held(1)
+    start = clock.seconds
+    for _ in range(100):
+        clock.seconds += TIMEOUT / 2
+        for received, seconds in leases.due():
+            assert clock.seconds + seconds <= start + LONGEST + 1  # SQS takes whole seconds
+            leases.extended(received, seconds, since=clock.seconds)
+        if leases.over():
+            break
+        assert leases.lost() == []
+    assert clock.seconds >= start + LONGEST
+    assert outstanding(leases) == []
+
+
+def test_a_message_received_again_is_no_longer_held_under_its_old_receipt_handle() -> None:
+    leases, _ = held(1)
+    again = replace(message(number=1), receipt_handle="another")
+    assert leases.hold([again]) == [message(number=1)]
+    assert leases.settle_record(message(number=1), Verdict.ACKNOWLEDGE) is None
+    assert leases.drop([message(number=1)]) == []
+    assert leases.settle_record(again, Verdict.ACKNOWLEDGE) is Verdict.ACKNOWLEDGE
 
 
 def test_leases_are_due_by_their_own_receive() -> None:
@@ -52,6 +107,7 @@ def test_leases_are_due_by_their_own_receive() -> None:
     leases.hold([message(number=2)])
     clock.seconds += 5
     assert due(leases) == ["message-1"]
+    leases.extended(message(number=1), TIMEOUT, since=clock.seconds)
     clock.seconds += 10
     assert due(leases) == ["message-2"]
 
@@ -59,6 +115,8 @@ def test_leases_are_due_by_their_own_receive() -> None:
 def test_a_settled_message_is_neither_due_nor_outstanding() -> None:
     leases, clock = held(1, 2)
     assert leases.settle_record(message(number=1), Verdict.ACKNOWLEDGE) is Verdict.ACKNOWLEDGE
+    assert outstanding(leases) == ["message-1", "message-2"]  # the call that deletes it takes its time
+    leases.drop([message(number=1)])
     clock.seconds += TIMEOUT
     assert due(leases) == ["message-2"]
     assert outstanding(leases) == ["message-2"]
@@ -69,16 +127,14 @@ def test_a_message_is_settled_with_the_last_of_its_records() -> None:
     received = message(number=1, records=3)  # how many there are is known once the body is read
     assert leases.settle_record(received, Verdict.ACKNOWLEDGE) is None
     assert leases.settle_record(received, Verdict.ACKNOWLEDGE) is None
-    assert outstanding(leases) == ["message-1"]
     assert leases.settle_record(received, Verdict.ACKNOWLEDGE) is Verdict.ACKNOWLEDGE
-    assert outstanding(leases) == []
 
 
 @pytest.mark.parametrize("order", list(permutations(Verdict)))
 def test_the_gravest_verdict_wins_in_any_order(order: tuple[Verdict, ...]) -> None:
-    leases, _ = held(1, records=3)
-    verdicts = [leases.settle_record(message(number=1, records=3), verdict) for verdict in order]
-    assert verdicts == [None, None, Verdict.LEAVE]
+    leases, _ = held(1, records=len(order))
+    verdicts = [leases.settle_record(message(number=1, records=len(order)), verdict) for verdict in order]
+    assert verdicts == [None] * (len(order) - 1) + [Verdict.LEAVE]
 
 
 def test_a_release_outranks_an_acknowledgement() -> None:

@@ -18,6 +18,8 @@ REQUIRED = {
 }
 ROOMY = {  # lets each setting go to its own bounds without contradicting another
     "WORKER_RECEIVE_WAIT": "0",
+    "WORKER_LEASE_MOST": "43200",
+    "WORKER_STALL_AFTER": "3600",
     "WORKER_DRAIN_DEADLINE": "115",
     "WORKER_RETRY_DELAY": "0",
     "WORKER_RETRY_DELAY_MAX": "43200",
@@ -129,8 +131,19 @@ def test_a_text_that_does_not_fit_is_refused_with_name_value_and_reason(
 @pytest.mark.parametrize(
     ("given_", "named"),
     [
-        ({"receive_wait": "20", "drain_deadline": "20"}, ["RECEIVE_WAIT (20 s)", "DRAIN_DEADLINE (20 s)"]),
-        ({"drain_deadline": "5"}, ["RECEIVE_WAIT (5 s)", "DRAIN_DEADLINE (5 s)"]),
+        ({"receive_wait": "18", "drain_deadline": "25"}, ["RECEIVE_WAIT (18 s)", "DRAIN_DEADLINE (25 s)"]),
+        ({"drain_deadline": "12"}, ["RECEIVE_WAIT (5 s)", "DRAIN_DEADLINE (12 s)"]),
+        ({"batch_wait": "10000", "receive_wait": "8"}, ["BATCH_WAIT (10000 ms)", "DRAIN_DEADLINE (25 s)"]),
+        ({"redis_timeout": "9"}, ["REDIS_TIMEOUT (9 s)", "DRAIN_DEADLINE (25 s)"]),
+        ({"receive_wait": "5", "stall_after": "32"}, ["STALL_AFTER (32 s)", "RECEIVE_WAIT (5 s)"]),
+        (
+            {"redis_timeout": "20", "drain_deadline": "60"},
+            ["STALL_AFTER (120 s)", "REDIS_TIMEOUT (20 s)"],
+        ),
+        (
+            {"lease_most": "60", "visibility_timeout": "61"},
+            ["LEASE_MOST (60 s)", "VISIBILITY_TIMEOUT (61 s)"],
+        ),
         ({"retry_delay": "11", "retry_delay_max": "10"}, ["RETRY_DELAY (11 s)", "RETRY_DELAY_MAX (10 s)"]),
         (
             {"batch_wait": "5000", "visibility_timeout": "5"},
@@ -149,7 +162,9 @@ def test_a_contradiction_names_both_settings_and_their_values(
 @pytest.mark.parametrize(
     "given_",
     [
-        {"receive_wait": "19", "drain_deadline": "20"},
+        {"receive_wait": "17", "drain_deadline": "25"},
+        {"receive_wait": "5", "stall_after": "33"},
+        {"lease_most": "60", "visibility_timeout": "60"},
         {"retry_delay": "10", "retry_delay_max": "10"},
         {"batch_wait": "4999", "visibility_timeout": "5"},
         {"batch_wait": "10000"},

@@ -8,7 +8,16 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from tests.fakes import ForgetfulModel, ManualClock, MemoryStore, PickyModel, ScriptedSource, message
+from tests.fakes import (
+    CrampedModel,
+    ForgetfulModel,
+    ImpatientEvent,
+    ManualClock,
+    MemoryStore,
+    PickyModel,
+    ScriptedSource,
+    message,
+)
 from worker.errors import (
     MessageError,
     ModelError,
@@ -22,6 +31,7 @@ from worker.errors import (
 )
 from worker.events import UUID_SEGMENT
 from worker.messages import Outcome, Prepared, Upload
+from worker.outages import Outages, Part
 from worker.queues import BoundedQueue, ShutDown
 from worker.stages.commit import Commit
 from worker.stages.infer import Infer, Limits
@@ -66,7 +76,9 @@ class Bench:
         self.uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(size)
         self.ready: BoundedQueue[Prepared] = BoundedQueue(size)
         self.outcomes: BoundedQueue[Outcome] = BoundedQueue(size)
-        self.pauses: list[float] = []
+        self.stopping = ImpatientEvent()
+        self.outcomes.cancelled = ImpatientEvent()
+        self.outages = Outages(self.clock, lambda: 0.0)
         telemetry = Telemetry()
         self.poll = Poll(
             queue=self.source,
@@ -75,7 +87,8 @@ class Bench:
             rules=Rules(frozenset({"photos"}), re.compile(UUID_SEGMENT)),
             models=self.versions,
             telemetry=telemetry,
-            pause=self.pauses.append,
+            outages=self.outages,
+            stopping=self.stopping,
         )
         self.infer = Infer(
             uploads=self.uploads,
@@ -85,6 +98,8 @@ class Bench:
             limits=Limits(max_bytes=1000, max_pixels=100, decoders=2),
             batch_wait=0.0,
             telemetry=telemetry,
+            outages=self.outages,
+            stopping=self.stopping,
             clock=self.clock,
         )
         self.commit = Commit(
@@ -92,6 +107,7 @@ class Bench:
             store=self.store,
             models=self.versions,
             telemetry=telemetry,
+            outages=self.outages,
             clock=self.clock,
             now=self.clock.now,
         )
@@ -163,16 +179,34 @@ def test_poll_acknowledges_the_test_event() -> None:
     assert (outcome.verdict, outcome.error) == (Verdict.ACKNOWLEDGE, None)
 
 
-def test_poll_waits_longer_each_time_a_receive_fails_and_starts_anew_after_a_success() -> None:
+def test_poll_waits_before_a_receive_once_two_have_failed_and_not_after_a_success() -> None:
     bench = Bench()
-    bench.source.failures = [QueueError("away")] * 9
-    for _ in range(9):
-        bench.poll.step()
-    assert bench.pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    bench.source.failures = [QueueError("away")] * 2
     bench.poll.step()
-    bench.source.failures = [QueueError("away")]
     bench.poll.step()
-    assert bench.pauses[-1] == 0.5
+    assert bench.stopping.waits == []
+    bench.poll.step()
+    bench.poll.step()
+    assert bench.stopping.waits == [0.5]
+
+
+def test_poll_asks_for_one_message_while_nothing_can_be_finished() -> None:
+    bench = Bench()
+    for _ in range(2):
+        bench.outages.failed(Part.STORAGE, "503")
+    bench.poll.step()
+    bench.outages.worked(Part.STORAGE)
+    bench.poll.step()
+    assert bench.source.asked_for == [1, 10]
+
+
+def test_poll_gives_back_at_once_what_the_last_long_poll_brought() -> None:
+    brought = message(body(IDS[0]))
+    bench = Bench(ScriptedSource([brought]))
+    bench.stopping.set()
+    bench.poll.step()
+    assert bench.source.given_back == [brought]
+    assert bench.uploads.empty()
 
 
 def scored_before(bench: Bench, key: str) -> None:
@@ -202,18 +236,6 @@ def test_poll_scores_again_when_the_store_cannot_be_asked() -> None:
     bench.source.waiting = [message(body(IDS[0]), number=2)]
     bench.poll.step()
     assert isinstance(bench.uploads.get(), Upload)
-
-
-def test_poll_receives_nothing_more_while_the_store_does_not_answer() -> None:
-    bench = Bench(ScriptedSource([message(body(IDS[0])), message(body(IDS[1]), number=2)], {}), size=1)
-    bench.store.away = True
-    bench.poll.step()  # this receive shows that the store is away
-    bench.uploads.get()
-    bench.poll.step()
-    assert (bench.source.asked_for, bench.pauses) == ([1], [0.5])
-    bench.store.away = False
-    bench.poll.step()
-    assert bench.source.asked_for == [1, 1]
 
 
 # infer
@@ -287,6 +309,50 @@ def test_a_batch_the_model_refuses_is_halved_until_the_guilty_photo_stands_alone
     assert {o.verdict for o in outcomes if o.error} == {Verdict.RELEASE}
 
 
+def test_a_batch_that_finds_no_memory_is_halved_and_none_as_large_is_tried_again() -> None:
+    source = ScriptedSource(photos={key: photo(3) for key in IDS[:16]})
+    model = CrampedModel(room=3)
+    bench = Bench(source, models=[model])
+    outcomes = bench.infer_all(*(source.upload(key) for key in IDS[:8]))
+    assert [o.verdict for o in outcomes] == [Verdict.ACKNOWLEDGE] * 8
+    assert model.batches == [8, 4, 2, 2, 4, 2, 2]
+    model.batches.clear()
+    bench.infer_all(*(source.upload(key) for key in IDS[8:16]))
+    assert model.batches == [2]
+
+
+def test_uploads_that_were_not_started_at_a_stop_are_returned() -> None:
+    source = ScriptedSource(photos={key: photo(3) for key in IDS[:2]})
+    bench = Bench(source)
+    bench.uploads.put(source.upload(IDS[0], number=1))
+    bench.infer.help()  # this one is in work
+    bench.uploads.put(source.upload(IDS[1], number=2))
+    bench.stopping.set()
+    bench.infer.help()
+    bench.infer.step()
+    verdicts = {o.message.message_id: o.verdict for o in (bench.outcomes.get(), bench.outcomes.get())}
+    assert verdicts == {"message-1": Verdict.ACKNOWLEDGE, "message-2": Verdict.RETURN}
+
+
+def test_photos_that_storage_does_not_give_are_an_outage_until_it_gives_one() -> None:
+    away = StorageError("503")
+    source = ScriptedSource(photos={IDS[0]: away, IDS[1]: away, IDS[2]: ObjectGoneError("gone")})
+    bench = Bench(source)
+    bench.infer_all(source.upload(IDS[0]), source.upload(IDS[1]))
+    assert bench.outages.ongoing(Part.STORAGE)
+    bench.infer_all(source.upload(IDS[2]))
+    assert not bench.outages.ongoing(Part.STORAGE)
+
+
+def test_a_model_that_refuses_every_photo_is_an_outage_until_it_takes_one() -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(3), IDS[1]: photo(3), IDS[2]: photo(4)})
+    bench = Bench(source, models=[PickyModel(dislikes=3)])
+    bench.infer_all(source.upload(IDS[0]), source.upload(IDS[1]))
+    assert bench.outages.ongoing(Part.MODEL)
+    bench.infer_all(source.upload(IDS[2]))
+    assert not bench.outages.ongoing(Part.MODEL)
+
+
 def test_a_model_that_answers_for_fewer_photos_than_it_got_scores_none() -> None:
     source = ScriptedSource(photos={key: photo(3) for key in IDS[:2]})
     bench = Bench(source, models=[ForgetfulModel()])
@@ -344,16 +410,51 @@ def test_commit_writes_before_it_settles() -> None:
     assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE]
 
 
-def test_commit_releases_what_the_store_did_not_confirm() -> None:
-    source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
+def with_results_to_write(*, also: Outcome) -> Bench:
+    """A bench whose store is away, with two scored photos before commit and another outcome."""
+    source = ScriptedSource(photos={key: photo(3) for key in IDS[:2]})
     bench = Bench(source)
-    left = Outcome(message(number=9), source, error=UnknownBodyError("no JSON"))
-    for outcome in [*bench.infer_all(*(source.upload(key) for key in IDS[:2])), left]:
+    for outcome in [*bench.infer_all(*(source.upload(key) for key in IDS[:2])), replace(also, source=source)]:
         bench.outcomes.put(outcome)
     bench.store.away = True
+    return bench
+
+
+def test_commit_holds_results_that_the_store_did_not_confirm_until_it_does() -> None:
+    left = Outcome(message(number=9), ScriptedSource(), error=UnknownBodyError("no JSON"))
+    bench = with_results_to_write(also=left)
+    for _ in range(3):
+        bench.commit.step()
+    assert [o.verdict for o in bench.source.settled] == [
+        Verdict.LEAVE
+    ]  # what needs no store does not wait for it
+    assert isinstance(bench.outcomes.cancelled, ImpatientEvent)
+    assert bench.outcomes.cancelled.waits == [0.0, 0.5]
+    assert bench.outages.ongoing(Part.STORE)
+    bench.store.away = False
     bench.commit.step()
+    assert set(bench.store.results) == set(IDS[:2])
+    assert [o.verdict for o in bench.source.settled[1:]] == [Verdict.ACKNOWLEDGE] * 2
+    assert not bench.outages.ongoing(Part.STORE)
+
+
+def test_commit_takes_nothing_more_while_it_holds_results() -> None:
+    bench = with_results_to_write(also=Outcome(message(number=9), ScriptedSource()))
+    bench.commit.step()
+    bench.outcomes.put(Outcome(message(number=10), bench.source))
+    bench.commit.step()
+    assert bench.outcomes.qsize() == 1
+
+
+def test_commit_that_holds_results_ends_when_all_is_cancelled_but_not_when_its_input_is_closed() -> None:
+    bench = with_results_to_write(also=Outcome(message(number=9), ScriptedSource()))
+    bench.commit.step()
+    bench.outcomes.shutdown()
+    bench.commit.step()
+    bench.outcomes.shutdown(immediate=True)
+    with pytest.raises(ShutDown):
+        bench.commit.step()
     assert bench.store.results == {}
-    assert [o.verdict for o in source.settled] == [Verdict.RELEASE, Verdict.RELEASE, Verdict.LEAVE]
 
 
 def test_commit_writes_a_failed_result_for_a_photo_at_fault_and_acknowledges_it() -> None:

@@ -2,45 +2,84 @@
 
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
 
 from tests.fakes import Gate
+from tests.stand import eventually
+from worker.errors import GivenUpError, StalledError
+from worker.health import Phase
+from worker.outages import Outages, Part
 from worker.pipeline import Pipeline, Stage
-from worker.supervisor import FAILED, OK, UNFINISHED, StopFlag, StoppedError, supervise
+from worker.queues import BoundedQueue
+from worker.supervisor import FAILED, OK, UNFINISHED, Patience, StopFlag, StoppedError, Supervisor
 from worker.telemetry import Telemetry
 
 
 @dataclass
 class CountingUploads:
-    """Counts extensions and releases; says that `held` messages were released."""
+    """Counts extensions and releases; holds `held` messages until they are released."""
 
     held: int = 0
     extended: int = 0
     releases: list[int] = field(default_factory=list)
 
+    @property
+    def in_flight(self) -> int:
+        return self.held
+
     def extend_due(self) -> None:
         self.extended += 1
 
     def release_all(self) -> int:
-        self.releases.append(self.held)
-        return self.held
+        released, self.held = self.held, 0
+        self.releases.append(released)
+        return released
+
+
+@dataclass
+class NotedState:
+    """Notes each phase it is told of; `broken` fails as a full disk does."""
+
+    phases: list[Phase] = field(default_factory=list)
+    removed: bool = False
+    broken: bool = False
+
+    def write(self, phase: Phase, in_flight: int, ages: Mapping[str, float]) -> None:
+        self.phases.append(phase)
+        if self.broken:
+            raise OSError("no space left")
+
+    def remove(self) -> None:
+        self.removed = True
 
 
 @dataclass
 class FakeApp:
-    """A pipeline of one stage, and nothing of AWS."""
+    """A pipeline of a stage or two, and nothing of AWS."""
 
     pipeline: Pipeline
     uploads: CountingUploads
     telemetry: Telemetry = field(default_factory=Telemetry)
+    outages: Outages = field(default_factory=lambda: Outages(time.monotonic, lambda: 0.0))
+    state: NotedState = field(default_factory=NotedState)
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
-def run(app: FakeApp, stop: StopFlag, drain_deadline: float = 10.0) -> int:
-    return supervise(cast("Any", app), stop, drain_deadline, 0.0, time.monotonic)
+PATIENCE = Patience(drain_deadline=10.0, receive_wait=0.0, stall_after=60.0, give_up_after=0.0)
+
+
+def run(app: FakeApp, stop: StopFlag, patience: Patience = PATIENCE) -> int:
+    return Supervisor(cast("Any", app), stop, patience, time.monotonic).run()
+
+
+def asked_to_stop() -> StopFlag:
+    stop = StopFlag()
+    stop.ask()
+    return stop
 
 
 def working() -> None:
@@ -50,11 +89,10 @@ def working() -> None:
 
 def test_a_stop_drains_and_exits_with_0() -> None:
     app = FakeApp(Pipeline([Stage("poll", working)], time.monotonic), CountingUploads())
-    stop = StopFlag()
-    stop.asked = 1
-    assert run(app, stop) == OK
+    assert run(app, asked_to_stop()) == OK
     assert app.stopping.is_set()
-    assert app.uploads.releases == [0]
+    assert app.state.removed
+    assert sum(app.uploads.releases) == 0
 
 
 def test_a_stage_that_fails_releases_everything_and_exits_with_1() -> None:
@@ -65,32 +103,100 @@ def test_a_stage_that_fails_releases_everything_and_exits_with_1() -> None:
         Pipeline([Stage("poll", working), Stage("infer", broken)], time.monotonic), CountingUploads(held=3)
     )
     assert run(app, StopFlag()) == FAILED
-    assert app.uploads.releases == [3]
+    assert app.uploads.releases[0] == 3
 
 
-@pytest.mark.parametrize(("signals", "deadline"), [(1, 0.3), (2, 60.0)], ids=["deadline", "second signal"])
+@pytest.mark.parametrize(("signals", "deadline"), [(1, 1.5), (2, 60.0)], ids=["deadline", "second signal"])
 def test_a_drain_that_is_not_finished_releases_the_rest_and_exits_with_3(
     signals: int, deadline: float
 ) -> None:
-    stop = StopFlag()
-    stop.asked = 1
+    stop = asked_to_stop()
     gate = Gate()
     app = FakeApp(Pipeline([Stage("poll", gate)], time.monotonic), CountingUploads(held=2))
     answer: list[int] = []
-    supervisor = threading.Thread(target=lambda: answer.append(run(app, stop, deadline)))
+    supervisor = threading.Thread(
+        target=lambda: answer.append(run(app, stop, replace(PATIENCE, drain_deadline=deadline)))
+    )
     supervisor.start()
     assert gate.reached.wait(5)
+    eventually(lambda: app.uploads.extended > 0)  # leases are kept meanwhile
     stop.asked = signals
     supervisor.join(20)
     gate.open.set()
     assert answer == [UNFINISHED]
-    assert app.uploads.releases == [2]
-    assert app.uploads.extended >= 1  # leases were kept meanwhile
+    assert app.uploads.releases[0] == 2
+    assert "draining" in app.state.phases
+
+
+def test_a_thread_that_hangs_in_a_step_ends_the_process_and_what_is_held_is_released_first() -> None:
+    gate = Gate()
+    app = FakeApp(
+        Pipeline([Stage("poll", working), Stage("infer", gate)], time.monotonic), CountingUploads(held=4)
+    )
+    assert run(app, StopFlag(), replace(PATIENCE, stall_after=0.2)) == FAILED
+    gate.open.set()
+    assert isinstance(app.pipeline.error, StalledError)
+    assert "infer" in str(app.pipeline.error)
+    assert app.uploads.releases[0] == 4
+
+
+def test_a_thread_that_waits_at_a_queue_does_not_hang() -> None:
+    full: BoundedQueue[int] = BoundedQueue(1)
+    full.put(0)
+    stop = StopFlag()
+    app = FakeApp(
+        Pipeline([Stage("poll", lambda: full.put(1), output=full)], time.monotonic), CountingUploads()
+    )
+    answer: list[int] = []
+    supervisor = threading.Thread(
+        target=lambda: answer.append(run(app, stop, replace(PATIENCE, stall_after=2.0)))
+    )
+    supervisor.start()
+    eventually(lambda: len(app.state.phases) > 12)  # three seconds and more of looks at its age
+    stop.ask()
+    full.get()
+    full.get()
+    supervisor.join(20)
+    assert answer == [OK]
+
+
+def test_a_part_that_has_failed_for_too_long_ends_the_process() -> None:
+    app = FakeApp(Pipeline([Stage("poll", working)], time.monotonic), CountingUploads())
+    seconds = iter([0.0, 70.0])
+    app.outages = Outages(lambda: next(seconds, 71.0), lambda: 0.0)
+    for _ in range(2):
+        app.outages.failed(Part.STORAGE, "503")
+    assert run(app, StopFlag(), replace(PATIENCE, give_up_after=60.0)) == FAILED
+    assert isinstance(app.pipeline.error, GivenUpError)
+    assert "S3 fails: 503" in str(app.pipeline.error)
+
+
+def test_a_disk_that_is_full_does_not_stop_the_work() -> None:
+    app = FakeApp(
+        Pipeline([Stage("poll", working)], time.monotonic), CountingUploads(), state=NotedState(broken=True)
+    )
+    stop, answer = StopFlag(), list[int]()
+    supervisor = threading.Thread(target=lambda: answer.append(run(app, stop)))
+    supervisor.start()
+    eventually(lambda: len(app.state.phases) > 2)
+    stop.ask()
+    supervisor.join(20)
+    assert answer == [OK]
+    assert app.telemetry.counts["state_file_failed"] > 2
+
+
+def test_the_deadline_counts_from_the_signal() -> None:
+    stop = StopFlag(clock=lambda: time.monotonic() - 100)
+    stop.ask()
+    gate = Gate()
+    app = FakeApp(Pipeline([Stage("poll", gate)], time.monotonic), CountingUploads())
+    assert run(app, stop, replace(PATIENCE, drain_deadline=60)) == UNFINISHED
+    gate.open.set()
 
 
 def test_a_stop_before_the_start_is_noticed_at_the_next_checkpoint() -> None:
     stop = StopFlag()
     stop.checkpoint()
-    stop.asked = 1
+    stop.ask()
     with pytest.raises(StoppedError):
         stop.checkpoint()

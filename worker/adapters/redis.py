@@ -40,14 +40,22 @@ local function needless(old, new)
   if type(s.version_id) == 'string' and type(n.version_id) == 'string' then return s.version_id == n.version_id end
   return type(s.etag) == 'string' and s.etag == n.etag
 end
-local stored = redis.call('GET', KEYS[1])
-if stored then
+local stored = redis.pcall('GET', KEYS[1])
+if type(stored) == 'string' then
   local read, verdict = pcall(function() return needless(cjson.decode(stored), cjson.decode(ARGV[1])) end)
   if read and verdict then return 'known' end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 redis.call('PUBLISH', KEYS[1], ARGV[1])
 return 'written'
+"""
+
+# Take a hash unless another photo has it. What is no string is none of ours, and is replaced.
+_CLAIM = """
+local owner = redis.pcall('GET', KEYS[1])
+if type(owner) == 'string' then return owner end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return false
 """
 
 
@@ -59,6 +67,7 @@ class ResultStore:
         self._key = key
         self._expiry = expiry
         self._write = client.register_script(_WRITE)
+        self._claim = client.register_script(_CLAIM)
 
     @classmethod
     def connect(cls, url: str, *, key: str, expiry: int, timeout: float) -> Self:
@@ -69,7 +78,9 @@ class ResultStore:
                 socket_timeout=timeout,
                 socket_connect_timeout=timeout,
                 health_check_interval=15,
-                retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=3),
+                retry=Retry(
+                    ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=1
+                ),  # commit goes on trying
                 decode_responses=True,
                 encoding_errors="replace",  # what is not ours does not read as a result, and is overwritten
             )
@@ -102,7 +113,8 @@ class ResultStore:
         hashed = [result for result in results if result.image_hash is not None]
         with self._redis.pipeline(transaction=False) as pipe:
             for result in hashed:
-                pipe.set(f"hash:{result.image_hash}", result.image_id, nx=True, get=True, ex=self._expiry)
+                key = f"hash:{result.image_hash}"
+                self._claim(keys=[key], args=[result.image_id, self._expiry], client=pipe)
             owners = dict(zip((r.image_id for r in hashed), self._run(pipe), strict=True)) if hashed else {}
         return [_duplicate(result.image_id, owners.get(result.image_id)) for result in results]
 
@@ -130,10 +142,14 @@ class ResultStore:
     def _key_of(self, image_id: str) -> str:
         return self._key.replace("{image_id}", image_id)
 
-    @staticmethod
-    def _run(pipe: Any) -> list[Any]:
+    def _run(self, pipe: Any) -> list[Any]:
         try:
             answers: list[Any] = pipe.execute()
+        except (
+            redis.ReadOnlyError
+        ) as error:  # a failover: the name leads to the new primary, old connections do not
+            self._redis.connection_pool.disconnect(inuse_connections=False)
+            raise StoreError(_reason(error)) from error
         except (redis.RedisError, OSError) as error:
             raise StoreError(_reason(error)) from error
         return answers

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from worker.adapters.quiet import start_up_chatter_muted
 from worker.bundle import Bundle
-from worker.errors import ConfigurationError, ModelError
+from worker.errors import BatchTooLargeError, ConfigurationError, ModelError
 from worker.messages import Outputs
 
 with start_up_chatter_muted():
@@ -59,10 +59,12 @@ class FrozenModel:
         return self._largest_batch
 
     def predict(self, batch: Batch) -> Outputs:
-        """Run on uint8 [N, height, width, 3]; role → array of N rows. Raises ModelError."""
+        """Run on uint8 [N, height, width, 3]; role → array of N rows. Raises ModelError, BatchTooLargeError."""
         try:
             outputs = self._graph(tf.constant(batch))
             return {role: tensor.numpy() for role, tensor in zip(self._roles, outputs, strict=True)}
+        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            raise BatchTooLargeError(f"model {self._bundle.name}: {_first_line(error)}") from error
         except (tf.errors.OpError, ValueError, TypeError) as error:
             raise ModelError(f"model {self._bundle.name}: {_first_line(error)}") from error
 
@@ -76,6 +78,11 @@ class FrozenModel:
             between()
             try:
                 outputs = self.predict(np.zeros((size, given.height, given.width, 3), np.uint8))
+            except BatchTooLargeError as error:
+                if size == 1:
+                    raise ConfigurationError(f"{self._bundle.path} does not fit: {error}") from None
+                self._largest_batch = size - 1
+                return
             except ModelError as error:
                 raise ConfigurationError(f"{self._bundle.path} does not run: {error}") from None
             for role, rows in outputs.items():

@@ -1,20 +1,25 @@
-"""commit: write results to the store and, once it has confirmed, let each source settle its messages."""
+"""commit: write results to the store and, once it has confirmed, let each source settle its messages.
+
+While the store does not confirm, the results are held and written again and again: the queues behind fill up, polling
+stops, and nothing is thrown away.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import Literal, Protocol
 
 from worker.batching import take_batch
-from worker.errors import MessageError, PhotoError, StoreError
+from worker.errors import MessageError, PhotoError, StoppingError, StoreError
 from worker.messages import Outcome, Upload
-from worker.queues import BoundedQueue
+from worker.outages import Outages, Part
+from worker.queues import BoundedQueue, ShutDown
 from worker.result import DuplicateOf, Fault, Result, SourceObject, timestamp
 from worker.telemetry import Telemetry
 
 IDLE = 1.0  # seconds a step waits for its first outcome
 LARGEST = 64  # outcomes written together
+PAUSE_MOST = 2.0  # seconds between two tries to write: the store's return is to be noticed soon
 
 
 class Store(Protocol):
@@ -39,6 +44,7 @@ class Commit:
         store: Store,
         models: Mapping[str, str],
         telemetry: Telemetry,
+        outages: Outages,
         clock: Callable[[], float],
         now: Callable[[], datetime],
     ) -> None:
@@ -46,37 +52,46 @@ class Commit:
         self._store = store
         self._models = dict(models)
         self._telemetry = telemetry
+        self._outages = outages
+        self._unwritten: list[Outcome] = []
         self._clock = clock
         self._now = now
 
     def step(self) -> None:
-        """Write, then settle; raises ShutDown once the queue is closed and empty."""
-        outcomes = take_batch(self._outcomes, LARGEST, idle=IDLE)
-        if outcomes:
-            self._settle(self._write(outcomes))
+        """Write, then settle; raises ShutDown once the queue is closed and empty, or cancelled."""
+        if self._unwritten:
+            pause = self._outages.pause(Part.STORE, most=PAUSE_MOST)
+            if self._outcomes.cancelled.wait(pause):
+                raise ShutDown
+        else:
+            outcomes = take_batch(self._outcomes, LARGEST, idle=IDLE)
+            self._settle([outcome for outcome in outcomes if not _is_final(outcome)])
+            self._unwritten = [outcome for outcome in outcomes if _is_final(outcome)]
+        if self._unwritten and self._write(self._unwritten):
+            self._settle(self._unwritten)
+            self._unwritten = []
 
-    def _write(self, outcomes: list[Outcome]) -> list[Outcome]:
-        """Store what is to be stored; without the store's word the photos are to be tried again."""
-        final = [outcome for outcome in outcomes if _is_final(outcome)]
+    def _write(self, outcomes: list[Outcome]) -> bool:
+        """Store all results; whether the store has confirmed them."""
         try:
-            written = self._store_all([self._result(o, o.upload) for o in final if o.upload])
+            written = self._store_all([self._result(o, o.upload) for o in outcomes if o.upload])
         except StoreError as error:
-            self._telemetry.warn("write_failed", reason=str(error), photos=len(final))
-            return [replace(o, scored=None, error=error) if _is_final(o) else o for o in outcomes]
-        for outcome, (result, said) in zip(final, written, strict=True):
+            self._outages.failed(Part.STORE, str(error))
+            self._telemetry.warn("write_failed", reason=str(error), photos=len(outcomes))
+            return False
+        self._outages.worked(Part.STORE)
+        for outcome, (result, said) in zip(outcomes, written, strict=True):
             self._report(outcome, result, said)
-        return outcomes
+        return True
 
     def _store_all(self, results: list[Result]) -> list[tuple[Result, str]]:
-        if not results:
-            return []
         earlier = self._store.claim_hashes(results)
         results = [r.model_copy(update={"duplicate_of": e}) for r, e in zip(results, earlier, strict=True)]
         return list(zip(results, self._store.write(results), strict=True))
 
     def _settle(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
-            if outcome.error is not None and not _is_final(outcome):
+            if outcome.error is not None and not isinstance(outcome.error, PhotoError):
                 self._report_undone(outcome, outcome.error)
         by_source = sorted(outcomes, key=lambda outcome: id(outcome.source))
         for _, lot in groupby(by_source, key=lambda outcome: id(outcome.source)):
@@ -119,7 +134,9 @@ class Commit:
         )
 
     def _report_undone(self, outcome: Outcome, error: MessageError) -> None:
-        if outcome.upload is not None:
+        if isinstance(error, StoppingError):
+            self._telemetry.count("returned")
+        elif outcome.upload is not None:
             self._telemetry.warn(
                 "released",
                 image_id=outcome.upload.image_id,

@@ -12,9 +12,18 @@ import numpy.typing as npt
 from worker import images, scoring
 from worker.batching import take_batch
 from worker.bundle import Bundle
-from worker.errors import MessageError, ModelError, OutOfMemoryError, TooManyBytesError
+from worker.errors import (
+    BatchTooLargeError,
+    MessageError,
+    ModelError,
+    OutOfMemoryError,
+    StoppingError,
+    StorageError,
+    TooManyBytesError,
+)
 from worker.images import Target
 from worker.messages import Fetched, Outcome, Outputs, Prepared, Scored, Upload
+from worker.outages import Outages, Part
 from worker.queues import BoundedQueue
 from worker.telemetry import Telemetry
 
@@ -35,7 +44,7 @@ class Model(Protocol):
         ...
 
     def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
-        """Run on uint8 [N, height, width, 3]; role → array of N rows. Raises ModelError."""
+        """Run on uint8 [N, height, width, 3]; role → array of N rows. Raises ModelError, BatchTooLargeError."""
         ...
 
 
@@ -61,6 +70,8 @@ class Infer:
         limits: Limits,
         batch_wait: float,
         telemetry: Telemetry,
+        outages: Outages,
+        stopping: threading.Event,
         clock: Callable[[], float],
     ) -> None:
         self._uploads = uploads
@@ -74,6 +85,8 @@ class Infer:
         self._decoding = threading.BoundedSemaphore(limits.decoders)
         self._batch_wait = batch_wait
         self._telemetry = telemetry
+        self._outages = outages
+        self._stopping = stopping
         self._clock = clock
 
     # The helpers' side
@@ -83,6 +96,9 @@ class Infer:
         item = self._uploads.get()
         if isinstance(item, Outcome):
             self._outcomes.put(item)
+            return
+        if self._stopping.is_set():
+            self._outcomes.put(self._outcome(item, {}, error=StoppingError("not started")))
             return
         prepared = self._prepare(item)
         if isinstance(prepared, Prepared):
@@ -96,7 +112,7 @@ class Infer:
         try:
             if upload.object.size is not None and upload.object.size > self._limits.max_bytes:
                 raise TooManyBytesError(f"{upload.object.size} bytes are more than {self._limits.max_bytes}")
-            fetched = upload.source.fetch(upload, self._limits.max_bytes)
+            fetched = self._fetch(upload)
             at_hand = self._clock()
             timings["fetch"] = (at_hand - begun) * 1000
             with self._decoding:
@@ -108,6 +124,18 @@ class Infer:
         ready_at = self._clock()
         timings["decode"] = (ready_at - at_hand) * 1000
         return Prepared(_as_fetched(upload, fetched), pixels, image_hash, timings, ready_at)
+
+    def _fetch(self, upload: Upload) -> Fetched:
+        try:
+            fetched = upload.source.fetch(upload, self._limits.max_bytes)
+        except StorageError as error:
+            self._outages.failed(Part.STORAGE, str(error))
+            raise
+        except MessageError:
+            self._outages.worked(Part.STORAGE)  # it answered
+            raise
+        self._outages.worked(Part.STORAGE)
+        return fetched
 
     # The model's side
 
@@ -131,6 +159,8 @@ class Infer:
         try:
             outputs = self._predict(batch)
         except ModelError as error:
+            if isinstance(error, BatchTooLargeError):
+                self._take_less_than(len(batch))
             if len(batch) == 1:
                 self._fail(batch[0], error)
                 return
@@ -138,8 +168,16 @@ class Infer:
             self._score(batch[: len(batch) // 2])
             self._score(batch[len(batch) // 2 :])
             return
+        self._outages.worked(Part.MODEL)
         for index, photo in enumerate(batch):
             self._hand_on(photo, outputs, index, begun)
+
+    def _take_less_than(self, size: int) -> None:
+        """Never again a batch as large as one for which there was no memory."""
+        smaller = max(1, size // 2)
+        if smaller < self._largest:
+            self._largest = smaller
+            self._telemetry.warn("batch_size_lowered", size=smaller)
 
     def _predict(self, batch: Sequence[Prepared]) -> list[Outputs]:
         pixels = np.stack([photo.pixels for photo in batch])
@@ -162,6 +200,7 @@ class Infer:
         self._outcomes.put(self._outcome(photo.upload, timings, scored=scored, image_hash=photo.image_hash))
 
     def _fail(self, photo: Prepared, error: ModelError) -> None:
+        self._outages.failed(Part.MODEL, str(error))
         self._outcomes.put(self._outcome(photo.upload, photo.timings, error=error))
 
     def _outcome(

@@ -1,7 +1,8 @@
 """poll: receive messages, tell what they announce, hand on what must be scored."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,14 +11,14 @@ from worker.errors import ForeignBucketError, NotOursError, QueueError, StoreErr
 from worker.events import Announced, Ignored
 from worker.idempotency import makes_needless
 from worker.messages import Message, Outcome, Source, Upload
+from worker.outages import Outages, Part
 from worker.queues import BoundedQueue
 from worker.result import Result
 from worker.telemetry import Telemetry
 
 RECEIVE_MOST = 10  # SQS's limit
 ROOM_WAIT = 1.0  # seconds until a full queue is looked at again
-PROBE = "00000000-0000-0000-0000-000000000000"  # an image id nobody uses, to ask whether the store answers
-PAUSE_FIRST, PAUSE_MOST = 0.5, 30.0  # seconds between receives that fail
+NEEDED = (Part.QUEUE, Part.STORAGE, Part.MODEL)  # without them each receive only wears the message out
 
 
 class Queue(Source, Protocol):
@@ -25,6 +26,10 @@ class Queue(Source, Protocol):
 
     def receive(self, most: int) -> list[Message]:
         """Wait for 1 … `most` messages, up to the long poll's time; raises QueueError."""
+        ...
+
+    def give_back(self, messages: list[Message]) -> None:
+        """Show messages again at once."""
         ...
 
 
@@ -56,7 +61,8 @@ class Poll:
         rules: Rules,
         models: Mapping[str, str],
         telemetry: Telemetry,
-        pause: Callable[[float], object],
+        outages: Outages,
+        stopping: threading.Event,
     ) -> None:
         self._queue = queue
         self._results = results
@@ -64,32 +70,33 @@ class Poll:
         self._rules = rules
         self._models = dict(models)
         self._telemetry = telemetry
-        self._pause = pause  # waits some seconds, less when the worker stops
-        self._failures = 0
-        self._store_away = False
+        self._outages = outages
+        self._stopping = stopping
 
     def step(self) -> None:
         """Receive, read and hand on; raises ShutDown once the queue to `infer` is closed."""
+        pause = self._outages.pause(*NEEDED)
+        if pause and self._stopping.wait(pause):
+            return
         room = self._uploads.room(timeout=ROOM_WAIT)
-        if not room:
-            return
-        try:
-            if self._store_away:  # without it nothing can be finished, and each try would cost a receive
-                self._results.find([PROBE])
-                self._store_away = False
-            messages = self._queue.receive(min(room, RECEIVE_MOST))
-        except (QueueError, StoreError) as error:
-            self._back_off(error)
-            return
-        self._failures = 0
-        for item in self._without_known([item for message in messages for item in self._read(message)]):
-            self._uploads.put(item)
+        if room:
+            messages = self._receive(min(room, RECEIVE_MOST))
+            if self._stopping.is_set():  # what the last long poll brought is for others
+                self._queue.give_back(messages)
+                return
+            for item in self._without_known([item for message in messages for item in self._read(message)]):
+                self._uploads.put(item)
 
-    def _back_off(self, error: QueueError | StoreError) -> None:
-        delay = min(PAUSE_MOST, PAUSE_FIRST * 2**self._failures)
-        self._failures = min(self._failures + 1, 10)
-        self._telemetry.warn("receive_failed", code=error.code, reason=str(error), retry_in_s=delay)
-        self._pause(delay)
+    def _receive(self, most: int) -> list[Message]:
+        """In an outage, one message is enough to find out whether it is over."""
+        try:
+            messages = self._queue.receive(1 if self._outages.ongoing(*NEEDED) else most)
+        except QueueError as error:
+            self._outages.failed(Part.QUEUE, str(error))
+            self._telemetry.warn("receive_failed", code=error.code, reason=str(error))
+            return []
+        self._outages.worked(Part.QUEUE)
+        return messages
 
     def _read(self, message: Message) -> Iterator[Upload | Outcome]:
         records = events.read(message.body)
@@ -137,7 +144,6 @@ class Poll:
             )
         except StoreError as error:
             self._telemetry.warn("look_up_failed", reason=str(error))
-            self._store_away = True
             stored = {}
         for item in items:
             known = stored.get(id(item))
