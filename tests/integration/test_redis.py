@@ -6,7 +6,6 @@ import pytest
 
 from tests.stand import Stand
 from worker.adapters.redis import ResultStore
-from worker.errors import StoreError
 from worker.idempotency import makes_needless
 from worker.messages import S3Object
 from worker.result import Fault, Result, SourceObject
