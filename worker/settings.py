@@ -83,7 +83,9 @@ class Settings(BaseModel):
         0, "wait for a fuller batch, counted from its first photo", "ms", ge=0, le=10_000
     )
     model_threads: int = setting(0, "CPU threads of one model call; 0: one a core", "threads", ge=0, le=256)
-    drain_deadline: int = setting(25, "longest stop; keep it below ECS's stopTimeout (30)", "s", ge=10, le=115)
+    drain_deadline: int = setting(
+        25, "longest stop; keep it below ECS's stopTimeout (30)", "s", ge=10, le=115
+    )
     stall_after: int = setting(
         120, "a step that takes longer counts as hung: the process ends", "s", ge=30, le=3_600
     )
