@@ -63,7 +63,8 @@ def session_client(service: Any, *, connect: float, read: float, attempts: int, 
     config = Config(
         connect_timeout=connect,
         read_timeout=read,
-        retries={"mode": "adaptive", "total_max_attempts": attempts},
+        # Not "adaptive": its rate limit makes threads queue up for long after a throttling has ceased.
+        retries={"mode": "standard", "total_max_attempts": attempts},
         **options,
     )
     return boto3.Session().client(service, config=config)

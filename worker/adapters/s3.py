@@ -23,7 +23,7 @@ def client(connections: int) -> "Client[S3Client]":
     style = {"addressing_style": "path" if is_elsewhere() else "auto"}
     return Client(
         lambda: session_client(
-            "s3", connect=3, read=10, attempts=4, max_pool_connections=connections, s3=style
+            "s3", connect=3, read=8, attempts=3, max_pool_connections=connections, s3=style
         )
     )
 
