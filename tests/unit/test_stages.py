@@ -315,7 +315,7 @@ def test_a_batch_that_finds_no_memory_is_halved_and_none_as_large_is_tried_again
     bench = Bench(source, models=[model])
     outcomes = bench.infer_all(*(source.upload(key) for key in IDS[:8]))
     assert [o.verdict for o in outcomes] == [Verdict.ACKNOWLEDGE] * 8
-    assert model.batches == [8, 4, 2, 2, 4, 2, 2]
+    assert model.batches == [8, 4, 2, 2, 2, 2]
     model.batches.clear()
     bench.infer_all(*(source.upload(key) for key in IDS[8:16]))
     assert model.batches == [2]

@@ -155,6 +155,16 @@ class Infer:
 
     def _score(self, batch: Sequence[Prepared]) -> None:
         """Run the models; a batch they refuse is halved, so that one photo fails alone."""
+        parts = [batch]
+        while parts:
+            part = parts.pop()
+            refused = len(part) > self._largest or not self._score_part(part)
+            if refused:
+                middle = len(part) // 2
+                parts += [part[middle:], part[:middle]]
+
+    def _score_part(self, batch: Sequence[Prepared]) -> bool:
+        """Run the models once; whether every photo has its outcome."""
         begun = self._clock()
         try:
             outputs = self._predict(batch)
@@ -163,14 +173,13 @@ class Infer:
                 self._take_less_than(len(batch))
             if len(batch) == 1:
                 self._fail(batch[0], error)
-                return
+                return True
             self._telemetry.warn("batch_refused", size=len(batch), reason=str(error))
-            self._score(batch[: len(batch) // 2])
-            self._score(batch[len(batch) // 2 :])
-            return
+            return False
         self._outages.worked(Part.MODEL)
         for index, photo in enumerate(batch):
             self._hand_on(photo, outputs, index, begun)
+        return True
 
     def _take_less_than(self, size: int) -> None:
         """Never again a batch as large as one for which there was no memory."""
