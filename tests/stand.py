@@ -24,16 +24,18 @@ RECEIVES = 3  # after so many a message goes to the dead-letter queue
 
 
 class Stand:
-    """Bucket `NAME`, queue `NAME`, dead-letter queue `NAME-dead`; messages stay hidden for a second only."""
+    """Bucket `NAME`, queue `NAME`, dead-letter queue `NAME-dead`; messages stay hidden for `hidden` seconds only."""
 
-    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, environment: Mapping[str, str], *, hidden: int = 2, receives: int = RECEIVES
+    ) -> None:
         self.name = self.bucket = name
         self.s3: Any = boto3.client("s3")
         self.sqs: Any = boto3.client("sqs")
         self.redis: Any = redis.Redis.from_url(environment["WORKER_REDIS_URL"], decode_responses=True)
         self.redis.flushdb()
         self.dead_url = self.sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
-        self.queue_url = self._queue(name)
+        self.queue_url = self._queue(name, hidden, receives)
         self.s3.create_bucket(Bucket=name)
         self.environment = {
             **environment,
@@ -45,9 +47,9 @@ class Stand:
         }
         self.client = Client.from_settings(settings.load(self.environment))
 
-    def _queue(self, name: str) -> str:
-        redrive = {"deadLetterTargetArn": self._arn(self.dead_url), "maxReceiveCount": RECEIVES}
-        attributes = {"VisibilityTimeout": "2", "RedrivePolicy": json.dumps(redrive)}
+    def _queue(self, name: str, hidden: int, receives: int) -> str:
+        redrive = {"deadLetterTargetArn": self._arn(self.dead_url), "maxReceiveCount": receives}
+        attributes = {"VisibilityTimeout": str(hidden), "RedrivePolicy": json.dumps(redrive)}
         return str(self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
 
     def announce_uploads(self) -> None:
@@ -133,9 +135,11 @@ class Stand:
         return f"arn:aws:sqs:us-east-1:000000000000:{queue_url.rsplit('/', 1)[-1]}"
 
 
-def eventually(condition: Callable[[], bool], explain: Callable[[], object] = lambda: "") -> None:
+def eventually(
+    condition: Callable[[], bool], explain: Callable[[], object] = lambda: "", patience: float = PATIENCE
+) -> None:
     """Look again and again until a condition holds; fail with an explanation when patience ends."""
-    deadline, pause = time.monotonic() + PATIENCE, threading.Event()
+    deadline, pause = time.monotonic() + patience, threading.Event()
     while not condition():
         assert time.monotonic() < deadline, f"it did not come to pass: {explain()}"
         pause.wait(0.05)

@@ -1,0 +1,109 @@
+"""What passed between workers and SQS, checked against the worker's promises: it sees every call, on the wire."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+Fields = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class _Receipt:
+    """One delivery of a message."""
+
+    message_id: str
+    image_ids: Sequence[str]
+    hidden_until: float  # by our clock, reckoned in the worker's favour: from after the call
+
+
+@dataclass(slots=True)
+class Audit:
+    """Thread-safe. `violations` must be empty at the end; `counts` says what was seen."""
+
+    store: "redis.Redis"
+    violations: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    _receipts: dict[str, _Receipt] = field(default_factory=dict)  # by receipt handle
+    _latest: dict[str, str] = field(default_factory=dict)  # message → receipt handle
+    _unseen: set[str] = field(default_factory=set)  # images whose result could not be looked up at the delete
+    _lock: Any = field(default_factory=threading.Lock)
+
+    def before(self, operation: str, request: Fields) -> None:
+        """Check a call as it comes, before SQS sees it."""
+        with self._lock:
+            entries = _entries(request)
+            ids = [entry.get("Id") for entry in entries]
+            if len(set(ids)) < len(ids):
+                self.violations.append(f"{operation} repeats an Id: {ids}")
+            if operation.startswith("DeleteMessage"):
+                for entry in entries:
+                    self._check_delete(entry["ReceiptHandle"])
+
+    def after(self, operation: str, request: Fields, answer: Fields) -> None:
+        """Note what SQS has carried out."""
+        with self._lock:
+            if operation == "ReceiveMessage":
+                for message in answer.get("Messages", []):
+                    self._received(message, request.get("VisibilityTimeout", 30))
+            elif operation.startswith("ChangeMessageVisibility"):
+                failed = {entry["Id"] for entry in answer.get("Failed", [])}
+                for entry in _entries(request):
+                    if entry.get("Id") not in failed:
+                        self._hidden(entry["ReceiptHandle"], entry["VisibilityTimeout"])
+
+    def unwritten(self) -> list[str]:
+        """Images whose message was deleted while Redis could not be asked, and that have no result even now."""
+        return [image_id for image_id in self._unseen if not self.store.exists(f"result:{image_id}")]
+
+    def _received(self, message: Fields, seconds: float) -> None:
+        self.counts["received"] += 1
+        self.counts["redelivered"] += message["MessageId"] in self._latest
+        receipt = _Receipt(message["MessageId"], image_ids(message["Body"]), time.monotonic() + seconds)
+        self._receipts[message["ReceiptHandle"]] = receipt
+        self._latest[message["MessageId"]] = message["ReceiptHandle"]
+
+    def _hidden(self, handle: str, seconds: float) -> None:
+        self.counts["released" if seconds == 0 else "hidden"] += 1
+        if handle in self._receipts:
+            self._receipts[handle].hidden_until = time.monotonic() + seconds
+
+    def _check_delete(self, handle: str) -> None:
+        self.counts["deleted"] += 1
+        receipt = self._receipts.get(handle)
+        if receipt is None:
+            self.violations.append("a delete with a receipt handle that nobody was given")
+            return
+        late = time.monotonic() - receipt.hidden_until
+        if self._latest[receipt.message_id] != handle:
+            self.violations.append(f"{receipt.image_ids}: deleted with the handle of an earlier receive")
+        elif late > 0:
+            self.violations.append(f"{receipt.image_ids}: deleted {late:.2f} s after its visibility ran out")
+        for image_id in receipt.image_ids:
+            self._check_written(image_id)
+
+    def _check_written(self, image_id: str) -> None:
+        try:
+            if not self.store.exists(f"result:{image_id}"):
+                self.violations.append(f"{image_id}: deleted before its result was written")
+        except (redis.RedisError, OSError):
+            self._unseen.add(image_id)
+
+
+def image_ids(body: str) -> list[str]:
+    """Give the images that an S3 notification announces as uploaded; none for any other body."""
+    try:
+        records = json.loads(body).get("Records", [])
+        keys = [r["s3"]["object"]["key"] for r in records if r["eventName"].startswith("ObjectCreated")]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return [key.rsplit("/", 1)[-1].split(".")[0] for key in keys if key.startswith("uploads/")]
+
+
+def _entries(request: Fields) -> list[Any]:
+    return list(request.get("Entries") or ([request] if "ReceiptHandle" in request else []))

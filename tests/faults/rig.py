@@ -1,0 +1,168 @@
+"""A corner of the real services with faults to order, and the accounting that every fault test ends with."""
+
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from localstack.services import Services
+from tests.faults.audit import Audit, image_ids
+from tests.faults.gateway import Gateway
+from tests.faults.valkey import HOST, Valkey
+from tests.faults.wire import Wire
+from tests.faults.worker import WorkerProcess
+from tests.stand import Stand, eventually
+
+PATIENCE = 90.0  # seconds until all must be settled
+
+
+class Writes:
+    """Counts every write of a result: each is published once."""
+
+    def __init__(self, store: Valkey) -> None:
+        self.counts: Counter[str] = Counter()
+        self._store = store
+        self._ended = threading.Event()
+        self._listening = threading.Event()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+        eventually(self._listening.is_set)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._ended.set()
+        self._thread.join(5)
+
+    def _listen(self) -> None:
+        while not self._ended.is_set():
+            with suppress(redis.RedisError, OSError):  # the store is killed now and then
+                self._receive()
+
+    def _receive(self) -> None:
+        client = redis.Redis(host=HOST, port=self._store.port, decode_responses=True)
+        with client.pubsub(ignore_subscribe_messages=True) as messages:  # type: ignore[no-untyped-call] # redis-py's
+            messages.psubscribe("result:*")
+            while not self._ended.is_set():
+                message = messages.get_message(timeout=0.2)
+                self._listening.set()
+                if message:
+                    self.counts[message["channel"].removeprefix("result:")] += 1
+
+
+class Rig:
+    """A bucket that announces uploads on a queue of its own; workers reach all of it through what can be broken.
+
+    `hidden` is the queue's visibility timeout in seconds, `receives` after how many a message is a dead letter.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        name: str,
+        hidden: int = 4,
+        receives: int = 5,
+    ) -> None:
+        self._folder = folder
+        self.valkey = Valkey(folder)
+        direct = {**environment, "WORKER_REDIS_URL": f"redis://{HOST}:{self.valkey.port}/0"}
+        self.stand = Stand(name, direct, hidden=hidden, receives=receives)
+        self.audit = Audit(self.valkey.client)
+        self.gateway = Gateway(services.gateway_port, self.audit)
+        self.wire = Wire(self.valkey.port)
+        self.writes = Writes(self.valkey)
+        self.sent: list[str] = []  # image ids
+        self.workers: list[WorkerProcess] = []
+        self.stand.announce_uploads()
+
+    def worker(self, **changed: str) -> WorkerProcess:
+        """Start a worker and wait until it polls."""
+        worker = self.starting(**changed)
+        worker.logs("polling")
+        return worker
+
+    def starting(self, *, program: str | None = None, **changed: str) -> WorkerProcess:
+        """Start a worker, or a program in its place."""
+        environment = {
+            **self.stand.environment,
+            "AWS_ENDPOINT_URL": self.gateway.url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "WORKER_REDIS_URL": f"redis://{HOST}:{self.wire.port}/0",
+            "WORKER_REDIS_TIMEOUT": "0.5",
+            "WORKER_RETRY_DELAY": "1",
+            "WORKER_RETRY_DELAY_MAX": "2",
+            **{f"WORKER_{name.upper()}": value for name, value in changed.items()},
+        }
+        log = self._folder / f"worker-{len(self.workers) + 1}.log"
+        self.workers.append(WorkerProcess(environment, log, program))
+        return self.workers[-1]
+
+    def upload(self, number: int, photo: bytes) -> list[str]:
+        """Upload the same photo under new ids, as the API does."""
+        ids = [str(uuid.uuid4()) for _ in range(number)]
+        self.sent += ids
+        for image_id in ids:
+            self.stand.put(image_id, photo)
+        return ids
+
+    def results(self) -> dict[str, Any]:
+        """Every result, by image id."""
+        return {key.removeprefix("result:"): result for key, result in self.stand.stored().items()}
+
+    def scored(self, number: int) -> None:
+        """Wait until so many results are there."""
+        eventually(lambda: len(self.results()) >= number, self.describe, PATIENCE)
+
+    def dead(self) -> list[str]:
+        """Bodies of all dead letters; they stay where they are."""
+        bodies: dict[str, str] = {}
+        for _ in range(20):
+            answer = self.stand.sqs.receive_message(
+                QueueUrl=self.stand.dead_url, MaxNumberOfMessages=10, VisibilityTimeout=0
+            )
+            bodies |= {message["MessageId"]: message["Body"] for message in answer.get("Messages", [])}
+            if len(bodies) >= self.stand.left(self.stand.dead_url):
+                break
+        return list(bodies.values())
+
+    def account(self, *, dead: int = 0, twice: int = 0) -> None:
+        """Hold the promise: wait until the queue is empty, then compare what was sent with what came of it.
+
+        `dead` letters are expected; `twice` images were uploaded anew on purpose, so that their result was rewritten.
+        """
+        eventually(
+            lambda: self.stand.left() == 0 and self.stand.left(self.stand.dead_url) >= dead,
+            self.describe,
+            PATIENCE,
+        )
+        letters = self.dead()
+        assert len(letters) == dead, f"{len(letters)} dead letters, not {dead}: {letters}"
+        accounted = Counter([*self.results(), *(i for body in letters for i in image_ids(body))])
+        lost = [image_id for image_id in self.sent if image_id not in accounted]
+        assert not lost, f"neither a result nor a dead letter: {lost}; {self.describe()}"
+        both = [image_id for image_id, times in accounted.items() if times > 1]
+        assert not both, f"a result and a dead letter: {both}"
+        again = {image_id: times for image_id, times in self.writes.counts.items() if times > 1}
+        assert len(again) == twice, f"written more than once: {again}; {self.describe()}"
+        assert self.audit.violations == []
+        assert self.audit.unwritten() == []
+
+    def describe(self) -> str:
+        """What there is, for a failed wait."""
+        waiting = [i for i in self.sent if i not in self.results()]
+        logs = "\n".join(f"{w.pid}: {dict(w.counts())}" for w in self.workers)
+        return f"{self.stand.counts()}\nwithout a result: {waiting}\naudit: {dict(self.audit.counts)}\n{logs}"
+
+    def finish(self) -> None:
+        """End workers that are left, and all that is ours."""
+        ending: list[Callable[[], None]] = [w.kill for w in self.workers if not w.has_ended()]
+        for end in [*ending, self.gateway.close, self.writes.close, self.wire.close, self.valkey.close]:
+            end()
+        self.stand.close()

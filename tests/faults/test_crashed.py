@@ -1,0 +1,47 @@
+"""A fault of our own: a stage raises something nobody thought of.
+
+Expected: everything undone is visible again at once, the process ends with 1 within seconds, another worker goes on.
+Guards against: a pipeline that goes on with a stage missing, or sits there silently.
+"""
+
+import pytest
+
+from tests.faults.rig import Rig
+from tests.faults.test_stopped import hidden
+
+RAISING = """
+import sys
+from worker.stages import {module}
+real = {step}
+def broken(self, *arguments):
+    answer = real(self, *arguments)
+    if getattr(self, "_{queue}").unfinished_tasks > 8:
+        raise RuntimeError("a fault of our own")
+    return answer
+{step} = broken
+from worker.cli import main
+sys.exit(main(["run"]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "queue"),
+    [
+        ("poll.Poll.step", "uploads"),
+        ("infer.Infer.help", "uploads"),
+        ("infer.Infer.step", "ready"),
+        ("commit.Commit.step", "outcomes"),
+    ],
+)
+def test_a_stage_that_raises_ends_the_worker_and_what_is_undone_is_visible_at_once(
+    rig: Rig, photo: bytes, step: str, queue: str
+) -> None:
+    program = RAISING.format(module=step.partition(".")[0], step=step, queue=queue)
+    rig.upload(40, photo)
+    worker = rig.starting(program=program, visibility_timeout="300")
+    assert worker.ends() == 1
+    assert hidden(rig) == 0
+    (failure,) = worker.events("stage_failed")
+    assert "a fault of our own" in str(failure["exception"])
+    rig.worker()
+    rig.account()

@@ -1,0 +1,41 @@
+"""The process stands still for longer than the visibility timeout, as a paused container or a swapping host does.
+
+Expected: another worker has its messages meanwhile; when it goes on it notices that its leases are lost and deletes
+nothing with a stale receipt handle; each result is written once. Guards against: late deletes that take a message away
+from whoever has it now.
+"""
+
+from tests.faults.gateway import hanging
+from tests.faults.rig import Rig
+
+
+def test_another_worker_takes_over_and_the_first_deletes_nothing_when_it_goes_on(
+    rig: Rig, photo: bytes
+) -> None:
+    first = rig.worker()
+    rig.wire.set("hang")
+    rig.upload(8, photo)
+    first.logs("write_failed")
+    first.freeze()
+    rig.wire.set("open")
+    rig.worker()
+    rig.scored(8)
+    first.thaw()
+    first.logs("lease_lost", times=8)
+    rig.account()
+    assert first.counts()["scored"] == 0
+    assert first.counts()["already_scored"] == 8
+    assert first.stop() == 0
+
+
+def test_a_delete_that_was_under_way_when_it_froze_does_no_harm(rig: Rig, photo: bytes) -> None:
+    first = rig.worker()
+    rig.gateway.break_("sqs.DeleteMessageBatch", hanging)
+    rig.upload(4, photo)
+    rig.scored(4)
+    first.freeze()
+    rig.gateway.mend()
+    rig.worker()
+    rig.account()
+    first.thaw()
+    assert first.stop() == 0

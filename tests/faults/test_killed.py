@@ -1,0 +1,61 @@
+"""kill -9 at any point.
+
+Expected: what the killed worker held comes again when its visibility timeout has run out; the next worker finds the
+result already there, or makes it. Guards against: acknowledging early, state that only the process has.
+"""
+
+from tests.faults.gateway import hanging
+from tests.faults.rig import Rig
+
+
+def test_killed_before_the_write_the_photos_are_scored_by_the_next_worker(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker()
+    rig.wire.set("hang")
+    rig.upload(8, photo)
+    worker.logs("write_failed")
+    worker.kill()
+    rig.wire.set("open")
+    assert rig.results() == {}
+    rig.worker()
+    rig.account()
+    assert rig.audit.counts["redelivered"] > 0
+
+
+def test_killed_between_the_write_and_the_delete_the_next_worker_finds_the_results(
+    rig: Rig, photo: bytes
+) -> None:
+    worker = rig.worker()
+    rig.gateway.break_("sqs.DeleteMessageBatch", hanging)
+    rig.upload(3, photo)
+    rig.scored(3)
+    worker.kill()
+    rig.gateway.mend()
+    second = rig.worker()
+    rig.account()
+    assert second.counts()["already_scored"] == 3
+    assert second.counts()["scored"] == 0
+
+
+def test_killed_in_the_middle_of_a_load_again_and_again_every_photo_is_scored_once(
+    rig: Rig, photo: bytes
+) -> None:
+    rig.upload(80, photo)
+    for scored in (5, 25, 45):
+        worker = rig.worker()
+        rig.scored(scored)
+        worker.kill()
+    rig.worker()
+    rig.account()
+
+
+def test_killed_while_it_drains_nothing_is_lost(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker()
+    rig.wire.set("hang")
+    rig.upload(6, photo)
+    worker.logs("write_failed")
+    worker.ask_to_stop()
+    worker.logs("draining")
+    worker.kill()
+    rig.wire.set("open")
+    rig.worker()
+    rig.account()

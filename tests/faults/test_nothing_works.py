@@ -1,0 +1,34 @@
+"""A part the worker needs is away for longer than anybody should wait.
+
+Expected: the process ends with 1 and says what was away; all it held is visible at once. Guards against: a worker that
+pretends to be well while nothing is scored.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults import gateway
+from tests.faults.rig import Rig
+from tests.faults.test_stopped import hidden
+
+AWAY: dict[str, Callable[[Rig], None]] = {
+    "S3": lambda rig: rig.gateway.break_("s3.GetObject", gateway.unavailable),
+    "SQS": lambda rig: rig.gateway.break_("sqs.ReceiveMessage", gateway.unavailable),
+    "Redis": lambda rig: rig.wire.set("refuse"),
+}
+
+
+@pytest.mark.parametrize("part", AWAY)
+def test_the_worker_gives_up_and_holds_nothing_back(rig: Rig, photo: bytes, part: str) -> None:
+    worker = rig.worker(give_up_after="5", visibility_timeout="300", receive_wait="0", retry_delay="0")
+    AWAY[part](rig)
+    rig.upload(3, photo)
+    assert worker.ends() == 1
+    assert hidden(rig) == 0
+    (failure,) = worker.events("stage_failed")
+    assert f"{part} fails" in str(failure["exception"])
+    rig.gateway.mend()
+    rig.wire.set("open")
+    rig.worker()
+    rig.account()

@@ -1,0 +1,64 @@
+"""Redis refuses connections, hangs, is read-only after a failover, has no memory, or comes back empty.
+
+Expected: results are held and written when it is back, leases live on far beyond the visibility timeout, the queues
+fill and polling stops; no photo is received twice and none is dead-lettered. Guards against: an outage that wears
+messages out, threads that hang on a dead socket, a worker that must be restarted afterwards.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.rig import Rig
+from tests.stand import eventually
+
+OUTAGES: dict[str, tuple[Callable[[Rig], None], Callable[[Rig], None]]] = {
+    "refused": (lambda rig: rig.wire.set("refuse"), lambda rig: rig.wire.set("open")),
+    "silent": (lambda rig: rig.wire.set("hang"), lambda rig: rig.wire.set("open")),
+    "frozen": (lambda rig: rig.valkey.freeze(), lambda rig: rig.valkey.thaw()),
+    "read-only": (lambda rig: rig.valkey.become_replica(), lambda rig: rig.valkey.become_primary()),
+    "out of memory": (lambda rig: rig.valkey.fill(), lambda rig: rig.valkey.make_room()),
+    "restarted empty": (lambda rig: rig.valkey.kill(), lambda rig: rig.valkey.start()),
+}
+
+
+@pytest.mark.parametrize(("begin", "end"), OUTAGES.values(), ids=OUTAGES)
+def test_what_was_scored_in_an_outage_is_written_when_redis_is_back(
+    rig: Rig, photo: bytes, begin: Callable[[Rig], None], end: Callable[[Rig], None]
+) -> None:
+    worker = rig.worker()
+    begin(rig)
+    rig.upload(12, photo)
+    worker.logs("write_failed", times=3)
+    extended = rig.audit.counts["hidden"]
+    eventually(lambda: rig.audit.counts["hidden"] >= extended + 12, rig.describe)  # each lease once more
+    assert worker.health() == (0, "busy")
+    end(rig)
+    rig.account()
+    assert rig.audit.counts["redelivered"] == 0
+    assert worker.stop() == 0
+
+
+def test_polling_stops_when_the_queues_are_full_and_goes_on_when_redis_is_back(
+    rig: Rig, photo: bytes
+) -> None:
+    worker = rig.worker(upload_queue="2", outcome_queue="2", helpers="2", batch_size="2")
+    rig.valkey.become_replica()
+    rig.upload(40, photo)
+    worker.logs("write_failed", times=4)
+    received = rig.audit.counts["received"]
+    worker.logs("write_failed", times=7)
+    assert rig.audit.counts["received"] == received < 30
+    rig.valkey.become_primary()
+    rig.account()
+    assert rig.audit.counts["redelivered"] == 0
+
+
+def test_connections_that_break_in_the_middle_of_the_work_are_made_anew(rig: Rig, photo: bytes) -> None:
+    rig.worker()
+    rig.upload(30, photo)
+    for scored in (3, 9, 15, 21):
+        rig.scored(scored)
+        rig.wire.cut()
+    rig.account()
+    assert rig.audit.counts["redelivered"] == 0

@@ -1,0 +1,46 @@
+"""S3 throttles, answers 503, breaks connections, cuts photos short, says nothing, or is slow.
+
+Expected: photos are released with a growing delay, polling slows down to single messages so that few receives are
+spent, and all are scored when S3 is back. Guards against: failed results for what was no fault of the photo, an outage
+that wears out the whole queue.
+"""
+
+import pytest
+
+from tests.faults import gateway
+from tests.faults.rig import Rig
+
+FAULTS = [gateway.unavailable, gateway.throttled, gateway.reset, gateway.cut_short, gateway.hanging]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_photos_wait_until_s3_is_back(rig: Rig, photo: bytes, fault: gateway.Fault) -> None:
+    worker = rig.worker()
+    rig.gateway.break_("s3.GetObject", fault)
+    rig.upload(4, photo)
+    worker.logs("released", times=4)
+    assert rig.results() == {}
+    rig.gateway.mend()
+    rig.account()
+    assert worker.counts()["failed"] == 0
+
+
+def test_a_long_outage_does_not_wear_the_queue_out(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker(upload_queue="2", helpers="2")
+    rig.gateway.break_("s3.GetObject", gateway.unavailable)
+    rig.upload(60, photo)
+    worker.logs(
+        "released", times=10
+    )  # by now every receive is a single message, seconds after the one before
+    assert rig.audit.counts["received"] < 40
+    rig.gateway.mend()
+    rig.account()
+
+
+def test_slow_answers_only_take_longer(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker()
+    rig.gateway.break_("s3.GetObject", gateway.slow(5))  # longer than the visibility timeout
+    rig.upload(6, photo)
+    rig.account()
+    assert rig.audit.counts["redelivered"] == 0
+    assert worker.counts()["released"] == 0

@@ -1,0 +1,97 @@
+"""SQS throttles, answers 503, breaks connections, says nothing, loses answers, or refuses entries of a batch.
+
+Expected: polling pauses and goes on; a delete that did not succeed costs a look-up later; an extension that failed is
+tried again soon; a lease that SQS says is gone counts as lost. Guards against: partial failures of a batch that nobody
+looks at, a lost answer that becomes a lost photo.
+"""
+
+import json
+
+import pytest
+
+from tests.faults import gateway
+from tests.faults.rig import Rig
+from tests.stand import eventually
+
+FAULTS = [gateway.unavailable, gateway.throttled, gateway.reset, gateway.hanging]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_polling_goes_on_when_sqs_is_back(rig: Rig, photo: bytes, fault: gateway.Fault) -> None:
+    worker = rig.worker(receive_wait="0")
+    rig.gateway.break_("sqs", fault)
+    rig.upload(4, photo)
+    worker.logs("receive_failed")
+    rig.gateway.mend()
+    rig.account()
+    assert worker.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "fault", [gateway.unavailable, gateway.answer_lost, gateway.hanging], ids=lambda fault: fault.__name__
+)
+def test_a_delete_that_is_not_confirmed_costs_a_look_up(rig: Rig, photo: bytes, fault: gateway.Fault) -> None:
+    worker = rig.worker()
+    rig.gateway.break_("sqs.DeleteMessageBatch", fault)
+    rig.upload(4, photo)
+    worker.logs("delete_failed")
+    rig.gateway.mend()
+    rig.account()
+    assert worker.counts()["scored"] == 4
+
+
+def test_an_extension_that_fails_is_tried_again_before_the_lease_ends(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker(visibility_timeout="12")
+    rig.wire.set("hang")
+    rig.gateway.break_("sqs.ChangeMessageVisibilityBatch", gateway.unavailable)
+    rig.upload(4, photo)
+    worker.logs("extension_failed")
+    rig.gateway.mend()
+    eventually(lambda: rig.audit.counts["hidden"] >= 8, rig.describe)
+    rig.wire.set("open")
+    rig.account()
+    assert rig.audit.counts["redelivered"] == 0
+
+
+def refused(stale: bool) -> gateway.Fault:
+    """SQS refuses each entry of a batch."""
+
+    def fault(exchange: gateway.Exchange) -> None:
+        entries = json.loads(exchange.body)["Entries"]
+        failed = [
+            {
+                "Id": e["Id"],
+                "SenderFault": stale,
+                "Code": "ReceiptHandleIsInvalid" if stale else "InternalError",
+            }
+            for e in entries
+        ]
+        headers = [("Content-Type", "application/x-amz-json-1.0")]
+        exchange.reply(
+            gateway.Answer(200, headers, json.dumps({"Successful": [], "Failed": failed}).encode())
+        )
+
+    return fault
+
+
+def test_a_lease_that_sqs_says_is_gone_is_lost_and_its_message_is_not_deleted(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker()
+    rig.wire.set("hang")
+    rig.gateway.break_("sqs.ChangeMessageVisibilityBatch", refused(stale=True))
+    rig.upload(3, photo)
+    worker.logs("lease_lost", times=3)
+    rig.wire.set("open")
+    rig.scored(3)
+    assert rig.audit.counts["deleted"] == 1  # the bucket's test event
+    rig.gateway.mend()
+    rig.account()
+
+
+def test_entries_that_are_refused_are_tried_once_more(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker()
+    rig.gateway.break_("sqs.DeleteMessageBatch", refused(stale=False))
+    rig.upload(3, photo)
+    worker.logs("delete_refused", times=3)
+    assert rig.gateway.begun("DeleteMessageBatch") >= 2
+    rig.gateway.mend()
+    rig.account()

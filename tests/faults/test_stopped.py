@@ -1,0 +1,106 @@
+"""SIGTERM and SIGINT, once and twice, at rest, under load and while nothing can be written.
+
+Expected: photos in work are finished, all others visible again at once, exit 0; at the deadline, or at a second signal,
+everything is released and the exit code is 3. Guards against: long polls whose messages stay hidden after a stop,
+finished work whose acknowledgement is dropped, leases that end before the last delete.
+"""
+
+import signal
+
+import pytest
+
+from tests.faults.rig import Rig
+from tests.stand import eventually
+
+
+def hidden(rig: Rig) -> int:
+    """Messages that a worker holds, as SQS sees it."""
+    answer = rig.stand.sqs.get_queue_attributes(
+        QueueUrl=rig.stand.queue_url, AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
+    )
+    return int(answer["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_under_load_finishes_what_was_begun_and_returns_the_rest_at_once(
+    rig: Rig, photo: bytes, number: signal.Signals
+) -> None:
+    worker = rig.worker(visibility_timeout="300")  # nothing comes back by running out
+    rig.upload(60, photo)
+    rig.scored(4)
+    worker.ask_to_stop(number)
+    assert worker.ends() == 0
+    assert hidden(rig) == 0
+    assert rig.stand.left() == 60 - len(rig.results())
+    assert rig.audit.counts["redelivered"] == 0
+    rig.worker()
+    rig.account()
+
+
+def test_what_the_last_long_poll_brings_is_visible_at_once(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker(receive_wait="5", visibility_timeout="300")
+    polls = rig.gateway.begun("ReceiveMessage")
+    eventually(lambda: rig.gateway.begun("ReceiveMessage") > polls)  # a fresh one, of five seconds
+    worker.ask_to_stop()
+    worker.logs("draining")
+    rig.upload(2, photo)
+    assert worker.ends() == 0
+    assert rig.audit.counts["received"] - 1 > 0, "the long poll brought nothing: the test proves nothing"
+    assert hidden(rig) == 0
+    assert rig.results() == {}
+    rig.worker()
+    rig.account()
+
+
+def test_leases_are_kept_until_the_last_delete(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker()
+    rig.wire.set("hang")
+    rig.upload(6, photo)
+    worker.logs("write_failed")
+    worker.ask_to_stop()
+    worker.logs("draining")
+    tries = worker.counts()["write_failed"]
+    worker.logs("write_failed", times=tries + 3)  # seconds: longer than the visibility timeout
+    rig.wire.set("open")
+    assert worker.ends() == 0
+    assert hidden(rig) == 0
+    rig.worker()
+    rig.account()
+    assert rig.audit.counts["redelivered"] == rig.audit.counts["released"]
+
+
+def test_at_the_deadline_the_rest_is_released_and_the_exit_code_says_so(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker(drain_deadline="10", visibility_timeout="300")
+    rig.wire.set("hang")
+    rig.upload(6, photo)
+    worker.logs("write_failed")
+    assert worker.stop() == 3
+    assert hidden(rig) == 0
+    rig.wire.set("open")
+    rig.worker()
+    rig.account()
+
+
+def test_a_second_signal_releases_and_leaves_at_once(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker(drain_deadline="60", visibility_timeout="300")
+    rig.wire.set("hang")
+    rig.upload(6, photo)
+    worker.logs("write_failed")
+    worker.ask_to_stop()
+    worker.logs("draining")
+    worker.ask_to_stop()
+    assert worker.ends() == 3
+    assert hidden(rig) == 0
+    rig.wire.set("open")
+    rig.worker()
+    rig.account()
+
+
+def test_a_stop_while_it_starts_leaves_the_queue_alone(rig: Rig, photo: bytes) -> None:
+    rig.upload(3, photo)
+    worker = rig.starting()
+    worker.logs("warming_up")
+    assert worker.stop() == 0
+    assert rig.audit.counts["received"] == 0
+    rig.worker()
+    rig.account()
