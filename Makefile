@@ -9,7 +9,7 @@ MODEL := models/reference/built/reference
 VENV := .venv/.installed
 LOCALSTACK := .localstack-venv/.installed
 
-.PHONY: help install model run demo submit test check bench docs lock clean
+.PHONY: help install model run demo submit test check bench soak docs lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ check: $(VENV) ## lint, format, types, layers
 
 bench: install model ## measure speed side by side; minutes; writes bench-out/
 	@exec $(BIN)/python -m tests.bench
+
+soak: install model ## a steady load while faults are drawn at random; MINUTES=2 SEED=… WORKERS=2 RATE=5
+	@exec $(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(WORKERS),--workers $(WORKERS)) $(if $(RATE),--rate $(RATE))
 
 docs: $(VENV) ## write the generated parts of docs/ anew
 	@$(BIN)/python -m docs.generate

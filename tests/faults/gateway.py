@@ -39,7 +39,7 @@ class Exchange:
         self.body = body
         target = handler.headers.get("X-Amz-Target", "")
         self.service = "sqs" if target.startswith("AmazonSQS.") else "s3"
-        self.operation = target.partition(".")[2] if target else f"{handler.command}Object"
+        self.operation = target.partition(".")[2] if target else f"{handler.command.title()}Object"
         self.key_id = handler.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
 
     def forward(self) -> Answer:

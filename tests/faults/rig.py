@@ -3,8 +3,9 @@
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.faults.gateway import Gateway
 from tests.faults.valkey import HOST, Valkey
 from tests.faults.wire import Wire
 from tests.faults.worker import WorkerProcess
+from tests.integration import bodies
 from tests.stand import Stand, eventually
 
 PATIENCE = 90.0  # seconds until all must be settled
@@ -54,6 +56,18 @@ class Writes:
                     self.counts[message["channel"].removeprefix("result:")] += 1
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of all that was sent."""
+
+    sent: int
+    statuses: Mapping[str, int]  # of results
+    dead: Sequence[str]  # bodies
+    lost: Sequence[str]  # images with neither a result nor a dead letter
+    doubled: Mapping[str, int]  # images with two results, or with a result and a dead letter
+    violations: Sequence[str]
+
+
 class Rig:
     """A bucket that announces uploads on a queue of its own; workers reach all of it through what can be broken.
 
@@ -79,6 +93,7 @@ class Rig:
         self.wire = Wire(self.valkey.port)
         self.writes = Writes(self.valkey)
         self.sent: list[str] = []  # image ids
+        self.poison = 0  # messages sent that nobody can read
         self.workers: list[WorkerProcess] = []
         self.stand.announce_uploads()
 
@@ -112,6 +127,12 @@ class Rig:
             self.stand.put(image_id, photo)
         return ids
 
+    def announce(self, image_id: str, **fields: str) -> None:
+        """Announce an object once more, as S3 does now and then; with other `fields` than it has, if given."""
+        key = f"uploads/{image_id}.jpg"
+        etag = self.stand.s3.head_object(Bucket=self.stand.bucket, Key=key)["ETag"].strip('"')
+        self.stand.send(bodies.notification(self.stand.bucket, key, **{"eTag": etag, **fields}))
+
     def results(self) -> dict[str, Any]:
         """Every result, by image id."""
         return {key.removeprefix("result:"): result for key, result in self.stand.stored().items()}
@@ -132,27 +153,42 @@ class Rig:
                 break
         return list(bodies.values())
 
-    def account(self, *, dead: int = 0, twice: int = 0) -> None:
-        """Hold the promise: wait until the queue is empty, then compare what was sent with what came of it.
-
-        `dead` letters are expected; `twice` images were uploaded anew on purpose, so that their result was rewritten.
-        """
+    def settles(self, *, dead: int = 0) -> None:
+        """Wait until the queue is empty and there are so many dead letters at least."""
         eventually(
             lambda: self.stand.left() == 0 and self.stand.left(self.stand.dead_url) >= dead,
             self.describe,
             PATIENCE,
         )
-        letters = self.dead()
-        assert len(letters) == dead, f"{len(letters)} dead letters, not {dead}: {letters}"
-        accounted = Counter([*self.results(), *(i for body in letters for i in image_ids(body))])
-        lost = [image_id for image_id in self.sent if image_id not in accounted]
-        assert not lost, f"neither a result nor a dead letter: {lost}; {self.describe()}"
-        both = [image_id for image_id, times in accounted.items() if times > 1]
-        assert not both, f"a result and a dead letter: {both}"
-        again = {image_id: times for image_id, times in self.writes.counts.items() if times > 1}
-        assert len(again) == twice, f"written more than once: {again}; {self.describe()}"
-        assert self.audit.violations == []
-        assert self.audit.unwritten() == []
+
+    def account(self, *, dead: int = 0, rewritten: int = 0) -> None:
+        """Hold the promise: wait until the queue is empty, then compare what was sent with what came of it.
+
+        `dead` letters are expected; `rewritten` images were uploaded anew on purpose, so that there are two results.
+        """
+        self.settles(dead=dead)
+        tally = self.tally()
+        assert not tally.lost, f"neither a result nor a dead letter: {tally.lost}; {self.describe()}"
+        assert len(tally.doubled) == rewritten, f"more than once: {tally.doubled}; {self.describe()}"
+        assert len(tally.dead) == dead, f"{len(tally.dead)} dead letters, not {dead}: {tally.dead}"
+        assert tally.violations == []
+
+    def tally(self) -> "Tally":
+        """Count what was sent and what came of it."""
+        results, dead = self.results(), self.dead()
+        found = Counter([*results, *{i for body in dead for i in image_ids(body)}])
+        written = {i: times for i, times in self.writes.counts.items() if times > 1}
+        return Tally(
+            sent=len(self.sent),
+            statuses=Counter(result["status"] for result in results.values()),
+            dead=dead,
+            lost=[image_id for image_id in self.sent if image_id not in found],
+            doubled=written | {i: times for i, times in found.items() if times > 1},
+            violations=[
+                *self.audit.violations,
+                *(f"{i}: deleted, no result" for i in self.audit.unwritten()),
+            ],
+        )
 
     def describe(self) -> str:
         """What there is, for a failed wait."""

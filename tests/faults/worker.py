@@ -22,12 +22,13 @@ class WorkerProcess:
     def __init__(self, environment: Mapping[str, str], log: Path, program: str | None = None) -> None:
         self._log = log
         self.state_file = log.with_suffix(".state")
-        self._environment = {**environment, "WORKER_STATE_FILE": str(self.state_file)}
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "WORKER_"))}
+        self._environment = {**own, **environment, "WORKER_STATE_FILE": str(self.state_file)}
         with log.open("w") as stream:
             self._process = subprocess.Popen(
                 die_with_parent([sys.executable, *(["-c", program] if program else ["-m", "worker"])]),
                 cwd=ROOT,
-                env={**os.environ, **self._environment},
+                env=self._environment,
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
@@ -95,7 +96,7 @@ class WorkerProcess:
         done = subprocess.run(
             [sys.executable, "-m", "worker", "health"],
             cwd=ROOT,
-            env={**os.environ, **self._environment},
+            env=self._environment,
             capture_output=True,
             text=True,
             timeout=END,

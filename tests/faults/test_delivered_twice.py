@@ -1,0 +1,42 @@
+"""The same object announced twice, delivered twice, overwritten, or announced out of order.
+
+Expected: a repetition costs one look-up and is acknowledged; an event older by its sequencer than the stored result
+never overwrites it. Guards against: scores that go back in time, photos that are paid for twice.
+"""
+
+from tests.faults.rig import Rig
+from tests.integration import photos
+
+
+def test_an_object_announced_again_and_again_is_scored_once(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker()
+    ids = rig.upload(4, photo)
+    rig.scored(4)
+    for image_id in ids * 3:
+        rig.announce(image_id)
+    rig.account()
+    assert worker.counts()["scored"] == 4
+    assert worker.counts()["already_scored"] == 12
+
+
+def test_an_object_announced_twice_at_the_same_moment_is_written_once(rig: Rig, photo: bytes) -> None:
+    ids = rig.upload(6, photo)
+    for image_id in ids * 2:
+        rig.announce(image_id)
+    workers = [rig.starting(), rig.starting()]
+    rig.account()
+    for worker in workers:
+        assert worker.stop() == 0
+
+
+def test_an_older_event_never_overwrites_a_newer_result(rig: Rig, photo: bytes) -> None:
+    (image_id,) = rig.upload(1, photo)
+    worker = rig.worker()
+    rig.scored(1)
+    rig.stand.put(image_id, photos.coffee("PNG"))  # LocalStack announces it with a sequencer of its own
+    rig.account(rewritten=1)
+    newest = rig.results()[image_id]
+    rig.announce(image_id, eTag="another", sequencer="00")
+    worker.logs("already_scored")
+    rig.account(rewritten=1)
+    assert rig.results()[image_id] == newest

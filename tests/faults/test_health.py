@@ -1,0 +1,44 @@
+"""`python -m worker health` beside a worker that starts, rests, works, drains, stands still and dies.
+
+Expected: each is told apart, and only `wedged` and `gone` are unhealthy. Guards against: a poller that is silently dead
+while health says fine, and a check that kills a worker which is only slow.
+"""
+
+from tests.faults.rig import Rig
+from tests.stand import eventually
+
+
+def test_a_life_as_the_health_check_sees_it(rig: Rig, photo: bytes) -> None:
+    worker = rig.starting(stall_after="33", drain_deadline="60")
+    worker.logs("warming_up")
+    assert worker.health() == (0, "starting")
+    worker.logs("ignored")  # the bucket's test event: from now on there is nothing to do
+    eventually(lambda: worker.health() == (0, "idle"))
+    rig.wire.set("hang")
+    rig.upload(3, photo)
+    eventually(lambda: worker.health() == (0, "busy"))
+    worker.ask_to_stop()
+    worker.logs("draining")
+    eventually(lambda: worker.health() == (0, "draining"))
+    rig.wire.set("open")
+    assert worker.ends() == 0
+    assert worker.health() == (1, "gone")
+    rig.worker()
+    rig.account()
+
+
+def test_a_process_that_stands_still_is_wedged_until_it_goes_on(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker(stall_after="30", receive_wait="0")
+    worker.freeze()
+    eventually(lambda: worker.health() == (1, "wedged"), patience=60)
+    worker.thaw()
+    eventually(lambda: worker.health()[0] == 0)
+    rig.upload(2, photo)
+    rig.account()
+
+
+def test_a_killed_worker_is_gone_though_its_state_file_is_there(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.kill()
+    assert worker.state_file.exists()
+    assert worker.health() == (1, "gone")

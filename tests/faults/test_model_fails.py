@@ -1,0 +1,65 @@
+"""The model refuses a photo, has no memory for a batch, or never comes back.
+
+Expected: a refused batch is halved until the guilty photo stands alone, which ends as a dead letter; after running out
+of memory larger batches are not tried again; a call that hangs ends the process, and another worker goes on. Guards
+against: one photo that fails its whole batch for ever, a worker that hangs while its health check says all is well.
+"""
+
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from tests.faults.models import Hangs, NeedsRoom
+from tests.faults.rig import Rig
+from tests.faults.test_stopped import hidden
+from tests.integration.models import RefusesRed, save_bundle
+from tests.stand import eventually
+
+
+def plain(colour: str) -> bytes:
+    """A small photo of one colour."""
+    stream = io.BytesIO()
+    Image.new("RGB", (32, 32), colour).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_the_guilty_photo_alone_becomes_a_dead_letter(rig: Rig, tmp_path: Path) -> None:
+    model = save_bundle(RefusesRed(), tmp_path / "refuses" / "1", name="refuses")
+    rig.upload(1, plain("red"))
+    good = rig.upload(7, plain("blue"))
+    rig.worker(model=str(model), retry_delay="0", retry_delay_max="0")
+    rig.account(dead=1)
+    assert set(rig.results()) == set(good)
+
+
+def test_without_memory_for_a_batch_smaller_ones_are_tried_for_good(rig: Rig, tmp_path: Path) -> None:
+    model = save_bundle(NeedsRoom(), tmp_path / "room" / "1", name="room")
+    rig.upload(6, plain("white"))
+    worker = rig.worker(model=str(model), batch_size="4")
+    rig.account()
+    lowered = [event["size"] for event in worker.events("batch_size_lowered")]
+    assert lowered[-1] == 1
+    tries = worker.counts()["batch_refused"]
+    rig.upload(6, plain("white"))
+    rig.account()
+    assert worker.counts()["batch_refused"] == tries
+    assert worker.stop() == 0
+
+
+def test_a_model_call_that_hangs_ends_the_process_and_everything_else_is_scored(
+    rig: Rig, tmp_path: Path
+) -> None:
+    model = str(save_bundle(Hangs(), tmp_path / "hangs" / "1", name="hangs"))
+    worker = rig.worker(
+        model=model, stall_after="30", visibility_timeout="300", receive_wait="0", retry_delay="0"
+    )
+    rig.upload(1, plain("white"))
+    eventually(lambda: hidden(rig) == 1)
+    rig.upload(3, plain("blue"))
+    assert worker.ends() == 1
+    (failure,) = worker.events("stage_failed")
+    assert "infer has not moved" in str(failure["exception"])
+    assert hidden(rig) == 0
+    rig.worker()  # the reference model takes them all
+    rig.account()

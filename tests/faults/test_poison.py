@@ -1,0 +1,36 @@
+"""Messages nobody can read, foreign buckets, and broken photos among good ones.
+
+Expected: what is not ours ends in the dead-letter queue, a photo at fault gets a `failed` result with a code, and their
+neighbours never notice. Guards against: one poison message that fails its whole batch, or is deleted without a trace.
+"""
+
+from tests.faults.rig import Rig
+from tests.integration import bodies
+from tests.stand import eventually
+
+NOT_OURS = ["no JSON", "{}", "[" * 100_000, '{"Records": 5}', '{"bucket": "another", "key": "uploads/x.jpg"}']
+BROKEN = {"unsupported_format": b"%PDF-1.4 of a menu", "empty_object": b""}
+
+
+def test_poison_never_touches_its_neighbours(rig: Rig, photo: bytes) -> None:
+    bad = {code: rig.upload(1, data)[0] for code, data in BROKEN.items()}
+    bad["unreadable_image"] = rig.upload(1, photo[: len(photo) // 2])[0]
+    good = rig.upload(6, photo)
+    for body in NOT_OURS:
+        rig.stand.send(body)
+    rig.stand.send(bodies.notification("a-foreign-bucket", "uploads/x.jpg"))
+    rig.stand.send(bodies.notification(rig.stand.bucket, "uploads/no-image-id.jpg"))
+    rig.worker()
+    rig.account(dead=len(NOT_OURS) + 2)
+    results = rig.results()
+    assert {code: results[image_id]["error"]["code"] for code, image_id in bad.items()} == {c: c for c in bad}
+    assert {results[image_id]["status"] for image_id in good} == {"scored"}
+
+
+def test_a_photo_that_is_deleted_before_it_is_fetched_is_said_to_be_gone(rig: Rig, photo: bytes) -> None:
+    (image_id,) = rig.upload(1, photo)
+    rig.stand.s3.delete_object(Bucket=rig.stand.bucket, Key=f"uploads/{image_id}.jpg")
+    rig.worker()
+    eventually(lambda: image_id in rig.results(), rig.describe)
+    assert rig.results()[image_id]["error"]["code"] == "object_gone"
+    rig.account()
