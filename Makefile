@@ -55,7 +55,7 @@ lock: ## resolve the dependencies anew, with hashes
 
 clean: ## remove all that these commands made
 	rm -rf .venv .localstack-venv .localstack .run models/reference/built models/reference/inputs bench-out
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .corpus .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # A stamp is written only when the installation is whole.
 $(VENV): deploy/locks/dev.txt

@@ -16,6 +16,8 @@ from urllib.parse import unquote_plus
 from worker.errors import NoImageIdError, NotOursError, UnknownBodyError
 from worker.messages import S3Object
 
+MAX_BODY = 1_048_576  # characters; SQS's own limit is 1 MiB
+MAX_DEPTH = 32  # objects and lists in one another; the deepest known shape has 7
 MAX_KEY_BYTES = 1024  # S3's own limit
 SAFE_IMAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 UUID_SEGMENT = r"(?:^|/)(?P<image_id>[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})(?:\.[^/]*)?$"
@@ -71,11 +73,30 @@ def image_id(announced: Announced, pattern: re.Pattern[str]) -> str:
 
 
 def _json_object(text: str) -> Fields:
+    if len(text) > MAX_BODY:
+        raise UnknownBodyError(f"the body has {len(text)} characters; SQS allows {MAX_BODY}")
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # Python itself bounds how deep it goes while it reads
         raise UnknownBodyError(f"the body is not JSON: {error}") from None
+    _check_depth(value)
     return _fields(value, "the body")
+
+
+def _check_depth(value: Any) -> None:
+    """Level by level: what is nested absurdly deep must not exhaust the stack of whoever walks through it later."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return
+    raise UnknownBodyError(f"the body is nested deeper than {MAX_DEPTH} levels")
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def _read_fields(fields: Fields, *, enveloped: bool) -> list[Record]:

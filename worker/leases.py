@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from worker.errors import Verdict
 from worker.messages import Message
 
-SAFETY = 0.05  # part of the timeout left to a delete on its way: that shortly before its end a lease counts as lost
+# A call that is on its way when the visibility runs out would arrive with a stale handle: so shortly before its end a
+# lease counts as lost. Seconds, longer than any call of adapters/sqs.py may take; or that part of a short timeout.
+SAFETY, SAFETY_PART = 4.0, 0.25
 AGAIN = 0.1  # part of the timeout after which an extension that did not succeed is due again
 
 
@@ -86,8 +88,13 @@ class Leases:
     def lost(self) -> list[Message]:
         """Drop and give the messages whose visibility has run out, or is about to: others have them now."""
         with self._lock:
-            deadline = self._clock() + self._timeout * SAFETY
-            return self._pop(lease for lease in self._held.values() if lease.expires_at <= deadline)
+            return self._pop(lease for lease in self._held.values() if self._is_lost(lease))
+
+    def holds(self, message: Message) -> bool:
+        """Whether its receipt handle is good, and will be until a call has arrived."""
+        with self._lock:
+            lease = self._of(message)
+            return lease is not None and not self._is_lost(lease)
 
     def over(self) -> list[Message]:
         """Drop and give the messages that were held for as long as is allowed."""
@@ -108,6 +115,9 @@ class Leases:
     def _of(self, message: Message) -> _Lease | None:
         lease = self._held.get(message.message_id)
         return lease if lease and lease.message.receipt_handle == message.receipt_handle else None
+
+    def _is_lost(self, lease: _Lease) -> bool:
+        return lease.expires_at <= self._clock() + min(SAFETY, self._timeout * SAFETY_PART)
 
     def _seconds(self, lease: _Lease, now: float) -> int:
         return max(1, math.ceil(min(self._timeout, lease.until - now)))

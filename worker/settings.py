@@ -172,6 +172,7 @@ class Settings(BaseModel):
                 f"({self.receive_wait} s) + {PREFIX}BATCH_WAIT ({self.batch_wait} ms) + twice {PREFIX}REDIS_TIMEOUT "
                 f"({self.redis_timeout:g} s) + {SETTLING} s for deletes are {needed:g} s"
             )
+        # Two tries of a receive with the time-outs of adapters/sqs.py; three calls of Redis, each tried twice.
         longest = max(2 * (self.receive_wait + 11), 6 * self.redis_timeout)
         if self.stall_after <= longest:
             raise ValueError(

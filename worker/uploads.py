@@ -1,9 +1,9 @@
 """The source of photos that S3 announces on one queue: received under a lease, settled as their outcome says."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from worker.errors import QueueError, Verdict
 from worker.leases import Leases
@@ -13,7 +13,7 @@ from worker.telemetry import Telemetry
 BATCH = 10  # SQS's limit of entries a call
 MOST_HIDDEN = 43_200  # seconds: SQS's limit of a visibility timeout
 
-T = TypeVar("T")
+Entries = Sequence[tuple[Message, int]]  # with the seconds for which each is to be hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +113,19 @@ class S3Uploads:
             self._telemetry.warn("held_too_long", messages=[m.message_id for m in over])
             self._hide([(message, self._retry_delay(message.receive_count)) for message in over])
         with self._visibility:
-            for ten in _tens(self._leases.due()):
-                self._extend(ten)
+            due = self._leases.due()
+            for start in range(0, len(due), BATCH):
+                self._extend(due[start : start + BATCH])
 
     def release_all(self) -> int:
         """Give back at once whatever is not settled; how many messages that were."""
+        self._say_lost(self._leases.lost())
         with self._visibility:
             left = self._leases.drop(self._leases.outstanding())
             self._hide([(message, 0) for message in left])
         return len(left)
 
-    def _extend(self, due: Sequence[tuple[Message, int]]) -> None:
+    def _extend(self, due: "Entries") -> None:
         """What fails is due again soon, see Leases."""
         since = self._clock()
         try:
@@ -140,9 +142,12 @@ class S3Uploads:
 
     def _delete(self, messages: Sequence[Message]) -> None:
         """A message that stays undeleted comes again and costs one look-up; it is not lost."""
-        left = self._carry_out("delete", messages, self._queue.delete)
-        if left:
-            self._carry_out("delete", [r.message for r in left], self._queue.delete, last=True)
+
+        def call(ten: Entries) -> list[Refused]:
+            held = [message for message, _ in ten if self._leases.holds(message)]
+            return self._queue.delete(held) if held else []
+
+        self._carry_out("delete", [(message, 0) for message in messages], call)
         self._leases.drop(messages)
 
     def _release(self, messages: Sequence[Message], seconds: Callable[[Message], int]) -> None:
@@ -150,34 +155,30 @@ class S3Uploads:
             held = self._leases.drop(messages)
             self._hide([(message, min(MOST_HIDDEN, seconds(message))) for message in held])
 
-    def _hide(self, messages: Sequence[tuple[Message, int]]) -> None:
+    def _hide(self, entries: "Entries") -> None:
         """What fails is seen again when its visibility timeout has run out."""
-        left = self._carry_out("release", messages, self._queue.hide)
-        if left:
-            again = {r.message.message_id for r in left}
-            retried = [(m, s) for m, s in messages if m.message_id in again]
-            self._carry_out("release", retried, self._queue.hide, last=True)
+        self._carry_out("release", entries, self._queue.hide)
 
-    def _carry_out(
-        self,
-        verb: str,
-        entries: Sequence[T],
-        call: Callable[[Sequence[T]], list[Refused]],
-        *,
-        last: bool = False,
-    ) -> list[Refused]:
-        """Call for each ten, up to the first call that fails; the refused ones for which a second try may help."""
-        again: list[Refused] = []
-        for ten in _tens(entries):
+    def _carry_out(self, verb: str, entries: "Entries", call: "Callable[[Entries], list[Refused]]") -> None:
+        """Call for each ten, and once more for those that did not succeed and still may."""
+        for entry in self._once(verb, self._once(verb, entries, call), call):
+            self._telemetry.warn(f"{verb}_given_up", message_id=entry[0].message_id)
+
+    def _once(
+        self, verb: str, entries: "Entries", call: "Callable[[Entries], list[Refused]]"
+    ) -> "list[tuple[Message, int]]":
+        """Call for each ten, up to the first call that fails as a whole; what may be tried again."""
+        again: list[tuple[Message, int]] = []
+        for start in range(0, len(entries), BATCH):
             try:
-                refused = call(ten)
+                refused = call(entries[start : start + BATCH])
             except QueueError as error:
-                self._telemetry.warn(f"{verb}_failed", messages=len(entries), reason=str(error))
-                return []
-            again += [r for r in refused if not r.stale and not last]
-            for r in refused:
-                if r.stale or last:
-                    self._telemetry.warn(f"{verb}_refused", message_id=r.message.message_id, reason=r.reason)
+                self._telemetry.warn(f"{verb}_failed", messages=len(entries) - start, reason=str(error))
+                return [*again, *entries[start:]]
+            for one in refused:
+                self._telemetry.warn(f"{verb}_refused", message_id=one.message.message_id, reason=one.reason)
+            may = {one.message.message_id for one in refused if not one.stale}
+            again += [entry for entry in entries[start : start + BATCH] if entry[0].message_id in may]
         return again
 
     def _say_lost(self, messages: list[Message]) -> None:
@@ -190,8 +191,3 @@ class S3Uploads:
 def back_off(first: int, most: int) -> Callable[[int], int]:
     """Seconds until a released message is seen again, doubled at each receive."""
     return lambda receive_count: min(most, first * 2 ** min(max(0, receive_count - 1), 20))
-
-
-def _tens(entries: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(entries), BATCH):
-        yield entries[start : start + BATCH]

@@ -153,12 +153,12 @@ class Rig:
                 break
         return list(bodies.values())
 
-    def settles(self, *, dead: int = 0) -> None:
+    def settles(self, *, dead: int = 0, patience: float = PATIENCE) -> None:
         """Wait until the queue is empty and there are so many dead letters at least."""
         eventually(
             lambda: self.stand.left() == 0 and self.stand.left(self.stand.dead_url) >= dead,
             self.describe,
-            PATIENCE,
+            patience,
         )
 
     def account(self, *, dead: int = 0, rewritten: int = 0) -> None:
@@ -192,9 +192,13 @@ class Rig:
 
     def describe(self) -> str:
         """What there is, for a failed wait."""
-        waiting = [i for i in self.sent if i not in self.results()]
+        results = self.results()
+        waiting = [image_id for image_id in self.sent if image_id not in results]
+        queues = f"queue {self.stand.left()}, dead letters {self.stand.left(self.stand.dead_url)}"
         logs = "\n".join(f"{w.pid}: {dict(w.counts())}" for w in self.workers)
-        return f"{self.stand.counts()}\nwithout a result: {waiting}\naudit: {dict(self.audit.counts)}\n{logs}"
+        return (
+            f"{queues}, results {len(results)}, none for {waiting}\naudit: {dict(self.audit.counts)}\n{logs}"
+        )
 
     def finish(self) -> None:
         """End workers that are left, and all that is ours."""

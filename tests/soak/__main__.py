@@ -26,8 +26,10 @@ from tests.soak.faults import FAULTS, Crew
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "bench-out"
 MODEL = ROOT / "models" / "reference" / "built" / "reference"
-PHOTOS = sorted((ROOT / "localstack" / "photos").glob("*"))
+PHOTOS = sorted((ROOT / "localstack" / "photos").glob("*.[jph]*"))
 NO_PHOTO = b"%PDF-1.4 of a menu"
+HIDDEN, RECEIVES = 16, 5  # the queue's visibility timeout in seconds, and its redrive policy
+SETTLE = 240.0  # seconds: a poison message is received so many times before it is a dead letter
 TICK = 0.25  # seconds between two uploads
 LASTS, BETWEEN = (0.5, 8.0), (0.5, 4.0)  # seconds: shortest and longest
 ONE_IN = 30  # uploads of which one is no photo
@@ -59,7 +61,7 @@ class Soak:
             with FAULTS[name](self.crew, self.chance):
                 self._load(lasts, rate)
         self._say("no more faults; waiting until the queue is empty")
-        self.rig.settles()
+        self.rig.settles(patience=SETTLE)
         self.peak = max(self.peak, self.crew.peak_memory())
         self.crew.stop()
 
@@ -108,14 +110,14 @@ def main() -> int:
 
 
 def _rig(stack: ExitStack) -> Rig:
-    """Services, and a queue whose messages are hidden for 6 s and dead letters after 30 receives."""
+    """Services, and a queue whose messages are hidden for seconds only."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     services = stack.enter_context(Services(folder / "services"))
     for name in [name for name in os.environ if name.startswith(("AWS_", "WORKER_"))]:
         del os.environ[name]
     os.environ.update(services.environment())
     environment = {**services.environment(), "WORKER_MODEL": str(MODEL)}
-    rig = Rig(services, folder, environment, name="soak", hidden=6, receives=30)
+    rig = Rig(services, folder, environment, name="soak", hidden=HIDDEN, receives=RECEIVES)
     stack.callback(rig.finish)
     return rig
 

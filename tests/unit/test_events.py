@@ -329,6 +329,33 @@ def test_nesting_at_the_edge_of_what_can_be_read_does_no_harm(field: str) -> Non
         assert len(events.read(text)) == 1
 
 
+def test_a_body_nested_as_deep_as_is_allowed_is_read_and_one_level_more_is_refused() -> None:
+    def nested(levels: int) -> str:  # the body itself is one, what is in the innermost list another
+        return notification({"requestParameters": "HERE"}).replace('"HERE"', "[" * levels + "]" * levels)
+
+    deepest = events.MAX_DEPTH - 3  # below the body, its records and the record
+    assert isinstance(events.read(nested(deepest))[0], Announced)
+    assert "nested deeper" in refused(nested(deepest + 1))
+
+
+def test_a_body_larger_than_any_that_sqs_takes_is_refused_unread() -> None:
+    padding = " " * events.MAX_BODY
+    assert "characters" in refused(notification({}) + padding)
+
+
+@pytest.mark.parametrize(
+    "number", ["1e999", "-1e999", "NaN", "Infinity", "9" * 5_000, "0." + "1" * 100_000, "1" + "0" * 4_000]
+)
+def test_a_monstrous_number_is_refused_or_counts_as_absent(number: str) -> None:
+    for body in (
+        '{"bucket": "b", "key": "k", "size": NUMBER, "uploaded_at": NUMBER}',
+        '{"Records": [NUMBER]}',
+        "NUMBER",
+    ):
+        (record,) = events.read(body.replace("NUMBER", number))
+        assert isinstance(record, Announced | UnknownBodyError)
+
+
 @pytest.mark.parametrize(
     "text",
     [

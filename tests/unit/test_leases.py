@@ -39,7 +39,7 @@ def test_a_lease_is_due_once_half_its_timeout_has_gone() -> None:
 
 def test_an_extended_lease_is_due_again_when_half_of_its_new_time_has_gone() -> None:
     leases, clock = held(1)
-    clock.seconds += TIMEOUT - 1
+    clock.seconds += TIMEOUT - 5
     assert leases.due() == [(message(number=1), TIMEOUT)]
     leases.extended(message(number=1), TIMEOUT, since=clock.seconds)
     clock.seconds += TIMEOUT / 2 - 0.001
@@ -59,7 +59,7 @@ def test_a_lease_whose_extension_failed_is_due_again_soon_but_not_at_once() -> N
 
 def test_a_lease_is_lost_shortly_before_its_time_runs_out() -> None:
     leases, clock = held(1)
-    clock.seconds += TIMEOUT * 0.95 - 0.001
+    clock.seconds += TIMEOUT - 4 - 0.001
     assert leases.lost() == []
     clock.seconds += 0.001
     assert leases.lost() == [message(number=1)]
@@ -73,7 +73,7 @@ def test_an_extended_lease_is_lost_by_its_new_time_counted_from_before_the_call(
     before = clock.seconds
     clock.seconds += 3  # the call took so long
     leases.extended(message(number=1), TIMEOUT, since=before)
-    clock.seconds = before + TIMEOUT * 0.95
+    clock.seconds = before + TIMEOUT - 4
     assert leases.lost() == [message(number=1)]
 
 

@@ -16,16 +16,7 @@ if TYPE_CHECKING:
 
 READ_EXTRA = 8  # seconds by which the read time-out outlasts the long poll
 POLL_CONNECT, POLL_ATTEMPTS = 3, 2
-SETTLE_CONNECT, SETTLE_READ, SETTLE_ATTEMPTS = (
-    2,
-    2,
-    2,
-)  # the main thread waits for it, and a stop has a deadline
-
-
-def longest_receive(receive_wait: float) -> float:
-    """Seconds a receive can take at worst, with its retries."""
-    return POLL_ATTEMPTS * (POLL_CONNECT + receive_wait + READ_EXTRA)
+SETTLE_CONNECT, SETTLE_READ = 1, 2  # the main thread waits for it, a lease may end: whoever calls tries again
 
 
 class Queue:
@@ -49,7 +40,7 @@ class Queue:
                 "sqs",
                 connect=SETTLE_CONNECT,
                 read=SETTLE_READ,
-                attempts=SETTLE_ATTEMPTS,
+                attempts=1,
                 max_pool_connections=4,
             )
         )

@@ -1,0 +1,323 @@
+"""Any interleaving of receive, prepare, score, write, fail, expire, extend, stop and crash keeps the promises.
+
+Two workers made of the real stages, leases and source share one simulated queue; Hypothesis chooses what happens next.
+"""
+
+import io
+import json
+import re
+from contextlib import suppress
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from PIL import Image
+
+from tests.fakes import CrampedModel, ImpatientEvent, ManualClock, PickyModel
+from tests.unit.simulated import ComparingStore, OutagedStorage, VisibilityQueue, images_of
+from worker.events import UUID_SEGMENT
+from worker.leases import Leases
+from worker.messages import Outcome, Prepared, Upload
+from worker.outages import Outages
+from worker.queues import BoundedQueue, ShutDown
+from worker.stages.commit import Commit
+from worker.stages.infer import Infer, Limits
+from worker.stages.poll import Poll, Rules
+from worker.telemetry import Telemetry
+from worker.uploads import S3Uploads, back_off
+
+TIMEOUT, LONGEST, RECEIVES = 20, 100, 6
+DISLIKED = 250
+SIZES = {"uploads": 4, "ready": 2, "outcomes": 3}
+WORKERS = st.integers(0, 1)
+
+
+def photo(red: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8), (red, 0, 0)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+KINDS = {"good": photo(4), "refused by the model": photo(DISLIKED), "broken": b"text", "empty": b""}
+
+
+class MemoryBoundModel(CrampedModel):
+    """Dislikes some photos, and has no room for two."""
+
+    def __init__(self) -> None:
+        super().__init__(room=1)
+        self.dislikes = DISLIKED
+
+
+class StepwiseWorker:
+    """One worker whose steps are taken by hand; each is possible only when it would not wait."""
+
+    def __init__(
+        self, queue: VisibilityQueue, storage: OutagedStorage, store: ComparingStore, model: PickyModel
+    ) -> None:
+        clock, telemetry = queue.clock, Telemetry()
+        self.leases = Leases(TIMEOUT, LONGEST, clock)
+        self.source = S3Uploads(
+            queue=queue,
+            photos=storage,
+            leases=self.leases,
+            retry_delay=back_off(1, 8),
+            telemetry=telemetry,
+            clock=clock,
+        )
+        self.uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(SIZES["uploads"])
+        self.ready: BoundedQueue[Prepared] = BoundedQueue(SIZES["ready"])
+        self.outcomes: BoundedQueue[Outcome] = BoundedQueue(SIZES["outcomes"])
+        self.outcomes.cancelled = ImpatientEvent()
+        self.stopping = ImpatientEvent()
+        outages = Outages(clock, lambda: 0.5)
+        versions = {model.bundle.name: "1"}
+        self.poll = Poll(
+            queue=self.source,
+            results=store,
+            uploads=self.uploads,
+            rules=Rules(frozenset({"photos"}), re.compile(UUID_SEGMENT)),
+            models=versions,
+            telemetry=telemetry,
+            outages=outages,
+            stopping=self.stopping,
+        )
+        self.infer = Infer(
+            uploads=self.uploads,
+            ready=self.ready,
+            outcomes=self.outcomes,
+            models=[model],
+            limits=Limits(max_bytes=10_000, max_pixels=100, decoders=1),
+            batch_wait=0.0,
+            telemetry=telemetry,
+            outages=outages,
+            stopping=self.stopping,
+            clock=clock,
+        )
+        self.commit = Commit(
+            outcomes=self.outcomes,
+            store=store,
+            models=versions,
+            telemetry=telemetry,
+            outages=outages,
+            clock=clock,
+            now=clock.now,
+        )
+        self.closed = False
+
+    def can_poll(self, most_records: int) -> bool:
+        return not self.closed and SIZES["uploads"] - self.uploads.qsize() >= most_records
+
+    def can_help(self) -> bool:
+        return bool(self.uploads.qsize()) and not (self.ready.full() or self.outcomes.full())
+
+    def can_infer(self) -> bool:
+        return 0 < self.ready.qsize() <= SIZES["outcomes"] - self.outcomes.qsize()
+
+    def can_commit(self) -> bool:
+        return bool(self.outcomes.qsize() or self.commit._unwritten)
+
+    def work(self) -> None:
+        """Every step that is possible, once."""
+        steps = [
+            (self.can_help, self.infer.help),
+            (self.can_infer, self.infer.step),
+            (self.can_commit, self.commit.step),
+        ]
+        for is_possible, step in steps:
+            if is_possible():
+                step()
+
+
+class Pipelines(RuleBasedStateMachine):
+    """Rules are what may happen; the invariants hold after each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = ManualClock()
+        self.store, self.storage = ComparingStore(), OutagedStorage()
+        self.queue = VisibilityQueue(self.clock, TIMEOUT, RECEIVES, self._is_done)
+        self.uploaded: dict[str, str] = {}  # image → kind
+        self.model: PickyModel = PickyModel(dislikes=DISLIKED, largest_batch=2)
+        self.workers = [self._new_worker() for _ in range(2)]
+
+    # what the world does
+
+    @precondition(lambda self: len(self.uploaded) < 30)
+    @rule(kinds=st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=2))
+    def upload(self, kinds: list[str]) -> None:
+        """One message announces one photo or two."""
+        ids = [f"{len(self.uploaded) + n:08d}-0000-4000-8000-000000000000" for n in range(len(kinds))]
+        for image_id, kind in zip(ids, kinds, strict=True):
+            self.uploaded[image_id] = kind
+            self.storage.photos[image_id] = KINDS[kind]
+        self.queue.send(body(*ids))
+
+    @precondition(lambda self: self.uploaded and len(self.queue.messages) < 30)
+    @rule(data=st.data(), sequencer=st.sampled_from(["00", "55"]))
+    def announce_again(self, data: st.DataObject, sequencer: str) -> None:
+        self.queue.send(body(data.draw(st.sampled_from(sorted(self.uploaded))), sequencer=sequencer))
+
+    @precondition(lambda self: len(self.queue.messages) < 30)
+    @rule(text=st.sampled_from(["no JSON", "{}", '{"Event": "s3:TestEvent"}']))
+    def send_what_is_no_upload(self, text: str) -> None:
+        self.queue.send(text)
+
+    @rule(seconds=st.sampled_from([0.5, 2.0, TIMEOUT / 2, TIMEOUT - 5.0, TIMEOUT + 1.0, LONGEST + 1.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.seconds += seconds
+
+    @rule(away=st.booleans(), forgetful=st.booleans())
+    def redis_fails_or_recovers(self, away: bool, forgetful: bool) -> None:
+        self.store.away, self.store.forgetful = away, forgetful
+
+    @rule(away=st.booleans())
+    def s3_fails_or_recovers(self, away: bool) -> None:
+        self.storage.away = away
+
+    @rule(down=st.booleans(), refuses=st.booleans())
+    def sqs_fails_or_recovers(self, down: bool, refuses: bool) -> None:
+        self.queue.down, self.queue.refuses = down, refuses
+
+    @rule()
+    def memory_gets_short(self) -> None:
+        """For workers that start from now on."""
+        self.model = MemoryBoundModel()
+
+    # what a worker does
+
+    @precondition(lambda self: any(w.can_poll(self._visible_records()) for w in self.workers))
+    @rule(which=WORKERS)
+    def polls(self, which: int) -> None:
+        worker = self.workers[which]
+        if worker.can_poll(self._visible_records()):
+            worker.poll.step()
+
+    @rule(which=WORKERS)
+    def prepares(self, which: int) -> None:
+        if self.workers[which].can_help():
+            self.workers[which].infer.help()
+
+    @rule(which=WORKERS)
+    def scores(self, which: int) -> None:
+        if self.workers[which].can_infer():
+            self.workers[which].infer.step()
+
+    @rule(which=WORKERS)
+    def writes_and_settles(self, which: int) -> None:
+        if self.workers[which].can_commit():
+            self.workers[which].commit.step()
+
+    @rule(which=WORKERS)
+    def extends(self, which: int) -> None:
+        self.workers[which].source.extend_due()
+
+    @rule(which=WORKERS)
+    def is_told_to_stop(self, which: int) -> None:
+        """The poll under way may still bring something, which is given back."""
+        worker = self.workers[which]
+        worker.stopping.set()
+        if worker.can_poll(self._visible_records()):
+            worker.poll.step()
+        worker.closed = True
+
+    @rule(which=WORKERS)
+    def leaves(self, which: int) -> None:
+        """By deadline, second signal, or a stage that failed."""
+        worker = self.workers[which]
+        for one in (worker.uploads, worker.ready, worker.outcomes):
+            one.shutdown(immediate=True)
+        worker.source.release_all()
+        with suppress(ShutDown):
+            worker.commit.step()  # it was in the middle of a step, and goes on until it touches a queue
+        self.workers[which] = self._new_worker()
+
+    @rule(which=WORKERS)
+    def is_killed(self, which: int) -> None:
+        self.workers[which] = self._new_worker()
+
+    # what always holds
+
+    @invariant()
+    def no_promise_is_broken(self) -> None:
+        assert self.queue.violations == []
+
+    @invariant()
+    def a_lease_never_seems_longer_than_it_is(self) -> None:
+        for worker in self.workers:
+            for message in worker.leases.outstanding():
+                if worker.leases.holds(message):
+                    assert self.queue.hidden_under(message), message
+
+    @invariant()
+    def no_result_is_written_twice(self) -> None:
+        assert all(times == 1 for times in self.store.written.values()), self.store.written
+
+    @invariant()
+    def nothing_vanishes(self) -> None:
+        waiting = [i for stored in self.queue.messages.values() for i in images_of(stored.body)]
+        dead = [i for text in self.queue.dead for i in images_of(text)]
+        assert set(self.uploaded) <= {*waiting, *dead, *self.store.results}
+
+    def teardown(self) -> None:
+        """All faults cease: in the end every photo has a result or is a dead letter, and nothing is in flight."""
+        self.store.away = self.store.forgetful = self.storage.away = self.queue.down = self.queue.refuses = (
+            False
+        )
+        for _ in range(RECEIVES * 30 * 3):
+            if not self.queue.messages:
+                break
+            self._one_quiet_round()
+        assert self.queue.messages == {}
+        self.nothing_vanishes()
+        self.no_result_is_written_twice()
+        assert self.queue.violations == []
+        dead = {i for text in self.queue.dead for i in images_of(text)}
+        statuses = {i: result.status for i, result in self.store.results.items()}
+        for image_id, kind in self.uploaded.items():
+            if image_id not in dead:
+                assert statuses[image_id] == ("scored" if kind == "good" else "failed"), (image_id, kind)
+
+    def _one_quiet_round(self) -> None:
+        for which, worker in enumerate(self.workers):
+            if worker.closed and not worker.leases.outstanding():
+                self.workers[which] = self._new_worker()
+            if worker.can_poll(self._visible_records()) or (not worker.closed and not worker.uploads.qsize()):
+                worker.poll.step()
+            for _ in range(12):
+                worker.work()
+            worker.source.extend_due()
+        self.clock.seconds += 1.0
+
+    def _visible_records(self) -> int:
+        bodies = (self.queue.messages[i].body for i in self.queue.visible())
+        return sum(max(1, len(images_of(text))) for text in bodies)
+
+    def _is_done(self, text: str) -> bool:
+        return all(image_id in self.store.results for image_id in images_of(text))
+
+    def _new_worker(self) -> StepwiseWorker:
+        return StepwiseWorker(self.queue, self.storage, self.store, self.model)
+
+
+def body(*keys: str, sequencer: str = "55") -> str:
+    """An S3 notification with a record for each key."""
+    records = [
+        {
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "s3": {
+                "bucket": {"name": "photos"},
+                "object": {"key": key, "eTag": f"etag-of-{key}", "sequencer": sequencer},
+            },
+        }
+        for key in keys
+    ]
+    return json.dumps({"Records": records})
+
+
+TestPipelines = Pipelines.TestCase
+TestPipelines.settings = settings(
+    max_examples=150, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
