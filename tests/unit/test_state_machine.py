@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from PIL import Image
 
 from tests.fakes import CrampedModel, ImpatientEvent, ManualClock, PickyModel
-from tests.unit.simulated import ComparingStore, OutagedStorage, VisibilityQueue, images_of
+from tests.unit.simulated import ComparingStore, OutagedStorage, VisibilityQueue, images_of, is_ours
 from worker.events import UUID_SEGMENT
 from worker.leases import Leases
 from worker.messages import Outcome, Prepared, Upload
@@ -38,6 +38,9 @@ def photo(red: int) -> bytes:
     return stream.getvalue()
 
 
+STEPS = ["poll", "help", "infer", "commit", "extend"]
+FAULTS = ["store away", "store forgetful", "queue down", "queue refuses", "storage away", "memory short"]
+ODD = ["no JSON", "{}", '{"Event": "s3:TestEvent"}']
 KINDS = {"good": photo(4), "refused by the model": photo(DISLIKED), "broken": b"text", "empty": b""}
 
 
@@ -56,6 +59,7 @@ class StepwiseWorker:
         self, queue: VisibilityQueue, storage: OutagedStorage, store: ComparingStore, model: PickyModel
     ) -> None:
         clock, telemetry = queue.clock, Telemetry()
+        self.queue = queue
         self.leases = Leases(TIMEOUT, LONGEST, clock)
         self.source = S3Uploads(
             queue=queue,
@@ -105,28 +109,28 @@ class StepwiseWorker:
         )
         self.closed = False
 
-    def can_poll(self, most_records: int) -> bool:
-        return not self.closed and SIZES["uploads"] - self.uploads.qsize() >= most_records
+    def take(self, step: str) -> None:
+        """Take a step, if it would not wait."""
+        free = SIZES["outcomes"] - self.outcomes.qsize()
+        if step == "poll" and not self.closed and not self.uploads.full():
+            self.queue.most_records = SIZES["uploads"] - self.uploads.qsize()
+            self.poll.step()
+        elif step == "help" and self.uploads.qsize() and free and not self.ready.full():
+            self.infer.help()
+        elif step == "infer" and 0 < self.ready.qsize() <= free:
+            self.infer.step()
+        elif step == "commit" and (self.outcomes.qsize() or self.commit._unwritten):
+            self.commit.step()
+        elif step == "extend":
+            self.source.extend_due()
 
-    def can_help(self) -> bool:
-        return bool(self.uploads.qsize()) and not (self.ready.full() or self.outcomes.full())
-
-    def can_infer(self) -> bool:
-        return 0 < self.ready.qsize() <= SIZES["outcomes"] - self.outcomes.qsize()
-
-    def can_commit(self) -> bool:
-        return bool(self.outcomes.qsize() or self.commit._unwritten)
-
-    def work(self) -> None:
-        """Every step that is possible, once."""
-        steps = [
-            (self.can_help, self.infer.help),
-            (self.can_infer, self.infer.step),
-            (self.can_commit, self.commit.step),
-        ]
-        for is_possible, step in steps:
-            if is_possible():
-                step()
+    def leave(self) -> None:
+        """Cancel and release; commit, in the middle of a step, goes on until it touches a queue."""
+        for one in (self.uploads, self.ready, self.outcomes):
+            one.shutdown(immediate=True)
+        self.source.release_all()
+        with suppress(ShutDown):
+            self.commit.step()
 
 
 class Pipelines(RuleBasedStateMachine):
@@ -145,7 +149,7 @@ class Pipelines(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.uploaded) < 30)
     @rule(kinds=st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=2))
-    def upload(self, kinds: list[str]) -> None:
+    def photos_are_uploaded(self, kinds: list[str]) -> None:
         """One message announces one photo or two."""
         ids = [f"{len(self.uploaded) + n:08d}-0000-4000-8000-000000000000" for n in range(len(kinds))]
         for image_id, kind in zip(ids, kinds, strict=True):
@@ -154,86 +158,46 @@ class Pipelines(RuleBasedStateMachine):
         self.queue.send(body(*ids))
 
     @precondition(lambda self: self.uploaded and len(self.queue.messages) < 30)
-    @rule(data=st.data(), sequencer=st.sampled_from(["00", "55"]))
-    def announce_again(self, data: st.DataObject, sequencer: str) -> None:
-        self.queue.send(body(data.draw(st.sampled_from(sorted(self.uploaded))), sequencer=sequencer))
-
-    @precondition(lambda self: len(self.queue.messages) < 30)
-    @rule(text=st.sampled_from(["no JSON", "{}", '{"Event": "s3:TestEvent"}']))
-    def send_what_is_no_upload(self, text: str) -> None:
-        self.queue.send(text)
+    @rule(data=st.data(), sequencer=st.sampled_from(["00", "55"]), odd=st.sampled_from([None, *ODD]))
+    def something_else_is_announced(self, data: st.DataObject, sequencer: str, odd: str | None) -> None:
+        """A photo of before, perhaps by an older event; or what is no upload."""
+        again = body(data.draw(st.sampled_from(sorted(self.uploaded))), sequencer=sequencer)
+        self.queue.send(again if odd is None else odd)
 
     @rule(seconds=st.sampled_from([0.5, 2.0, TIMEOUT / 2, TIMEOUT - 5.0, TIMEOUT + 1.0, LONGEST + 1.0]))
     def time_passes(self, seconds: float) -> None:
         self.clock.seconds += seconds
 
-    @rule(away=st.booleans(), forgetful=st.booleans())
-    def redis_fails_or_recovers(self, away: bool, forgetful: bool) -> None:
-        self.store.away, self.store.forgetful = away, forgetful
-
-    @rule(away=st.booleans())
-    def s3_fails_or_recovers(self, away: bool) -> None:
-        self.storage.away = away
-
-    @rule(down=st.booleans(), refuses=st.booleans())
-    def sqs_fails_or_recovers(self, down: bool, refuses: bool) -> None:
-        self.queue.down, self.queue.refuses = down, refuses
-
-    @rule()
-    def memory_gets_short(self) -> None:
-        """For workers that start from now on."""
-        self.model = MemoryBoundModel()
+    @rule(faults=st.sets(st.sampled_from(sorted(FAULTS)), max_size=2))
+    def parts_fail_and_recover(self, faults: set[str]) -> None:
+        self.store.away, self.store.forgetful = "store away" in faults, "store forgetful" in faults
+        self.queue.down, self.queue.refuses = "queue down" in faults, "queue refuses" in faults
+        self.storage.away = "storage away" in faults
+        if "memory short" in faults:  # for workers that start from now on
+            self.model = MemoryBoundModel()
 
     # what a worker does
 
-    @precondition(lambda self: any(w.can_poll(self._visible_records()) for w in self.workers))
-    @rule(which=WORKERS)
-    def polls(self, which: int) -> None:
+    @rule(which=WORKERS, steps=st.lists(st.sampled_from(STEPS), min_size=2, max_size=10))
+    def a_worker_works(self, which: int, steps: list[str]) -> None:
+        for step in steps:
+            self.workers[which].take(step)
+
+    @rule(which=WORKERS, photos=st.integers(1, 3))
+    def a_worker_works_in_order(self, which: int, photos: int) -> None:
+        for step in ("poll", *["help"] * photos, "infer", "commit"):
+            self.workers[which].take(step)
+
+    @rule(which=WORKERS, how=st.sampled_from(["told to stop", "told to stop", "leaves", "killed"]))
+    def a_worker_ends(self, which: int, how: str) -> None:
         worker = self.workers[which]
-        if worker.can_poll(self._visible_records()):
-            worker.poll.step()
-
-    @rule(which=WORKERS)
-    def prepares(self, which: int) -> None:
-        if self.workers[which].can_help():
-            self.workers[which].infer.help()
-
-    @rule(which=WORKERS)
-    def scores(self, which: int) -> None:
-        if self.workers[which].can_infer():
-            self.workers[which].infer.step()
-
-    @rule(which=WORKERS)
-    def writes_and_settles(self, which: int) -> None:
-        if self.workers[which].can_commit():
-            self.workers[which].commit.step()
-
-    @rule(which=WORKERS)
-    def extends(self, which: int) -> None:
-        self.workers[which].source.extend_due()
-
-    @rule(which=WORKERS)
-    def is_told_to_stop(self, which: int) -> None:
-        """The poll under way may still bring something, which is given back."""
-        worker = self.workers[which]
-        worker.stopping.set()
-        if worker.can_poll(self._visible_records()):
-            worker.poll.step()
-        worker.closed = True
-
-    @rule(which=WORKERS)
-    def leaves(self, which: int) -> None:
-        """By deadline, second signal, or a stage that failed."""
-        worker = self.workers[which]
-        for one in (worker.uploads, worker.ready, worker.outcomes):
-            one.shutdown(immediate=True)
-        worker.source.release_all()
-        with suppress(ShutDown):
-            worker.commit.step()  # it was in the middle of a step, and goes on until it touches a queue
-        self.workers[which] = self._new_worker()
-
-    @rule(which=WORKERS)
-    def is_killed(self, which: int) -> None:
+        if how == "told to stop":  # what the last long poll brings is given back; it drains from now on
+            worker.stopping.set()
+            worker.take("poll")
+            worker.closed = True
+            return
+        if how == "leaves":  # by deadline, second signal, or a stage that failed
+            worker.leave()
         self.workers[which] = self._new_worker()
 
     # what always holds
@@ -282,19 +246,13 @@ class Pipelines(RuleBasedStateMachine):
         for which, worker in enumerate(self.workers):
             if worker.closed and not worker.leases.outstanding():
                 self.workers[which] = self._new_worker()
-            if worker.can_poll(self._visible_records()) or (not worker.closed and not worker.uploads.qsize()):
-                worker.poll.step()
-            for _ in range(12):
-                worker.work()
-            worker.source.extend_due()
+            for step in ["poll", *STEPS * 8]:
+                if step != "poll" or not worker.uploads.qsize():
+                    worker.take(step)
         self.clock.seconds += 1.0
 
-    def _visible_records(self) -> int:
-        bodies = (self.queue.messages[i].body for i in self.queue.visible())
-        return sum(max(1, len(images_of(text))) for text in bodies)
-
     def _is_done(self, text: str) -> bool:
-        return all(image_id in self.store.results for image_id in images_of(text))
+        return is_ours(text) and all(image_id in self.store.results for image_id in images_of(text))
 
     def _new_worker(self) -> StepwiseWorker:
         return StepwiseWorker(self.queue, self.storage, self.store, self.model)
