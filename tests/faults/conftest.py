@@ -12,11 +12,40 @@ from tests.faults.rig import Rig
 from tests.integration import photos
 
 _numbers = itertools.count(1)
+_accounts: list[str] = []
+HEADINGS = ("sent", "results", "dead", "received", "again", "settled in")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what came of the photos under each fault."""
+    if _accounts:
+        terminalreporter.section("accounts of the fault tests")
+        terminalreporter.line(" ".join(f"{heading:>10}" for heading in HEADINGS) + "  fault")
+        for account in _accounts:
+            terminalreporter.line(account)
+
+
+def account_of(rig: Rig, name: str) -> str:
+    """One line: photos sent, results, dead letters, messages received, received again, seconds until quiet."""
+    tally, counts = rig.tally(), rig.audit.counts
+    numbers = [
+        tally.sent,
+        sum(tally.statuses.values()),
+        len(tally.dead),
+        counts["received"],
+        counts["redelivered"],
+    ]
+    cells = [*(f"{n:10}" for n in numbers), f"{rig.settled_in:8.1f} s"]
+    return f"{' '.join(cells)}  {name}"
 
 
 @pytest.fixture
 def rig(
-    services: Services, reference_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    services: Services,
+    reference_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Rig]:
     """Bucket, queues, Valkey, proxies and audit of the test's own; workers that are left are ended with it."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "WORKER_"))]:
@@ -27,6 +56,7 @@ def rig(
     made = Rig(services, tmp_path, environment, name=f"faults-{next(_numbers)}")
     try:
         yield made
+        _accounts.append(account_of(made, request.node.name.removeprefix("test_").replace("_", " ")))
     finally:
         made.finish()
 

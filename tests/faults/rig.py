@@ -1,6 +1,7 @@
 """A corner of the real services with faults to order, and the accounting that every fault test ends with."""
 
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -93,6 +94,7 @@ class Rig:
         self.wire = Wire(self.valkey.port)
         self.writes = Writes(self.valkey)
         self.sent: list[str] = []  # image ids
+        self.settled_in = 0.0  # seconds the last account had to wait
         self.poison = 0  # messages sent that nobody can read
         self.workers: list[WorkerProcess] = []
         self.stand.announce_uploads()
@@ -166,7 +168,9 @@ class Rig:
 
         `dead` letters are expected; `rewritten` images were uploaded anew on purpose, so that there are two results.
         """
+        begun = time.monotonic()
         self.settles(dead=dead)
+        self.settled_in = time.monotonic() - begun
         tally = self.tally()
         assert not tally.lost, f"neither a result nor a dead letter: {tally.lost}; {self.describe()}"
         assert len(tally.doubled) == rewritten, f"more than once: {tally.doubled}; {self.describe()}"

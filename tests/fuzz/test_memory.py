@@ -1,0 +1,92 @@
+"""What decoding a photo may cost: SECURITY.md's bound, measured in a child process for each format."""
+
+import io
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from tests.fuzz.child import decode
+from worker import images
+
+assert images.FORMATS  # importing it registers HEIF with Pillow
+WIDTH, HEIGHT = 3_200, 2_400
+PER_PIXEL, CONSTANT = 16, 64_000_000  # bytes
+NOISE = np.random.default_rng(1).integers(0, 256, (HEIGHT // 8, WIDTH // 8, 3), np.uint8)
+
+
+def saved(image_format: str, mode: str = "RGB", **options: object) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(NOISE).resize((WIDTH, HEIGHT)).convert(mode).save(stream, image_format, **options)
+    return stream.getvalue()
+
+
+def deep_png() -> bytes:
+    """16 bits a channel."""
+    grey = Image.fromarray(
+        (np.arange(WIDTH * HEIGHT, dtype=np.uint32) % 65536).astype(np.uint16).reshape(HEIGHT, WIDTH)
+    )
+    stream = io.BytesIO()
+    grey.save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def many_frames(image_format: str) -> bytes:
+    frames = [Image.new("RGB", (1_000, 750), (n, 0, 0)) for n in range(16)]
+    stream = io.BytesIO()
+    frames[0].save(stream, image_format, save_all=True, append_images=frames[1:])
+    return stream.getvalue()
+
+
+def text_bomb() -> bytes:
+    """A small PNG with a text chunk that unfolds to 200 MB."""
+    info = PngImagePlugin.PngInfo()
+    info.add(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(200_000_000), 9))
+    stream = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(stream, "PNG", pnginfo=info)
+    return stream.getvalue()
+
+
+def profile_bomb() -> bytes:
+    """A small PNG with a colour profile that unfolds to 200 MB."""
+    info = PngImagePlugin.PngInfo()
+    info.add(b"iCCP", b"profile\0\0" + zlib.compress(bytes(200_000_000), 9))
+    stream = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(stream, "PNG", pnginfo=info)
+    return stream.getvalue()
+
+
+PHOTOS: dict[str, tuple[int, Callable[[], bytes]]] = {
+    "JPEG": (WIDTH * HEIGHT, lambda: saved("JPEG")),
+    "progressive JPEG": (WIDTH * HEIGHT, lambda: saved("JPEG", progressive=True)),
+    "CMYK JPEG": (WIDTH * HEIGHT, lambda: saved("JPEG", "CMYK")),
+    "PNG": (WIDTH * HEIGHT, lambda: saved("PNG", compress_level=1)),
+    "transparent PNG": (WIDTH * HEIGHT, lambda: saved("PNG", "RGBA", compress_level=1)),
+    "16-bit PNG": (WIDTH * HEIGHT, deep_png),
+    "GIF": (WIDTH * HEIGHT, lambda: saved("GIF")),
+    "WebP": (WIDTH * HEIGHT, lambda: saved("WEBP", quality=50, method=0)),
+    "AVIF": (WIDTH * HEIGHT, lambda: saved("AVIF", speed=10)),
+    "HEIF": (WIDTH * HEIGHT, lambda: saved("HEIF", quality=30)),
+    "animated GIF": (1_000 * 750, lambda: many_frames("GIF")),
+    "animated WebP": (1_000 * 750, lambda: many_frames("WEBP")),
+    "animated PNG": (1_000 * 750, lambda: many_frames("PNG")),
+    "AVIF of many frames": (1_000 * 750, lambda: many_frames("AVIF")),
+    "HEIF of many images": (1_000 * 750, lambda: many_frames("HEIF")),
+    "text bomb": (64 * 64, text_bomb),
+    "profile bomb": (64 * 64, profile_bomb),
+}
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_decoding_stays_within_the_bound(tmp_path: Path, name: str) -> None:
+    pixels, make = PHOTOS[name]
+    path = tmp_path / "photo"
+    path.write_bytes(make())
+    (decoded,) = decode([path])
+    assert decoded.memory <= pixels * PER_PIXEL + CONSTANT, decoded
+    assert decoded.outcome in {"pixels", "unreadable_image"}, decoded
+    if "bomb" not in name:
+        assert decoded.outcome == "pixels"
