@@ -24,7 +24,10 @@ class _Receipt:
 
 @dataclass(slots=True)
 class Audit:
-    """Thread-safe. `violations` must be empty at the end; `counts` says what was seen."""
+    """Thread-safe. `violations` must be empty at the end; `counts` says what was seen.
+
+    `store` answers or fails soon, without retries: a call of a worker waits for it.
+    """
 
     store: "redis.Redis"
     violations: list[str] = field(default_factory=list)
@@ -36,14 +39,15 @@ class Audit:
 
     def before(self, operation: str, request: Fields) -> None:
         """Check a call as it comes, before SQS sees it."""
+        now, deleted = time.monotonic(), list[str]()
         with self._lock:
             entries = _entries(request)
             ids = [entry.get("Id") for entry in entries]
             if len(set(ids)) < len(ids):
                 self.violations.append(f"{operation} repeats an Id: {ids}")
             if operation.startswith("DeleteMessage"):
-                for entry in entries:
-                    self._check_delete(entry["ReceiptHandle"])
+                deleted = [i for entry in entries for i in self._check_handle(entry["ReceiptHandle"], now)]
+        self._check_written(deleted)  # without the lock: a frozen store must not make other calls late
 
     def after(self, operation: str, request: Fields, answer: Fields) -> None:
         """Note what SQS has carried out."""
@@ -56,6 +60,11 @@ class Audit:
                 for entry in _entries(request):
                     if entry.get("Id") not in failed:
                         self._hidden(entry["ReceiptHandle"], entry["VisibilityTimeout"])
+
+    def complain(self, of: str) -> None:
+        """Note something else that must not be."""
+        with self._lock:
+            self.violations.append(of)
 
     def unwritten(self) -> list[str]:
         """Images whose message was deleted while Redis could not be asked, and that have no result even now."""
@@ -73,26 +82,30 @@ class Audit:
         if handle in self._receipts:
             self._receipts[handle].hidden_until = time.monotonic() + seconds
 
-    def _check_delete(self, handle: str) -> None:
+    def _check_handle(self, handle: str, now: float) -> Sequence[str]:
+        """Complain of a stale one; the images that its message announces."""
         self.counts["deleted"] += 1
         receipt = self._receipts.get(handle)
         if receipt is None:
             self.violations.append("a delete with a receipt handle that nobody was given")
-            return
-        late = time.monotonic() - receipt.hidden_until
+            return []
+        late = now - receipt.hidden_until
         if self._latest[receipt.message_id] != handle:
             self.violations.append(f"{receipt.image_ids}: deleted with the handle of an earlier receive")
         elif late > 0:
             self.violations.append(f"{receipt.image_ids}: deleted {late:.2f} s after its visibility ran out")
-        for image_id in receipt.image_ids:
-            self._check_written(image_id)
+        return receipt.image_ids
 
-    def _check_written(self, image_id: str) -> None:
+    def _check_written(self, deleted: Sequence[str]) -> None:
         try:
-            if not self.store.exists(f"result:{image_id}"):
-                self.violations.append(f"{image_id}: deleted before its result was written")
+            stored: Any = self.store.mget([f"result:{i}" for i in deleted]) if deleted else []
         except (redis.RedisError, OSError):
-            self._unseen.add(image_id)
+            with self._lock:
+                self._unseen.update(deleted)
+            return
+        for image_id, result in zip(deleted, stored, strict=True):
+            if result is None:
+                self.complain(f"{image_id}: deleted before its result was written")
 
 
 def image_ids(body: str) -> list[str]:
@@ -100,7 +113,7 @@ def image_ids(body: str) -> list[str]:
     try:
         records = json.loads(body).get("Records", [])
         keys = [r["s3"]["object"]["key"] for r in records if r["eventName"].startswith("ObjectCreated")]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
     return [key.rsplit("/", 1)[-1].split(".")[0] for key in keys if key.startswith("uploads/")]
 

@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 import struct
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -176,6 +177,7 @@ class Gateway:
         self._lock = threading.Lock()
         self.lifted = threading.Event()
         self._server = _Server((HOST, 0), type("Handler", (_Handler,), {"gateway": self}))
+        self._server.gateway = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
         self.url = f"http://{HOST}:{self._server.server_port}"
@@ -211,8 +213,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
+    gateway: "Gateway"
+
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Connections break all the time here: workers are killed."""
+        """Connections break all the time here: workers are killed. Anything else is a fault of this file."""
+        error = sys.exception()
+        if not isinstance(error, (OSError, http.client.HTTPException)):
+            self.gateway.audit.complain(f"the gateway itself failed: {error!r}")
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -5,12 +5,13 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from localstack.services import Services
 from tests.faults.audit import Audit, image_ids
@@ -25,10 +26,11 @@ PATIENCE = 90.0  # seconds until all must be settled
 
 
 class Writes:
-    """Counts every write of a result: each is published once."""
+    """Counts every write of a result: each is published once. `gaps` says how often it could not listen."""
 
     def __init__(self, store: Valkey) -> None:
         self.counts: Counter[str] = Counter()
+        self.gaps = 0
         self._store = store
         self._ended = threading.Event()
         self._listening = threading.Event()
@@ -43,11 +45,14 @@ class Writes:
 
     def _listen(self) -> None:
         while not self._ended.is_set():
-            with suppress(redis.RedisError, OSError):  # the store is killed now and then
+            try:
                 self._receive()
+            except (redis.RedisError, OSError):  # the store is killed now and then
+                self.gaps += self._listening.is_set()
+                self._listening.clear()
 
     def _receive(self) -> None:
-        client = redis.Redis(host=HOST, port=self._store.port, decode_responses=True)
+        client = impatient(self._store.port)
         with client.pubsub(ignore_subscribe_messages=True) as messages:  # type: ignore[no-untyped-call] # redis-py's
             messages.psubscribe("result:*")
             while not self._ended.is_set():
@@ -65,7 +70,9 @@ class Tally:
     statuses: Mapping[str, int]  # of results
     dead: Sequence[str]  # bodies
     lost: Sequence[str]  # images with neither a result nor a dead letter
-    doubled: Mapping[str, int]  # images with two results, or with a result and a dead letter
+    doubled: Mapping[str, int]  # images with more results written than versions uploaded
+    outdated: Sequence[str]  # images whose result is not of what was uploaded last
+    both: Sequence[str]  # images with a result whose message is a dead letter too
     violations: Sequence[str]
 
 
@@ -89,11 +96,12 @@ class Rig:
         self.valkey = Valkey(folder)
         direct = {**environment, "WORKER_REDIS_URL": f"redis://{HOST}:{self.valkey.port}/0"}
         self.stand = Stand(name, direct, hidden=hidden, receives=receives)
-        self.audit = Audit(self.valkey.client)
+        self.audit = Audit(impatient(self.valkey.port))
         self.gateway = Gateway(services.gateway_port, self.audit)
         self.wire = Wire(self.valkey.port)
         self.writes = Writes(self.valkey)
         self.sent: list[str] = []  # image ids
+        self.etags: dict[str, list[str]] = {}  # image → its versions
         self.settled_in = 0.0  # seconds the last account had to wait
         self.poison = 0  # messages sent that nobody can read
         self.workers: list[WorkerProcess] = []
@@ -126,8 +134,12 @@ class Rig:
         ids = [str(uuid.uuid4()) for _ in range(number)]
         self.sent += ids
         for image_id in ids:
-            self.stand.put(image_id, photo)
+            self.etags[image_id] = [self.stand.put(image_id, photo)]
         return ids
+
+    def overwrite(self, image_id: str, photo: bytes) -> None:
+        """Upload another photo under an id of before: a second result is due."""
+        self.etags[image_id].append(self.stand.put(image_id, photo))
 
     def announce(self, image_id: str, **fields: str) -> None:
         """Announce an object once more, as S3 does now and then; with other `fields` than it has, if given."""
@@ -163,36 +175,45 @@ class Rig:
             patience,
         )
 
-    def account(self, *, dead: int = 0, rewritten: int = 0) -> None:
+    def account(self, *, dead: int = 0, patience: float = PATIENCE) -> None:
         """Hold the promise: wait until the queue is empty, then compare what was sent with what came of it.
 
-        `dead` letters are expected; `rewritten` images were uploaded anew on purpose, so that there are two results.
+        Every version of every photo was written exactly once, except `dead` letters, which are expected.
         """
         begun = time.monotonic()
-        self.settles(dead=dead)
+        self.settles(dead=dead, patience=patience)
         self.settled_in = time.monotonic() - begun
         tally = self.tally()
         assert not tally.lost, f"neither a result nor a dead letter: {tally.lost}; {self.describe()}"
-        assert len(tally.doubled) == rewritten, f"more than once: {tally.doubled}; {self.describe()}"
+        assert not tally.doubled, f"written more than once: {tally.doubled}; {self.describe()}"
+        assert not tally.outdated, f"not the newest photo's result: {tally.outdated}; {self.describe()}"
+        assert not tally.both, f"a result and a dead letter: {tally.both}; {self.describe()}"
         assert len(tally.dead) == dead, f"{len(tally.dead)} dead letters, not {dead}: {tally.dead}"
-        assert tally.violations == []
+        assert not tally.violations, f"promises broken on the wire: {tally.violations}"
+        assert self.writes.gaps <= self.valkey.restarts, "writes went unseen: nothing is proved"
 
     def tally(self) -> "Tally":
         """Count what was sent and what came of it."""
         results, dead = self.results(), self.dead()
-        found = Counter([*results, *{i for body in dead for i in image_ids(body)}])
-        written = {i: times for i, times in self.writes.counts.items() if times > 1}
+        buried = {image_id for body in dead for image_id in image_ids(body)}
+        writes = self.writes.counts
         return Tally(
             sent=len(self.sent),
             statuses=Counter(result["status"] for result in results.values()),
             dead=dead,
-            lost=[image_id for image_id in self.sent if image_id not in found],
-            doubled=written | {i: times for i, times in found.items() if times > 1},
+            lost=[i for i in self.sent if i not in results and i not in buried],
+            doubled={i: writes[i] for i in writes if writes[i] > len(self.etags.get(i, []))},
+            outdated=[i for i, result in results.items() if self._is_outdated(i, result)],
+            both=sorted(buried & set(results)),
             violations=[
                 *self.audit.violations,
                 *(f"{i}: deleted, no result" for i in self.audit.unwritten()),
             ],
         )
+
+    def _is_outdated(self, image_id: str, result: Mapping[str, Any]) -> bool:
+        """A failed result may be of an object that is gone; then it has no version."""
+        return bool(result["status"] != "failed" and result["source"]["etag"] != self.etags[image_id][-1])
 
     def describe(self) -> str:
         """What there is, for a failed wait."""
@@ -210,3 +231,15 @@ class Rig:
         for end in [*ending, self.gateway.close, self.writes.close, self.wire.close, self.valkey.close]:
             end()
         self.stand.close()
+
+
+def impatient(port: int) -> "redis.Redis":
+    """Connect to a store that is broken now and then: an answer or an error within a second, and no retries."""
+    return redis.Redis(
+        host=HOST,
+        port=port,
+        decode_responses=True,
+        socket_timeout=0.5,
+        socket_connect_timeout=0.5,
+        retry=Retry(NoBackoff(), 0),
+    )

@@ -33,10 +33,10 @@ def test_an_older_event_never_overwrites_a_newer_result(rig: Rig, photo: bytes) 
     (image_id,) = rig.upload(1, photo)
     worker = rig.worker()
     rig.scored(1)
-    rig.stand.put(image_id, photos.coffee("PNG"))  # LocalStack announces it with a sequencer of its own
-    rig.account(rewritten=1)
+    rig.overwrite(image_id, photos.coffee("PNG"))
+    rig.account()
     newest = rig.results()[image_id]
     rig.announce(image_id, eTag="another", sequencer="00")
     worker.logs("already_scored")
-    rig.account(rewritten=1)
+    rig.account()
     assert rig.results()[image_id] == newest

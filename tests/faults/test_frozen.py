@@ -39,3 +39,4 @@ def test_a_delete_that_was_under_way_when_it_froze_does_no_harm(rig: Rig, photo:
     rig.account()
     first.thaw()
     assert first.stop() == 0
+    rig.account()

@@ -22,6 +22,7 @@ class Valkey:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.restarts = 0
         with socket.socket() as probe:
             probe.bind((HOST, 0))
             self.port: int = probe.getsockname()[1]
@@ -41,6 +42,7 @@ class Valkey:
 
     def kill(self) -> None:
         """End it as a crash does; all it held is gone."""
+        self.restarts += 1
         self._process.kill()
         self._process.wait(10)
 

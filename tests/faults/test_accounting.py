@@ -1,0 +1,103 @@
+"""The accounting itself: workers that each break one promise on purpose.
+
+Expected: every one of them is found out, by the promise it breaks. Guards against: fault tests and soaks that pass
+because nobody looked.
+"""
+
+import pytest
+
+from tests.faults.gateway import slow
+from tests.faults.rig import Rig
+from tests.stand import eventually
+
+RUN = """
+import sys
+from worker.cli import main
+sys.exit(main(["run"]))
+"""
+
+HASTY = """
+from worker.stages.commit import Commit
+write = Commit._write
+def settle_first(self, outcomes):
+    self._settle(outcomes)
+    return write(self, outcomes)
+Commit._write = settle_first
+"""
+
+FORGETFUL = """
+from worker.stages.commit import Commit
+Commit._write = lambda self, outcomes: True
+"""
+
+LAX = """
+from worker.adapters import redis
+from worker.stages import poll
+redis._WRITE = (
+    "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) redis.call('PUBLISH', KEYS[1], ARGV[1]) return 'written'"
+)
+poll.makes_needless = lambda *_: False
+"""
+
+UNAWARE = """
+from worker.leases import Leases
+from worker.stages.poll import Poll
+Leases.due = Leases.lost = lambda self: []
+Leases.holds = lambda self, message: True
+step = Poll.step
+Poll.step = lambda self: self._stopping.wait(0.2) if self._queue.in_flight else step(self)
+"""
+
+REPETITIVE = """
+from worker.adapters import sqs
+sqs._entry = lambda index, message: {"Id": "0", "ReceiptHandle": message.receipt_handle}
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "complaint"),
+    [
+        pytest.param(HASTY, "deleted before its result was written", id="deletes before it writes"),
+        pytest.param(FORGETFUL, "neither a result nor a dead letter", id="deletes and never writes"),
+        pytest.param(LAX, "written more than once", id="writes again what is there"),
+    ],
+)
+def test_a_worker_that_breaks_a_promise_is_found_out(
+    rig: Rig, photo: bytes, fault: str, complaint: str
+) -> None:
+    (image_id, *_) = rig.upload(4, photo)
+    rig.announce(image_id)
+    rig.starting(program=fault + RUN)
+    with pytest.raises(AssertionError, match=complaint):
+        rig.account()
+
+
+def test_a_worker_that_deletes_after_its_lease_has_ended_is_found_out(rig: Rig, photo: bytes) -> None:
+    rig.gateway.break_("s3.GetObject", slow(6))  # longer than the visibility timeout
+    rig.upload(1, photo)
+    rig.starting(program=UNAWARE + RUN)
+    with pytest.raises(AssertionError, match="after its visibility ran out"):
+        rig.account()
+
+
+def test_a_worker_that_repeats_an_id_in_a_call_is_found_out(rig: Rig, photo: bytes) -> None:
+    rig.upload(8, photo)
+    rig.starting(program=REPETITIVE + RUN)
+    eventually(lambda: any("repeats an Id" in violation for violation in rig.audit.violations), rig.describe)
+
+
+def test_a_photo_whose_result_is_of_an_older_one_is_found_out(rig: Rig, photo: bytes) -> None:
+    (image_id,) = rig.upload(1, photo)
+    rig.worker()
+    rig.account()
+    rig.etags[image_id].append("of a photo that was put there and never announced")
+    with pytest.raises(AssertionError, match="not the newest photo's result"):
+        rig.account()
+
+
+def test_a_message_that_nobody_settles_is_found_out(rig: Rig, photo: bytes) -> None:
+    rig.upload(1, photo)
+    with pytest.raises(
+        AssertionError, match="it did not come to pass: queue 2"
+    ):  # and the bucket's test event
+        rig.account(patience=1)
