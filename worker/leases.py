@@ -35,6 +35,7 @@ class Leases:
         self._timeout = timeout
         self._longest = longest
         self._clock = clock
+        self._safety = min(SAFETY, timeout * SAFETY_PART)
         self._lock = threading.Lock()
         self._held: dict[str, _Lease] = {}  # by message: it has one receipt handle that counts, the last
 
@@ -97,15 +98,24 @@ class Leases:
             return lease is not None and not self._is_lost(lease)
 
     def over(self) -> list[Message]:
-        """Drop and give the messages that were held for as long as is allowed."""
+        """Drop and give the messages that were held for as long as is allowed, while a call for them still arrives."""
         with self._lock:
-            now = self._clock()
-            return self._pop(lease for lease in self._held.values() if lease.until <= now)
+            deadline = self._clock() + 2 * self._safety
+            ending = [lease for lease in self._held.values() if lease.until <= deadline]
+            return self._pop(
+                lease for lease in ending if lease.open_records != 0 and not self._is_lost(lease)
+            )
 
     def drop(self, messages: Iterable[Message]) -> list[Message]:
         """End leases that are settled, lost or let go; those that were held."""
         with self._lock:
             return self._pop(lease for m in messages if (lease := self._of(m)) is not None)
+
+    def lose(self, messages: Iterable[Message]) -> list[Message]:
+        """Drop messages that SQS says are not ours; those of which that is news, since nobody was settling them."""
+        with self._lock:
+            leases = [lease for m in messages if (lease := self._of(m)) is not None]
+            return self._pop(lease for lease in leases if lease.open_records != 0)
 
     def outstanding(self) -> list[Message]:
         """Give every message that is held."""
@@ -117,7 +127,7 @@ class Leases:
         return lease if lease and lease.message.receipt_handle == message.receipt_handle else None
 
     def _is_lost(self, lease: _Lease) -> bool:
-        return lease.expires_at <= self._clock() + min(SAFETY, self._timeout * SAFETY_PART)
+        return lease.expires_at <= self._clock() + self._safety
 
     def _seconds(self, lease: _Lease, now: float) -> int:
         return max(1, math.ceil(min(self._timeout, lease.until - now)))

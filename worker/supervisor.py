@@ -72,8 +72,9 @@ class Supervisor:
         A long poll under way, up to `receive_wait` seconds, is let end, since what it brings would stay hidden; only a
         second signal does not wait for it: what arrives just then comes again when its visibility timeout has run out.
         """
-        self._app.telemetry.event("polling")
         self._pipeline.start()
+        self._tick("polling")
+        self._app.telemetry.event("polling")
         while self._stop.asked == 0 and self._pipeline.wait(TICK):
             self._tick("polling")
         if self._pipeline.error is None:

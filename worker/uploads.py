@@ -107,8 +107,8 @@ class S3Uploads:
 
     def extend_due(self) -> None:
         """Hold on to what is in work, let go what was held too long: to be called every second or so."""
-        self._say_lost(self._leases.lost())
         over = self._leases.over()
+        self._say_lost(self._leases.lost())
         if over:
             self._telemetry.warn("held_too_long", messages=[m.message_id for m in over])
             self._hide([(message, self._retry_delay(message.receive_count)) for message in over])
@@ -137,8 +137,7 @@ class S3Uploads:
             if message.message_id not in refused:
                 self._leases.extended(message, seconds, since)
         self._telemetry.count("leases_extended", len(due) - len(refused))
-        # A message that was settled meanwhile is not lost: it is not held any more.
-        self._say_lost(self._leases.drop([r.message for r in refused.values() if r.stale]))
+        self._say_lost(self._leases.lose([r.message for r in refused.values() if r.stale]))
 
     def _delete(self, messages: Sequence[Message]) -> None:
         """A message that stays undeleted comes again and costs one look-up; it is not lost."""

@@ -16,6 +16,7 @@ def test_a_life_as_the_health_check_sees_it(rig: Rig, photo: bytes) -> None:
     eventually(lambda: worker.health() == (0, "idle"))
     rig.wire.set("hang")
     rig.upload(3, photo)
+    worker.logs("write_failed")
     eventually(lambda: worker.health() == (0, "busy"))
     worker.ask_to_stop()
     worker.logs("draining")
@@ -30,7 +31,7 @@ def test_a_life_as_the_health_check_sees_it(rig: Rig, photo: bytes) -> None:
 def test_a_process_that_stands_still_is_wedged_until_it_goes_on(rig: Rig, photo: bytes) -> None:
     worker = rig.worker(stall_after="30", receive_wait="0")
     worker.freeze()
-    eventually(lambda: worker.health() == (1, "wedged"), patience=60)
+    eventually(lambda: worker.health() == (1, "wedged"), worker.health, patience=60)
     worker.thaw()
     eventually(lambda: worker.health()[0] == 0)
     rig.upload(2, photo)
