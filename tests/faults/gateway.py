@@ -5,103 +5,17 @@ A fault is a function of an `Exchange`; `Gateway.faults` says which one a servic
 
 import http.client
 import json
-import socket
-import struct
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.faults.audit import Audit
+from tests.faults.exchange import HOST, Answer, Exchange
 
-HOST = "127.0.0.1"
-UPSTREAM = 30.0  # seconds LocalStack may take
 HANG = 60.0  # seconds the longest hang lasts
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What LocalStack said."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-
-class Exchange:
-    """One request and what may be done with it."""
-
-    def __init__(self, handler: "_Handler", body: bytes) -> None:
-        self._handler = handler
-        self._gateway = handler.gateway
-        self.body = body
-        target = handler.headers.get("X-Amz-Target", "")
-        self.service = "sqs" if target.startswith("AmazonSQS.") else "s3"
-        self.operation = target.partition(".")[2] if target else f"{handler.command.title()}Object"
-        self.key_id = handler.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
-
-    def forward(self) -> Answer:
-        """Let LocalStack carry it out; the audit sees both sides."""
-        fields = json.loads(self.body or b"{}") if self.service == "sqs" else {}
-        if self.service == "sqs":
-            self._gateway.audit.before(self.operation, fields)
-        answer = self._ask()
-        if self.service == "sqs" and answer.status == 200:
-            self._gateway.audit.after(self.operation, fields, json.loads(answer.body or b"{}"))
-        return answer
-
-    def reply(self, answer: Answer, *, upto: int | None = None) -> None:
-        """Answer the worker, with the first `upto` bytes of the body only."""
-        handler = self._handler
-        handler.send_response_only(answer.status)
-        for name, value in answer.headers:
-            if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
-                handler.send_header(name, value)
-        length = {n.lower(): v for n, v in answer.headers}.get("content-length")
-        is_head = handler.command == "HEAD"
-        handler.send_header("Content-Length", length if is_head and length else str(len(answer.body)))
-        handler.end_headers()
-        handler.wfile.write(b"" if is_head else answer.body[:upto])
-        handler.wfile.flush()
-
-    def error(self, status: int, code: str) -> None:
-        """Answer with an error in the service's own format."""
-        if self.service == "sqs":
-            body = json.dumps({"__type": f"com.amazonaws.sqs#{code}", "message": "by a fault"}).encode()
-            headers = [
-                ("Content-Type", "application/x-amz-json-1.0"),
-                ("x-amzn-query-error", f"{code};Sender"),
-            ]
-        else:
-            body = f"<Error><Code>{code}</Code><Message>by a fault</Message></Error>".encode()
-            headers = [("Content-Type", "application/xml")]
-        self.reply(Answer(status, headers, body))
-
-    def cut(self) -> None:
-        """End the connection with a reset."""
-        self._handler.close_connection = True
-        self._handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._handler.connection.close()
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass, less when the fault is lifted."""
-        self._gateway.lifted.wait(seconds)
-
-    def _ask(self) -> Answer:
-        connection = http.client.HTTPConnection(HOST, self._gateway.upstream_port, timeout=UPSTREAM)
-        headers = {
-            n: v for n, v in self._handler.headers.items() if n.lower() not in {"connection", "expect"}
-        }
-        try:
-            connection.request(self._handler.command, self._handler.path, self.body, headers)
-            response = connection.getresponse()
-            return Answer(response.status, response.getheaders(), response.read())
-        finally:
-            connection.close()
-
 
 Fault = Callable[[Exchange], None]
 
@@ -154,6 +68,23 @@ def slow(seconds: float) -> Fault:
     return fault
 
 
+def trickling(seconds: float, pieces: int = 8) -> Fault:
+    """Carried out, answered piece by piece; no pause is long enough for a time-out."""
+    return lambda exchange: exchange.trickle(exchange.forward(), pieces, seconds / pieces)
+
+
+def every_second_entry_refused(exchange: Exchange) -> None:
+    """Of a batch only half is carried out: 200, with a `Failed` list."""
+    call = json.loads(exchange.body)
+    refused = [
+        {"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"} for entry in call["Entries"][::2]
+    ]
+    call["Entries"] = call["Entries"][1::2]
+    done = json.loads(exchange.forward(json.dumps(call).encode()).body) if call["Entries"] else {}
+    answer = {"Successful": done.get("Successful", []), "Failed": [*done.get("Failed", []), *refused]}
+    exchange.reply(Answer(200, [("Content-Type", "application/x-amz-json-1.0")], json.dumps(answer).encode()))
+
+
 def credentials_refused(*refused: str) -> Fault:
     """These access keys have expired, others are good."""
 
@@ -173,19 +104,18 @@ class Gateway:
         self.upstream_port = upstream_port
         self.audit = audit
         self.faults: dict[str, Fault] = {}
+        self.is_away = False
         self._begun: Counter[str] = Counter()
-        self._lock = threading.Lock()
-        self.lifted = threading.Event()
-        self._server = _Server((HOST, 0), type("Handler", (_Handler,), {"gateway": self}))
-        self._server.gateway = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-        self.url = f"http://{HOST}:{self._server.server_port}"
+        self._changed = threading.Condition()
+        self._listen(0)
+        self.port = self._server.server_port
+        self.url = f"http://{HOST}:{self.port}"
 
     def break_(self, what: str, fault: Fault) -> None:
         """Let a service or operation have a fault from now on."""
-        self.lifted.clear()
-        self.faults[what] = fault
+        with self._changed:
+            self.faults[what] = fault
+            self._changed.notify_all()
 
     def begun(self, operation: str) -> int:
         """How many requests for an operation have come so far."""
@@ -193,17 +123,44 @@ class Gateway:
 
     def note(self, operation: str) -> None:
         """A request has come."""
-        with self._lock:
+        with self._changed:
             self._begun[operation] += 1
 
-    def mend(self) -> None:
-        """Lift all faults; whoever waits in one goes on."""
-        self.faults.clear()
-        self.lifted.set()
+    def wait_while(self, fault: Fault | None, seconds: float) -> None:
+        """Wait for seconds, less when the fault is lifted."""
+        with self._changed:
+            self._changed.wait_for(lambda: fault not in self.faults.values(), seconds)
+
+    def mend(self, what: str | None = None) -> None:
+        """Lift one fault, or all; whoever waits in one goes on."""
+        with self._changed:
+            for name in [what] if what else list(self.faults):
+                self.faults.pop(name, None)
+            self._changed.notify_all()
+
+    def go_away(self) -> None:
+        """Refuse connections, for both services; those that are there break at their next request."""
+        self.is_away = True
+        self._hang_up()
+
+    def come_back(self) -> None:
+        """Take connections again."""
+        self._listen(self.port)
+        self.is_away = False
 
     def close(self) -> None:
         """End it; exchanges under way are daemons."""
         self.mend()
+        if not self.is_away:
+            self._hang_up()
+
+    def _listen(self, port: int) -> None:
+        self._server = _Server((HOST, port), type("Handler", (Handler,), {"gateway": self}))
+        self._server.audit = self.audit
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def _hang_up(self) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
@@ -212,17 +169,18 @@ class Gateway:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
-
-    gateway: "Gateway"
+    audit: Audit
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Connections break all the time here: workers are killed. Anything else is a fault of this file."""
+        """Connections break all the time here: workers are killed. Anything else is a fault of the rig's own."""
         error = sys.exception()
         if not isinstance(error, (OSError, http.client.HTTPException)):
-            self.gateway.audit.complain(f"the gateway itself failed: {error!r}")
+            self.audit.complain(f"the gateway itself failed: {error!r}")
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Serves one connection of a worker."""
+
     gateway: Gateway
     protocol_version = "HTTP/1.1"
     timeout = 60.0
@@ -232,7 +190,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.gateway.note(exchange.operation)
         faults = self.gateway.faults
         fault = faults.get(f"{exchange.service}.{exchange.operation}") or faults.get(exchange.service)
-        if fault:
+        if self.gateway.is_away:
+            exchange.cut()
+        elif fault:
+            exchange.fault = fault
             fault(exchange)
         else:
             exchange.reply(exchange.forward())

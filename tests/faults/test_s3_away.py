@@ -37,9 +37,10 @@ def test_a_long_outage_does_not_wear_the_queue_out(rig: Rig, photo: bytes) -> No
     rig.account()
 
 
-def test_slow_answers_only_take_longer(rig: Rig, photo: bytes) -> None:
+@pytest.mark.parametrize("late", [gateway.slow(5), gateway.trickling(5)], ids=["at once", "in pieces"])
+def test_slow_answers_only_take_longer(rig: Rig, photo: bytes, late: gateway.Fault) -> None:
     worker = rig.worker()
-    rig.gateway.break_("s3.GetObject", gateway.slow(5))  # longer than the visibility timeout
+    rig.gateway.break_("s3.GetObject", late)  # for longer than the visibility timeout
     rig.upload(6, photo)
     rig.account()
     assert rig.audit.counts["redelivered"] == 0

@@ -10,6 +10,7 @@ import json
 import pytest
 
 from tests.faults import gateway
+from tests.faults.exchange import Answer, Exchange
 from tests.faults.rig import Rig
 from tests.stand import eventually
 
@@ -56,7 +57,7 @@ def test_an_extension_that_fails_is_tried_again_before_the_lease_ends(rig: Rig, 
 def refused(stale: bool) -> gateway.Fault:
     """SQS refuses each entry of a batch."""
 
-    def fault(exchange: gateway.Exchange) -> None:
+    def fault(exchange: Exchange) -> None:
         entries = json.loads(exchange.body)["Entries"]
         failed = [
             {
@@ -67,9 +68,7 @@ def refused(stale: bool) -> gateway.Fault:
             for e in entries
         ]
         headers = [("Content-Type", "application/x-amz-json-1.0")]
-        exchange.reply(
-            gateway.Answer(200, headers, json.dumps({"Successful": [], "Failed": failed}).encode())
-        )
+        exchange.reply(Answer(200, headers, json.dumps({"Successful": [], "Failed": failed}).encode()))
 
     return fault
 
@@ -95,3 +94,41 @@ def test_entries_that_are_refused_are_tried_once_more(rig: Rig, photo: bytes) ->
     assert rig.gateway.begun("DeleteMessageBatch") >= 2
     rig.gateway.mend()
     rig.account()
+
+
+def test_of_a_batch_that_succeeds_in_part_nothing_is_forgotten(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker()
+    for operation in ("DeleteMessageBatch", "ChangeMessageVisibilityBatch"):
+        rig.gateway.break_(f"sqs.{operation}", gateway.every_second_entry_refused)
+    rig.upload(24, photo)
+    worker.logs("delete_refused", times=3)
+    rig.scored(24)
+    rig.gateway.mend()
+    rig.account()
+    assert worker.counts()["scored"] == 24
+
+
+def test_messages_whose_receive_was_lost_on_its_way_come_again(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker()
+    worker.logs("ignored")  # the bucket's test event
+    rig.gateway.break_("sqs.ReceiveMessage", gateway.answer_lost)
+    polls = rig.gateway.begun("ReceiveMessage")
+    eventually(lambda: rig.gateway.begun("ReceiveMessage") > polls)  # the one under way has no fault yet
+    received = rig.audit.counts["received"]
+    rig.upload(6, photo)
+    eventually(lambda: rig.audit.counts["received"] >= received + 6, rig.describe)
+    assert rig.results() == {}
+    rig.gateway.mend()
+    rig.account()
+    assert rig.audit.counts["redelivered"] >= 6
+    assert worker.stop() == 0
+
+
+def test_a_worker_whose_network_was_away_goes_on_when_it_is_back(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker()
+    rig.gateway.go_away()
+    rig.upload(6, photo)
+    worker.logs("receive_failed")
+    rig.gateway.come_back()
+    rig.account()
+    assert worker.stop() == 0
