@@ -31,7 +31,7 @@ submit: $(VENV) ## send PHOTO=path to the worker of `make run` and print its res
 	@set -a; . ./.run/env; exec $(BIN)/python -m worker submit "$(PHOTO)"
 
 test: install model ## unit and integration tests, on a real LocalStack, Valkey and model
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(VENV) ## lint, format, types, layers
 	$(BIN)/ruff check .

@@ -12,16 +12,24 @@ from tests.faults.rig import Rig
 from tests.integration import photos
 
 _numbers = itertools.count(1)
-_accounts: list[str] = []
+HEADING_WIDTH = 66
 HEADINGS = ("sent", "results", "dead", "received", "again", "settled in")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what came of the photos under each fault."""
-    if _accounts:
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    accounts = [
+        text
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "teardown"
+        for name, text in report.user_properties
+        if name == "account"
+    ]
+    if accounts:
         terminalreporter.section("accounts of the fault tests")
         terminalreporter.line(" ".join(f"{heading:>10}" for heading in HEADINGS) + "  fault")
-        for account in _accounts:
+        for account in sorted(map(str, accounts), key=lambda text: text[HEADING_WIDTH:]):
             terminalreporter.line(account)
 
 
@@ -56,7 +64,10 @@ def rig(
     made = Rig(services, tmp_path, environment, name=f"faults-{next(_numbers)}")
     try:
         yield made
-        _accounts.append(account_of(made, request.node.name.removeprefix("test_").replace("_", " ")))
+        account = account_of(
+            made, f"{request.path.stem}: {request.node.name}".replace("test_", "").replace("_", " ")
+        )
+        request.node.user_properties.append(("account", account))
     finally:
         made.finish()
 

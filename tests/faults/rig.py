@@ -168,12 +168,18 @@ class Rig:
         return list(bodies.values())
 
     def settles(self, *, dead: int = 0, patience: float = PATIENCE) -> None:
-        """Wait until the queue is empty and there are so many dead letters at least."""
-        eventually(
-            lambda: self.stand.left() == 0 and self.stand.left(self.stand.dead_url) >= dead,
-            self.describe,
-            patience,
-        )
+        """Wait until the queue is empty, with so many dead letters at least, and all that was sent can be seen.
+
+        S3 announces an upload a moment after it: an empty queue alone says nothing.
+        """
+
+        def is_quiet() -> bool:
+            letters = self.stand.left(self.stand.dead_url)
+            return (
+                self.stand.left() == 0 and letters >= dead and len(self.results()) + letters >= len(self.sent)
+            )
+
+        eventually(is_quiet, self.describe, patience)
 
     def account(self, *, dead: int = 0, patience: float = PATIENCE) -> None:
         """Hold the promise: wait until the queue is empty, then compare what was sent with what came of it.

@@ -119,7 +119,9 @@ def test_a_drain_that_is_not_finished_releases_the_rest_and_exits_with_3(
     )
     supervisor.start()
     assert gate.reached.wait(5)
-    eventually(lambda: "draining" in app.state.phases and app.uploads.extended > 1)  # leases are kept meanwhile
+    eventually(
+        lambda: "draining" in app.state.phases and app.uploads.extended > 1
+    )  # leases are kept meanwhile
     stop.asked = signals
     supervisor.join(20)
     gate.open.set()
