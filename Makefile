@@ -30,7 +30,7 @@ submit: $(VENV) ## send PHOTO=path to the worker of `make run` and print its res
 	@test -f .run/env || { echo "nothing runs here: start \`make run\` in another terminal first"; exit 1; }
 	@set -a; . ./.run/env; exec $(BIN)/python -m worker submit "$(PHOTO)"
 
-test: install model ## unit and integration tests, on a real LocalStack, Valkey and model
+test: install model ## unit, integration, fault and fuzz tests, on a real LocalStack, Valkey and model
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(VENV) ## lint, format, types, layers

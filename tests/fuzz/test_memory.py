@@ -41,19 +41,10 @@ def many_frames(image_format: str) -> bytes:
     return stream.getvalue()
 
 
-def text_bomb() -> bytes:
-    """A small PNG with a text chunk that unfolds to 200 MB."""
+def chunk_bomb(name: bytes, head: bytes) -> bytes:
+    """A small PNG with a compressed chunk that unfolds to 200 MB."""
     info = PngImagePlugin.PngInfo()
-    info.add(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(200_000_000), 9))
-    stream = io.BytesIO()
-    Image.new("RGB", (64, 64)).save(stream, "PNG", pnginfo=info)
-    return stream.getvalue()
-
-
-def profile_bomb() -> bytes:
-    """A small PNG with a colour profile that unfolds to 200 MB."""
-    info = PngImagePlugin.PngInfo()
-    info.add(b"iCCP", b"profile\0\0" + zlib.compress(bytes(200_000_000), 9))
+    info.add(name, head + zlib.compress(bytes(200_000_000), 9))
     stream = io.BytesIO()
     Image.new("RGB", (64, 64)).save(stream, "PNG", pnginfo=info)
     return stream.getvalue()
@@ -75,8 +66,8 @@ PHOTOS: dict[str, tuple[int, Callable[[], bytes]]] = {
     "animated PNG": (1_000 * 750, lambda: many_frames("PNG")),
     "AVIF of many frames": (1_000 * 750, lambda: many_frames("AVIF")),
     "HEIF of many images": (1_000 * 750, lambda: many_frames("HEIF")),
-    "text bomb": (64 * 64, text_bomb),
-    "profile bomb": (64 * 64, profile_bomb),
+    "text bomb": (64 * 64, lambda: chunk_bomb(b"zTXt", b"Comment\0\0")),
+    "profile bomb": (64 * 64, lambda: chunk_bomb(b"iCCP", b"profile\0\0")),
 }
 
 
