@@ -45,8 +45,10 @@ class Audit:
             ids = [entry.get("Id") for entry in entries]
             if len(set(ids)) < len(ids):
                 self.violations.append(f"{operation} repeats an Id: {ids}")
+            images = [i for entry in entries for i in self._check_handle(operation, entry, now)]
             if operation.startswith("DeleteMessage"):
-                deleted = [i for entry in entries for i in self._check_handle(entry["ReceiptHandle"], now)]
+                self.counts["deleted"] += len(entries)
+                deleted = images
         self._check_written(deleted)  # without the lock: a frozen store must not make other calls late
 
     def after(self, operation: str, request: Fields, answer: Fields) -> None:
@@ -82,18 +84,17 @@ class Audit:
         if handle in self._receipts:
             self._receipts[handle].hidden_until = time.monotonic() + seconds
 
-    def _check_handle(self, handle: str, now: float) -> Sequence[str]:
+    def _check_handle(self, operation: str, entry: Fields, now: float) -> Sequence[str]:
         """Complain of a stale one; the images that its message announces."""
-        self.counts["deleted"] += 1
-        receipt = self._receipts.get(handle)
+        receipt = self._receipts.get(entry["ReceiptHandle"])
         if receipt is None:
-            self.violations.append("a delete with a receipt handle that nobody was given")
+            self.violations.append(f"{operation} with a receipt handle that nobody was given")
             return []
-        late = now - receipt.hidden_until
-        if self._latest[receipt.message_id] != handle:
-            self.violations.append(f"{receipt.image_ids}: deleted with the handle of an earlier receive")
+        what, late = f"{operation} of {list(receipt.image_ids)}", now - receipt.hidden_until
+        if self._latest[receipt.message_id] != entry["ReceiptHandle"]:
+            self.violations.append(f"{what} with the handle of an earlier receive")
         elif late > 0:
-            self.violations.append(f"{receipt.image_ids}: deleted {late:.2f} s after its visibility ran out")
+            self.violations.append(f"{what} {late:.2f} s after its visibility ran out")
         return receipt.image_ids
 
     def _check_written(self, deleted: Sequence[str]) -> None:

@@ -35,6 +35,11 @@ class WorkerProcess:
             )
 
     @property
+    def name(self) -> str:
+        """As its log is called."""
+        return self._log.stem
+
+    @property
     def pid(self) -> int:
         """Of the process."""
         return self._process.pid

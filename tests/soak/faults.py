@@ -1,135 +1,128 @@
-"""The faults a soak draws from. Each begins, lasts, and ends; what it does to a worker, it does to one by chance."""
+"""The faults a soak draws from. Each begins, lasts, and ends; its name begins with the part that it strikes."""
 
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 
 from tests.faults import gateway
 from tests.faults.rig import Rig
-from tests.faults.worker import WorkerProcess
+from tests.soak.crew import Crew
 
 BROKEN = ("no JSON", "{}", '{"Records": [{"eventVersion": "9.9"}]}')
+AGAIN = 5  # photos announced again at a time
+TWO_IN = 3  # draws of which one is of two faults
+
+Strike = Callable[[Rig, Crew, random.Random], None]
+Fault = Callable[[Rig, Crew, random.Random], AbstractContextManager[None]]
 
 
-class Crew:
-    """So many workers on one queue, each replaced when it ends."""
-
-    def __init__(self, rig: Rig, size: int) -> None:
-        self.rig = rig
-        self.ended: Counter[int] = Counter()  # exit codes of those that were told to stop
-        self._settings = {"drain_deadline": "20", "give_up_after": "120"}
-        self.running = [rig.starting(**self._settings) for _ in range(size)]
-        for worker in self.running:
-            worker.logs("polling")
-
-    def replace(self, worker: WorkerProcess) -> None:
-        """Start another in the place of one that has ended."""
-        self.running[self.running.index(worker)] = self.rig.starting(**self._settings)
-
-    def peak_memory(self) -> int:
-        """Most bytes that one of those running has had."""
-        return max((worker.peak_memory() for worker in self.running), default=0)
-
-    def stop(self) -> None:
-        """Stop all at the end."""
-        for worker in self.running:
-            worker.ask_to_stop()
-        self.ended.update(worker.ends() for worker in self.running)
+def once(strike: Strike) -> Fault:
+    """It happens and is over."""
+    return lasting(strike, lambda *_: None)
 
 
-@contextmanager
-def killed(crew: Crew, chance: random.Random) -> Iterator[None]:
-    """kill -9."""
-    worker = chance.choice(crew.running)
-    worker.kill()
-    crew.replace(worker)
-    yield
+def lasting(begin: Strike, end: Strike) -> Fault:
+    """It begins and ends."""
+
+    @contextmanager
+    def fault(rig: Rig, crew: Crew, chance: random.Random) -> Iterator[None]:
+        begin(rig, crew, chance)
+        try:
+            yield
+        finally:
+            end(rig, crew, chance)
+
+    return fault
 
 
-@contextmanager
-def stopped(crew: Crew, chance: random.Random) -> Iterator[None]:
-    """SIGTERM, as ECS sends it."""
-    worker = chance.choice(crew.running)
-    worker.ask_to_stop()
-    yield
-    code = worker.ends()
-    crew.ended[code] += 1
-    crew.replace(worker)
-
-
-@contextmanager
-def frozen(crew: Crew, chance: random.Random) -> Iterator[None]:
-    """Stand still, for longer than the visibility timeout or not."""
-    worker = chance.choice(crew.running)
-    worker.freeze()
-    yield
-    worker.thaw()
-
-
-def broken(what: str, fault: gateway.Fault) -> "Fault":
+def broken(what: str, how: gateway.Fault) -> Fault:
     """A service, or one operation of it, fails."""
-
-    @contextmanager
-    def run(crew: Crew, _chance: random.Random) -> Iterator[None]:
-        crew.rig.gateway.break_(what, fault)
-        yield
-        crew.rig.gateway.mend()
-
-    return run
+    return lasting(lambda rig, *_: rig.gateway.break_(what, how), lambda rig, *_: rig.gateway.mend(what))
 
 
-def store(begin: Callable[[Rig], None], end: Callable[[Rig], None]) -> "Fault":
-    """Redis does not answer, or takes no writes."""
-
-    @contextmanager
-    def run(crew: Crew, _chance: random.Random) -> Iterator[None]:
-        begin(crew.rig)
-        yield
-        end(crew.rig)
-
-    return run
-
-
-@contextmanager
-def poison(crew: Crew, chance: random.Random) -> Iterator[None]:
+def poison(rig: Rig, _crew: Crew, chance: random.Random) -> None:
     """A message nobody can read."""
-    crew.rig.stand.send(chance.choice(BROKEN))
-    crew.rig.poison += 1
-    yield
+    rig.stand.send(chance.choice(BROKEN))
+    rig.poison += 1
 
 
-@contextmanager
-def announced_again(crew: Crew, chance: random.Random) -> Iterator[None]:
+def announced_again(rig: Rig, _crew: Crew, chance: random.Random) -> None:
     """S3 announces photos of before a second time."""
-    for image_id in chance.sample(crew.rig.sent, min(5, len(crew.rig.sent))):
-        crew.rig.announce(image_id)
-    yield
+    for image_id in chance.sample(rig.sent, min(AGAIN, len(rig.sent))):
+        rig.announce(image_id)
 
 
-Fault = Callable[[Crew, random.Random], AbstractContextManager[None]]
+def faults(hidden: float) -> dict[str, Fault]:
+    """All of them, by name, for a queue with a visibility timeout of `hidden` seconds."""
+    return {
+        "worker killed": once(lambda _, crew, chance: crew.kill_one(chance)),
+        "worker stopped": once(lambda _, crew, chance: crew.stop_one(chance)),
+        "worker stopped in a hurry": once(lambda _, crew, chance: crew.stop_one(chance, hurried=True)),
+        "worker frozen for moments": once(lambda _, crew, chance: crew.freeze_one(chance, hidden / 4)),
+        "worker frozen beyond its leases": once(
+            lambda _, crew, chance: crew.freeze_one(chance, hidden * 1.5)
+        ),
+        "S3 answers 503": broken("s3.GetObject", gateway.unavailable),
+        "S3 cuts photos short": broken("s3.GetObject", gateway.cut_short),
+        "S3 breaks connections": broken("s3.GetObject", gateway.reset),
+        "S3 is slow": broken("s3.GetObject", gateway.slow(2)),
+        "S3 trickles": broken("s3.GetObject", gateway.trickling(3)),
+        "S3 hangs": broken("s3.GetObject", gateway.hanging),
+        "SQS answers 503": broken("sqs", gateway.unavailable),
+        "SQS throttles": broken("sqs", gateway.throttled),
+        "SQS breaks connections": broken("sqs", gateway.reset),
+        "SQS hangs": broken("sqs", gateway.hanging),
+        "SQS's messages are lost on their way": broken("sqs.ReceiveMessage", gateway.answer_lost),
+        "SQS's answers to deletes are lost": broken("sqs.DeleteMessageBatch", gateway.answer_lost),
+        "SQS deletes half of a batch": broken("sqs.DeleteMessageBatch", gateway.every_second_entry_refused),
+        "SQS extends half of a batch": broken(
+            "sqs.ChangeMessageVisibilityBatch", gateway.every_second_entry_refused
+        ),
+        "network away": lasting(
+            lambda rig, *_: rig.gateway.go_away(), lambda rig, *_: rig.gateway.come_back()
+        ),
+        "Redis refuses connections": lasting(
+            lambda rig, *_: rig.wire.set("refuse"), lambda rig, *_: rig.wire.set("open")
+        ),
+        "Redis says nothing": lasting(
+            lambda rig, *_: rig.wire.set("hang"), lambda rig, *_: rig.wire.set("open")
+        ),
+        "Redis is frozen": lasting(lambda rig, *_: rig.valkey.freeze(), lambda rig, *_: rig.valkey.thaw()),
+        "Redis is read-only": lasting(
+            lambda rig, *_: rig.valkey.become_replica(), lambda rig, *_: rig.valkey.become_primary()
+        ),
+        "Redis is full": lasting(lambda rig, *_: rig.valkey.fill(), lambda rig, *_: rig.valkey.make_room()),
+        "Redis's connections break": once(lambda rig, *_: rig.wire.cut()),
+        "messages nobody can read": once(poison),
+        "messages announced again": once(announced_again),
+    }
 
-FAULTS: dict[str, Fault] = {
-    "worker killed": killed,
-    "worker stopped": stopped,
-    "worker frozen": frozen,
-    "S3 answers 503": broken("s3.GetObject", gateway.unavailable),
-    "S3 cuts photos short": broken("s3.GetObject", gateway.cut_short),
-    "S3 is slow": broken("s3.GetObject", gateway.slow(2)),
-    "S3 hangs": broken("s3.GetObject", gateway.hanging),
-    "SQS answers 503": broken("sqs", gateway.unavailable),
-    "SQS throttles": broken("sqs", gateway.throttled),
-    "SQS breaks connections": broken("sqs", gateway.reset),
-    "SQS hangs": broken("sqs", gateway.hanging),
-    "SQS's answers to deletes are lost": broken("sqs.DeleteMessageBatch", gateway.answer_lost),
-    "Redis refuses connections": store(lambda rig: rig.wire.set("refuse"), lambda rig: rig.wire.set("open")),
-    "Redis says nothing": store(lambda rig: rig.wire.set("hang"), lambda rig: rig.wire.set("open")),
-    "Redis is frozen": store(lambda rig: rig.valkey.freeze(), lambda rig: rig.valkey.thaw()),
-    "Redis is read-only": store(
-        lambda rig: rig.valkey.become_replica(), lambda rig: rig.valkey.become_primary()
-    ),
-    "Redis is full": store(lambda rig: rig.valkey.fill(), lambda rig: rig.valkey.make_room()),
-    "Redis's connections break": store(lambda rig: rig.wire.cut(), lambda _: None),
-    "poison message": poison,
-    "announced again": announced_again,
-}
+
+@dataclass(slots=True)
+class Deck:
+    """Draws names in an order of chance, each once before any comes again."""
+
+    names: list[str]
+    chance: random.Random
+    _left: list[str] = field(default_factory=list)
+
+    def draw(self) -> list[str]:
+        """One fault, or now and then two of different parts at a time."""
+        drawn = [self._next()]
+        if self.chance.randrange(TWO_IN) == 0:
+            second = self._next()
+            if _part(second) == _part(drawn[0]):
+                self._left.append(second)
+            else:
+                drawn.append(second)
+        return drawn
+
+    def _next(self) -> str:
+        if not self._left:
+            self._left = self.chance.sample(self.names, len(self.names))
+        return self._left.pop()
+
+
+def _part(name: str) -> str:
+    return name.split(maxsplit=1)[0].removesuffix("'s")

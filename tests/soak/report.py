@@ -1,0 +1,59 @@
+"""What a soak says at its end: a table for people, the same as JSON, and whether the promise was held."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+from tests.faults.rig import Tally
+from tests.soak.load import Soak
+
+MUST_BE_EMPTY = ("lost", "doubled", "outdated", "promises broken", "workers crashed", "not settled")
+
+
+def rows(soak: Soak, tally: Tally) -> dict[str, Any]:
+    """Count everything; what must not be is listed by name."""
+    audit, crew = soak.rig.audit.counts, soak.crew
+    return {
+        "sent": tally.sent,
+        "scored": tally.statuses.get("scored", 0) + tally.statuses.get("unrecognised", 0),
+        "failed": tally.statuses.get("failed", 0),
+        "dead-lettered": len(tally.dead),
+        "of these nobody could read": soak.rig.poison,
+        "of these scored all the same": len(tally.both),
+        "received": audit["received"],
+        "redelivered": audit["redelivered"],
+        "lost": list(tally.lost),
+        "doubled": list(tally.doubled),
+        "outdated": list(tally.outdated),
+        "promises broken": list(tally.violations),
+        "workers crashed": list(crew.crashed),
+        "not settled": [soak.unsettled] if soak.unsettled else [],
+        "workers that did not start in an outage": crew.not_started,
+        "exit codes of stopped workers": {
+            str(code): times for code, times in sorted(crew.exit_codes.items())
+        },
+        "highest memory of a worker, MB": round(crew.peak / 1e6),
+        "faults": dict(sorted(soak.drawn.items())),
+    }
+
+
+def holds(found: Mapping[str, Any]) -> bool:
+    """Whether nothing is there that must not be."""
+    return not any(found[name] for name in MUST_BE_EMPTY)
+
+
+def table(found: Mapping[str, Any]) -> Table:
+    """The same for people: how many, then which."""
+    made = Table(title="soak", show_header=False)
+    for name, value in found.items():
+        made.add_row(name, _cell(value))
+    return made
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return "\n".join([str(len(value)), *map(str, value)])
+    if isinstance(value, dict):
+        return "\n".join(f"{times} × {name}" for name, times in value.items()) or "none"
+    return str(value)
