@@ -39,15 +39,18 @@ class Leases:
         self._lock = threading.Lock()
         self._held: dict[str, _Lease] = {}  # by message: it has one receipt handle that counts, the last
 
-    def hold(self, messages: Iterable[Message]) -> list[Message]:
-        """Start a lease for each received message; those that were held before, under a handle that is stale now."""
+    def hold(self, messages: Iterable[Message], since: float) -> list[Message]:
+        """Start a lease for each message of a receive begun at `since`.
+
+        Gives those that were held before, under a handle that is stale now.
+        """
         with self._lock:
-            now, before = self._clock(), list[Message]()
+            before = list[Message]()
             for message in messages:
                 if message.message_id in self._held:
                     before.append(self._held[message.message_id].message)
                 self._held[message.message_id] = _Lease(
-                    message, now + self._timeout, now + self._timeout / 2, now + self._longest
+                    message, since + self._timeout, since + self._timeout / 2, since + self._longest
                 )
             return before
 

@@ -80,7 +80,7 @@ class S3Uploads:
         """Long-poll for 1 … `most` (10 at most) messages; their leases have begun. Raises QueueError."""
         asked = self._clock()
         messages = self._queue.receive(most)
-        self._say_lost(self._leases.hold(messages))
+        self._say_lost(self._leases.hold(messages, since=asked))
         self._telemetry.received(len(messages), self._clock() - asked)
         return messages
 

@@ -17,7 +17,7 @@ LONGEST = 300.0
 def held(*numbers: int, records: int = 1) -> tuple[Leases, ManualClock]:
     clock = ManualClock()
     leases = Leases(TIMEOUT, LONGEST, clock)
-    leases.hold(message(number=number, records=records) for number in numbers)
+    leases.hold((message(number=number, records=records) for number in numbers), since=clock.seconds)
     return leases, clock
 
 
@@ -35,6 +35,15 @@ def test_a_lease_is_due_once_half_its_timeout_has_gone() -> None:
     assert due(leases) == []
     clock.seconds += 0.001
     assert due(leases) == ["message-1"]
+
+
+def test_a_lease_counts_from_before_its_receive_which_may_have_answered_long_ago() -> None:
+    leases, clock = held()
+    asked = clock.seconds
+    clock.seconds += TIMEOUT
+    leases.hold([message(number=1)], since=asked)
+    assert not leases.holds(message(number=1))
+    assert leases.lost() == [message(number=1)]
 
 
 def test_an_extended_lease_is_due_again_when_half_of_its_new_time_has_gone() -> None:
@@ -93,9 +102,9 @@ def test_a_lease_is_never_extended_beyond_the_longest_time_and_is_then_over() ->
 
 
 def test_a_message_received_again_is_no_longer_held_under_its_old_receipt_handle() -> None:
-    leases, _ = held(1)
+    leases, clock = held(1)
     again = replace(message(number=1), receipt_handle="another")
-    assert leases.hold([again]) == [message(number=1)]
+    assert leases.hold([again], since=clock.seconds) == [message(number=1)]
     assert leases.settle_record(message(number=1), Verdict.ACKNOWLEDGE) is None
     assert leases.drop([message(number=1)]) == []
     assert leases.settle_record(again, Verdict.ACKNOWLEDGE) is Verdict.ACKNOWLEDGE
@@ -104,7 +113,7 @@ def test_a_message_received_again_is_no_longer_held_under_its_old_receipt_handle
 def test_leases_are_due_by_their_own_receive() -> None:
     leases, clock = held(1)
     clock.seconds += 10
-    leases.hold([message(number=2)])
+    leases.hold([message(number=2)], since=clock.seconds)
     clock.seconds += 5
     assert due(leases) == ["message-1"]
     leases.extended(message(number=1), TIMEOUT, since=clock.seconds)
@@ -170,7 +179,7 @@ def test_a_message_received_again_starts_anew() -> None:
     received = message(number=1, records=2)
     leases.settle_record(received, Verdict.LEAVE)
     clock.seconds += 10
-    leases.hold([received])
+    leases.hold([received], since=clock.seconds)
     clock.seconds += 10
     assert due(leases) == []
     assert leases.settle_record(received, Verdict.ACKNOWLEDGE) is None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 READ_EXTRA = 8  # seconds by which the read time-out outlasts the long poll
 POLL_CONNECT, POLL_ATTEMPTS = 3, 2
+POLL_PART = 0.25  # of the visibility timeout at most: leases are reckoned from before the receive
 SETTLE_CONNECT, SETTLE_READ = 1, 2  # the main thread waits for it, a lease may end: whoever calls tries again
 
 
@@ -71,7 +72,7 @@ class Queue:
             lambda sqs: sqs.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=most,
-                WaitTimeSeconds=self._receive_wait,
+                WaitTimeSeconds=min(self._receive_wait, int(self._timeout * POLL_PART)),
                 VisibilityTimeout=self._timeout,
                 MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
             ),
