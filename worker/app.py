@@ -164,7 +164,7 @@ def _store(settings: Settings) -> ResultStore:
 
 
 def _photos(settings: Settings, connections: int, clock: Callable[[], float]) -> s3.Photos:
-    photos = s3.Photos(s3.client(connections), clock)
+    photos = s3.Photos(s3.client(connections), clock, s3.connections(connections))
     for bucket in settings.buckets:
         photos.check(bucket)
     return photos
