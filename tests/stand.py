@@ -143,3 +143,9 @@ def eventually(
     while not condition():
         assert time.monotonic() < deadline, f"it did not come to pass: {explain()}"
         pause.wait(0.05)
+
+
+def known(telemetry: Telemetry) -> int:
+    """Photos found to be scored before, at the first look or when their result was to be written."""
+    counts = telemetry.counts
+    return counts.get("already_scored", 0) + counts.get("photos_already_scored", 0)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration import photos
-from tests.stand import Stand, eventually
+from tests.stand import Stand, eventually, known
 from worker import settings
 from worker.client import Client
 from worker.telemetry import Telemetry
@@ -46,12 +46,6 @@ def redis_calls(stand: Stand, *commands: str) -> int:
     """How often Redis has carried out any of these commands."""
     stats: dict[str, Any] = stand.redis.info("commandstats")
     return sum(stats.get(f"cmdstat_{command}", {}).get("calls", 0) for command in commands)
-
-
-def known(telemetry: Telemetry) -> int:
-    """Photos found to be scored before, at the first look or when their result was to be written."""
-    counts = telemetry.counts
-    return counts.get("already_scored", 0) + counts.get("photos_already_scored", 0)
 
 
 def overwrite(stand: Stand, image_id: str, photo: bytes) -> dict[str, Any]:
