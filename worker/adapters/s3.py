@@ -84,12 +84,14 @@ class Photos:
         except (BotoCoreError, ClientError) as error:
             raise ConfigurationError(f"the bucket {bucket!r} cannot be reached: {reason(error)}") from None
 
-    def put(self, bucket: str, key: str, data: bytes) -> None:
-        """Store an object, as the API does. Raises StorageError."""
+    def put(self, bucket: str, key: str, data: bytes) -> S3Object:
+        """Store an object, as the API does; with the ETag and version it was given. Raises StorageError."""
         try:
-            self._s3.call(lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=data))
+            answer = self._s3.call(lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=data))
         except (BotoCoreError, ClientError) as error:
             raise StorageError(f"the photo cannot be stored in {bucket!r}: {reason(error)}") from error
+        etag = answer.get("ETag", "").strip('"') or None
+        return S3Object(bucket, key, answer.get("VersionId"), etag, len(data))
 
     def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
         """Read an object, of the version announced where there is one. Raises PhotoError or StorageError."""
