@@ -98,6 +98,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.results: dict[str, Result] = {}
         self.hashes: dict[str, str] = {}
+        self.overtaken: set[str] = set()  # ids of whose photos other content was stored meanwhile
         self.away = False
 
     def find(self, image_ids: Sequence[str]) -> list[Result | None]:
@@ -108,11 +109,11 @@ class MemoryStore:
         self._answer()
         return [self._claim(result) for result in results]
 
-    def write(self, results: Sequence[Result]) -> list[str]:
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[str]:
         self._answer()
-        for result in results:
-            self.results[result.image_id] = result
-        return ["written"] * len(results)
+        fresh = {result.image_id: result for result in results if result.image_id not in self.overtaken}
+        self.results.update(fresh)
+        return ["written" if result.image_id in fresh else "overtaken" for result in results]
 
     def _claim(self, result: Result) -> DuplicateOf | None:
         owner = self.hashes.setdefault(result.image_hash or "", result.image_id)

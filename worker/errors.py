@@ -133,6 +133,13 @@ class BatchTooLargeError(ModelError):
     code = "model_out_of_memory"
 
 
+class OvertakenError(MessageError):
+    """Raised when other content of the same object was stored meanwhile, and nothing tells which is the newer."""
+
+    code = "overtaken"
+    verdict = Verdict.RELEASE
+
+
 class StoppingError(MessageError):
     """Raised for a photo that was not started when the worker was told to stop: another worker has it at once."""
 

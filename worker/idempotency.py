@@ -19,6 +19,31 @@ def makes_needless(stored: Result, announced: S3Object, models: dict[str, str]) 
     return stored.models == models and not gone and _same_content(source, announced)
 
 
+def is_unordered(stored: Result, announced: S3Object) -> bool:
+    """Whether nothing tells which of two events of one object is the later: a direct request has no sequencer.
+
+    Then what lies in the bucket counts, not what the event names.
+    """
+    source = stored.source
+    same = (source.bucket, source.key) == (announced.bucket, announced.key)
+    return same and not (source.sequencer and announced.sequencer)
+
+
+def is_overtaken(stored: Result, scored: S3Object, seen: str) -> bool:
+    """Whether other content was stored since the look-up that saw `seen`, so that `scored` may be the older one.
+
+    It must then be looked up again. The script in adapters/redis.py applies the same rule.
+    """
+    gone = stored.error is not None and stored.error.code == ObjectGoneError.code
+    other = content(stored.source) not in {content(scored), seen}
+    return other and not gone and is_unordered(stored, scored)
+
+
+def content(source: SourceObject | S3Object) -> str:
+    """Name the bytes: by their version where there is one, else by their ETag; empty when neither is known."""
+    return source.version_id or source.etag or ""
+
+
 def is_older(sequencer: str | None, than: str | None) -> bool:
     """Order two events of one key: pad the shorter hex string with zeros on the right, then compare as text.
 

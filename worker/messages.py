@@ -50,6 +50,7 @@ class Upload:
     uploaded_at: datetime | None
     message: Message
     source: "Source" = field(repr=False)
+    seen: str = ""  # the content of the result that was stored when it was looked up
 
 
 @dataclass(frozen=True, slots=True)

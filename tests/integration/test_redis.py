@@ -6,7 +6,7 @@ import pytest
 
 from tests.stand import Stand
 from worker.adapters.redis import ResultStore
-from worker.idempotency import makes_needless
+from worker.idempotency import is_overtaken, makes_needless
 from worker.messages import S3Object
 from worker.result import Fault, Result, SourceObject
 
@@ -60,18 +60,21 @@ PAIRS = [
 ]
 
 
+@pytest.mark.parametrize("seen", ["", "e", "f", "v1"])
 @pytest.mark.parametrize(("old", "new"), PAIRS)
-def test_the_script_and_the_rule_agree(store: ResultStore, old: Result, new: Result) -> None:
+def test_the_script_and_the_rules_agree(store: ResultStore, old: Result, new: Result, seen: str) -> None:
     announced = S3Object(**new.source.model_dump())
-    assert store.write([old]) == ["written"]
-    expected = "known" if makes_needless(old, announced, new.models) else "written"
-    assert store.write([new]) == [expected]
-    assert store.find(["one"]) == [old if expected == "known" else new]
+    assert store.write([old], [""]) == ["written"]
+    expected = "overtaken" if is_overtaken(old, announced, seen) else "written"
+    if makes_needless(old, announced, new.models):
+        expected = "known"
+    assert store.write([new], [seen]) == [expected]
+    assert store.find(["one"]) == [new if expected == "written" else old]
 
 
 def test_that_an_object_is_gone_now_takes_no_score_away(store: ResultStore) -> None:
-    store.write([result()])
-    assert store.write([result(failed="object_gone", etag=None)]) == ["known"]
+    store.write([result()], [""])
+    assert store.write([result(failed="object_gone", etag=None)], [""]) == ["known"]
     assert store.find(["one"]) == [result()]
 
 
@@ -88,7 +91,7 @@ def test_of_two_photos_with_one_hash_the_first_is_the_original_of_the_second(sto
 def test_a_value_that_is_no_result_is_overwritten(store: ResultStore, stand: Stand, foreign: bytes) -> None:
     stand.redis.set("result:one", foreign)
     assert store.find(["one"]) == [None]
-    assert store.write([result()]) == ["written"]
+    assert store.write([result()], [""]) == ["written"]
     assert store.find(["one"]) == [result()]
 
 
@@ -99,5 +102,5 @@ def test_a_key_of_another_type_is_overwritten_like_all_that_is_no_result(
     stand.redis.lpush(f"hash:{result().image_hash}", "x")
     assert store.find(["one"]) == [None]
     assert store.claim_hashes([result()]) == [None]
-    assert store.write([result()]) == ["written"]
+    assert store.write([result()], [""]) == ["written"]
     assert store.find(["one"]) == [result()]

@@ -100,9 +100,9 @@ def test_a_user_with_the_rights_of_the_security_page_can_do_all_the_worker_does(
     assert store.find(["one"]) == [None]
     assert store.claim_hashes([result()]) == [None]
     with store.announcements("one") as announcements:
-        assert store.write([result()]) == ["written"]
+        assert store.write([result()], [""]) == ["written"]
         assert announcements.next(5.0) == result()
-    assert store.write([result()]) == ["known"]
+    assert store.write([result()], [""]) == ["known"]
     assert store.find(["one"]) == [result()]
 
 

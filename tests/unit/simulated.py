@@ -11,7 +11,7 @@ from tests.fakes import START, ManualClock, MemoryStore
 from worker import events
 from worker.errors import NotOursError, QueueError, StorageError, StoreError
 from worker.events import Announced
-from worker.idempotency import makes_needless
+from worker.idempotency import is_overtaken, makes_needless
 from worker.messages import Fetched, Message, S3Object
 from worker.result import Result
 from worker.uploads import BATCH, Refused
@@ -140,20 +140,22 @@ class ComparingStore(MemoryStore):
         self.forgetful = False
         self.written: Counter[str] = Counter()
 
-    def write(self, results: Sequence[Result]) -> list[str]:
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[str]:
         self._answer()
-        said = [self._write_one(result) for result in results]
+        said = [self._write_one(*pair) for pair in zip(results, seen, strict=True)]
         if self.forgetful:
             raise StoreError("the answer is lost")
         return said
 
-    def _write_one(self, result: Result) -> str:
+    def _write_one(self, result: Result, seen: str) -> str:
         stored, source = self.results.get(result.image_id), result.source
         announced = S3Object(
             source.bucket, source.key, source.version_id, source.etag, None, source.sequencer
         )
         if stored and makes_needless(stored, announced, result.models):
             return "known"
+        if stored and is_overtaken(stored, announced, seen):
+            return "overtaken"
         self.results[result.image_id] = result
         self.written[result.image_id] += 1
         return "written"

@@ -626,6 +626,18 @@ def test_commit_writes_a_failed_result_for_a_photo_at_fault_and_acknowledges_it(
     assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE]
 
 
+def test_commit_releases_a_photo_that_was_overwritten_while_it_was_in_work() -> None:
+    source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
+    bench = Bench(source)
+    bench.store.overtaken.add(IDS[0])
+    for outcome in bench.infer_all(*(source.upload(key) for key in IDS[:2])):
+        bench.outcomes.put(outcome)
+    bench.commit.step()
+    verdicts = {o.upload.image_id: o.verdict for o in source.settled if o.upload}
+    assert verdicts == {IDS[0]: Verdict.RELEASE, IDS[1]: Verdict.ACKNOWLEDGE}
+    assert set(bench.store.results) == {IDS[1]}
+
+
 def test_commit_hands_each_source_its_own_outcomes() -> None:
     bench = Bench()
     sources = [ScriptedSource(), ScriptedSource()]

@@ -15,7 +15,7 @@ from worker.result import DuplicateOf, Result
 SUBSCRIBE_WAIT = 5.0  # seconds
 
 # Compare and write as one step, so that of two workers with the same photo one writes, and an older event never
-# overwrites a newer one. The rule is worker/idempotency.py's; and that an object is gone now, of which nothing else
+# overwrites a newer one. The rules are worker/idempotency.py's; and that an object is gone now, of which nothing else
 # is known, takes no score away.
 _WRITE = """
 local function padded(hex, width) return string.upper(hex) .. string.rep('0', width - #hex) end
@@ -40,10 +40,21 @@ local function needless(old, new)
   if type(s.version_id) == 'string' and type(n.version_id) == 'string' then return s.version_id == n.version_id end
   return type(s.etag) == 'string' and s.etag == n.etag
 end
+local function known(text) return type(text) == 'string' and text ~= '' end
+local function content(s) return known(s.version_id) and s.version_id or known(s.etag) and s.etag or '' end
+local function overtaken(old, new, seen)
+  local s, n = old.source, new.source
+  if s.bucket ~= n.bucket or s.key ~= n.key or (known(s.sequencer) and known(n.sequencer)) then return false end
+  if type(old.error) == 'table' and old.error.code == 'object_gone' then return false end
+  return content(s) ~= content(n) and content(s) ~= seen
+end
+local function verdict(old, new, seen)
+  return needless(old, new) and 'known' or overtaken(old, new, seen) and 'overtaken'
+end
 local stored = redis.pcall('GET', KEYS[1])
 if type(stored) == 'string' then
-  local read, verdict = pcall(function() return needless(cjson.decode(stored), cjson.decode(ARGV[1])) end)
-  if read and verdict then return 'known' end
+  local read, said = pcall(function() return verdict(cjson.decode(stored), cjson.decode(ARGV[1]), ARGV[3]) end)
+  if read and said then return said end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 redis.call('PUBLISH', KEYS[1], ARGV[1])
@@ -118,12 +129,15 @@ class ResultStore:
             owners = dict(zip((r.image_id for r in hashed), self._run(pipe), strict=True)) if hashed else {}
         return [_duplicate(result.image_id, owners.get(result.image_id)) for result in results]
 
-    def write(self, results: Sequence[Result]) -> list[str]:
-        """Write and publish each result: `written`, or `known` where one as good is stored. Raises StoreError."""
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[str]:
+        """Write and publish each result: `written`, or `known` where one as good is stored. Raises StoreError.
+
+        `overtaken` where it would replace content that is not what was `seen` at the look-up, and may be newer.
+        """
         with self._redis.pipeline(transaction=False) as pipe:
-            for result in results:
+            for result, content in zip(results, seen, strict=True):
                 key = self._key_of(result.image_id)
-                self._write(keys=[key], args=[result.model_dump_json(), self._expiry], client=pipe)
+                self._write(keys=[key], args=[result.model_dump_json(), self._expiry, content], client=pipe)
             return [str(said) for said in self._run(pipe)]
 
     @contextmanager

@@ -5,12 +5,20 @@ stops, and nothing is thrown away.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import Literal, Protocol
 
 from worker.batching import take_batch
-from worker.errors import MessageError, PhotoError, StoppingError, StoreError, Verdict
+from worker.errors import (
+    MessageError,
+    OvertakenError,
+    PhotoError,
+    StoppingError,
+    StoreError,
+    Verdict,
+)
 from worker.messages import Outcome, Upload
 from worker.outages import Outages, Part
 from worker.queues import BoundedQueue, ShutDown
@@ -30,8 +38,11 @@ class Store(Protocol):
         """Note each photo's hash; which earlier photo has the same one. Raises StoreError."""
         ...
 
-    def write(self, results: Sequence[Result]) -> list[str]:
-        """Write and publish each result: `written`, or `known` where one as good is there. Raises StoreError."""
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[str]:
+        """Write and publish each result: `written`, or `known` where one as good is there. Raises StoreError.
+
+        `overtaken` where it would replace content that is not what was `seen` at the look-up, and may be newer.
+        """
         ...
 
 
@@ -104,22 +115,29 @@ class Commit:
         self._settle(done)
 
     def _write(self, outcomes: list[Outcome]) -> bool:
-        """Store all results; whether the store has confirmed them."""
+        """Store all results; whether the store has confirmed them. An overtaken one gets its error."""
         try:
-            written = self._store_all([self._result(o, o.upload) for o in outcomes if o.upload])
+            uploads = [(outcome, outcome.upload) for outcome in outcomes if outcome.upload]
+            written = self._store_all(
+                [self._result(*pair) for pair in uploads], [upload.seen for _, upload in uploads]
+            )
         except StoreError as error:
             self._outages.failed(Part.STORE, str(error))
             self._telemetry.warn("write_failed", reason=str(error), photos=len(outcomes))
             return False
         self._outages.worked(Part.STORE)
-        for outcome, (result, said) in zip(outcomes, written, strict=True):
-            self._report(outcome, result, said)
+        for index, (outcome, (result, said)) in enumerate(zip(outcomes, written, strict=True)):
+            if said == "overtaken":
+                overtaken = OvertakenError("other content was stored meanwhile; the photo is looked up again")
+                outcomes[index] = replace(outcome, scored=None, error=overtaken)
+            else:
+                self._report(outcome, result, said)
         return True
 
-    def _store_all(self, results: list[Result]) -> list[tuple[Result, str]]:
+    def _store_all(self, results: list[Result], seen: list[str]) -> list[tuple[Result, str]]:
         earlier = self._store.claim_hashes(results)
         results = [r.model_copy(update={"duplicate_of": e}) for r, e in zip(results, earlier, strict=True)]
-        return list(zip(results, self._store.write(results), strict=True))
+        return list(zip(results, self._store.write(results, seen), strict=True))
 
     def _settle(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:

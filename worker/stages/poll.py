@@ -9,7 +9,7 @@ from typing import Protocol
 from worker import events
 from worker.errors import ForeignBucketError, NotOursError, QueueError, StoreError
 from worker.events import Announced, Ignored
-from worker.idempotency import makes_needless
+from worker.idempotency import content, is_unordered, makes_needless
 from worker.messages import Message, Outcome, Source, Upload
 from worker.outages import Outages, Part
 from worker.queues import BoundedQueue
@@ -168,5 +168,15 @@ class Poll:
             if isinstance(item, Upload) and known and makes_needless(known, item.object, self._models):
                 self._telemetry.event("already_scored", image_id=item.image_id)
                 yield Outcome(item.message, item.source, upload=item)
+            elif isinstance(item, Upload) and known:
+                yield _to_replace(item, known)
             else:
                 yield item
+
+
+def _to_replace(upload: Upload, stored: Result) -> Upload:
+    """Where nobody knows which content is the newer, fetch what lies in the bucket now."""
+    wanted = upload.object
+    if is_unordered(stored, wanted):
+        wanted = replace(wanted, version_id=None, etag=None)
+    return replace(upload, object=wanted, seen=content(stored.source))
