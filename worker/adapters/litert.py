@@ -14,7 +14,7 @@ import numpy.typing as npt
 from worker.adapters.frozen import first_line
 from worker.adapters.quiet import start_up_chatter_muted
 from worker.adapters.tensorflow import FrozenModel
-from worker.adapters.warming import Warmth, warm_up
+from worker.adapters.warming import Warmth, telling, warm_up
 from worker.bundle import Bundle
 from worker.errors import BatchTooLargeError, ConversionError, ModelError
 from worker.messages import Outputs
@@ -47,8 +47,7 @@ def convert(model: FrozenModel) -> bytes:
             function = tf.function(by_name, autograph=False).get_concrete_function(spec)
             converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
             return bytes(converter.convert())
-    # The converter raises nearly anything, and a model that it cannot take is no fault of ours.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the converter raises nearly anything
         raise ConversionError(f"{bundle.path} cannot be converted for LiteRT: {first_line(error)}") from None
 
 
@@ -84,7 +83,7 @@ class InterpretedModel:
 
     @property
     def seconds_by_size(self) -> Mapping[int, float]:
-        """What a call took at warm-up, by batch size: some sizes between 1 and the largest, larger ones reckoned."""
+        """What a call took at warm-up, by batch size: the largest tried, shared out."""
         return self._warmth.seconds_by_size
 
     def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
@@ -107,4 +106,4 @@ class InterpretedModel:
         largest = self._warmth.largest_batch
         tried = warm_up(self.predict, self._bundle, [size for size in TRIED if size <= largest], between)
         each = tried.seconds_by_size[tried.largest_batch] / tried.largest_batch
-        self._warmth = Warmth(largest, {1: tried.seconds_by_size[1], largest: each * largest})
+        self._warmth = Warmth(largest, {size: each * size for size in sorted(telling(range(1, largest + 1)))})

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -108,9 +108,7 @@ class FrozenModel:
             batch = np.concatenate([batch, np.zeros((fill, *batch.shape[1:]), np.uint8)])
             self._padded(fill)
         try:
-            with tf.device(self._device):  # the bytes go there as they are
-                outputs = self._graph(tf.constant(batch))
-            rows = (tensor.numpy() for tensor in outputs)
+            rows = [tensor.numpy() for tensor in self._run(batch)]
             return {
                 role: answer[:size] if fill else answer
                 for role, answer in zip(self._roles, rows, strict=True)
@@ -119,6 +117,10 @@ class FrozenModel:
             raise BatchTooLargeError(f"model {self._bundle.name}: {first_line(error)}") from error
         except (tf.errors.OpError, ValueError, TypeError) as error:
             raise ModelError(f"model {self._bundle.name}: {first_line(error)}") from error
+
+    def _run(self, batch: Batch) -> list[Any]:
+        with tf.device(self._device):  # the bytes go there as they are
+            return self._graph(tf.constant(batch))
 
     def warm_up(self, between: Callable[[], None] = lambda: None) -> None:
         """Run every batch size once, calling `between` before each. Raises ConfigurationError on a misfit."""
