@@ -52,10 +52,10 @@ class Stand:
         attributes = {"VisibilityTimeout": str(hidden), "RedrivePolicy": json.dumps(redrive)}
         return str(self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
 
-    def announce_uploads(self) -> None:
-        """Let the bucket tell the queue, as in production; that sends a test event first."""
+    def announce_uploads(self, queue_url: str = "") -> None:
+        """Let the bucket tell the queue, or another one, as in production; that sends a test event first."""
         queue = {
-            "QueueArn": self._arn(self.queue_url),
+            "QueueArn": self._arn(queue_url or self.queue_url),
             "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"],
         }
         configuration = {"QueueConfigurations": [queue]}
@@ -143,3 +143,9 @@ def eventually(
     while not condition():
         assert time.monotonic() < deadline, f"it did not come to pass: {explain()}"
         pause.wait(0.05)
+
+
+def known(telemetry: Telemetry) -> int:
+    """Photos found to be scored before, at the first look or when their result was to be written."""
+    counts = telemetry.counts
+    return counts.get("already_scored", 0) + counts.get("photos_already_scored", 0)

@@ -23,14 +23,17 @@ from worker.messages import Outcome, Prepared, Upload
 from worker.outages import Outages
 from worker.pipeline import Helpers, Pipeline, Stage
 from worker.queues import BoundedQueue
+from worker.service_times import ServiceTimes
 from worker.settings import Settings
 from worker.stages.commit import Commit
-from worker.stages.infer import Infer, Limits
+from worker.stages.infer import Infer
 from worker.stages.poll import Poll, Rules
+from worker.stages.prepare import Limits, Prepare
 from worker.telemetry import Telemetry
 from worker.uploads import S3Uploads, back_off
+from worker.window import Window
 
-DOWNLOADS = 6  # helpers beyond one a core: most of a helper's time goes by waiting for S3
+HELPERS_EACH, HELPERS_MOST = 16, 256  # threads a core and in all: most of their time goes by waiting for S3
 
 SHORT_TIMEOUT = 20  # seconds
 
@@ -63,8 +66,8 @@ def build(
     `checkpoint` is called again and again meanwhile; it may raise to give the start up.
     Raises ConfigurationError, naming the part that is missing or does not fit.
     """
-    cores = os.cpu_count() or 1
-    helpers = settings.helpers or cores + DOWNLOADS
+    decoders = settings.decoders or os.cpu_count() or 1
+    helpers = settings.helpers or min(HELPERS_MOST, HELPERS_EACH * (os.cpu_count() or 1))
     state = _state_file(settings, clock)
     store = _store(settings)
     photos = _photos(settings, helpers + 1, clock)
@@ -75,13 +78,15 @@ def build(
         state.write("starting")
         checkpoint()
 
-    models = _models(settings, telemetry, still_starting)
-    versions = {model.bundle.name: model.bundle.version for model in models}
+    replicas = [_models(settings, telemetry, still_starting)]
+    bundles = [model.bundle for model in replicas[0]]
+    versions = {bundle.name: bundle.version for bundle in bundles}
+    service_times = ServiceTimes()
     outages = Outages(clock, random.random)
     stopping = threading.Event()
 
     uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(settings.upload_queue)
-    ready: BoundedQueue[Prepared] = BoundedQueue(settings.batch_size)
+    ready: BoundedQueue[Prepared] = BoundedQueue(settings.batch_size * len(replicas))
     outcomes: BoundedQueue[Outcome] = BoundedQueue(settings.outcome_queue)
 
     source = S3Uploads(
@@ -102,16 +107,26 @@ def build(
         outages=outages,
         stopping=stopping,
     )
-    infer = Infer(
+    prepare = Prepare(
         uploads=uploads,
         ready=ready,
         outcomes=outcomes,
-        models=models,
-        limits=Limits(settings.max_bytes, settings.max_pixels, decoders=cores),
+        target=bundles[0].manifest.input.target,
+        limits=Limits(settings.max_bytes, settings.max_pixels, decoders),
+        window=Window(decoders, helpers, lambda: service_times.rate() * len(replicas)),
+        objective=settings.objective / 1000,
+        outages=outages,
+        stopping=stopping,
+        clock=clock,
+    )
+    infer = Infer(
+        ready=ready,
+        outcomes=outcomes,
+        replicas=replicas,
+        service_times=service_times,
         batch_wait=settings.batch_wait / 1000,
         telemetry=telemetry,
         outages=outages,
-        stopping=stopping,
         clock=clock,
     )
     commit = Commit(
@@ -122,10 +137,18 @@ def build(
         outages=outages,
         clock=clock,
         now=utc_now,
+        objective=settings.objective,
     )
+    infer_step, *on_more_devices = infer.steps
     stages = [
-        Stage("poll", poll.step, output=uploads),
-        Stage("infer", infer.step, output=outcomes, helpers=Helpers(infer.help, helpers, output=ready)),
+        Stage("poll", poll.step, output=uploads, more=[poll.step_beside] * (settings.receivers - 1)),
+        Stage(
+            "infer",
+            infer_step,
+            output=outcomes,
+            helpers=Helpers(prepare.step, helpers, output=ready),
+            more=on_more_devices,
+        ),
         Stage("commit", commit.step),
     ]
     return App(Pipeline(stages, clock), source, telemetry, outages, state, stopping)
@@ -164,7 +187,7 @@ def _store(settings: Settings) -> ResultStore:
 
 
 def _photos(settings: Settings, connections: int, clock: Callable[[], float]) -> s3.Photos:
-    photos = s3.Photos(s3.client(connections), clock)
+    photos = s3.Photos(s3.client(connections), clock, s3.connections(connections))
     for bucket in settings.buckets:
         photos.check(bucket)
     return photos

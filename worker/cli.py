@@ -51,12 +51,15 @@ def _run(_options: argparse.Namespace) -> int:
 
 
 def _submit(options: argparse.Namespace) -> int:
+    wanted = settings.load(os.environ)
+    set_up_logs(wanted.log_format, wanted.log_level)
     from worker.client import Client  # noqa: PLC0415 - the other commands need no AWS client
 
-    client = Client.from_settings(settings.load(os.environ))
+    client = Client.from_settings(wanted)
+    send = client.upload if options.by_notification else client.submit
     try:
         photos = [(path, path.read_bytes()) for path in options.photos]
-        sent = [client.upload(photo, path.suffix.lower()) for path, photo in photos]
+        sent = [send(photo, path.suffix.lower()) for path, photo in photos]
         for image_id in sent:
             sys.stdout.write(client.wait(image_id, options.timeout).model_dump_json(indent=2) + "\n")
     except (OSError, WorkerError) as error:
@@ -96,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
     submit.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
     submit.add_argument(
         "--timeout", type=float, default=30.0, help="seconds to wait for each result (default 30)"
+    )
+    submit.add_argument(
+        "--by-notification",
+        action="store_true",
+        help="send no request, wait for S3 to announce the upload (on AWS a second later)",
     )
     submit.set_defaults(command=_submit)
     how = commands.add_parser(

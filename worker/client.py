@@ -1,43 +1,80 @@
-"""The API's side: put a photo into the bucket, wait for its result without missing it."""
+"""The API's side: put a photo into the bucket, ask for its score, wait for the result without missing it."""
 
 import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Self
 
 from worker.adapters import s3
 from worker.adapters.redis import ResultStore
-from worker.result import Result
+from worker.adapters.requests import Requests
+from worker.errors import QueueError
+from worker.messages import S3Object
+from worker.result import Result, timestamp
 from worker.settings import Settings
+from worker.telemetry import Telemetry
 
 
 class Client:
-    """Uploads to `bucket`, reads results from `store`."""
+    """Uploads to `bucket`, sends `requests`, reads results from `store`."""
 
     def __init__(
-        self, photos: s3.Photos, store: ResultStore, bucket: str, clock: Callable[[], float] = time.monotonic
+        self,
+        photos: s3.Photos,
+        requests: Requests,
+        store: ResultStore,
+        bucket: str,
+        *,
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._photos = photos
+        self._requests = requests
         self._store = store
         self._bucket = bucket
+        self._telemetry = telemetry
         self._clock = clock
+        self._now = now
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """Make a client for the first bucket and the Redis of the worker's own settings."""
+    def from_settings(cls, settings: Settings, telemetry: Telemetry | None = None) -> Self:
+        """Make a client for the first bucket, the queue and the Redis of the worker's own settings."""
         store = ResultStore.connect(
             settings.redis_url.get_secret_value(),
             key=settings.result_key,
             expiry=settings.result_expiry,
             timeout=settings.redis_timeout,
         )
-        return cls(s3.Photos(s3.client(connections=4), time.monotonic), store, settings.buckets[0])
+        photos = s3.Photos(s3.client(connections=4), time.monotonic)
+        requests = Requests(settings.queue_url)
+        return cls(photos, requests, store, settings.buckets[0], telemetry=telemetry or Telemetry())
 
     def upload(self, photo: bytes, suffix: str = "") -> str:
-        """Put a photo under a new UUID, as uploads/{uuid}{suffix}; its image id. Raises StorageError."""
-        image_id = str(uuid.uuid4())
-        self._photos.put(self._bucket, f"uploads/{image_id}{suffix}", photo)
+        """Put a photo under a new UUID, as uploads/{uuid}{suffix}, and leave it to S3 to announce it; its image id.
+
+        Raises StorageError.
+        """
+        image_id, _ = self._put(photo, suffix)
         return image_id
+
+    def submit(self, photo: bytes, suffix: str = "") -> str:
+        """Put a photo as `upload` does, and ask for its score at once; its image id. Raises StorageError.
+
+        A request that cannot be sent is only warned of: S3's notification stands in for it, a second later.
+        """
+        begun = self._now()
+        image_id, stored = self._put(photo, suffix)
+        try:
+            self._requests.send(direct_request(image_id, stored, begun))
+        except QueueError as error:
+            self._telemetry.warn("request_failed", image_id=image_id, reason=str(error))
+        return image_id
+
+    def _put(self, photo: bytes, suffix: str) -> tuple[str, S3Object]:
+        image_id = str(uuid.uuid4())
+        return image_id, self._photos.put(self._bucket, f"uploads/{image_id}{suffix}", photo)
 
     def wait(self, image_id: str, timeout: float) -> Result:
         """Wait for a result, up to `timeout` seconds. Raises TimeoutError, StoreError.
@@ -54,3 +91,19 @@ class Client:
                 f"no result for {image_id} within {timeout:g} s; does a worker run, and what does it log?"
             )
         return stored
+
+
+def direct_request(image_id: str, stored: S3Object, uploaded_at: datetime) -> dict[str, str]:
+    """Ask for the score of an object that the PUT's answer described; `uploaded_at` is when the PUT began.
+
+    By the ETag the worker knows S3's own notification of the same bytes again.
+    """
+    fields = {
+        "image_id": image_id,
+        "bucket": stored.bucket,
+        "key": stored.key,
+        "version_id": stored.version_id,
+        "etag": stored.etag,
+        "uploaded_at": timestamp(uploaded_at),
+    }
+    return {name: value for name, value in fields.items() if value is not None}

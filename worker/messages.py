@@ -70,6 +70,7 @@ class Prepared:
     image_hash: str  # algorithm:hex
     timings: Mapping[str, float]  # milliseconds by step, so far
     ready_at: float  # monotonic seconds
+    deadline: float  # monotonic seconds: until then it is to be scored, to be in time for who uploaded it
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,19 @@ class Outcome:
     def verdict(self) -> Verdict:
         """What becomes of the message, as far as this record is concerned."""
         return Verdict.ACKNOWLEDGE if self.error is None else self.error.verdict
+
+
+def outcome_of(
+    upload: Upload,
+    timings: Mapping[str, float],
+    at: float,
+    *,
+    scored: Scored | None = None,
+    image_hash: str | None = None,
+    error: MessageError | None = None,
+) -> Outcome:
+    """Say what became of an upload; `timings` in milliseconds by step, `at` in monotonic seconds."""
+    return Outcome(upload.message, upload.source, upload, scored, image_hash, error, timings, at)
 
 
 class Source(Protocol):

@@ -30,19 +30,22 @@ class Helpers:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage thread: the step it repeats, and the queue that it closes when it ends."""
+    """One stage thread: the step it repeats, and the queue that is closed when it ends.
+
+    `more` are steps of further threads that share its work, such as one for each further device.
+    """
 
     name: str
     step: Step
     output: BoundedQueue[Any] | None = None
     helpers: Helpers | None = None
+    more: Sequence[Step] = ()
 
 
 class _Crew:
-    """The threads that repeat one step; the last of them to end closes the output."""
+    """Threads with one output; the last of them to end closes it."""
 
-    def __init__(self, step: Step, output: BoundedQueue[Any] | None, threads: int) -> None:
-        self.step = step
+    def __init__(self, output: BoundedQueue[Any] | None, threads: int) -> None:
         self.output = output
         self._left = threads
         self._lock = threading.Lock()
@@ -111,29 +114,32 @@ class Pipeline:
     def _build(self, stage: Stage, *, first: bool) -> Iterator[threading.Thread]:
         if stage.helpers is not None:
             helpers = stage.helpers
-            crew = self._crew(helpers.step, helpers.output, helpers.threads)
+            crew = self._crew(helpers.output, helpers.threads)
             for number in range(helpers.threads):
-                yield self._thread(f"{stage.name}-helper-{number + 1}", crew, first=False)
-        yield self._thread(stage.name, self._crew(stage.step, stage.output, 1), first=first)
+                yield self._thread(f"{stage.name}-helper-{number + 1}", helpers.step, crew, first=False)
+        crew = self._crew(stage.output, 1 + len(stage.more))
+        yield self._thread(stage.name, stage.step, crew, first=first)
+        for number, step in enumerate(stage.more, 2):
+            yield self._thread(f"{stage.name}-{number}", step, crew, first=first)
 
-    def _crew(self, step: Step, output: BoundedQueue[Any] | None, threads: int) -> _Crew:
+    def _crew(self, output: BoundedQueue[Any] | None, threads: int) -> _Crew:
         if output is not None:
             output.alive = self._beat
             self._outputs.append(output)
-        return _Crew(step, output, threads)
+        return _Crew(output, threads)
 
-    def _thread(self, name: str, crew: _Crew, *, first: bool) -> threading.Thread:
+    def _thread(self, name: str, step: Step, crew: _Crew, *, first: bool) -> threading.Thread:
         # Daemons: a thread stuck in a call that never returns must not keep a process alive that gave up on it.
-        return threading.Thread(target=self._repeat, args=(crew, first), name=name, daemon=True)
+        return threading.Thread(target=self._repeat, args=(step, crew, first), name=name, daemon=True)
 
     def _beat(self) -> None:
         self._beats[threading.current_thread().name] = self._clock()
 
-    def _repeat(self, crew: _Crew, first: bool) -> None:
+    def _repeat(self, step: Step, crew: _Crew, first: bool) -> None:
         try:
             while not (first and self._closing.is_set()):
                 self._beat()
-                crew.step()
+                step()
         except ShutDown:
             pass  # its input is closed and empty, or all was cancelled
         except BaseException as error:  # noqa: BLE001 - not swallowed: it cancels the rest, `error` reports it

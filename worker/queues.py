@@ -45,19 +45,17 @@ class BoundedQueue(queue.Queue[T]):
             if not self._qsize():
                 raise ShutDown
             item: T = self._get()
-            self.not_full.notify()
+            self.not_full.notify_all()  # one who waits for several places must not keep the news from one who needs one
             return item
 
-    def room(self, timeout: float) -> int:
-        """Wait up to `timeout` seconds for a free place; how many there are. Raises ShutDown once closed."""
+    def room(self, wanted: int, timeout: float) -> int:
+        """Wait up to `timeout` seconds for so many free places; how many there are. Raises ShutDown once closed."""
         with self.not_full:
-            self._wait(self.not_full, self._has_room_or_closed, timeout)
+            enough = self.maxsize - min(wanted, self.maxsize)
+            self._wait(self.not_full, lambda: self.is_shutdown or self._qsize() <= enough, timeout)
             if self.is_shutdown:
                 raise ShutDown
-            free = self.maxsize - self._qsize()
-            if free:
-                self.not_full.notify()  # this look used up a wake-up that a waiting `put` may need
-            return free
+            return self.maxsize - self._qsize()
 
     def shutdown(self, immediate: bool = False) -> None:
         """Refuse puts from now on and gets once empty; with `immediate`, empty it first."""

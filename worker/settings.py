@@ -77,12 +77,32 @@ class Settings(BaseModel):
     )
     upload_queue: int = setting(20, "places between poll and infer", "photos", ge=1, le=10_000)
     outcome_queue: int = setting(64, "places between infer and commit", "photos", ge=1, le=10_000)
-    helpers: int = setting(
-        0, "threads that fetch and prepare photos; 0: six more than cores", "threads", ge=0, le=256
+    receivers: int = setting(
+        4,
+        "receives under way at once, when one of them cannot keep the helpers busy",
+        "threads",
+        ge=1,
+        le=32,
     )
+    helpers: int = setting(
+        0,
+        "most photos fetched and prepared at a time; 0: sixteen a core. How many of them it takes is measured",
+        "threads",
+        ge=0,
+        le=256,
+    )
+    decoders: int = setting(0, "photos decoded at a time; 0: one a core", "threads", ge=0, le=256)
     batch_size: int = setting(32, "largest batch given to the model", "photos", ge=1, le=512)
     batch_wait: int = setting(
-        0, "wait for a fuller batch, counted from its first photo", "ms", ge=0, le=10_000
+        0,
+        "longest wait for a fuller batch, counted from its first photo; only where it pays, and never beyond the "
+        "objective",
+        "ms",
+        ge=0,
+        le=10_000,
+    )
+    objective: int = setting(
+        1_000, "a photo is to be scored in so long from its upload on", "ms", ge=1, le=86_400_000
     )
     engine: Literal["auto", "tensorflow", "litert"] = setting(
         "auto", "what runs the model on a CPU; auto: LiteRT where it is measured faster and answers the same"

@@ -79,10 +79,15 @@ class Telemetry:
         ledger = {step: round(ms, 1) for step, ms in timings_ms.items()}
         self._log.info(status, image_id=image_id, **details, timings_ms=ledger)
 
-    def batch(self, size: int) -> None:
-        """One model call."""
-        self.count("batches")
-        self.count("batched_photos", size)
+    def batch(self, size: int, closed: str) -> None:
+        """One batch, and why it took no more photos: `full`, `device_free` or `deadline`."""
+        with self._lock:
+            self._counts.update({"batches": 1, f"batches_closed_{closed}": 1, "batched_photos": size})
+        self._log.debug("batch", size=size, closed=closed)
+
+    def objective(self, met: bool, slowest: str) -> None:
+        """Whether a photo was scored in time, else which step took the most of it."""
+        self.count("objective_met" if met else f"objective_missed_by_{slowest}")
 
     def received(self, messages: int, seconds: float) -> None:
         """One receive: how many messages it brought, and how long it waited for them."""

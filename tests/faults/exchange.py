@@ -6,6 +6,7 @@ import socket
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from tests.faults.gateway import Fault, Handler
@@ -34,7 +35,7 @@ class Exchange:
         target = handler.headers.get("X-Amz-Target", "")
         self.service = "sqs" if target.startswith("AmazonSQS.") else "s3"
         self.operation = target.partition(".")[2] if target else f"{handler.command.title()}Object"
-        self.key_id = handler.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
+        self.key_id = _key_id(handler.headers.get("Authorization", "") + unquote(handler.path))
         self.fault: Fault | None = None
 
     def forward(self, body: bytes | None = None) -> Answer:
@@ -110,3 +111,8 @@ class Exchange:
             return Answer(response.status, response.getheaders(), response.read())
         finally:
             connection.close()
+
+
+def _key_id(signed: str) -> str:
+    """Whose signature it is, in a header or in a URL."""
+    return signed.partition("Credential=")[2].partition("/")[0]

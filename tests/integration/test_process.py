@@ -155,12 +155,35 @@ def test_every_line_of_the_log_is_json_and_one_tells_of_each_photo(stand: Stand)
 # commands
 
 
-def test_submit_sends_photos_and_prints_their_results(stand: Stand) -> None:
-    stand.announce_uploads()
+def test_submit_sends_photos_and_prints_their_results_though_nobody_announces_them(stand: Stand) -> None:
     with stand.worker():
         code, out, err = ended(stand.process("submit", str(photos.COFFEE)))
+        stand.settles()
     assert (code, err) == (0, "")
     assert json.loads(out)["status"] == "scored"
+
+
+def test_submit_by_notification_sends_nothing_but_the_photo(stand: Stand) -> None:
+    code, _, _ = ended(stand.process("submit", "--by-notification", "--timeout", "0.2", str(photos.COFFEE)))
+    assert (code, stand.left()) == (1, 0)
+    stand.announce_uploads()
+    with stand.worker() as telemetry:
+        code, out, err = ended(stand.process("submit", "--by-notification", str(photos.COFFEE)))
+        stand.settles()
+        assert telemetry.counts["messages_received"] == 2  # S3's test event, and the upload
+    assert (code, err) == (0, "")
+    assert json.loads(out)["status"] == "scored"
+
+
+def test_submit_warns_of_a_request_that_cannot_be_sent_and_waits_for_the_notification(stand: Stand) -> None:
+    stand.announce_uploads()
+    with stand.worker():
+        code, out, err = ended(
+            stand.process("submit", str(photos.COFFEE), queue_url=f"{stand.queue_url}-none")
+        )
+    assert (code, json.loads(out)["status"]) == (0, "scored")
+    (line,) = err.splitlines()
+    assert json.loads(line)["event"] == "request_failed"
 
 
 def test_submit_says_when_nobody_answers(stand: Stand) -> None:

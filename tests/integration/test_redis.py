@@ -51,6 +51,12 @@ PAIRS = [
     (result(failed="object_gone", etag=None), result()),
     (result(failed="object_gone"), result()),
     (result(etag=None), result(etag=None)),
+    (result(), result(sequencer="0A1")),  # a direct request, and S3's notification of the same bytes
+    (result(sequencer="0A1"), result()),
+    (result(version_id="v1"), result(version_id="v1", sequencer="0A1")),
+    (result(version_id="v2"), result(version_id="v1", sequencer="0A1")),
+    (result(sequencer="0A1", etag="f"), result()),
+    (result(etag="f"), result(sequencer="0A1")),
 ]
 
 

@@ -63,6 +63,8 @@ def announced(
         (stored(), announced(etag="two", sequencer="0F")),
         (stored(models={"other": "7"}), announced(etag="two", sequencer="0F")),
         (stored(code=ObjectGoneError.code), announced(sequencer="0F")),
+        (stored(version_id="v1", sequencer=None), announced(version_id="v1")),
+        (stored(version_id="v1"), announced(version_id="v1", sequencer=None)),
     ],
     ids=[
         "redelivered",
@@ -77,6 +79,8 @@ def announced(
         "older event of other content",
         "older event, other models",
         "older event of an object then gone",
+        "notification after a direct request",
+        "direct request after a notification",
     ],
 )
 def test_scoring_is_needless(result: Result, event: S3Object) -> None:
@@ -98,6 +102,9 @@ def test_scoring_is_needless(result: Result, event: S3Object) -> None:
         (stored(models={"reference": "2"}), announced()),
         (stored(models={"reference": "1", "second": "1"}), announced()),
         (stored(code=ObjectGoneError.code), announced()),
+        (stored(etag="two", sequencer=None), announced(sequencer="0F")),
+        (stored(etag="two", sequencer=None), announced(sequencer=None)),
+        (stored(version_id="v2", sequencer=None), announced(version_id="v1", sequencer="0F")),
     ],
     ids=[
         "another bucket",
@@ -112,6 +119,9 @@ def test_scoring_is_needless(result: Result, event: S3Object) -> None:
         "a newer model",
         "one model fewer",
         "gone then, perhaps back now",
+        "late notification after a direct request for other bytes",
+        "late direct request after one for other bytes",
+        "late notification after a direct request for another version",
     ],
 )
 def test_scoring_is_needed(result: Result, event: S3Object) -> None:

@@ -5,6 +5,7 @@ import re
 import struct
 import tracemalloc
 import zlib
+from pathlib import Path
 from typing import Any
 
 import imagehash
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, ImageOps
 
 from worker import images
 from worker.errors import (
@@ -31,6 +32,8 @@ MAX_PIXELS = 4_000_000
 WHITE = (255, 255, 255)
 ORIENTATION = 0x0112  # the EXIF tag
 PNG = b"\x89PNG\r\n\x1a\n"
+SAMPLES = Path(__file__).parents[2] / "localstack" / "photos"
+SAMPLE_PHOTOS = sorted(path for path in SAMPLES.iterdir() if path.suffix in {".jpg", ".png", ".heic"})
 
 
 def scene(width: int = 96, height: int = 64) -> Image.Image:
@@ -435,26 +438,93 @@ def test_broken_exif_does_not_cost_the_photo(exif: bytes) -> None:
 # reduced decoding and the hash
 
 
+@pytest.fixture
+def turned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Fills with the size of every picture that is turned upright."""
+    sizes: list[tuple[int, int]] = []
+    turn = Image.Image.transpose
+
+    def watched(image: Image.Image, method: Image.Transpose) -> Image.Image:
+        sizes.append(image.size)
+        return turn(image, method)
+
+    monkeypatch.setattr(Image.Image, "transpose", watched)
+    return sizes
+
+
 @pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
-def test_a_large_jpeg_is_decoded_at_reduced_size_and_looks_the_same(
-    fit: Fit, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("image_format", "most"), [("JPEG", 2), ("PNG", 4), ("WEBP", 4), ("HEIF", 4)])
+def test_a_large_photo_is_reduced_before_it_is_turned_and_looks_the_same(
+    fit: Fit,
+    image_format: str,
+    most: int,
+    turned: list[tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    data, target = encoded(textured(1920, 1280), "JPEG", quality=90), Target(96, 96, fit)
-    hashed: list[tuple[int, int]] = []
-    compute = imagehash.phash
-
-    def watched(image: Image.Image) -> object:
-        hashed.append(image.size)
-        return compute(image)
-
-    monkeypatch.setattr(imagehash, "phash", watched)
+    mirrored = Image.Exif()
+    mirrored[ORIENTATION] = 2  # HEIF has no room for a rotation: its readers turn it themselves
+    data = encoded(textured(1920, 1280), image_format, quality=90, exif=mirrored)
+    target = Target(96, 96, fit)
     quick, quick_hash = images.prepare(data, target, MAX_PIXELS)
     monkeypatch.setattr(images, "_draft_size", lambda size, _: size)
+    monkeypatch.setattr(images, "_reduced", lambda image, _: image)
     full, full_hash = images.prepare(data, target, MAX_PIXELS)
-    assert hashed[1] == (1920, 1280)
-    assert 96 <= min(hashed[0]) < 2 * 96
+    if image_format != "HEIF":
+        assert 96 <= min(turned[0]) < most * 96
+        assert turned[1] == (1920, 1280)
     assert difference(quick, full) < 3
     assert differing_bits(quick_hash, full_hash) <= 2
+
+
+def plain_hash(data: bytes) -> str:
+    """What imagehash itself says of the whole photo, upright."""
+    with Image.open(io.BytesIO(data)) as image:
+        return f"phash:{imagehash.phash(ImageOps.exif_transpose(image).convert('RGB'))}"
+
+
+@pytest.mark.parametrize("photo", [path.name for path in SAMPLE_PHOTOS])
+@pytest.mark.parametrize("size", [None, (500, 375), (1080, 1440), (2000, 1500), (4000, 3000)])
+@pytest.mark.parametrize("quality", [50, 90])
+def test_at_most_2_bits_of_the_hash_differ_from_that_of_the_whole_photo(
+    photo: str, size: tuple[int, int] | None, quality: int
+) -> None:
+    with Image.open(SAMPLES / photo) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    data = encoded(upright.resize(size) if size else upright, "JPEG", quality=quality)
+    target = Target(224, 224, "crop")
+    assert differing_bits(images.prepare(data, target, 12_000_000)[1], plain_hash(data)) <= 2
+
+
+@pytest.mark.parametrize("path", SAMPLE_PHOTOS, ids=lambda path: path.name)
+def test_of_a_sample_as_it_is_too(path: Path) -> None:
+    data = path.read_bytes()
+    assert (
+        differing_bits(images.prepare(data, Target(224, 224, "crop"), MAX_PIXELS)[1], plain_hash(data)) <= 2
+    )
+
+
+@pytest.mark.parametrize("size", [(32, 32), (60, 45), (95, 95)])
+def test_of_a_picture_too_small_to_be_shrunk_in_two_steps_the_hash_is_imagehashs(
+    size: tuple[int, int],
+) -> None:
+    data = encoded(textured(640, 448).resize(size), "PNG")
+    assert hash_of(data) == plain_hash(data)
+
+
+def test_what_is_rgb_already_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    converted: list[tuple[str, str | None]] = []
+    convert = Image.Image.convert
+
+    def watched(image: Image.Image, mode: str | None = None, **options: Any) -> Image.Image:
+        converted.append((image.mode, mode))
+        return convert(image, mode, **options)
+
+    data = encoded(scene(), "PNG")
+    monkeypatch.setattr(Image.Image, "convert", watched)
+    monkeypatch.setattr(Image.Image, "copy", lambda image: pytest.fail(f"{image.size} was copied"))
+    monkeypatch.setattr(imagehash, "phash", lambda _: 0)  # copies its 32 × 32 pixels
+    pixels_of(data)
+    assert converted == [("RGB", "L")]
 
 
 @pytest.mark.parametrize("image_format", images.FORMATS)

@@ -70,7 +70,7 @@ def test_shutdown_wakes_everybody_who_waits(immediate: bool) -> None:
     full: BoundedQueue[int] = BoundedQueue(1)
     full.put(1)
     waiting = [in_thread(empty.get) for _ in range(3)]
-    waiting += [in_thread(lambda: full.put(2)), in_thread(lambda: full.room(SOON))]
+    waiting += [in_thread(lambda: full.put(2)), in_thread(lambda: full.room(1, SOON))]
     empty.shutdown(immediate)
     full.shutdown(immediate)
     assert all(isinstance(result(), ShutDown) for result in waiting)
@@ -78,11 +78,11 @@ def test_shutdown_wakes_everybody_who_waits(immediate: bool) -> None:
 
 def test_room_counts_free_places_and_waits_for_one() -> None:
     items: BoundedQueue[int] = BoundedQueue(2)
-    assert items.room(0) == 2
+    assert items.room(1, 0) == 2
     items.put(1)
     items.put(2)
-    assert items.room(0.001) == 0
-    waiting = in_thread(lambda: items.room(SOON))
+    assert items.room(1, 0.001) == 0
+    waiting = in_thread(lambda: items.room(1, SOON))
     items.get()
     assert waiting() == 1
 
@@ -90,7 +90,7 @@ def test_room_counts_free_places_and_waits_for_one() -> None:
 def test_a_look_for_room_does_not_eat_the_wake_up_of_a_put() -> None:
     items: BoundedQueue[int] = BoundedQueue(1)
     items.put(1)
-    waiting = [in_thread(lambda: items.room(SOON)), in_thread(lambda: items.put(2))]
+    waiting = [in_thread(lambda: items.room(1, SOON)), in_thread(lambda: items.put(2))]
     items.get()
     assert waiting[1]() is None
     assert items.get() == 2

@@ -3,12 +3,15 @@
 import io
 import json
 import re
+import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from PIL import Image
 
 from tests.fakes import (
+    START,
     CrampedModel,
     ForgetfulModel,
     ImpatientEvent,
@@ -33,10 +36,13 @@ from worker.events import UUID_SEGMENT
 from worker.messages import Outcome, Prepared, Upload
 from worker.outages import Outages, Part
 from worker.queues import BoundedQueue, ShutDown
+from worker.service_times import ServiceTimes
 from worker.stages.commit import Commit
-from worker.stages.infer import Infer, Limits
+from worker.stages.infer import Infer
 from worker.stages.poll import Poll, Rules
+from worker.stages.prepare import Limits, Prepare
 from worker.telemetry import Telemetry
+from worker.window import Window
 
 IDS = [f"{n:08d}-0000-4000-8000-000000000000" for n in range(100)]
 
@@ -66,12 +72,18 @@ class Bench:
     """The three stages on small queues, and everything around them."""
 
     def __init__(
-        self, source: ScriptedSource | None = None, *, size: int = 64, models: list[PickyModel] | None = None
+        self,
+        source: ScriptedSource | None = None,
+        *,
+        size: int = 64,
+        models: list[PickyModel] | None = None,
+        replicas: list[list[PickyModel]] | None = None,
+        linger: float = 0.0,
     ) -> None:
         self.clock = ManualClock()
         self.source = source or ScriptedSource()
         self.store = MemoryStore()
-        self.models = models or [PickyModel()]
+        self.models = models or (replicas or [[PickyModel()]])[0]
         self.versions = {model.bundle.name: "1" for model in self.models}
         self.uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(size)
         self.ready: BoundedQueue[Prepared] = BoundedQueue(size)
@@ -79,7 +91,7 @@ class Bench:
         self.stopping = ImpatientEvent()
         self.outcomes.cancelled = ImpatientEvent()
         self.outages = Outages(self.clock, lambda: 0.0)
-        telemetry = Telemetry()
+        self.telemetry = telemetry = Telemetry()
         self.poll = Poll(
             queue=self.source,
             results=self.store,
@@ -90,16 +102,26 @@ class Bench:
             outages=self.outages,
             stopping=self.stopping,
         )
-        self.infer = Infer(
+        self.prepare = Prepare(
             uploads=self.uploads,
             ready=self.ready,
             outcomes=self.outcomes,
-            models=self.models,
+            target=self.models[0].bundle.manifest.input.target,
             limits=Limits(max_bytes=1000, max_pixels=100, decoders=2),
+            window=Window(2, 8, lambda: 100.0),
+            objective=1.0,
+            outages=self.outages,
+            stopping=self.stopping,
+            clock=self.clock,
+        )
+        self.infer = Infer(
+            ready=self.ready,
+            outcomes=self.outcomes,
+            replicas=replicas or [self.models],
+            service_times=ServiceTimes(),
             batch_wait=0.0,
             telemetry=telemetry,
             outages=self.outages,
-            stopping=self.stopping,
             clock=self.clock,
         )
         self.commit = Commit(
@@ -110,13 +132,15 @@ class Bench:
             outages=self.outages,
             clock=self.clock,
             now=self.clock.now,
+            objective=1000,
+            linger=linger,
         )
 
     def infer_all(self, *uploads: Upload) -> list[Outcome]:
         for upload in uploads:
             self.uploads.put(upload)
-            self.infer.help()
-        self.infer.step()
+            self.prepare.step()
+        self.infer.steps[0]()
         return [self.outcomes.get(block=False) for _ in range(self.outcomes.qsize())]
 
 
@@ -130,6 +154,42 @@ def test_poll_asks_for_no_more_messages_than_there_is_room_for() -> None:
     bench.uploads.get()
     bench.poll.step()
     assert bench.source.asked_for == [3, 1]
+
+
+def test_poll_waits_for_room_for_a_full_receive_unless_the_queue_is_too_small_for_one() -> None:
+    bench = Bench(ScriptedSource([message(body(*IDS[:14]))]), size=20)
+    bench.poll.step()
+    for _ in range(3):
+        bench.uploads.get()
+    assert bench.uploads.room(wanted=1, timeout=0.0) == 9
+    threading.Timer(0.01, bench.uploads.get).start()
+    bench.poll.step()
+    assert bench.source.asked_for == [10, 10]
+
+
+def test_more_receivers_join_in_while_full_receives_come_too_late() -> None:
+    messages = [message(body(key), number=n) for n, key in enumerate(IDS[:25])]
+    bench = Bench(ScriptedSource(messages))
+    rest = ImpatientEvent()
+    bench.poll._starving = rest
+    bench.poll.step_beside()
+    assert (bench.source.asked_for, rest.waits) == ([], [1.0])  # nothing says that it is needed
+    bench.poll.step()  # ten, and there was nothing left
+    bench.poll.step_beside()
+    assert bench.source.asked_for == [10, 10]
+    bench.poll.step()  # five of ten: the queue is empty
+    bench.poll.step_beside()
+    assert bench.source.asked_for == [10, 10, 10]
+
+
+def test_one_receiver_is_enough_while_photos_are_left_when_it_comes_back() -> None:
+    messages = [message(body(key), number=n) for n, key in enumerate(IDS[:20])]
+    bench = Bench(ScriptedSource(messages))
+    bench.uploads.put(bench.source.upload(IDS[30]))
+    bench.poll._starving = ImpatientEvent()
+    bench.poll.step()
+    bench.poll.step_beside()
+    assert bench.source.asked_for == [10]
 
 
 def test_poll_asks_for_ten_at_most() -> None:
@@ -214,8 +274,8 @@ def scored_before(bench: Bench, key: str) -> None:
     bench.source.waiting = [message(body(key))]
     bench.source.photos[key] = photo(4)
     bench.poll.step()
-    bench.infer.help()
-    bench.infer.step()
+    bench.prepare.step()
+    bench.infer.steps[0]()
     bench.commit.step()
 
 
@@ -325,11 +385,11 @@ def test_uploads_that_were_not_started_at_a_stop_are_returned() -> None:
     source = ScriptedSource(photos={key: photo(3) for key in IDS[:2]})
     bench = Bench(source)
     bench.uploads.put(source.upload(IDS[0], number=1))
-    bench.infer.help()  # this one is in work
+    bench.prepare.step()  # this one is in work
     bench.uploads.put(source.upload(IDS[1], number=2))
     bench.stopping.set()
-    bench.infer.help()
-    bench.infer.step()
+    bench.prepare.step()
+    bench.infer.steps[0]()
     verdicts = {o.message.message_id: o.verdict for o in (bench.outcomes.get(), bench.outcomes.get())}
     assert verdicts == {"message-1": Verdict.ACKNOWLEDGE, "message-2": Verdict.RETURN}
 
@@ -364,7 +424,7 @@ def test_what_needs_no_scoring_passes_the_model_by() -> None:
     bench = Bench()
     passing = Outcome(message(), bench.source)
     bench.uploads.put(passing)
-    bench.infer.help()
+    bench.prepare.step()
     assert bench.outcomes.get(block=False) is passing
 
 
@@ -374,9 +434,9 @@ def test_the_ledger_adds_up_from_the_upload_to_the_write() -> None:
     upload = source.upload(IDS[0])
     bench.uploads.put(upload)
     bench.clock.seconds += 1  # in the queue
-    bench.infer.help()
+    bench.prepare.step()
     bench.clock.seconds += 2  # for its batch
-    bench.infer.step()
+    bench.infer.steps[0]()
     bench.clock.seconds += 4  # for its write
     bench.commit.step()
     timings = bench.store.results[IDS[0]].timings_ms
@@ -384,6 +444,57 @@ def test_the_ledger_adds_up_from_the_upload_to_the_write() -> None:
     assert timings["batch_wait"] == 2000
     assert timings["commit"] == 4000
     assert timings["total"] == 7000
+
+
+def test_each_device_takes_its_own_batches_from_the_same_queue() -> None:
+    source = ScriptedSource(photos={key: photo(3) for key in IDS[:12]})
+    one, other = PickyModel(largest_batch=8), PickyModel(largest_batch=8)
+    bench = Bench(source, replicas=[[one], [other]])
+    for key in IDS[:12]:
+        bench.uploads.put(source.upload(key))
+        bench.prepare.step()
+    for step in bench.infer.steps:
+        step()
+    assert (one.batches, other.batches) == ([8], [4])
+    assert bench.outcomes.qsize() == 12
+
+
+def test_why_each_batch_took_no_more_is_counted() -> None:
+    source = ScriptedSource(photos={key: photo(3) for key in IDS[:12]})
+    bench = Bench(source, models=[PickyModel(largest_batch=8)])
+    bench.infer_all(*(source.upload(key) for key in IDS[:12]))
+    bench.infer.steps[0]()
+    assert bench.telemetry.counts["batches_closed_full"] == 1
+    assert bench.telemetry.counts["batches_closed_device_free"] == 1
+
+
+@pytest.mark.parametrize(
+    ("waits", "counted"),
+    [(0.5, "objective_met"), (2.0, "objective_missed_by_wait")],
+)
+def test_photos_in_and_out_of_the_objective_are_counted_by_what_took_the_most(
+    waits: float, counted: str
+) -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(2)})
+    bench = Bench(source)
+    bench.uploads.put(source.upload(IDS[0]))
+    bench.clock.seconds += waits
+    bench.prepare.step()
+    bench.clock.seconds += 0.1
+    bench.infer.steps[0]()
+    bench.commit.step()
+    assert bench.telemetry.counts[counted] == 1
+
+
+def test_a_photos_deadline_counts_from_its_upload() -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(2)})
+    bench = Bench(source)
+    upload = source.upload(IDS[0])
+    late = replace(upload.message, received_at=START + timedelta(seconds=0.7))
+    bench.uploads.put(replace(upload, message=late))
+    bench.clock.seconds += 0.2
+    bench.prepare.step()
+    assert bench.ready.get().deadline == pytest.approx(bench.clock.seconds - 0.9 + 1.0)
 
 
 def test_a_clock_that_runs_ahead_never_makes_a_time_negative() -> None:
@@ -408,6 +519,49 @@ def test_commit_writes_before_it_settles() -> None:
     bench.commit.step()
     assert bench.store.results[IDS[0]].score == 2
     assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE]
+
+
+def test_under_load_messages_are_deleted_in_full_batches_and_the_rest_once_nothing_more_comes() -> None:
+    source = ScriptedSource(photos={key: photo(2) for key in IDS[:24]})
+    bench = Bench(source, linger=0.001)
+    for outcome in bench.infer_all(*(source.upload(key) for key in IDS[:8])):
+        bench.outcomes.put(outcome)
+    bench.commit.step()
+    assert (len(bench.store.results), len(source.settled)) == (8, 0)
+    for outcome in bench.infer_all(*(source.upload(key) for key in IDS[8:16])):
+        bench.outcomes.put(outcome)
+    bench.commit.step()
+    assert (len(bench.store.results), len(source.settled)) == (16, 10)
+    bench.commit.step()  # nothing more comes
+    assert len(source.settled) == 16
+
+
+def test_what_is_released_does_not_wait_for_company() -> None:
+    source = ScriptedSource(photos={IDS[0]: StorageError("503")})
+    bench = Bench(source, linger=60.0)
+    for outcome in bench.infer_all(source.upload(IDS[0])):
+        bench.outcomes.put(outcome)
+    bench.commit.step()
+    assert [o.verdict for o in source.settled] == [Verdict.RELEASE]
+
+
+@pytest.mark.parametrize("end", ["closed", "the store is away"])
+def test_nothing_that_is_done_waits_for_company_which_may_never_come(end: str) -> None:
+    source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
+    bench = Bench(source, linger=60.0)
+    first, second = bench.infer_all(*(source.upload(key) for key in IDS[:2]))
+    bench.outcomes.put(first)
+    bench.commit.step()
+    assert source.settled == []
+    if end == "closed":
+        bench.outcomes.shutdown()
+        with pytest.raises(ShutDown):
+            bench.commit.step()
+    else:
+        bench.store.away = True
+        bench.outcomes.put(second)
+        bench.commit.step()
+    assert source.settled == [first]
 
 
 def with_results_to_write(*, also: Outcome) -> Bench:
@@ -500,6 +654,6 @@ def test_a_stage_ends_once_its_input_is_closed_and_empty(stage: str) -> None:
     bench = Bench()
     for queue in (bench.uploads, bench.ready, bench.outcomes):
         queue.shutdown()
-    step = {"help": bench.infer.help, "infer": bench.infer.step, "commit": bench.commit.step}[stage]
+    step = {"help": bench.prepare.step, "infer": bench.infer.steps[0], "commit": bench.commit.step}[stage]
     with pytest.raises(ShutDown):
         step()

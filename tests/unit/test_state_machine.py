@@ -20,11 +20,14 @@ from worker.leases import Leases
 from worker.messages import Outcome, Prepared, Upload
 from worker.outages import Outages
 from worker.queues import BoundedQueue, ShutDown
+from worker.service_times import ServiceTimes
 from worker.stages.commit import Commit
-from worker.stages.infer import Infer, Limits
+from worker.stages.infer import Infer
 from worker.stages.poll import Poll, Rules
+from worker.stages.prepare import Limits, Prepare
 from worker.telemetry import Telemetry
 from worker.uploads import S3Uploads, back_off
+from worker.window import Window
 
 TIMEOUT, LONGEST, RECEIVES = 20, 100, 6
 DISLIKED = 250
@@ -86,16 +89,26 @@ class StepwiseWorker:
             outages=outages,
             stopping=self.stopping,
         )
-        self.infer = Infer(
+        self.prepare = Prepare(
             uploads=self.uploads,
             ready=self.ready,
             outcomes=self.outcomes,
-            models=[model],
+            target=model.bundle.manifest.input.target,
             limits=Limits(max_bytes=10_000, max_pixels=100, decoders=1),
+            window=Window(1, 8, lambda: 100.0),
+            objective=1.0,
+            outages=outages,
+            stopping=self.stopping,
+            clock=clock,
+        )
+        self.infer = Infer(
+            ready=self.ready,
+            outcomes=self.outcomes,
+            replicas=[[model]],
+            service_times=ServiceTimes(),
             batch_wait=0.0,
             telemetry=telemetry,
             outages=outages,
-            stopping=self.stopping,
             clock=clock,
         )
         self.commit = Commit(
@@ -106,6 +119,8 @@ class StepwiseWorker:
             outages=outages,
             clock=clock,
             now=clock.now,
+            objective=1000,
+            linger=0.0,
         )
         self.closed = False
 
@@ -116,9 +131,9 @@ class StepwiseWorker:
             self.queue.most_records = SIZES["uploads"] - self.uploads.qsize()
             self.poll.step()
         elif step == "help" and self.uploads.qsize() and free and not self.ready.full():
-            self.infer.help()
+            self.prepare.step()
         elif step == "infer" and 0 < self.ready.qsize() <= free:
-            self.infer.step()
+            self.infer.steps[0]()
         elif step == "commit" and (self.outcomes.qsize() or self.commit._unwritten):
             self.commit.step()
         elif step == "extend":

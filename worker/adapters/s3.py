@@ -1,9 +1,19 @@
-"""S3: photos in, never more bytes than allowed."""
+"""S3: photos in, never more bytes than allowed.
 
+boto3's `get_object` holds Python's lock for most of a millisecond, which keeps the other threads and the device's
+dispatch waiting. So boto3 only signs, and urllib3, which it brings along, fetches; what does not succeed at once is
+left to boto3, which knows retries, redirects, renewed credentials and what an error means.
+"""
+
+import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
+import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.httpsession import get_cert_path
 from urllib3.exceptions import HTTPError
 
 from worker.adapters.aws import Client, error_code, is_elsewhere, reason, session_client
@@ -16,6 +26,10 @@ if TYPE_CHECKING:
 # The last: that version is a delete marker. A bare 404 is not among them: a proxy's hiccup must not lose a photo.
 _GONE = {"NoSuchKey", "NoSuchVersion", "MethodNotAllowed"}
 CHUNK = 256 * 1024  # bytes read between two looks at the clock
+CONNECT, READ = 3, 8  # seconds
+OK = 200
+ATTEMPTS = 2  # of boto3, after the quick one
+SIGNED_FOR = 300  # seconds: a machine's clock may be wrong by so much
 
 
 def client(connections: int) -> "Client[S3Client]":
@@ -23,17 +37,43 @@ def client(connections: int) -> "Client[S3Client]":
     style = {"addressing_style": "path" if is_elsewhere() else "auto"}
     return Client(
         lambda: session_client(
-            "s3", connect=3, read=8, attempts=3, max_pool_connections=connections, s3=style
+            "s3",
+            connect=CONNECT,
+            read=READ,
+            attempts=ATTEMPTS,
+            max_pool_connections=connections,
+            s3=style,
+            signature_version="s3v4",  # else URLs for some regions are signed in the old way, which KMS refuses
         )
+    )
+
+
+def connections(most: int) -> urllib3.PoolManager | None:
+    """Make a pool of kept connections; None where a proxy is to be used, which only boto3 knows how to."""
+    if urllib.request.getproxies():
+        return None
+    bundle = botocore.session.Session().get_config_variable("ca_bundle")
+    return urllib3.PoolManager(
+        maxsize=most,
+        timeout=urllib3.Timeout(connect=CONNECT, read=READ),
+        retries=False,
+        ca_certs=bundle or get_cert_path(True),
     )
 
 
 class Photos:
     """Reads photos from buckets, and puts them there."""
 
-    def __init__(self, s3: "Client[S3Client]", clock: Callable[[], float], patience: float = 30.0) -> None:
-        """`patience` is how many seconds a whole download may take."""
+    def __init__(
+        self,
+        s3: "Client[S3Client]",
+        clock: Callable[[], float],
+        pool: urllib3.PoolManager | None = None,
+        patience: float = 30.0,
+    ) -> None:
+        """Without a `pool` boto3 fetches; `patience` is how many seconds a whole download may take."""
         self._s3 = s3
+        self._pool = pool
         self._clock = clock
         self._patience = patience
 
@@ -44,21 +84,21 @@ class Photos:
         except (BotoCoreError, ClientError) as error:
             raise ConfigurationError(f"the bucket {bucket!r} cannot be reached: {reason(error)}") from None
 
-    def put(self, bucket: str, key: str, data: bytes) -> None:
-        """Store an object, as the API does. Raises StorageError."""
+    def put(self, bucket: str, key: str, data: bytes) -> S3Object:
+        """Store an object, as the API does; with the ETag and version it was given. Raises StorageError."""
         try:
-            self._s3.call(lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=data))
+            answer = self._s3.call(lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=data))
         except (BotoCoreError, ClientError) as error:
             raise StorageError(f"the photo cannot be stored in {bucket!r}: {reason(error)}") from error
+        etag = answer.get("ETag", "").strip('"') or None
+        return S3Object(bucket, key, answer.get("VersionId"), etag, len(data))
 
     def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
         """Read an object, of the version announced where there is one. Raises PhotoError or StorageError."""
         version: Any = {"VersionId": wanted.version_id} if wanted.version_id else {}
+        which = {"Bucket": wanted.bucket, "Key": wanted.key, **version}
         try:
-            answer = self._s3.call(lambda s3: s3.get_object(Bucket=wanted.bucket, Key=wanted.key, **version))
-            promised = answer.get("ContentLength", 0)
-            with answer["Body"] as body:
-                data = self._read(body, promised, max_bytes)
+            return self._fetch_quickly(which, max_bytes) or self._fetch_by_boto3(which, max_bytes)
         except ClientError as error:
             if error_code(error) in _GONE:
                 raise ObjectGoneError(f"s3://{wanted.bucket}/{wanted.key} is not there") from None
@@ -66,19 +106,44 @@ class Photos:
         # ValueError and KeyError: botocore could not read the headers of the answer.
         except (BotoCoreError, HTTPError, OSError, ValueError, KeyError) as error:
             raise StorageError(reason(error)) from error
-        return Fetched(data, answer.get("ETag", "").strip('"') or None, answer.get("VersionId"))
 
-    def _read(self, body: Any, promised: int, max_bytes: int) -> bytes:
+    def _fetch_quickly(self, which: dict[str, str], max_bytes: int) -> Fetched | None:
+        """Read by a signed URL; None for anything but the object. Its errors would show the URL: they go no further."""
+        if self._pool is None:
+            return None
+        try:
+            url = self._s3.call(lambda s3: s3.generate_presigned_url("get_object", which, SIGNED_FOR))
+            with closing(self._pool.request("GET", url, preload_content=False)) as answer:
+                if answer.status != OK:
+                    return None
+                promised = int(answer.headers.get("Content-Length", 0))
+                data = self._read(lambda most: answer.read(most, decode_content=False), promised, max_bytes)
+                return _fetched(data, answer.headers.get("ETag"), answer.headers.get("x-amz-version-id"))
+        except (BotoCoreError, ClientError, HTTPError, OSError, ValueError):
+            return None
+
+    def _fetch_by_boto3(self, which: Any, max_bytes: int) -> Fetched:
+        answer = self._s3.call(lambda s3: s3.get_object(**which))
+        with answer["Body"] as body:
+            data = self._read(body.read, answer.get("ContentLength", 0), max_bytes)
+        return _fetched(data, answer.get("ETag"), answer.get("VersionId"))
+
+    def _read(self, read: Callable[[int], bytes], promised: int, max_bytes: int) -> bytes:
         """Read a body of so many bytes, none beyond the limit, and not for ever."""
         if promised > max_bytes:
             raise TooManyBytesError(f"{promised} bytes are more than {max_bytes}")
-        data, deadline = bytearray(), self._clock() + self._patience
-        while chunk := body.read(min(CHUNK, max_bytes + 1 - len(data))):
-            data += chunk
-            if len(data) > max_bytes:
+        chunks, size, deadline = list[bytes](), 0, self._clock() + self._patience
+        while chunk := read(min(CHUNK, max_bytes + 1 - size)):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > max_bytes:
                 raise TooManyBytesError(f"more than {max_bytes} bytes came")
             if self._clock() > deadline:
-                raise StorageError(f"{len(data)} of {promised} bytes came in {self._patience:.0f} s")
-        if len(data) < promised:
-            raise StorageError(f"{len(data)} of {promised} bytes came")
-        return bytes(data)
+                raise StorageError(f"{size} of {promised} bytes came in {self._patience:.0f} s")
+        if size < promised:
+            raise StorageError(f"{size} of {promised} bytes came")
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _fetched(data: bytes, etag: str | None, version_id: str | None) -> Fetched:
+    return Fetched(data, (etag or "").strip('"') or None, version_id)

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Literal, Protocol
 
 from worker.batching import take_batch
-from worker.errors import MessageError, PhotoError, StoppingError, StoreError
+from worker.errors import MessageError, PhotoError, StoppingError, StoreError, Verdict
 from worker.messages import Outcome, Upload
 from worker.outages import Outages, Part
 from worker.queues import BoundedQueue, ShutDown
@@ -18,6 +18,7 @@ from worker.result import DuplicateOf, Fault, Result, SourceObject, timestamp
 from worker.telemetry import Telemetry
 
 IDLE = 1.0  # seconds a step waits for its first outcome
+FULL = 10  # messages that SQS deletes in one call
 LARGEST = 64  # outcomes written together
 PAUSE_MOST = 2.0  # seconds between two tries to write: the store's return is to be noticed soon
 
@@ -47,13 +48,22 @@ class Commit:
         outages: Outages,
         clock: Callable[[], float],
         now: Callable[[], datetime],
+        objective: float,
+        linger: float = 0.05,
     ) -> None:
+        """`objective` is in how many milliseconds from its upload on a photo is to be scored.
+
+        `linger` is how many seconds a message that is done with may wait for others to be deleted with.
+        """
         self._outcomes = outcomes
         self._store = store
         self._models = dict(models)
         self._telemetry = telemetry
         self._outages = outages
         self._unwritten: list[Outcome] = []
+        self._done: list[Outcome] = []  # written, or nothing to write; to be acknowledged
+        self._linger = linger
+        self._objective = objective
         self._clock = clock
         self._now = now
 
@@ -64,12 +74,34 @@ class Commit:
             if self._outcomes.cancelled.wait(pause):
                 raise ShutDown
         else:
-            outcomes = take_batch(self._outcomes, LARGEST, idle=IDLE)
-            self._settle([outcome for outcome in outcomes if not _is_final(outcome)])
-            self._unwritten = [outcome for outcome in outcomes if _is_final(outcome)]
+            self._sort(self._take())
         if self._unwritten and self._write(self._unwritten):
-            self._settle(self._unwritten)
+            self._done += self._unwritten
             self._unwritten = []
+        at_once = self._unwritten or not self._linger  # a store that is away may be so for long
+        self._acknowledge(None if at_once else len(self._done) // FULL * FULL)
+
+    def _take(self) -> list[Outcome]:
+        """What is there; when nothing more comes, what is done need not wait for company."""
+        try:
+            outcomes = take_batch(self._outcomes, LARGEST, idle=self._linger if self._done else IDLE)
+        except ShutDown:
+            self._acknowledge()
+            raise
+        if not outcomes:
+            self._acknowledge()
+        return outcomes
+
+    def _sort(self, outcomes: list[Outcome]) -> None:
+        self._unwritten = [outcome for outcome in outcomes if _is_final(outcome)]
+        others = [outcome for outcome in outcomes if not _is_final(outcome)]
+        self._done += [outcome for outcome in others if outcome.verdict is Verdict.ACKNOWLEDGE]
+        self._settle([outcome for outcome in others if outcome.verdict is not Verdict.ACKNOWLEDGE])
+
+    def _acknowledge(self, most: int | None = None) -> None:
+        """Let messages be deleted: all that are done with, or so many."""
+        done, self._done = self._done[:most], self._done[most:] if most is not None else []
+        self._settle(done)
 
     def _write(self, outcomes: list[Outcome]) -> bool:
         """Store all results; whether the store has confirmed them."""
@@ -124,6 +156,10 @@ class Commit:
         )
 
     def _report(self, outcome: Outcome, result: Result, said: str) -> None:
+        if said == "written":
+            steps = {step: ms for step, ms in result.timings_ms.items() if step != "total"}
+            in_time = result.timings_ms["total"] <= self._objective
+            self._telemetry.objective(in_time, max(steps, key=steps.__getitem__))
         self._telemetry.photo(
             result.status if said == "written" else "already_scored",
             image_id=result.image_id,

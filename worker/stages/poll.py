@@ -18,6 +18,7 @@ from worker.telemetry import Telemetry
 
 RECEIVE_MOST = 10  # SQS's limit
 ROOM_WAIT = 1.0  # seconds until a full queue is looked at again
+REST = 1.0  # seconds until a receiver that is not needed looks whether it is
 NEEDED = (Part.QUEUE, Part.STORAGE, Part.MODEL)  # without them each receive only wears the message out
 
 
@@ -72,20 +73,37 @@ class Poll:
         self._telemetry = telemetry
         self._outages = outages
         self._stopping = stopping
+        # Full receives, as few as can be; but none so late that the helpers run dry.
+        self._wanted = min(RECEIVE_MOST, max(1, uploads.maxsize // 2))
+        self._starving = threading.Event()  # one receiver is not enough
 
     def step(self) -> None:
         """Receive, read and hand on; raises ShutDown once the queue to `infer` is closed."""
         pause = self._outages.pause(*NEEDED)
         if pause and self._stopping.wait(pause):
             return
-        room = self._uploads.room(timeout=ROOM_WAIT)
+        room = self._uploads.room(self._wanted, timeout=ROOM_WAIT)
         if room:
-            messages = self._receive(min(room, RECEIVE_MOST))
+            most = min(room, RECEIVE_MOST)
+            messages = self._receive(most)
             if self._stopping.is_set():  # what the last long poll brought is for others
                 self._queue.give_back(messages)
                 return
+            self._judge_supply(asked=most, brought=len(messages))
             for item in self._without_known([item for message in messages for item in self._read(message)]):
                 self._uploads.put(item)
+
+    def step_beside(self) -> None:
+        """Receive too, as long as one receiver cannot keep the helpers busy; else rest a moment."""
+        if self._starving.wait(REST):
+            self.step()
+
+    def _judge_supply(self, asked: int, brought: int) -> None:
+        """A full receive that came when nothing was left here: more of them must be under way at once."""
+        if brought < asked:
+            self._starving.clear()
+        elif self._uploads.empty():
+            self._starving.set()
 
     def _receive(self, most: int) -> list[Message]:
         """In an outage, one message is enough to find out whether it is over."""

@@ -1,0 +1,44 @@
+"""How long a model call takes, by batch size: seeded at warm-up, learned as it runs."""
+
+import bisect
+import threading
+from collections.abc import Mapping
+
+WEIGHT = 1 / 8  # of a new measurement in the running means
+
+
+class ServiceTimes:
+    """Thread-safe; `seconds_by_size` is what was measured before."""
+
+    def __init__(self, seconds_by_size: Mapping[int, float] | None = None) -> None:
+        self._lock = threading.Lock()
+        self._seconds = dict(seconds_by_size or {})
+        self._sizes = sorted(self._seconds)
+
+    def note(self, size: int, seconds: float) -> None:
+        """Learn from one call."""
+        with self._lock:
+            known = self._seconds.get(size)
+            self._seconds[size] = seconds if known is None else known + (seconds - known) * WEIGHT
+            if known is None:
+                bisect.insort(self._sizes, size)
+
+    def expected(self, size: int) -> float:
+        """Give the seconds of a call with so many photos; between known sizes on a line, 0.0 when nothing is known."""
+        with self._lock:
+            if not self._sizes:
+                return 0.0
+            above = bisect.bisect_left(self._sizes, size)
+            if above == len(self._sizes):
+                largest = self._sizes[-1]
+                return self._seconds[largest] * size / largest
+            high = self._sizes[above]
+            low = self._sizes[above - 1] if above else high
+            part = (size - low) / (high - low) if high > low else 0.0
+            return self._seconds[low] + part * (self._seconds[high] - self._seconds[low])
+
+    def rate(self) -> float:
+        """Give the most photos per second of all known sizes; infinite when nothing is known."""
+        with self._lock:
+            rates = (size / max(seconds, 1e-9) for size, seconds in self._seconds.items())
+            return max(rates, default=float("inf"))
