@@ -63,6 +63,14 @@ def load(
     return replicas
 
 
+def seconds_by_size(replica: Replica) -> dict[int, float]:
+    """What a batch took at warm-up on all models of a replica, by batch size; sizes that each of them timed."""
+    times = [model.seconds_by_size for model in replica]
+    return {
+        size: sum(each[size] for each in times) for size in times[0] if all(size in each for each in times)
+    }
+
+
 def _check_side_by_side(bundles: Sequence[Bundle]) -> None:
     first = bundles[0]
     for other in bundles[1:]:

@@ -121,6 +121,8 @@ def test_there_is_a_replica_for_each_core_and_each_holds_all_models(tmp_path: Pa
         assert {model.largest_batch for replica in replicas for model in replica} == {4}
         for model in (model for replica in replicas for model in replica):
             assert sorted(model.seconds_by_size) == [1, 2, 3, 4]
+        both_times = [model.seconds_by_size[4] for model in replicas[0]]
+        assert engines.seconds_by_size(replicas[0])[4] == pytest.approx(sum(both_times))
     assert (
         len({id(model) for replica in replicas for model in replica}) == 6
     )  # an interpreter is for one thread
@@ -155,6 +157,16 @@ def test_a_batch_that_an_interpreter_refuses_is_the_models_trouble_and_the_next_
     with pytest.raises(ModelError, match="model halves: Cannot set tensor: Dimension mismatch"):
         model.predict(np.zeros((2, SIDE, SIDE + 1, 3), np.uint8))
     assert model.predict(np.zeros((2, SIDE, SIDE, 3), np.uint8))["score"].tolist() == [[1.0], [1.0]]
+
+
+def test_an_interpreters_batches_are_as_large_as_runs_in_a_short_time(
+    tmp_path: Path, reference_model: Path
+) -> None:
+    for found in (bundle.read(str(reference_model)), halves(tmp_path)):
+        ((model,),) = engines.load([found], wanted(engine="litert", batch_size=512), Telemetry(), cores=1)
+        each, largest = model.seconds_by_size[1], model.largest_batch
+        assert largest == 512 or each * (largest - 1) < litert.AT_ONCE or largest == 1
+        assert largest == 512 or each * (largest + 1) > litert.AT_ONCE
 
 
 def test_rows_that_only_fill_up_a_batch_are_counted(tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ with start_up_chatter_muted():
     import tensorflow as tf
 
 TRIED = (1, 2)  # batch sizes of the warm-up: every larger one is only more of the same calls
+AT_ONCE = (
+    0.05  # seconds that a batch may take: its photos wait for one another, and none runs faster in company
+)
 
 
 def convert(model: FrozenModel) -> bytes:
@@ -78,7 +81,7 @@ class InterpretedModel:
 
     @property
     def largest_batch(self) -> int:
-        """Most photos per call; any number would do."""
+        """Most photos per call: at first as many as allowed; after the warm-up, as run in AT_ONCE."""
         return self._warmth.largest_batch
 
     @property
@@ -102,8 +105,9 @@ class InterpretedModel:
             raise ModelError(f"model {self._bundle.name}: {first_line(error)}") from error
 
     def warm_up(self, between: Callable[[], None] = lambda: None) -> None:
-        """Run and check. Raises ConfigurationError on a misfit."""
-        largest = self._warmth.largest_batch
-        tried = warm_up(self.predict, self._bundle, [size for size in TRIED if size <= largest], between)
-        each = tried.seconds_by_size[tried.largest_batch] / tried.largest_batch
+        """Run, check and see how long a photo takes. Raises ConfigurationError on a misfit."""
+        allowed = self._warmth.largest_batch
+        tried = warm_up(self.predict, self._bundle, [size for size in TRIED if size <= allowed], between)
+        each = min(seconds / size for size, seconds in tried.seconds_by_size.items())
+        largest = max(1, min(allowed, round(AT_ONCE / max(each, 1e-9))))
         self._warmth = Warmth(largest, {size: each * size for size in sorted(telling(range(1, largest + 1)))})
