@@ -25,6 +25,10 @@ class ConfigurationError(WorkerError):
     code = "configuration"
 
 
+class ConversionError(ConfigurationError):
+    """Raised when an engine cannot take a model over, or not without changing what it does."""
+
+
 class StalledError(WorkerError):
     """Raised when a thread hangs inside a call: the process ends, since only that frees it."""
 

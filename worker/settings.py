@@ -7,6 +7,7 @@ The environment is the only place they come from (prefix `WORKER_`). What concer
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any, Literal, Self
 
 from pydantic import (
@@ -28,6 +29,7 @@ from worker.health import STATE_FILE
 PREFIX = "WORKER_"
 SETTLING = 4  # seconds that a stop leaves to the last deletes and releases
 Names = tuple[str, ...]  # comma-separated in the environment
+Sizes = tuple[int, ...]  # so are these
 
 
 def setting(default: Any, doc: str, unit: str = "", **bounds: float) -> Any:
@@ -102,7 +104,28 @@ class Settings(BaseModel):
     objective: int = setting(
         1_000, "a photo is to be scored in so long from its upload on", "ms", ge=1, le=86_400_000
     )
-    model_threads: int = setting(0, "CPU threads of one model call; 0: one a core", "threads", ge=0, le=256)
+    engine: Literal["auto", "tensorflow", "litert"] = setting(
+        "auto", "what runs the model on a CPU; auto: LiteRT where it is measured faster and answers the same"
+    )
+    replicas: int = setting(
+        0,
+        "models that run at the same time, dealt out to the GPUs; 0: one a GPU, or one a core without any",
+        "models",
+        ge=0,
+        le=256,
+    )
+    model_threads: int = setting(
+        0, "CPU threads of one model call; 0: cores shared out to the replicas", "threads", ge=0, le=256
+    )
+    precision: Literal["float32", "mixed"] = setting(
+        "float32", "mixed: float16 where a GPU is faster with it and the numbers allow it"
+    )
+    pad_to: Sizes = setting(
+        (),
+        "batch sizes that TensorFlow may run, comma-separated and rising to `WORKER_BATCH_SIZE`; smaller batches are "
+        "filled up; empty: any size",
+        "photos",
+    )
     drain_deadline: int = setting(
         25, "longest stop; keep it below ECS's stopTimeout (30)", "s", ge=10, le=115
     )
@@ -150,6 +173,15 @@ class Settings(BaseModel):
         if not value:
             raise ValueError("must name at least one")
         return value
+
+    @field_validator("pad_to", mode="before")
+    @classmethod
+    def _rises(cls, value: str | tuple[int, ...]) -> tuple[int, ...]:
+        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else map(str, value)
+        sizes = tuple(int(part) if part.isdecimal() else 0 for part in parts if part)
+        if any(size <= before for before, size in pairwise((0, *sizes))):
+            raise ValueError("must be whole numbers above 0, each larger than the one before")
+        return sizes
 
     @field_validator("queue_url")
     @classmethod
@@ -215,6 +247,12 @@ class Settings(BaseModel):
                 f"{PREFIX}BATCH_WAIT ({self.batch_wait} ms) must be shorter than {PREFIX}VISIBILITY_TIMEOUT "
                 f"({self.visibility_timeout} s)"
             )
+        if self.pad_to and self.pad_to[-1] != self.batch_size:
+            raise ValueError(
+                f"{PREFIX}PAD_TO must end with {PREFIX}BATCH_SIZE ({self.batch_size}), not {self.pad_to[-1]}"
+            )
+        if self.engine == "litert" and self.precision == "mixed":
+            raise ValueError(f"{PREFIX}PRECISION=mixed is for GPUs, {PREFIX}ENGINE=litert for CPUs")
         return self
 
 
@@ -242,7 +280,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     if isinstance(field.default, tuple):
-        return ",".join(field.default)
+        return ",".join(map(str, field.default))
     return "" if field.default is None else str(field.default)
 
 

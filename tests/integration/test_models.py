@@ -105,7 +105,46 @@ def test_every_batch_size_is_warmed_up(tmp_path: Path) -> None:
 
     location = save_bundle(Halves(), tmp_path / "m" / "1", name="m")
     Watched(bundle.read(str(location)), 5).warm_up()
-    assert sizes == [1, 2, 3, 4, 5]
+    assert list(dict.fromkeys(sizes)) == [1, 2, 3, 4, 5]
+
+
+def test_each_kind_of_size_is_timed_at_the_warm_up(tmp_path: Path) -> None:
+    found = bundle.read(str(save_bundle(Halves(), tmp_path / "m" / "1", name="m")))
+    model = FrozenModel(found, 21)
+    model.warm_up()
+    assert sorted(model.seconds_by_size) == [1, 2, 4, 8, 16, 21]
+    assert all(seconds > 0 for seconds in model.seconds_by_size.values())
+
+
+def test_a_batch_is_filled_up_to_an_allowed_size_and_the_filling_is_counted_and_dropped(
+    tmp_path: Path,
+) -> None:
+    sizes: list[int] = []
+    added: list[int] = []
+
+    class Watching(Halves):
+        @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # TensorFlow ships no types
+        def score(self, photos: Any) -> dict[str, Any]:
+            return {"score": tf.fill([tf.shape(photos)[0], 1], tf.cast(tf.shape(photos)[0], tf.float32))}
+
+    found = bundle.read(str(save_bundle(Watching(), tmp_path / "m" / "1", name="m")))
+    model = FrozenModel(found, 8, pad_to=(2, 8), padded=added.append)
+    model.warm_up()
+    assert sorted(model.seconds_by_size) == [2, 8]
+    assert added == []
+    for size in (1, 2, 3, 8):
+        scores = model.predict(np.zeros((size, SIDE, SIDE, 3), np.uint8))["score"]
+        sizes.append(int(scores[0, 0]))
+        assert scores.shape == (size, 1)
+    assert sizes == [2, 2, 8, 8]
+    assert added == [1, 5]
+
+
+def test_photos_reach_the_graph_as_bytes_and_become_floats_there(reference_model: Path) -> None:
+    graph: Any = FrozenModel(bundle.read(str(reference_model)), 1).graph
+    assert [photos.dtype for photos in graph.inputs] == [tf.uint8]
+    casts = [op for op in graph.graph.get_operations() if op.type == "Cast"]
+    assert (tf.uint8, tf.float32) in [(op.inputs[0].dtype, op.outputs[0].dtype) for op in casts]
 
 
 def test_models_that_take_different_photos_cannot_stand_side_by_side(stand: Stand, tmp_path: Path) -> None:

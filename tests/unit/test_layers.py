@@ -8,7 +8,14 @@ import pytest
 WORKER = Path(__file__).parents[2] / "worker"
 FILES = sorted(WORKER.rglob("*.py"))
 LIBRARIES = {"boto3": "adapters", "botocore": "adapters", "redis": "adapters", "tensorflow": "adapters"}
-ROOTS = {"app.py", "cli.py", "client.py", "supervisor.py", "__main__.py"}  # these may join parts together
+ROOTS = {
+    "app.py",
+    "cli.py",
+    "client.py",
+    "engines.py",
+    "supervisor.py",
+    "__main__.py",
+}  # these may join parts together
 ALONE = {"pipeline.py", "batching.py", "queues.py"}  # these know nothing of the job
 
 

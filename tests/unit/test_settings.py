@@ -66,7 +66,7 @@ def test_what_is_required_and_missing_is_named(variable: str) -> None:
 def test_every_number_has_bounds_that_the_table_shows() -> None:
     numbers = {name for name, field in Settings.model_fields.items() if field.annotation is not str}
     bounded = {variable.removeprefix("WORKER_").lower() for variable, _, _ in BOUNDS}
-    others = {"buckets", "model", "redis_url", "log_format", "log_level"}
+    others = {"buckets", "model", "redis_url", "log_format", "log_level", "engine", "precision", "pad_to"}
     assert numbers - others == bounded
 
 
@@ -116,6 +116,12 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         ("WORKER_RESULT_KEY", "{image_id}:{image_id}", "must contain {image_id} once"),
         ("WORKER_RESULT_KEY", "{app}:{image_id}", "no other braces"),
         ("WORKER_RESULT_KEY", "{{image_id}}", "no other braces"),
+        ("WORKER_PAD_TO", "8,many", "must be whole numbers above 0"),
+        ("WORKER_PAD_TO", "0,32", "must be whole numbers above 0"),
+        ("WORKER_PAD_TO", "8,8,32", "each larger than the one before"),
+        ("WORKER_PAD_TO", "16,8,32", "each larger than the one before"),
+        ("WORKER_ENGINE", "torch", "must be auto, tensorflow, litert"),
+        ("WORKER_PRECISION", "float16", "must be float32, mixed"),
         ("WORKER_LOG_FORMAT", "xml", "must be auto, json, console"),
         ("WORKER_LOG_LEVEL", "INFO", "must be debug, info, warning, error"),
     ],
@@ -149,6 +155,9 @@ def test_a_text_that_does_not_fit_is_refused_with_name_value_and_reason(
             {"batch_wait": "5000", "visibility_timeout": "5"},
             ["BATCH_WAIT (5000 ms)", "VISIBILITY_TIMEOUT (5 s)"],
         ),
+        ({"pad_to": "8,16", "batch_size": "32"}, ["PAD_TO", "BATCH_SIZE (32)"]),
+        ({"pad_to": "8,64", "batch_size": "32"}, ["PAD_TO", "BATCH_SIZE (32)"]),
+        ({"engine": "litert", "precision": "mixed"}, ["ENGINE=litert", "PRECISION=mixed"]),
     ],
 )
 def test_a_contradiction_names_both_settings_and_their_values(
@@ -210,6 +219,7 @@ def test_lists_are_split_at_commas_and_trimmed() -> None:
     read = loaded(buckets=" photos, more-photos ,", model="a/1,b")
     assert read.buckets == ("photos", "more-photos")
     assert read.model == ("a/1", "b")
+    assert loaded(pad_to="4, 8,32", batch_size="32").pad_to == (4, 8, 32)
 
 
 def test_settings_do_not_change_once_read() -> None:

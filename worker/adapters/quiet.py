@@ -1,18 +1,24 @@
-"""Keeps what C++ libraries print at their start out of the log."""
+"""Keeps what C++ libraries print on their own out of the log."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_WANTED = LEVEL in os.environ  # somebody wants to hear them
+
 
 @contextmanager
 def start_up_chatter_muted() -> Iterator[None]:
-    """TensorFlow's C++ parts greet on stderr, between our JSON lines; set TF_CPP_MIN_LOG_LEVEL to hear them."""
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    """TensorFlow's C++ parts print on stderr, between our JSON lines; set TF_CPP_MIN_LOG_LEVEL to hear them.
+
+    For the start, while only the main thread runs: nobody else's lines may get lost.
+    """
+    if _WANTED:
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"  # errors only, from now on
+    os.environ[LEVEL] = "2"  # errors only, from now on
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

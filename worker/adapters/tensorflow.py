@@ -1,52 +1,79 @@
-"""TensorFlow: a bundle's SavedModel as one frozen graph with a fixed signature, warmed up for every batch size.
-
-Variables become constants, so that grappler can fold them; the batch dimension stays open, so that nothing is ever
-retraced; only the outputs that the bundle names are computed.
-"""
+"""TensorFlow: the runtime's set-up, and a frozen graph on one device as a model."""
 
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from worker.adapters.frozen import Graph, first_line, freeze
 from worker.adapters.quiet import start_up_chatter_muted
+from worker.adapters.warming import Warmth, warm_up
 from worker.bundle import Bundle
 from worker.errors import BatchTooLargeError, ConfigurationError, ModelError
 from worker.messages import Outputs
 
 with start_up_chatter_muted():
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (  # has no public name, but the guides use it
-        convert_variables_to_constants_v2,
-    )
 
     DEVICES = [device.name for device in tf.config.list_physical_devices()]
+    GPUS = [device.name for device in tf.config.list_physical_devices("GPU")]
 
 Batch = npt.NDArray[np.uint8]  # [N, height, width, 3], RGB
+Precision = Literal["float32", "mixed"]
 
 
-def configure(threads: int) -> None:
-    """Set up the runtime; before any other use, once a process. `threads` are for one model call, 0: one a core."""
+def configure(threads: int, callers: int = 1, precision: Precision = "float32") -> None:
+    """Set up the runtime; before any other use, once a process. Raises ConfigurationError for mixed without a GPU.
+
+    `threads` are the CPU threads that one model call may use (0: one a core), `callers` the calls that may run at once.
+    """
+    if precision == "mixed":
+        if not GPUS:
+            raise ConfigurationError("WORKER_PRECISION=mixed needs a GPU, and TensorFlow sees none here")
+        # Grappler rewrites the frozen graph when a device first runs it; what needs float32 keeps it.
+        tf.config.optimizer.set_experimental_options({"auto_mixed_precision": True})
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads or (os.cpu_count() or 1))
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(callers)  # with one, calls wait for each other
         for device in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(device, True)
     except RuntimeError:
         pass  # already running with the settings of the first call, as when one process builds several workers
 
 
-class FrozenModel:
-    """One loaded model; `predict` is for one thread at a time."""
+def devices() -> list[str]:
+    """Names of the devices that models run on: the GPUs, or else the CPU. Starts the runtime: `configure` first."""
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return [device.name for device in found]
 
-    def __init__(self, bundle: Bundle, largest_batch: int) -> None:
-        """Load, freeze and check. Raises ConfigurationError when model and bundle do not fit each other."""
+
+class FrozenModel:
+    """One frozen graph on one device; threads may share it."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        largest_batch: int,
+        *,
+        device: str | None = None,
+        pad_to: Sequence[int] = (),
+        padded: Callable[[int], None] = lambda _: None,
+        graph: Graph | None = None,
+    ) -> None:
+        """Load, freeze and check, unless there is a `graph` of this bundle already, as for a second device.
+
+        `pad_to` are the only batch sizes that run, rising to `largest_batch`; `padded` hears how many rows of a call
+        were added and dropped. Raises ConfigurationError when model and bundle do not fit each other.
+        """
         self._bundle = bundle
-        self._largest_batch = largest_batch
-        self._roles = bundle.manifest.outputs.by_role()
-        self._graph = _frozen(bundle)
+        self._device = device
+        self._sizes = [size for size in pad_to or range(1, largest_batch + 1) if size <= largest_batch]
+        self._padded = padded
+        self._roles = tuple(bundle.manifest.outputs.by_role())
+        self._graph = freeze(bundle) if graph is None else graph
+        self._warmth = Warmth(largest_batch, {})
 
     @property
     def bundle(self) -> Bundle:
@@ -54,101 +81,47 @@ class FrozenModel:
         return self._bundle
 
     @property
+    def graph(self) -> Graph:
+        """The same for every device."""
+        return self._graph
+
+    @property
+    def device(self) -> str | None:
+        """Where it runs; None: where TensorFlow thinks best."""
+        return self._device
+
+    @property
     def largest_batch(self) -> int:
         """Most photos per call."""
-        return self._largest_batch
+        return self._warmth.largest_batch
+
+    @property
+    def seconds_by_size(self) -> Mapping[int, float]:
+        """What a call took at warm-up, by batch size: some sizes between 1 and the largest."""
+        return self._warmth.seconds_by_size
 
     def predict(self, batch: Batch) -> Outputs:
         """Run on uint8 [N, height, width, 3]; role → array of N rows. Raises ModelError, BatchTooLargeError."""
+        size = len(batch)
+        fill = next((allowed for allowed in self._sizes if allowed >= size), size) - size
+        if fill:
+            batch = np.concatenate([batch, np.zeros((fill, *batch.shape[1:]), np.uint8)])
+            self._padded(fill)
         try:
-            outputs = self._graph(tf.constant(batch))
-            return {role: tensor.numpy() for role, tensor in zip(self._roles, outputs, strict=True)}
+            rows = [tensor.numpy() for tensor in self._run(batch)]
+            return {
+                role: answer[:size] if fill else answer
+                for role, answer in zip(self._roles, rows, strict=True)
+            }
         except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-            raise BatchTooLargeError(f"model {self._bundle.name}: {_first_line(error)}") from error
+            raise BatchTooLargeError(f"model {self._bundle.name}: {first_line(error)}") from error
         except (tf.errors.OpError, ValueError, TypeError) as error:
-            raise ModelError(f"model {self._bundle.name}: {_first_line(error)}") from error
+            raise ModelError(f"model {self._bundle.name}: {first_line(error)}") from error
+
+    def _run(self, batch: Batch) -> list[Any]:
+        with tf.device(self._device):  # the bytes go there as they are
+            return self._graph(tf.constant(batch))
 
     def warm_up(self, between: Callable[[], None] = lambda: None) -> None:
-        """Run every batch size once, calling `between` before each: the first run of a size is slow.
-
-        Raises ConfigurationError on a misfit.
-        """
-        given = self._bundle.manifest.input
-        for size in range(1, self._largest_batch + 1):
-            between()
-            try:
-                outputs = self.predict(np.zeros((size, given.height, given.width, 3), np.uint8))
-            except BatchTooLargeError as error:
-                if size == 1:
-                    raise ConfigurationError(f"{self._bundle.path} does not fit: {error}") from None
-                self._largest_batch = size - 1
-                return
-            except ModelError as error:
-                raise ConfigurationError(f"{self._bundle.path} does not run: {error}") from None
-            for role, rows in outputs.items():
-                self._check_shape(role, rows.shape, size)
-                if not np.issubdtype(rows.dtype, np.number):
-                    raise ConfigurationError(
-                        f"{self._bundle.path}: the output {self._roles[role]!r} ({role}) is {rows.dtype}, not numbers"
-                    )
-
-    def _check_shape(self, role: str, shape: tuple[int, ...], size: int) -> None:
-        wanted: dict[str, list[tuple[int, ...]]]
-        wanted = {"score_probs": [(size, 5)], "labels": [(size, len(self._bundle.labels))]}
-        allowed = wanted.get(role, [(size,), (size, 1)])
-        if shape not in allowed:
-            raise ConfigurationError(
-                f"{self._bundle.path}: the output {self._roles[role]!r} ({role}) has shape {shape} for a batch of "
-                f"{size}, not {' or '.join(map(str, allowed))}"
-            )
-
-
-def _frozen(bundle: Bundle) -> Callable[[Any], list[Any]]:
-    try:
-        loaded = tf.saved_model.load(str(bundle.path))
-        signature = loaded.signatures["serving_default"]
-    except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-        raise ConfigurationError(f"{bundle.path} cannot be loaded: {_first_line(error)}") from None
-    name = _input_name(bundle, signature)
-    missing = set(bundle.manifest.outputs.by_role().values()) - set(signature.structured_outputs)
-    if missing:
-        there = ", ".join(sorted(signature.structured_outputs))
-        raise ConfigurationError(f"{bundle.path} has no output {', '.join(sorted(missing))}; it has {there}")
-
-    def by_role(images: Any) -> list[Any]:
-        outputs = signature(**{name: images})
-        return [outputs[output] for output in bundle.manifest.outputs.by_role().values()]
-
-    given = bundle.manifest.input
-    spec = tf.TensorSpec([None, given.height, given.width, 3], tf.uint8, name="images")
-    # `loaded` must be alive until here, or its variables are gone.
-    frozen: Callable[[Any], list[Any]] = convert_variables_to_constants_v2(
-        tf.function(by_role, autograph=False).get_concrete_function(spec)
-    )
-    return frozen
-
-
-def _input_name(bundle: Bundle, signature: Any) -> str:
-    """Name of the one input, checked against the bundle."""
-    inputs = signature.structured_input_signature[1]
-    if len(inputs) != 1:
-        raise ConfigurationError(f"{bundle.path} takes {len(inputs)} inputs, not one batch of images")
-    name, spec = next(iter(inputs.items()))
-    given = bundle.manifest.input
-    if spec.dtype != tf.uint8 or not spec.shape.is_compatible_with([None, given.height, given.width, 3]):
-        raise ConfigurationError(
-            f"{bundle.path} takes {spec.dtype.name} {spec.shape}, "
-            f"not uint8 (None, {given.height}, {given.width}, 3) as bundle.toml says"
-        )
-    if spec.shape.rank is not None and spec.shape[0] is not None:
-        raise ConfigurationError(
-            f"{bundle.path} takes batches of {spec.shape[0]} only; its batch must be open"
-        )
-    return str(name)
-
-
-def _first_line(error: Exception) -> str:
-    """The one that says something: a failing graph's first line is only a heading."""
-    lines = [line for line in str(error).splitlines() if line.strip() and line != "Graph execution error:"]
-    telling = [line for line in lines if not line.startswith(("Detected at node", "  File"))]
-    return next(iter(telling or lines), type(error).__name__)[:300]
+        """Run every batch size once, calling `between` before each. Raises ConfigurationError on a misfit."""
+        self._warmth = warm_up(self.predict, self._bundle, self._sizes, between)
