@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from worker import bundle, images
-from worker.adapters import s3, sqs, tensorflow
+from worker import bundle, engines, images
+from worker.adapters import s3, sqs
 from worker.adapters.redis import ResultStore
 from worker.errors import ConfigurationError
 from worker.health import StateFile
@@ -66,8 +66,9 @@ def build(
     `checkpoint` is called again and again meanwhile; it may raise to give the start up.
     Raises ConfigurationError, naming the part that is missing or does not fit.
     """
-    decoders = settings.decoders or os.cpu_count() or 1
-    helpers = settings.helpers or min(HELPERS_MOST, HELPERS_EACH * (os.cpu_count() or 1))
+    cores = os.cpu_count() or 1
+    decoders = settings.decoders or cores
+    helpers = settings.helpers or min(HELPERS_MOST, HELPERS_EACH * cores)
     state = _state_file(settings, clock)
     store = _store(settings)
     photos = _photos(settings, helpers + 1, clock)
@@ -78,10 +79,12 @@ def build(
         state.write("starting")
         checkpoint()
 
-    replicas = [_models(settings, telemetry, still_starting)]
-    bundles = [model.bundle for model in replicas[0]]
-    versions = {bundle.name: bundle.version for bundle in bundles}
-    service_times = ServiceTimes()
+    bundles = [bundle.read(location) for location in settings.model]
+    target = bundles[0].manifest.input.target
+    versions = {b.name: b.version for b in bundles}
+    replicas = engines.load(bundles, settings, telemetry, still_starting, cores=cores, clock=clock)
+    images.warm_up(target)
+    service_times = ServiceTimes(engines.seconds_by_size(replicas[0]))
     outages = Outages(clock, random.random)
     stopping = threading.Event()
 
@@ -111,7 +114,7 @@ def build(
         uploads=uploads,
         ready=ready,
         outcomes=outcomes,
-        target=bundles[0].manifest.input.target,
+        target=target,
         limits=Limits(settings.max_bytes, settings.max_pixels, decoders),
         window=Window(decoders, helpers, lambda: service_times.rate() * len(replicas)),
         objective=settings.objective / 1000,
@@ -191,35 +194,3 @@ def _photos(settings: Settings, connections: int, clock: Callable[[], float]) ->
     for bucket in settings.buckets:
         photos.check(bucket)
     return photos
-
-
-def _models(
-    settings: Settings, telemetry: Telemetry, checkpoint: Callable[[], None]
-) -> list[tensorflow.FrozenModel]:
-    bundles = [bundle.read(location) for location in settings.model]
-    first = bundles[0]
-    for other in bundles[1:]:
-        if other.manifest.input != first.manifest.input:
-            raise ConfigurationError(
-                f"{other.path} and {first.path} take different photos; side by side they need the same [input]"
-            )
-    if len({b.name for b in bundles}) < len(bundles):
-        raise ConfigurationError(
-            "WORKER_MODEL names two models of the same name; results need different ones"
-        )
-    tensorflow.configure(settings.model_threads)
-    telemetry.event("warming_up", batch_sizes=settings.batch_size, devices=tensorflow.DEVICES)
-    models = [tensorflow.FrozenModel(b, settings.batch_size) for b in bundles]
-    for model in models:
-        begun = time.monotonic()
-        model.warm_up(checkpoint)
-        seconds = round(time.monotonic() - begun, 2)
-        telemetry.event(
-            "warmed_up",
-            model=model.bundle.name,
-            version=model.bundle.version,
-            largest_batch=model.largest_batch,
-            seconds=seconds,
-        )
-    images.warm_up(first.manifest.input.target)
-    return models
