@@ -28,8 +28,8 @@ sys.exit(main(["run"]))
     ("step", "queue"),
     [
         ("poll.Poll.step", "uploads"),
-        ("infer.Infer.help", "uploads"),
-        ("infer.Infer.step", "ready"),
+        ("prepare.Prepare.step", "uploads"),
+        ("infer.Infer._step", "outcomes"),
         ("commit.Commit.step", "outcomes"),
     ],
 )

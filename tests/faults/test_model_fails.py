@@ -6,6 +6,7 @@ against: one photo that fails its whole batch for ever, a worker that hangs whil
 """
 
 import io
+import re
 from pathlib import Path
 
 from PIL import Image
@@ -59,7 +60,7 @@ def test_a_model_call_that_hangs_ends_the_process_and_everything_else_is_scored(
     rig.upload(3, plain("blue"))
     assert worker.ends() == 1
     (failure,) = worker.events("stage_failed")
-    assert "infer has not moved" in str(failure["exception"])
+    assert re.search(r"infer(-\d+)? has not moved", str(failure["exception"]))  # whichever replica had it
     assert hidden(rig) == 0
     rig.worker()  # the reference model takes them all
     rig.account()
