@@ -41,10 +41,10 @@ def measure(rig: Rig, seconds: float, objects: int, tell: Tell) -> dict[str, Any
     most = capacity(rig, photos)
     tell("one photo at a time")
     single = one_at_a_time(Client.from_settings(settings.load(os.environ)), jpegs("small"))
-    loads = []
+    loads = dict[str, Any]()
     for share in LOADS:
         tell(f"{share:.0%} of {most:.0f} photos/s, {seconds:g} s")
-        loads.append({"load": share, **under_load(rig, photos, share * most, seconds)})
+        loads[f"{share:g}"] = under_load(rig, photos, share * most, seconds)
     tell(f"{objects} objects, {UPLOADERS} uploaders")
     crew = as_the_original(rig, jpegs("small"), objects)
     late = notifications.measure(rig, photos, LOADS[0] * most, seconds, tell)
