@@ -20,8 +20,6 @@ from worker.adapters import tensorflow
 
 SIZES = (1, 2, 4, 8, 16, 32)
 ROUNDS, SECONDS = 3, 0.5  # of each size in a round
-STEPS = 1  # how often whoever runs it tells
-WITHIN = 120.0  # seconds
 
 
 def main() -> None:

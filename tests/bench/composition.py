@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 
 from tests.bench.device import SimulatedDevice
-from tests.bench.in_memory import CountingStore, EndlessQueue, MemoryPhotos
+from tests.bench.endless import CountingStore, EndlessQueue, MemoryPhotos
 from tests.bench.rig import CORES
 from worker import settings
 from worker.leases import Leases

@@ -22,7 +22,7 @@ import psutil
 
 from tests.bench.composition import compose
 from tests.bench.device import SimulatedDevice, service_time
-from tests.bench.in_memory import BUCKET, CountingStore
+from tests.bench.endless import BUCKET, CountingStore
 from tests.bench.photos import jpegs
 from tests.bench.processes import BenchError, busy_seconds
 from tests.bench.rig import CORES, MODEL

@@ -12,7 +12,7 @@ from tests.bench.capacity import capacity
 from tests.bench.listener import Listener
 from tests.bench.photos import jpegs
 from tests.bench.processes import LostError
-from tests.bench.rig import WORKERS, Rig
+from tests.bench.rig import CORES, WORKERS, Rig
 from tests.bench.sending import at_moments, by_crew
 from tests.bench.series import MIX, Series, mixed
 from tests.bench.summary import mean_steps, summary
@@ -63,8 +63,10 @@ def under_load(rig: Rig, photos: list[bytes], rate: float, seconds: float) -> di
     series, moments = Series(f"load {rate}", photos), poisson(rate, seconds, SEED)
     ids = [series.image_id(number) for number in range(len(moments))]
     with Listener(rig.redis) as listener:
+        before, start = rig.used(), time.monotonic()
         due, begun = at_moments(moments, series.put)
         heard = listener.first(ids)
+        others, took = rig.used()[2] - before[2], time.monotonic() - start
     rig.remove(WORKERS, ids)
     seen = [heard[i].at - since for i, since in zip(ids, due, strict=True)]
     late = [then - moment for then, moment in zip(begun, due, strict=True)]
@@ -73,6 +75,7 @@ def under_load(rig: Rig, photos: list[bytes], rate: float, seconds: float) -> di
         "offered_per_s": rate,
         **summary(seen),
         "sent_late_p99_ms": summary(late)["p99_ms"],
+        "cores_taken": max(0.0, others) / (took * CORES),
         "steps_mean": mean_steps([heard[i].ledger() for i in ids], [1000 * one for one in seen]),
     }
 
