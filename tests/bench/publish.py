@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.processes import ROOT, BenchError
-from tests.bench.tables import Table, sections
+from tests.bench.tables import sections
 
 OUT = ROOT / "bench-out"
 PAGE = ROOT / "docs" / "performance.md"
@@ -61,22 +61,15 @@ def whole_run(path: Path) -> dict[str, Any]:
 
 def published(page: str, measured: Mapping[str, Any]) -> str:
     """Fill every marked section. Raises BenchError when marks and what was measured do not go together."""
-    texts = {name: "\n".join(map(markdown, some)) + _shown(name) for name, some in sections(measured).items()}
+    texts = {
+        name: "\n".join(table.markdown() for table in some) + _shown(name)
+        for name, some in sections(measured).items()
+    }
     texts["machine"] = _machine(measured)
     marked = {match["name"] for match in MARKED.finditer(page)}
     if marked != set(texts):
         raise BenchError(f"{PAGE.name} and the bench differ in their sections: {sorted(marked ^ set(texts))}")
     return MARKED.sub(lambda match: match[1] + texts[match["name"]] + match[3], page)
-
-
-def markdown(table: Table) -> str:
-    """Give a table as Markdown, its title above."""
-    lines = [f"**{table.title}**", "", _row(table.columns), _row(["---"] * len(table.columns))]
-    return "\n".join([*lines, *map(_row, table.rows)]) + "\n"
-
-
-def _row(cells: Any) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _shown(section: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 from rich import table
 from rich.markup import escape
 
-from tests.bench.tables import Table, sections
+from tests.bench.table import Table
+from tests.bench.tables import sections
 
 MUCH = 0.1  # share of the cores that others may take without a warning
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "pillow", "numpy", "boto3", "redis")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tests.bench.table import Table
+
 ROWS = {
     "worker_to_model_alone": ("worker ÷ model alone", "ratio"),
     "worker_to_plain": ("worker ÷ plain loop", "ratio"),
@@ -27,8 +29,8 @@ ROWS = {
 }
 
 
-def throughput(measured: Mapping[str, Any]) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
-    """Give title, heads and rows; rows that this run did not measure are left out."""
+def throughput(measured: Mapping[str, Any]) -> Table:
+    """Rows that this run did not measure are left out."""
     found = measured["throughput"]
     kinds, options = found["every_round"], measured["options"]
     title = (
@@ -43,7 +45,7 @@ def throughput(measured: Mapping[str, Any]) -> tuple[str, tuple[str, ...], list[
     rows.append(
         ("most memory of the worker", f"{found['worker_peak_memory_mb']:.0f}", *[""] * (len(kinds) - 1), "MB")
     )
-    return title, ("", *kinds, ""), rows
+    return Table(title, ("", *kinds, ""), rows)
 
 
 def _spread(name: str, medians: Mapping[str, float], rounds: list[dict[str, float]]) -> str:
