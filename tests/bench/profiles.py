@@ -12,7 +12,7 @@ from typing import Any
 from localstack.services import die_with_parent
 from tests.bench.processes import ROOT
 
-RATE = 200  # looks a second
+HOW = ("--format=raw", "--function", "--threads", "--rate=200")  # looks a second
 SHOWN = 12  # functions
 STAGES = re.compile(r"thread \(\S+\): (poll|infer|infer-helper|commit)(?:-\d+)?$")
 WAITS = {("Condition.wait", "threading.py")}  # seen at work now and then though they use next to no CPU
@@ -26,32 +26,11 @@ def profile(module: str, *arguments: str, within: float) -> dict[str, Any]:
     """
     with tempfile.TemporaryDirectory() as folder:
         stacks = Path(folder) / "stacks"
-        spy = [
-            "py-spy",
-            "record",
-            "--format=raw",
-            "--function",
-            "--threads",
-            f"--rate={RATE}",
-            f"--output={stacks}",
-        ]
-        command = [
-            str(Path(sys.executable).parent / spy[0]),
-            *spy[1:],
-            "--",
-            sys.executable,
-            "-m",
-            module,
-            *arguments,
-        ]
+        spy = [str(Path(sys.executable).parent / "py-spy"), "record", f"--output={stacks}", *HOW, "--"]
+        command = die_with_parent([*spy, *die_with_parent([sys.executable, "-m", module, *arguments])])
         try:
             done = subprocess.run(
-                die_with_parent(command),
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=within,
+                command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=within
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return {"functions": [], "reason": str(error)}

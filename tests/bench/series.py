@@ -5,8 +5,10 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.bench.photos import image_id, jpegs
+from tests.bench.processes import BenchError
 from tests.bench.rig import WORKERS
 from tests.bench.sending import SENDERS
 from worker.messages import S3Object
@@ -28,9 +30,12 @@ class Series:
         return image_id(self._name, 0, number)
 
     def put(self, number: int) -> S3Object:
-        """Upload a photo; what was stored."""
+        """Upload a photo; what was stored. Raises BenchError."""
         key, body = f"uploads/{self.image_id(number)}.jpg", self._photos[number % len(self._photos)]
-        answer = self._s3.put_object(Bucket=WORKERS, Key=key, Body=body)
+        try:
+            answer = self._s3.put_object(Bucket=WORKERS, Key=key, Body=body)
+        except (BotoCoreError, ClientError) as error:
+            raise BenchError(f"a photo could not be uploaded: {error}") from None
         return S3Object(WORKERS, key, etag=answer["ETag"].strip('"'), size=len(body))
 
 
