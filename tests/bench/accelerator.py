@@ -8,18 +8,22 @@ from tests.bench.feeding import READY
 from tests.bench.processes import answer_of
 from tests.bench.profiles import profile
 
-KINDS = (READY, "small")
-STEPS = 2 * len(KINDS)  # how often `measure` tells
+RUNS = {  # column → kind of photo, threads that take turns at the device
+    "ready": (READY, 1),
+    "ready, 2 replicas": (READY, 2),
+    "small": ("small", 1),
+}
+STEPS = 2 * len(RUNS)  # how often `measure` tells
 WITHIN = 90.0  # seconds of one run
 FEEDING = "tests.bench.feeding"
 
 
 def measure(tell: Callable[[str], None]) -> dict[str, Any]:
-    """Each kind of photo once by itself, for the figures, and once under a profiler, which slows it."""
+    """Each run once by itself, for the figures, and once under a profiler, which slows it."""
     measured = dict[str, Any]()
-    for kind in KINDS:
-        tell(f"simulated accelerator, {kind}")
-        figures = answer_of(FEEDING, kind, within=WITHIN)
-        tell(f"simulated accelerator, {kind}, profiled")
-        measured[kind] = {**figures, "profile": profile(FEEDING, kind, within=WITHIN)}
+    for name, (kind, replicas) in RUNS.items():
+        tell(f"simulated accelerator, {name}")
+        figures = answer_of(FEEDING, kind, str(replicas), within=WITHIN)
+        tell(f"simulated accelerator, {name}, profiled")
+        measured[name] = {**figures, "profile": profile(FEEDING, kind, str(replicas), within=WITHIN)}
     return {"call_ms": 1000 * CALL, "photo_ms": 1000 * PHOTO, "kinds": measured}

@@ -20,7 +20,7 @@ def service_time(photos: int) -> float:
 
 
 class SimulatedDevice:
-    """Answers every photo alike, after the time that its batch takes; for one thread, as a device's queue."""
+    """Answers every photo alike, after the time that its batch takes; callers take turns, as on a device."""
 
     def __init__(self, bundle: Bundle, largest_batch: int) -> None:
         self.bundle = bundle
@@ -28,15 +28,17 @@ class SimulatedDevice:
         self.busy = 0.0  # seconds so far
         self.calls = 0
         self._answers = _answers(bundle, largest_batch)
+        self._turn = threading.Lock()
         self._never = threading.Event()
 
     def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
         """Wait as long as uint8 [N, height, width, 3] takes; role → array of N rows."""
-        done = time.monotonic() + service_time(len(batch))
-        while (left := done - time.monotonic()) > 0:
-            self._never.wait(left)  # gives up the GIL, as a call of TensorFlow does
-        self.busy += service_time(len(batch))
-        self.calls += 1
+        with self._turn:
+            done = time.monotonic() + service_time(len(batch))
+            while (left := done - time.monotonic()) > 0:
+                self._never.wait(left)  # gives up the GIL, as a call of TensorFlow does
+            self.busy += service_time(len(batch))
+            self.calls += 1
         return {role: rows[: len(batch)] for role, rows in self._answers.items()}
 
 

@@ -60,7 +60,7 @@ class CountingStore:
     def claim_hashes(self, results: Sequence[Result]) -> list[DuplicateOf | None]:
         return [None] * len(results)
 
-    def write(self, results: Sequence[Result]) -> list[str]:
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[str]:
         said = ["written" for result in results if result.model_dump_json()]
         self.scored += sum(result.status != "failed" for result in results)
         self.hashes.update(result.image_hash for result in results)

@@ -1,9 +1,9 @@
 """The worker's own stages around a simulated accelerator, photos and messages in memory; in a process of its own.
 
-    python -m tests.bench.feeding KIND
+    python -m tests.bench.feeding KIND REPLICAS
 
-KIND is `ready` (photos that are arrays already) or a kind of JPEG. Prints JSON: how many photos a second the rest of
-the worker feeds, what that costs, and which of device, cores and Python's lock is the limit.
+KIND is `ready` (photos that are arrays already) or a kind of JPEG; REPLICAS is how many threads take turns at the one
+device. Prints JSON: how many photos a second the rest of the worker feeds, what that costs, and what the limit is.
 """
 
 import json
@@ -44,20 +44,20 @@ NOTHING = {
 
 def main() -> None:
     """Feed the device, and say how fast that went."""
-    kind = sys.argv[1]
+    kind, replicas = sys.argv[1], int(sys.argv[2])
     with Path(os.devnull).open("w") as nowhere:
         set_up_logs("json", "info", nowhere)  # lines are made as in production, and thrown away
-        print(json.dumps(fed(kind)))
+        print(json.dumps(fed(kind, replicas)))
 
 
-def fed(kind: str) -> dict[str, Any]:
+def fed(kind: str, replicas: int) -> dict[str, Any]:
     """Run for SECONDS after WARM_UP; photos/s, CPU milliseconds a photo by thread, shares. Raises BenchError."""
     wanted = settings.load({"WORKER_MODEL": str(MODEL), **NOTHING})
     device, store = SimulatedDevice(bundle.read(str(MODEL)), wanted.batch_size), CountingStore()
     photos = [b"-"] if kind == READY else jpegs(kind)
     if kind == READY:
         take_ready_arrays(device)
-    pipeline = compose(wanted, device, photos, store)
+    pipeline = compose(wanted, [(device,)] * replicas, photos, store)
     pipeline.start()
     time.sleep(WARM_UP)
     before, begun = Reading(device, store), time.monotonic()

@@ -4,6 +4,7 @@ The bucket's own notification is switched off meanwhile. After each PUT the benc
 the published distribution says; with the fast path a direct request goes out first, right after the PUT.
 """
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -16,12 +17,13 @@ from botocore.config import Config
 
 from tests.bench.arrivals import notification_delays, poisson
 from tests.bench.listener import SILENCE, Listener
-from tests.bench.notifier import Notifier, notification, request_score
+from tests.bench.notifier import Notifier, notification
 from tests.bench.processes import LostError
 from tests.bench.rig import WORKERS, Rig
 from tests.bench.sending import SENDERS, at_moments
 from tests.bench.series import Series
 from tests.bench.summary import mean_steps, summary
+from worker.client import direct_request
 
 STEPS = 2  # how often `measure` tells
 SEED = 2
@@ -70,7 +72,7 @@ def _slow(rig: Rig, photos: list[bytes], rate: float, seconds: float, *, direct:
                 stored, now = series.put(number), datetime.now(UTC)
                 notifier.at(time.monotonic() + delays[number], notification(stored, now))
                 if direct:
-                    request_score(send, ids[number], stored, now)
+                    send(json.dumps(direct_request(ids[number], stored, now)))
 
             due, _ = at_moments(moments, put)
         heard = listener.first(ids)

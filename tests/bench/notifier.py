@@ -1,4 +1,4 @@
-"""The bodies that announce a photo, and S3's part: sending one when it is due."""
+"""S3's part: the body that announces a photo, sent when it is due."""
 
 import heapq
 import itertools
@@ -16,18 +16,6 @@ from worker.messages import S3Object
 from worker.result import timestamp
 
 Send = Callable[[str], object]  # sends one body
-
-
-def request_score(send: Send, image_id: str, stored: S3Object, uploaded_at: datetime) -> None:
-    """Send the direct request, as an API does right after its PUT."""
-    body = {
-        "image_id": image_id,
-        "bucket": stored.bucket,
-        "key": stored.key,
-        "etag": stored.etag,
-        "uploaded_at": timestamp(uploaded_at),
-    }
-    send(json.dumps(body))
 
 
 def notification(stored: S3Object, at: datetime) -> str:

@@ -23,6 +23,7 @@ COLOURS = {  # by step: on the way warm, waiting pale, the work cold
     "infer": svg.GREEN,
     "commit": svg.VIOLET,
 }
+ENGINES = {"tensorflow": svg.BLUE, "litert": svg.GREEN}
 PERCENTILES = {"p50_ms": svg.GREEN, "p90_ms": svg.BLUE, "p99_ms": svg.ORANGE}
 
 Steps = Mapping[str, float]  # mean milliseconds by step
@@ -52,19 +53,23 @@ def cases(latency: Mapping[str, Any]) -> dict[str, Steps]:
     }
 
 
-def by_batch_size(rates: Mapping[str, float]) -> str:
-    """Columns: images per second of the model alone."""
-    top, base = 78.0, 270.0
-    most = 1.1 * max(rates.values())
-    y, gap = svg.linear(most, base, top), (RIGHT - LEFT) / len(rates)
+def by_batch_size(rates: Mapping[str, Mapping[str, float]]) -> str:
+    """Columns: images per second of the model alone, an engine beside the other."""
+    top, base, sizes = 96.0, 290.0, list(next(iter(rates.values())))
+    most, gap = 1.1 * max(max(of_one.values()) for of_one in rates.values()), (RIGHT - LEFT) / len(sizes)
+    y, width = svg.linear(most, base, top), gap * 0.76 / len(rates)
     parts = _rows(svg.ticks(most), y, lambda value: f"{value:g}")
-    for number, (size, rate) in enumerate(rates.items()):
-        x = LEFT + gap * (number + 0.2)
-        parts.append(
-            svg.bar(x, y(rate), gap * 0.6, base - y(rate), svg.BLUE, says=f"batch of {size}: {rate:.0f}/s")
-        )
-        parts.append(svg.text(x + gap * 0.3, y(rate) - 6, f"{rate:.0f}", anchor="middle"))
-        parts.append(svg.text(x + gap * 0.3, base + 19, size, anchor="middle"))
+    for place, (engine, of_one) in enumerate(rates.items()):
+        colour = ENGINES.get(engine, svg.GREY)
+        parts.append(svg.bar(20 + 110 * place, 62, 12, 12, colour, says=engine))
+        parts.append(svg.text(37 + 110 * place, 73, engine, style="s"))
+        for number, size in enumerate(sizes):
+            x, rate = LEFT + gap * (number + 0.12) + width * place, of_one[size]
+            says = f"{engine}, batches of {size}: {rate:.0f}/s"
+            parts.append(svg.bar(x, y(rate), width - 2, base - y(rate), colour, says=says))
+            parts.append(svg.text(x + width / 2, y(rate) - 6, f"{rate:.0f}", anchor="middle"))
+    for number, size in enumerate(sizes):
+        parts.append(svg.text(LEFT + gap * (number + 0.5), base + 19, size, anchor="middle"))
     parts.append(svg.text((LEFT + RIGHT) / 2, base + 40, "photos in a batch", style="s", anchor="middle"))
     return svg.picture(
         base + 54, "Throughput by batch size", "the model alone on ready arrays, images/s", parts

@@ -49,12 +49,10 @@ def _targets(found: Sequence[Target]) -> Table:
     return Table("Targets", ("target", "aim", "measured", ""), rows)
 
 
-def _batch_sizes(rates: Mapping[str, float]) -> Table:
-    return Table(
-        "The model alone on ready arrays, by batch size",
-        ("photos in a batch", *rates),
-        [("images/s", *(f"{rate:.0f}" for rate in rates.values()))],
-    )
+def _batch_sizes(rates: Mapping[str, Mapping[str, float]]) -> Table:
+    sizes = list(next(iter(rates.values())))
+    rows = [(engine, *(f"{of_one[size]:.0f}" for size in sizes)) for engine, of_one in rates.items()]
+    return Table("The model alone on ready arrays, images/s by photos in a batch", ("engine", *sizes), rows)
 
 
 def _loads(latency: Mapping[str, Any]) -> Table:

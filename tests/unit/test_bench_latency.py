@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.bench import arrivals, summary
-from tests.bench.notifier import Notifier, notification, request_score
+from tests.bench.notifier import Notifier, notification
 from tests.bench.processes import BenchError
 from tests.bench.sending import at_moments, by_crew
 from tests.fakes import START
@@ -100,13 +100,8 @@ def test_a_send_that_fails_ends_the_crew() -> None:
         by_crew(4, lambda _: True, send)
 
 
-def test_the_bodies_that_are_sent_announce_the_object() -> None:
-    sent: list[str] = []
-    request_score(sent.append, "an-id", STORED, START)
-    sent.append(notification(STORED, START))
-    direct, from_s3 = (events.read(body)[0] for body in sent)
-    assert direct == Announced(S3Object("photos", STORED.key, etag="abc"), START, "an-id")
-    assert from_s3 == Announced(STORED, START)
+def test_the_body_in_s3s_name_announces_the_object() -> None:
+    assert events.read(notification(STORED, START)) == [Announced(STORED, START)]
 
 
 def test_a_notifier_sends_in_the_order_in_which_bodies_are_due_and_all_before_it_ends() -> None:

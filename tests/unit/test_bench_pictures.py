@@ -22,7 +22,7 @@ def percentiles(p50: float, p90: float, p99: float) -> dict[str, Any]:
 
 
 MEASURED: dict[str, Any] = {
-    "batch_sizes": {"1": 60.0, "2": 80.0, "32": 120.0},
+    "batch_sizes": {"tensorflow": {"1": 60.0, "32": 120.0}, "litert": {"1": 140.0, "32": 130.0}},
     "latency": {
         "one_at_a_time": {"steps_mean": steps()},
         "loads": {
@@ -54,7 +54,7 @@ def test_every_picture_is_well_formed_small_and_the_same_each_time(tmp_path: Pat
 
 
 def test_only_what_was_measured_is_drawn(tmp_path: Path) -> None:
-    assert pictures.write({"batch_sizes": {"1": 10.0}}, tmp_path) == ["batch-size.svg"]
+    assert pictures.write({"batch_sizes": {"litert": {"1": 10.0}}}, tmp_path) == ["batch-size.svg"]
     assert pictures.write({"accelerator": {}}, tmp_path) == []
 
 

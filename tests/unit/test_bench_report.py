@@ -64,7 +64,7 @@ def measured(*, p99: float = 240.0, overhead: float = 12.0) -> dict[str, Any]:
             "every_round": {"small": [throughput]},
             "worker_peak_memory_mb": 900.0,
         },
-        "batch_sizes": {"1": 60.0, "32": 120.0},
+        "batch_sizes": {"tensorflow": {"1": 60.0, "32": 120.0}, "litert": {"1": 140.0, "32": 130.0}},
         "latency": {
             "mix": ["small", "3 MP"],
             "capacity_per_s": 60.0,
@@ -196,10 +196,10 @@ def test_the_stages_around_the_device_score_every_photo_and_end() -> None:
     Image.new("RGB", (16, 16), "red").save(photo, "JPEG")
     wanted = settings.load({"WORKER_MODEL": "m", **feeding.NOTHING})
     simulated = device.SimulatedDevice(score_bundle("m", 8), wanted.batch_size)
-    pipeline = composition.compose(wanted, simulated, [photo.getvalue()], store)
+    pipeline = composition.compose(wanted, [(simulated,)] * 2, [photo.getvalue()], store)
     threads = threading.active_count()
     pipeline.start()
-    eventually(lambda: store.written >= 100)
+    eventually(lambda: store.written >= 100 or pipeline.error is not None, lambda: store.written)
     pipeline.cancel()
     assert pipeline.join(time.monotonic() + 10) == []
     assert pipeline.error is None
