@@ -9,7 +9,7 @@ MODEL := models/reference/built/reference
 VENV := .venv/.installed
 LOCALSTACK := .localstack-venv/.installed
 
-.PHONY: help install model run demo submit test check bench soak docs lock clean
+.PHONY: help install model run demo submit test check bench publish soak docs lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +40,11 @@ check: $(VENV) ## lint, format, types, layers
 	$(BIN)/python -m pytest -q tests/unit/test_layers.py
 	$(BIN)/hadolint Dockerfile
 
-bench: install model ## measure speed side by side; minutes; writes bench-out/
-	@exec $(BIN)/python -m tests.bench
+bench: install model ## measure speed side by side; ten minutes; writes bench-out/; PART=throughput|latency|accelerator
+	@exec $(BIN)/python -m tests.bench $(if $(PART),--part $(PART))
+
+publish: $(VENV) ## copy the last whole bench into docs/performance.md
+	@$(BIN)/python -m tests.bench.publish
 
 soak: install model ## a steady load while faults are drawn at random; MINUTES=2 SEED=… WORKERS=2 RATE=5
 	@exec $(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \

@@ -1,9 +1,12 @@
-"""`make bench`: the worker beside the model alone and beside a plain loop; and where the time of one photo goes."""
+"""`make bench`: throughput beside its limits and peers, PUT to result under load, a simulated accelerator."""
 
 import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from localstack.services import ServicesError
-from tests.bench import report
-from tests.bench.measures import measure, steps
-from tests.bench.processes import BenchError
-from tests.bench.rig import rig
+from tests.bench import accelerator, latency, pictures, report
+from tests.bench import measures as throughput
+from tests.bench.processes import BenchError, answer_of
+from tests.bench.rig import MODEL, rig
 
 OUT = Path("bench-out")
 FEWEST = 20  # photos of a burst; fewer would measure its start and end only
+SHORTEST = 2.0  # seconds of a load
+PARTS = ("throughput", "latency", "accelerator")
+WITHIN = 120.0  # seconds that the model alone may take
 OK, FAILED, INTERRUPTED = 0, 1, 130  # exit codes
 
 
@@ -27,7 +33,7 @@ def main() -> int:
     console = Console()
     console.width = max(110, console.width)
     try:
-        measured = _measured(options.rounds, options.photos, console)
+        measured = _measured(options, console)
     except (BenchError, ServicesError) as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         return FAILED
@@ -40,31 +46,71 @@ def main() -> int:
         console.print(warning, style="yellow")
     OUT.mkdir(exist_ok=True)
     (OUT / "bench.json").write_text(json.dumps(measured, indent=2, ensure_ascii=False) + "\n")
-    console.print(f"written to {OUT}/bench.json")
+    console.print(f"written to {OUT}: {', '.join(['bench.json', *pictures.write(measured, OUT)])}")
     return OK
 
 
-def _measured(rounds: int, photos: int, console: Console) -> dict[str, Any]:
+def _measured(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress, tempfile.TemporaryDirectory() as folder:
-        task = progress.add_task("starting LocalStack, Valkey and the worker", total=steps(rounds) + 1)
+    wanted = PARTS if options.part == "all" else (options.part,)
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(
+            "starting LocalStack, Valkey and the worker", total=_steps(wanted, options.rounds)
+        )
 
         def tell(what: str) -> None:
             progress.update(task, description=what, advance=1)
 
-        with rig(Path(folder)) as made:
-            measured = measure(made, rounds, photos, tell)
+        measured = _parts(wanted, options, tell)
         progress.update(task, description="done", advance=1)
-    return {"machine": report.machine(), "rounds": rounds, "photos": photos, **measured}
+    how = {"part": options.part, "rounds": options.rounds, "photos": options.photos}
+    how |= {"seconds": options.seconds, "objects": options.objects}
+    return {"machine": report.machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "options": how, **measured}
+
+
+def _parts(
+    wanted: tuple[str, ...], options: argparse.Namespace, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Run the parts, one after the other; the worker and its services live no longer than they are needed."""
+    measured: dict[str, Any] = {}
+    with ExitStack() as stack:
+        if "throughput" in wanted or "latency" in wanted:
+            made = stack.enter_context(rig(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        if "throughput" in wanted:
+            measured["throughput"] = throughput.measure(made, options.rounds, options.photos, tell)
+            tell("model alone, by batch size")
+            measured["batch_sizes"] = answer_of("tests.bench.batch_sizes", str(MODEL), within=WITHIN)
+        if "latency" in wanted:
+            measured["latency"] = latency.measure(made, options.seconds, options.objects, tell)
+    if "accelerator" in wanted:
+        measured["accelerator"] = accelerator.measure(tell)
+    return measured
+
+
+def _steps(wanted: tuple[str, ...], rounds: int) -> int:
+    """How often the parts tell that they go on, and the end."""
+    of_part = {
+        "throughput": throughput.steps(rounds) + 1,
+        "latency": latency.steps(),
+        "accelerator": accelerator.STEPS,
+    }
+    return sum(of_part[part] for part in wanted) + 1
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "--part", choices=[*PARTS, "all"], default="all", help="measure one part alone (default all)"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="medians are taken over so many (default 3)")
     parser.add_argument("--photos", type=int, default=400, help="photos of a burst (default 400)")
+    parser.add_argument("--seconds", type=float, default=25.0, help="of each load (default 25)")
+    parser.add_argument("--objects", type=int, default=1000, help="as the original benchmark (default 1000)")
     options = parser.parse_args()
-    if options.rounds < 1 or options.photos < FEWEST:
-        parser.error(f"--rounds must be 1 or more, --photos {FEWEST} or more")
+    if options.rounds < 1 or min(options.photos, options.objects) < FEWEST or options.seconds < SHORTEST:
+        parser.error(
+            f"--rounds must be 1 or more, --photos and --objects {FEWEST}, --seconds {SHORTEST:g} or more"
+        )
     return options
 
 

@@ -1,56 +1,31 @@
-"""The measurements as tables for people, and the machine they were made on."""
+"""The measurements as tables at the terminal, and the machine they were made on."""
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich import table
+from rich.markup import escape
 
-ROWS = {
-    "worker_to_model_alone": ("worker ÷ model alone", "ratio"),
-    "worker_to_plain": ("worker ÷ plain loop", "ratio"),
-    "worker_to_limit": ("worker ÷ limit", "ratio"),
-    "worker_to_limit_with_services": ("worker ÷ limit, services charged", "ratio"),
-    "plain_to_limit": ("plain loop ÷ limit", "ratio"),
-    "same_score": ("same score from worker and plain loop", "share"),
-    "photos_per_s": ("worker, S3 to Redis", "photos/s"),
-    "images_per_s": ("model alone, ready arrays, batches of 32", "photos/s"),
-    "plain_per_s": ("plain loop, one message at a time", "photos/s"),
-    "limit_per_s": ("limit: cores ÷ CPU of decode + inference", "photos/s"),
-    "limit_with_services_per_s": ("the same, LocalStack's and Valkey's CPU charged", "photos/s"),
-    "decode_cpu_ms": ("CPU of decoding, alone", "ms a photo"),
-    "infer_cpu_ms": ("CPU of inference, alone", "ms a photo"),
-    "worker_cpu_ms": ("CPU of the whole worker", "ms a photo"),
-    "plain_cpu_ms": ("CPU of the plain loop", "ms a photo"),
-    "services_cpu_ms": ("CPU of LocalStack and Valkey for the worker", "ms a photo"),
-    "cores_busy": ("worker, LocalStack and Valkey ÷ all cores", "share"),
-    "cores_taken": ("other programs meanwhile ÷ all cores", "share"),
-    "plain_peak_memory_mb": ("most memory of the plain loop", "MB"),
-    "model_alone_peak_memory_mb": ("most memory of the model alone", "MB"),
-}
-TITLES = {
-    "notify": "notify: S3's event to SQS",
-    "queue": "queue: SQS to the worker",
-    "wait": "wait for a helper",
-    "batch_wait": "batch_wait: for the model",
-    "total": "total: all of these",
-}
+from tests.bench.table import Table
+from tests.bench.tables import sections
+
 MUCH = 0.1  # share of the cores that others may take without a warning
-PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "pillow", "numpy")
+PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "pillow", "numpy", "boto3", "redis")
 
 
-def tables(measured: dict[str, Any]) -> Iterator[Table]:
-    """Throughput by kind of photo, then the time of a single one."""
-    yield _throughput(measured)
-    yield _latency(measured["latency_ms"])
+def tables(measured: Mapping[str, Any]) -> Iterator[table.Table]:
+    """Every table of what was measured."""
+    for some in sections(measured).values():
+        yield from map(_printed, some)
 
 
-def warning(measured: dict[str, Any]) -> str:
+def warning(measured: Mapping[str, Any]) -> str:
     """Say so when other programs had the cores as well; empty when they hardly did."""
-    taken = max(row["cores_taken"] for rows in measured["every_round"].values() for row in rows)
+    taken = max(_shares_taken(measured), default=0.0)
     if taken < MUCH:
         return ""
     return f"other programs took up to {taken:.0%} of the cores meanwhile: measure again on a quiet machine"
@@ -67,44 +42,28 @@ def machine() -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),
         "cpu": model,
-        "system": platform.platform(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": f"{platform.system()} on {platform.machine()}",
         "python": platform.python_version(),
         "packages": {name: there[name] for name in PACKAGES if name in there},
     }
 
 
-def _throughput(measured: dict[str, Any]) -> Table:
-    kinds = measured["every_round"]
-    title = (
-        f"Median (least–most) of {measured['rounds']} rounds, {measured['photos']} photos each, "
-        f"{measured['machine']['cores']} cores"
-    )
-    table = Table("", *kinds, "", title=title)
-    for name, (label, unit) in ROWS.items():
-        cells = [
-            _spread(measured["throughput"][kind][name], [row[name] for row in rows])
-            for kind, rows in kinds.items()
-        ]
-        table.add_row(label, *cells, unit, end_section=name in {"same_score", "limit_with_services_per_s"})
-    table.add_row("most memory of the worker", f"{measured['worker_peak_memory_mb']:.0f}", "", "MB")
-    return table
+def _shares_taken(measured: Any) -> Iterator[float]:
+    """Every `cores_taken`, wherever it stands."""
+    if isinstance(measured, Mapping):
+        for name, value in measured.items():
+            if name == "cores_taken":
+                yield value
+            else:
+                yield from _shares_taken(value)
+    elif isinstance(measured, list):
+        for one in measured:
+            yield from _shares_taken(one)
 
 
-def _latency(latency: dict[str, Any]) -> Table:
-    table = Table(
-        "step", "ms", title="One small photo at a time, from PUT to the result in the client's hands"
-    )
-    steps = latency["steps_p50"]
-    for step, value in steps.items():
-        table.add_row(
-            f"{TITLES.get(step, step)} (median)", f"{value:.1f}", end_section=step == list(steps)[-1]
-        )
-    for cut in ("p50", "p90", "p99"):
-        table.add_row(f"PUT to result, {cut}", f"{latency[cut]:.1f}")
-    table.add_row("beyond fetch, decode and infer (median)", f"{latency['overhead_p50']:.1f}")
-    return table
-
-
-def _spread(median: float, values: list[float]) -> str:
-    digits = 2 if median < 10 else 0 if median >= 1000 else 1
-    return f"{median:.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+def _printed(given: Table) -> table.Table:
+    printed = table.Table(*map(escape, given.columns), title=escape(given.title), title_justify="left")
+    for row in given.rows:
+        printed.add_row(*map(escape, row))
+    return printed

@@ -93,6 +93,12 @@ class Rig:
         answer = self.sqs.get_queue_attributes(QueueUrl=os.environ["WORKER_QUEUE_URL"], AttributeNames=names)
         return sum(int(count) for count in answer["Attributes"].values())
 
+    def logged(self, *events: str) -> int:
+        """How many lines of the worker's log so far are of these events."""
+        wanted = tuple(f'"event": "{event}"' for event in events)
+        with self._log.open() as lines:
+            return sum(any(one in line for one in wanted) for line in lines)
+
     def _plain_queue(self) -> str:
         url = str(self.sqs.create_queue(QueueName=PLAIN)["QueueUrl"])
         self.s3.create_bucket(Bucket=PLAIN)

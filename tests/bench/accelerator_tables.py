@@ -1,0 +1,57 @@
+"""What the simulated accelerator showed: rates, shares, what is the limit, and where the CPU time goes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.bench.table import Table
+
+LIMITS = {
+    "device": "the device",
+    "cores": "the cores",
+    "model thread": "the thread that runs the model: batches are full, and yet the device waits for it",
+    "helpers": "the helpers: the device takes small batches, and cores are left",
+}
+LEVERS = {
+    "device": "a second device",
+    "cores": "less CPU a photo (see the functions), or more cores",
+    "model thread": "read outputs in another thread while the device runs the next batch",
+    "helpers": "a second worker on the device: in one process one thread of Python runs at a time",
+}
+
+
+def accelerator(measured: Mapping[str, Any]) -> Iterator[Table]:
+    """Give the rates, then the functions of each kind of photo."""
+    yield _rates(measured)
+    yield from _profiles(measured["kinds"])
+
+
+def _rates(measured: Mapping[str, Any]) -> Table:
+    kinds = measured["kinds"]
+
+    def row(says: str, name: str, shape: str) -> tuple[str, ...]:
+        return (says, *(shape.format(of_kind[name]) for of_kind in kinds.values()))
+
+    threads = list(next(iter(kinds.values()))["threads_cpu_ms"])
+    rows = [
+        row("photos/s fed", "photos_per_s", "{:.0f}"),
+        row("photos/s the device could take", "device_per_s", "{:.0f}"),
+        row("photos/s fed by one busy core", "per_core_per_s", "{:.0f}"),
+        row("device busy", "device_busy", "{:.0%}"),
+        row("cores busy with it", "cores_busy", "{:.0%}"),
+        row("cores busy with other programs", "cores_taken", "{:.0%}"),
+        row("photos in a batch, mean", "mean_batch", "{:.1f}"),
+        row("CPU ms a photo", "cpu_ms", "{:.2f}"),
+        *((f"… of {t}", *(f"{k['threads_cpu_ms'].get(t, 0):.2f}" for k in kinds.values())) for t in threads),
+        ("the limit", *(LIMITS[of_kind["limit"]] for of_kind in kinds.values())),
+        ("the next lever", *(LEVERS[of_kind["limit"]] for of_kind in kinds.values())),
+    ]
+    title = f"Simulated accelerator: {measured['call_ms']:g} ms + {measured['photo_ms']:g} ms a photo"
+    return Table(title, ("photos in memory", *kinds), rows)
+
+
+def _profiles(kinds: Mapping[str, Any]) -> Iterator[Table]:
+    for kind, of_kind in kinds.items():
+        found = of_kind["profile"]
+        rows = [(f"{f['share']:.0%}", f["stage"], f["function"], f["file"]) for f in found["functions"]]
+        rows = rows or [("", "", f"not measured: {found.get('reason', 'no samples')}", "")]
+        yield Table(f"CPU by innermost function, {kind} photos", ("share", "stage", "function", "file"), rows)

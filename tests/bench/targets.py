@@ -1,0 +1,91 @@
+"""What the project aims at, and whether a run of the bench met it: computed, never typed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A number somewhere in what was measured (`path`, by names), its bound, and its unit."""
+
+    what: str
+    path: tuple[str, ...]
+    least: float | None = None
+    most: float | None = None
+    unit: str = "%"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An aim and what came out, as text."""
+
+    what: str
+    aim: str
+    shown: str
+    met: bool | None  # None: the part was run and did not measure it
+
+    @property
+    def verdict(self) -> str:
+        """One word."""
+        return "not measured" if self.met is None else "met" if self.met else "MISSED"
+
+
+def _of_limit(kind: str, least: float) -> Aim:
+    path = ("throughput", "throughput", kind, "worker_to_limit_with_services")
+    return Aim(f"throughput ÷ limit, {kind}", path, least=least)
+
+
+AIMS = (
+    _of_limit("12 MP", 0.95),
+    _of_limit("3 MP", 0.95),
+    _of_limit("small", 0.90),
+    Aim(
+        "throughput ÷ plain loop, small",
+        ("throughput", "throughput", "small", "worker_to_plain"),
+        least=5,
+        unit="×",
+    ),
+    Aim("PUT to result at 80 % load, p99", ("latency", "loads", "0.8", "p99_ms"), most=1000, unit="ms"),
+    Aim(
+        "overhead at low load beyond decode and inference, median",
+        ("latency", "one_at_a_time", "overhead_p50_ms"),
+        most=15,
+        unit="ms",
+    ),
+    Aim(
+        "PUT to result with a slow notification and a direct request, p99",
+        ("latency", "notifications", "direct_request", "p99_ms"),
+        most=1000,
+        unit="ms",
+    ),
+)
+
+
+def targets(measured: Mapping[str, Any]) -> list[Target]:
+    """Hold each aim of the parts that were run against what was measured."""
+    return [_held(aim, _at(measured, aim.path)) for aim in AIMS if aim.path[0] in measured]
+
+
+def _held(aim: Aim, value: float | None) -> Target:
+    said = (
+        f"≥ {_shown(aim.least, aim.unit)}"
+        if aim.least is not None
+        else f"≤ {_shown(aim.most or 0.0, aim.unit)}"
+    )
+    if value is None:
+        return Target(aim.what, said, "–", None)
+    met = (aim.least is None or value >= aim.least) and (aim.most is None or value <= aim.most)
+    return Target(aim.what, said, _shown(value, aim.unit), met)
+
+
+def _at(measured: Any, path: tuple[str, ...]) -> float | None:
+    for name in path:
+        if not isinstance(measured, Mapping) or name not in measured:
+            return None
+        measured = measured[name]
+    return float(measured)
+
+
+def _shown(value: float, unit: str) -> str:
+    return f"{value:.1%}" if unit == "%" else f"{value:.1f} {unit}"
