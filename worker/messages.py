@@ -36,7 +36,7 @@ class Message:
     body: str = field(repr=False)
     receive_count: int
     sent_at: datetime | None  # by SQS
-    received_at: datetime  # by this machine's clock
+    received_at: datetime  # by this machine's clock, unless that is wrong
     received: float = 0.0  # the same moment in monotonic seconds
     records: int = 1  # how many records its body announces; it is settled when all of them are
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 READ_EXTRA = 8  # seconds by which the read time-out outlasts the long poll
 POLL_CONNECT, POLL_ATTEMPTS = 3, 2
 POLL_PART = 0.25  # of the visibility timeout at most: leases are reckoned from before the receive
+SKEW = 2.0  # seconds
 SETTLE_CONNECT, SETTLE_READ = 1, 2  # the main thread waits for it, a lease may end: whoever calls tries again
 
 
@@ -78,7 +80,8 @@ class Queue:
             ),
         )
         try:
-            return [self._message(raw) for raw in answer.get("Messages", [])]
+            now, received = self._true_time(answer), self._clock()
+            return [_message(raw, now, received) for raw in answer.get("Messages", [])]
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise QueueError(f"SQS sent a message that cannot be read: {reason(error)}") from error
 
@@ -112,18 +115,29 @@ class Queue:
             raise QueueError("SQS answered with nothing")
         return answer
 
-    def _message(self, raw: dict[str, Any]) -> Message:
-        attributes = raw.get("Attributes", {})
-        sent = attributes.get("SentTimestamp")
-        return Message(
-            message_id=raw["MessageId"],
-            receipt_handle=raw["ReceiptHandle"],
-            body=raw.get("Body", ""),
-            receive_count=int(attributes.get("ApproximateReceiveCount", 1)),
-            sent_at=datetime.fromtimestamp(int(sent) / 1000, UTC) if sent else None,
-            received_at=self._now(),
-            received=self._clock(),
-        )
+    def _true_time(self, answer: dict[str, Any]) -> datetime:
+        """This machine's time; SQS's own where they differ by more than the answer's whole seconds can explain.
+
+        Else a clock that runs ahead would make every photo late.
+        """
+        now = self._now()
+        said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        theirs = parsedate_to_datetime(said) if said else now
+        return now if abs((now - theirs).total_seconds()) < SKEW else theirs
+
+
+def _message(raw: dict[str, Any], now: datetime, received: float) -> Message:
+    attributes = raw.get("Attributes", {})
+    sent = attributes.get("SentTimestamp")
+    return Message(
+        message_id=raw["MessageId"],
+        receipt_handle=raw["ReceiptHandle"],
+        body=raw.get("Body", ""),
+        receive_count=int(attributes.get("ApproximateReceiveCount", 1)),
+        sent_at=datetime.fromtimestamp(int(sent) / 1000, UTC) if sent else None,
+        received_at=now,
+        received=received,
+    )
 
 
 def _entry(index: int, message: Message) -> dict[str, Any]:
