@@ -83,7 +83,7 @@ def _rate(team: Team, photos: Photos, seconds: float, clock: Callable[[], float]
     begun = clock()
     with ThreadPoolExecutor(len(team)) as threads:
         calls = sum(threads.map(lambda replica: _calls(replica, photos, begun + seconds, clock), team))
-    return calls * len(photos) / (clock() - begun)
+    return calls * len(photos) / max(clock() - begun, 1e-9)
 
 
 def _calls(replica: Sequence[Predicts], photos: Photos, until: float, clock: Callable[[], float]) -> int:

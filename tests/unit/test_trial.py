@@ -108,6 +108,13 @@ def test_slow_models_are_raced_in_fewer_rounds() -> None:
     assert len(rounds) == 1
 
 
+def test_a_clock_that_stands_still_ends_the_race_too() -> None:
+    clock = Clock()
+    fast = Takes(clock, 0.0)
+    one, other = trial.race([[[fast]], [[fast]]], PHOTOS, clock, lambda: None)
+    assert not trial.takes_over(one, other, 0.0)
+
+
 def test_all_models_of_a_replica_count_as_one() -> None:
     clock = Clock()
     replica = [Takes(clock, 0.1), Takes(clock, 0.3)]

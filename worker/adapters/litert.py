@@ -4,6 +4,7 @@ An interpreter serves one thread. It runs photo by photo: that is where XNNPACK 
 memory of one photo's activations only. Cores are put to use by several interpreters.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -51,7 +52,7 @@ def convert(model: FrozenModel) -> bytes:
             converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
             return bytes(converter.convert())
     except Exception as error:  # noqa: BLE001 - the converter raises nearly anything
-        raise ConversionError(f"{bundle.path} cannot be converted for LiteRT: {first_line(error)}") from None
+        raise ConversionError(f"{bundle.path} cannot be converted for LiteRT: {_cause(error)}") from None
 
 
 class InterpretedModel:
@@ -111,3 +112,9 @@ class InterpretedModel:
         each = min(seconds / size for size, seconds in tried.seconds_by_size.items())
         largest = max(1, min(allowed, round(AT_ONCE / max(each, 1e-9))))
         self._warmth = Warmth(largest, {size: each * size for size in sorted(telling(range(1, largest + 1)))})
+
+
+def _cause(error: Exception) -> str:
+    """The operations that are to blame, out of pages of the converter's own representation."""
+    unknown = sorted(set(re.findall(r"'tf\.(\w+)' op is neither", str(error))))
+    return f"it has no operation {', '.join(unknown)} for these types" if unknown else first_line(error)
