@@ -34,7 +34,13 @@ def latencies(p99: float) -> dict[str, Any]:
         "photos": 200,
     }
     rates = {"offered_per_s": 20.0, "uploads_per_s": 90.0, "photos_per_s": 50.0, "uploaders": 10}
-    counts = {"scored": 200, "already_scored": 200, "sent_late_p99_ms": 1.0, "cores_taken": 0.02}
+    counts = {
+        "scored": 200,
+        "already_scored": 200,
+        "scored_again": 0,
+        "sent_late_p99_ms": 1.0,
+        "cores_taken": 0.02,
+    }
     return {**of_photos, **rates, **counts}
 
 
