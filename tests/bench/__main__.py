@@ -104,7 +104,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=3, help="medians are taken over so many (default 3)")
     parser.add_argument("--photos", type=int, default=400, help="photos of a burst (default 400)")
-    parser.add_argument("--seconds", type=float, default=25.0, help="of each load (default 25)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each load (default 20)")
     parser.add_argument("--objects", type=int, default=1000, help="as the original benchmark (default 1000)")
     options = parser.parse_args()
     if options.rounds < 1 or min(options.photos, options.objects) < FEWEST or options.seconds < SHORTEST:

@@ -14,7 +14,7 @@ LIMITS = {
 LEVERS = {
     "device": "a second device",
     "cores": "less CPU a photo (see the functions), or more cores",
-    "model thread": "read outputs in another thread while the device runs the next batch",
+    "model thread": "a second replica on the device (WORKER_REPLICAS): it runs while the other's outputs are read",
     "helpers": "a second worker on the device: in one process one thread of Python runs at a time",
 }
 
@@ -36,6 +36,7 @@ def _rates(measured: Mapping[str, Any]) -> Table:
         row("photos/s fed", "photos_per_s", "{:.0f}"),
         row("photos/s the device could take", "device_per_s", "{:.0f}"),
         row("photos/s fed by one busy core", "per_core_per_s", "{:.0f}"),
+        ("cores that would keep the device busy", *(f"{_cores(of_kind):.1f}" for of_kind in kinds.values())),
         row("device busy", "device_busy", "{:.0%}"),
         row("cores busy with it", "cores_busy", "{:.0%}"),
         row("cores busy with other programs", "cores_taken", "{:.0%}"),
@@ -47,6 +48,10 @@ def _rates(measured: Mapping[str, Any]) -> Table:
     ]
     title = f"Simulated accelerator: {measured['call_ms']:g} ms + {measured['photo_ms']:g} ms a photo"
     return Table(title, ("photos in memory", *kinds), rows)
+
+
+def _cores(of_kind: Mapping[str, float]) -> float:
+    return of_kind["device_per_s"] / of_kind["per_core_per_s"]
 
 
 def _profiles(kinds: Mapping[str, Any]) -> Iterator[Table]:

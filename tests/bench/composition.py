@@ -23,17 +23,21 @@ from worker.telemetry import Telemetry
 from worker.uploads import S3Uploads, back_off
 from worker.window import Window
 
-HELPERS_EACH = 16  # threads a core at most, as worker/app.py has them
+HELPERS_EACH, HELPERS_MOST = 16, 256  # threads a core and in all, as worker/app.py has them
 LEASE = 60.0  # seconds; nobody else takes the messages
 
 
 def compose(
-    wanted: settings.Settings, replicas: Sequence[Replica], photos: list[bytes], store: CountingStore
+    wanted: settings.Settings,
+    replicas: Sequence[Replica],
+    service_times: ServiceTimes,
+    photos: list[bytes],
+    store: CountingStore,
 ) -> Pipeline:
     """Build a pipeline that nothing but `cancel` ends."""
     telemetry, stopping, clock = Telemetry(), threading.Event(), time.monotonic
-    outages, service_times = Outages(clock, lambda: 0.5), ServiceTimes()
-    decoders, helpers = wanted.decoders or CORES, wanted.helpers or HELPERS_EACH * CORES
+    outages = Outages(clock, lambda: 0.5)
+    decoders, helpers = wanted.decoders or CORES, wanted.helpers or min(HELPERS_MOST, HELPERS_EACH * CORES)
     bundles = [model.bundle for model in replicas[0]]
     models = {bundle.name: bundle.version for bundle in bundles}
     uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(wanted.upload_queue)

@@ -28,6 +28,7 @@ from tests.bench.processes import BenchError, busy_seconds
 from tests.bench.rig import CORES, MODEL
 from worker import bundle, images, settings
 from worker.messages import Pixels
+from worker.service_times import ServiceTimes
 from worker.telemetry import set_up_logs
 
 READY = "ready"
@@ -57,7 +58,8 @@ def fed(kind: str, replicas: int) -> dict[str, Any]:
     photos = [b"-"] if kind == READY else jpegs(kind)
     if kind == READY:
         take_ready_arrays(device)
-    pipeline = compose(wanted, [(device,)] * replicas, photos, store)
+    known = ServiceTimes({size: service_time(size) for size in range(1, wanted.batch_size + 1)})
+    pipeline = compose(wanted, [(device,)] * replicas, known, photos, store)
     pipeline.start()
     time.sleep(WARM_UP)
     before, begun = Reading(device, store), time.monotonic()

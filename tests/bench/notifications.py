@@ -34,7 +34,7 @@ def measure(
     rig: Rig, photos: list[bytes], rate: float, seconds: float, tell: Callable[[str], None]
 ) -> dict[str, Any]:
     """Photos at `rate` a second whose notification comes late: `alone`, and with the `direct_request`."""
-    with own_notification_off(rig):
+    with notification_off(rig.s3, WORKERS):
         tell("slow notification")
         alone = _slow(rig, photos, rate, seconds, direct=False)
         tell("slow notification and direct request")
@@ -43,15 +43,15 @@ def measure(
 
 
 @contextmanager
-def own_notification_off(rig: Rig) -> Iterator[None]:
+def notification_off(s3: Any, bucket: str) -> Iterator[None]:
     """Let the bucket tell nobody; afterwards it does again."""
-    before = rig.s3.get_bucket_notification_configuration(Bucket=WORKERS)
+    before = s3.get_bucket_notification_configuration(Bucket=bucket)
     before.pop("ResponseMetadata", None)
-    rig.s3.put_bucket_notification_configuration(Bucket=WORKERS, NotificationConfiguration={})
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
     try:
         yield
     finally:
-        rig.s3.put_bucket_notification_configuration(Bucket=WORKERS, NotificationConfiguration=before)
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=before)
 
 
 def _slow(rig: Rig, photos: list[bytes], rate: float, seconds: float, *, direct: bool) -> dict[str, Any]:
@@ -80,11 +80,13 @@ def _slow(rig: Rig, photos: list[bytes], rate: float, seconds: float, *, direct:
         repeated = listener.repeated()
     rig.remove(WORKERS, ids)
     seen = [heard[i].at - since for i, since in zip(ids, due, strict=True)]
+    scorings = rig.logged("scored", "unrecognised") - scored
     return {
         "photos": len(ids),
         **summary(seen),
         "steps_mean": mean_steps([heard[i].ledger() for i in ids], [1000 * one for one in seen]),
-        "scored": rig.logged("scored", "unrecognised") - scored,
+        "scored": scorings,
+        "scored_again": scorings - len(ids),
         "already_scored": rig.logged("already_scored") - known,
         "announced_again": repeated,
     }

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.processes import ROOT, BenchError
+from tests.bench.report import warning
 from tests.bench.tables import sections
 
 OUT = ROOT / "bench-out"
@@ -80,12 +81,12 @@ def _shown(section: str) -> str:
 
 
 def _machine(measured: Mapping[str, Any]) -> str:
-    on, options = measured["machine"], measured["options"]
+    on, options, busy = measured["machine"], measured["options"], warning(measured)
     packages = ", ".join(f"{name} {version}" for name, version in on["packages"].items())
     return (
         f"Measured on {measured['date']}: {on['cores']} cores of {on['cpu']}, {on['memory_gb']:g} GB, {on['system']}, "
         f"Python {on['python']}, {packages}. {options['rounds']} rounds of {options['photos']} photos, "
-        f"{options['seconds']:g} s a load.\n"
+        f"{options['seconds']:g} s a load.{busy and f' Note: {busy}.'}\n"
     )
 
 

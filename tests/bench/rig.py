@@ -55,6 +55,12 @@ class Rig:
         """Most memory that the worker has had resident."""
         return peak_memory_mb(self.worker.pid)
 
+    def logged(self, *events: str) -> int:
+        """How many lines of the worker's log so far are of these events."""
+        wanted = tuple(f'"event": "{event}"' for event in events)
+        with self._log.open() as lines:
+            return sum(any(one in line for one in wanted) for line in lines)
+
     def stop(self) -> None:
         """Drain the worker."""
         self.worker.send_signal(signal.SIGCONT)
@@ -92,12 +98,6 @@ class Rig:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self.sqs.get_queue_attributes(QueueUrl=os.environ["WORKER_QUEUE_URL"], AttributeNames=names)
         return sum(int(count) for count in answer["Attributes"].values())
-
-    def logged(self, *events: str) -> int:
-        """How many lines of the worker's log so far are of these events."""
-        wanted = tuple(f'"event": "{event}"' for event in events)
-        with self._log.open() as lines:
-            return sum(any(one in line for one in wanted) for line in lines)
 
     def _plain_queue(self) -> str:
         url = str(self.sqs.create_queue(QueueName=PLAIN)["QueueUrl"])

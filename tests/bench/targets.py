@@ -59,6 +59,12 @@ AIMS = (
         most=1000,
         unit="ms",
     ),
+    Aim(
+        "photos scored twice, with both messages of each",
+        ("latency", "notifications", "direct_request", "scored_again"),
+        most=0,
+        unit="photos",
+    ),
 )
 
 
@@ -88,4 +94,4 @@ def _at(measured: Any, path: tuple[str, ...]) -> float | None:
 
 
 def _shown(value: float, unit: str) -> str:
-    return f"{value:.1%}" if unit == "%" else f"{value:.1f} {unit}"
+    return f"{value:.1%}" if unit == "%" else f"{value:.1f}".removesuffix(".0") + f" {unit}"

@@ -20,6 +20,7 @@ from tests.bench.tables import sections
 from tests.fakes import score_bundle
 from tests.stand import eventually
 from worker import settings
+from worker.service_times import ServiceTimes
 
 LEDGER = {"put": 9.0, "notify": 4.0, "queue": 3.0, "fetch": 6.0, "decode": 4.0, "infer": 17.0, "commit": 0.5}
 
@@ -34,7 +35,13 @@ def latencies(p99: float) -> dict[str, Any]:
         "photos": 200,
     }
     rates = {"offered_per_s": 20.0, "uploads_per_s": 90.0, "photos_per_s": 50.0, "uploaders": 10}
-    counts = {"scored": 200, "already_scored": 200, "sent_late_p99_ms": 1.0, "cores_taken": 0.02}
+    counts = {
+        "scored": 200,
+        "already_scored": 200,
+        "scored_again": 0,
+        "sent_late_p99_ms": 1.0,
+        "cores_taken": 0.02,
+    }
     return {**of_photos, **rates, **counts}
 
 
@@ -127,8 +134,17 @@ def test_the_page_takes_every_section_and_keeps_its_prose() -> None:
     for tables in sections(measured()).values():
         assert all(table.markdown() in filled for table in tables)
     assert "2 cores of a CPU" in filled
+    assert "programs took up" not in filled
     assert publish.published(filled, measured()) == filled
     assert [line for line in page.splitlines() if line in filled.splitlines()] == page.splitlines()
+
+
+def test_the_page_says_when_the_machine_was_busy() -> None:
+    busy = measured()
+    busy["latency"]["loads"]["0.8"]["cores_taken"] = 0.4
+    assert "other programs took up to 40% of the cores meanwhile" in publish.published(
+        publish.PAGE.read_text(), busy
+    )
 
 
 def test_a_page_that_lacks_a_section_is_refused() -> None:
@@ -196,7 +212,7 @@ def test_the_stages_around_the_device_score_every_photo_and_end() -> None:
     Image.new("RGB", (16, 16), "red").save(photo, "JPEG")
     wanted = settings.load({"WORKER_MODEL": "m", **feeding.NOTHING})
     simulated = device.SimulatedDevice(score_bundle("m", 8), wanted.batch_size)
-    pipeline = composition.compose(wanted, [(simulated,)] * 2, [photo.getvalue()], store)
+    pipeline = composition.compose(wanted, [(simulated,)] * 2, ServiceTimes(), [photo.getvalue()], store)
     threads = threading.active_count()
     pipeline.start()
     eventually(lambda: store.written >= 100 or pipeline.error is not None, lambda: store.written)
