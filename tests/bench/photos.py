@@ -1,7 +1,9 @@
-"""Photos to measure with: the samples, enlarged to what phones upload, with a sensor's grain, each a little different."""
+"""Photos to measure with: the samples, enlarged to what phones upload, with a grain, each a little different."""
 
 import io
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,21 @@ GRAIN = {
 }  # standard deviation: what is enlarged is smoother than a photo
 QUALITY = {"small": 80, "3 MP": 84, "12 MP": 91}  # of the first, each further one has one more
 TILE = 512  # pixels; the grain is repeated
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Photos that a contestant gets at once: `count` of a kind, the distinct ones again and again."""
+
+    kind: str
+    round_number: int
+    distinct: Sequence[bytes] = field(repr=False)
+    count: int
+
+    @property
+    def ids(self) -> list[str]:
+        """Names of the photos: the same for whoever scores them in this round."""
+        return [image_id(self.kind, self.round_number, number) for number in range(self.count)]
 
 
 def jpegs(kind: str) -> list[bytes]:
