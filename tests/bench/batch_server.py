@@ -2,10 +2,10 @@
 
     MOSEC_PORT=… python -m tests.bench.batch_server
 
-Chosen because it is kept up, is one small package, and batches at its core. LitServe and Ray Serve batch too, but through
-an asyncio server in Python, and Ray brings a cluster along. celery-batches would share the queue, yet holds Celery
-below 5.7, and decodes and infers in turn in every process, each with a model of its own. `batch_consumer.py` feeds it
-from SQS.
+Chosen because it is kept up, is one small package, and batches at its core. LitServe and Ray Serve batch too, but
+through an asyncio server in Python, and Ray brings a cluster along. celery-batches would share the queue, yet holds
+Celery below 5.7, and decodes and infers in turn in every process, each with a model of its own. `batch_consumer.py`
+feeds it from SQS.
 """
 
 import os

@@ -24,7 +24,7 @@ COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """One that stands beside the worker. `share` is the part of the worker's photos that it gets: slow ones get fewer."""
+    """One that stands beside the worker. `share`: its part of the worker's photos; slow ones get fewer."""
 
     name: str
     label: str

@@ -18,7 +18,7 @@ from worker import settings
 
 SHARES = {"small": 1.0, "3 MP": 0.5, "12 MP": 0.2}  # of the photos of a burst: the heavy ones take longer
 FEWEST = 8  # photos of a rival's burst
-WARM_UP = 40  # photos of each kind before the first round
+WARM_UP = 40  # small photos before the first round
 EARLY, LATE = 1000, 8000  # photos after which the memory is read; the second may be set
 FOR_START, FOR_PHOTO = 120.0, 1.0  # seconds that the pipeline in memory may take
 IN_MEMORY = "tests.bench.in_memory"
@@ -97,7 +97,8 @@ class _Race:
         """A row of numbers for each round of each kind."""
         samples = {kind: jpegs(kind) for kind in SIZES}
         for kind, distinct in samples.items():
-            self._lap(Load(kind, -1, distinct, min(WARM_UP, photos)), f"warm-up, {kind}")
+            count = max(FEWEST, round(WARM_UP * SHARES[kind]))
+            self._lap(Load(kind, -1, distinct, count), f"warm-up, {kind}")
         rows: dict[str, list[dict[str, float]]] = {kind: [] for kind in SIZES}
         for number in range(rounds):
             for kind, distinct in samples.items():
