@@ -1,80 +1,104 @@
-"""A burst of photos through the worker, and the same through the plain loop; no photo may get lost."""
+"""A burst of photos through one contestant; no photo may get lost."""
 
-import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.bench.processes import LostError, answer_of
-from tests.bench.rig import CORES, MODEL, PLAIN, WORKERS, Rig
+import psutil
 
-SILENCE = 30.0  # seconds without a result, or with a message that is not deleted, after which photos are lost
-START_UP, SLOWEST = 120.0, 2.0  # seconds, and seconds a photo; the plain loop is given up when it needs more
+from tests.bench.contestants import Contestant
+from tests.bench.photos import Load
+from tests.bench.processes import LostError, busy_seconds, cpu_seconds
+from tests.bench.rig import CORES, Rig
+
+SILENCE = 60.0  # seconds without a result, or with a message that is not deleted, after which photos are lost
+UPLOADERS = 8
 
 
-def burst(rig: Rig, kind: str, round_number: int, photos: list[bytes], count: int) -> dict[str, float]:
-    """Let the worker find `count` photos waiting: photos/s, CPU milliseconds per photo, shares of the cores.
+def burst(rig: Rig, one: Contestant, load: Load) -> dict[str, float]:
+    """Let one find these photos waiting: photos/s, CPU milliseconds per photo, shares of the cores.
 
-    The clock runs from the moment the worker may go on to the last result. Any later start would give it photos
-    for nothing: up to two queues full of them are fetched and decoded before the first result.
+    The clock runs from the moment it may go on to the last result. Any later start would give it photos for nothing:
+    up to two queues full of them are fetched and decoded before the first result.
     Raises LostError unless each photo has a score and the queue is empty in the end.
     """
-    rig.worker.send_signal(signal.SIGSTOP)
-    ids = rig.upload(WORKERS, kind, round_number, photos, count)
-    before = rig.used()
+    one.freeze()
+    ids = feed(rig, one, load)
+    before = _used(rig, one)
     with rig.redis.pubsub() as results:
-        results.psubscribe("result:*")
+        results.psubscribe(f"{one.prefix}:*")
         results.get_message(timeout=SILENCE)  # Redis's confirmation
         begun = time.monotonic()
-        rig.worker.send_signal(signal.SIGCONT)
-        took = _last_arrival(results, set(ids)) - begun
-    worker, services, others = (now - then for now, then in zip(rig.used(), before, strict=True))
-    _check_settled(rig, ids)
-    rig.remove(WORKERS, ids)
+        one.thaw()
+        took = last_arrival(results, one.prefix, set(ids)) - begun
+    own, services, everything = (now - then for now, then in zip(_used(rig, one), before, strict=True))
+    check_settled(rig, one, ids)
+    rig.remove(one.bucket, ids)
     return {
-        "photos_per_s": count / took,
-        "worker_cpu_ms": worker * 1000 / count,
-        "services_cpu_ms": services * 1000 / count,
-        "cores_busy": (worker + services) / (took * CORES),
-        "cores_taken": max(0.0, others) / (took * CORES),
+        "photos_per_s": load.count / took,
+        "cpu_ms": own * 1000 / load.count,
+        "services_cpu_ms": services * 1000 / load.count,
+        "cores_busy": (own + services) / (took * CORES),
+        "cores_taken": max(0.0, everything - own - services) / (took * CORES),
     }
 
 
-def plain_loop(rig: Rig, kind: str, round_number: int, photos: list[bytes], count: int) -> dict[str, float]:
-    """Run the plain loop while the worker idles: photos/s, CPU, memory, share of scores that are the worker's."""
-    ids = rig.upload(PLAIN, kind, round_number, photos, count)
-    within = START_UP + SLOWEST * count
-    said: dict[str, float] = answer_of(
-        "tests.bench.plain_loop", rig.plain_queue, str(MODEL / "1"), str(count), within=within
-    )
-    rig.remove(PLAIN, ids)
-    pairs = [(rig.redis.get(f"result:{i}"), rig.redis.get(f"plain:{i}")) for i in ids]
-    return {
-        **said,
-        "same_score": sum(f'"score":{plain},' in str(result) for result, plain in pairs) / count,
-    }
+def feed(rig: Rig, one: Contestant, load: Load) -> list[str]:
+    """Upload the photos and wait until as many messages are in the queue; the photos' ids."""
+    ids = load.ids
 
+    def put(number: int) -> None:
+        key = f"uploads/{ids[number]}.jpg"
+        rig.s3.put_object(Bucket=one.bucket, Key=key, Body=load.distinct[number % len(load.distinct)])
 
-def _check_settled(rig: Rig, ids: list[str]) -> None:
-    stored = rig.redis.mget([f"result:{i}" for i in ids])
-    failed = sum('"status":"failed"' in str(result) for result in stored)
-    if failed:
-        raise LostError(f"{failed} of {len(ids)} photos came out as failed")
+    with ThreadPoolExecutor(UPLOADERS) as pool:
+        list(pool.map(put, range(load.count)))
+    for i in ids:
+        one.announce(f"uploads/{i}.jpg")
     deadline = time.monotonic() + SILENCE
-    while left := rig.left():
+    while one.left() < load.count:
         if time.monotonic() > deadline:
-            raise LostError(f"{left} messages were not deleted though every photo has its result")
+            raise LostError(f"only {one.left()} of {load.count} photos were announced")
+        time.sleep(0.05)
+    return ids
+
+
+def scores(rig: Rig, one: Contestant, ids: list[str]) -> list[str]:
+    """Give what each photo got, as text; the worker's whole result is cut down to its score."""
+    stored = [str(text) for text in rig.redis.mget([f"{one.prefix}:{i}" for i in ids])]
+    return [text.partition('"score":')[2].partition(",")[0] if text[:1] == "{" else text for text in stored]
+
+
+def check_settled(rig: Rig, one: Contestant, ids: list[str]) -> None:
+    """Raise LostError unless every photo has a score and no message is left."""
+    failed = sum(not score.isdigit() for score in scores(rig, one, ids))
+    if failed:
+        raise LostError(f"{failed} of {len(ids)} photos of {one.prefix} have no score")
+    deadline = time.monotonic() + SILENCE
+    while left := one.left():
+        if time.monotonic() > deadline:
+            raise LostError(
+                f"{left} messages of {one.prefix} were not deleted though every photo has its result"
+            )
         time.sleep(0.05)
 
 
-def _last_arrival(results: Any, missing: set[str]) -> float:
+def last_arrival(results: Any, prefix: str, missing: set[str]) -> float:
     """Monotonic seconds at which the last of the missing photos' results was announced."""
     last = time.monotonic()
     while missing:
         message = results.get_message(timeout=1.0)
-        channel = message["channel"].removeprefix("result:") if message else ""
+        channel = message["channel"].removeprefix(f"{prefix}:") if message else ""
         if channel in missing:
             missing.remove(channel)
             last = time.monotonic()
         if time.monotonic() - last > SILENCE:
-            raise LostError(f"{len(missing)} photos have no result after {SILENCE:.0f} s of silence")
+            raise LostError(
+                f"{len(missing)} photos of {prefix} have no result after {SILENCE:.0f} s of silence"
+            )
     return last
+
+
+def _used(rig: Rig, one: Contestant) -> tuple[float, float, float]:
+    """CPU seconds so far of the contestant, of the services, and of all programs but the bench itself."""
+    return one.cpu(), cpu_seconds(rig.services), busy_seconds() - cpu_seconds([psutil.Process()])

@@ -1,17 +1,21 @@
 """Children of the benchmark: how they are run, and what they have used."""
 
 import json
+import selectors
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import psutil
 
 from localstack.services import die_with_parent
 
 ROOT = Path(__file__).parents[2]
+ENDING = 10.0  # seconds
 
 
 class BenchError(Exception):
@@ -34,6 +38,45 @@ def answer_of(module: str, *arguments: str, within: float) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+class Conversation:
+    """A child that answers each line of JSON with one; what it says on stderr goes to a log."""
+
+    def __init__(self, log: Path, module: str, *arguments: str) -> None:
+        self._log, self._module = log, module
+        self._command = die_with_parent([sys.executable, "-m", module, *arguments])
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self._stderr = self._log.open("w")
+        pipe = subprocess.PIPE
+        self._child = subprocess.Popen(
+            self._command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=self._stderr, text=True
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close its input, at which it ends; or kill it after ENDING seconds."""
+        with suppress(OSError, subprocess.TimeoutExpired):
+            self._child.communicate(timeout=ENDING)
+        self._child.kill()
+        self._child.wait()
+        self._stderr.close()
+
+    def ask(self, request: object, within: float) -> Any:
+        """Send a request and give the answer. Raises BenchError when none comes within so many seconds."""
+        if self._child.stdin is None or self._child.stdout is None:
+            raise BenchError(f"{self._module} was started without pipes")
+        with suppress(BrokenPipeError), selectors.DefaultSelector() as selector:
+            self._child.stdin.write(json.dumps(request) + "\n")
+            self._child.stdin.flush()
+            selector.register(self._child.stdout, selectors.EVENT_READ)
+            if selector.select(within) and (line := self._child.stdout.readline()):
+                return json.loads(line)
+        raise BenchError(f"{self._module} did not answer {request}; it says\n{self._log.read_text()[-2000:]}")
+
+
 def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     """User and system time of these processes so far."""
     times = [process.cpu_times() for process in processes]
@@ -48,5 +91,14 @@ def busy_seconds() -> float:
 
 def peak_memory_mb(pid: int | str = "self") -> float:
     """Most memory that a process has had resident."""
+    return _status_mb(pid, "VmHWM")
+
+
+def memory_mb(pid: int | str = "self") -> float:
+    """Memory that a process has resident now."""
+    return _status_mb(pid, "VmRSS")
+
+
+def _status_mb(pid: int | str, name: str) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    return int(status.split(f"{name}:")[1].split()[0]) / 1024

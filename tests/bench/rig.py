@@ -1,4 +1,4 @@
-"""The services, the worker as a process of its own, and a queue for the plain loop beside it."""
+"""The services, and the worker as a process of its own."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from tests.bench.photos import image_id
 from tests.bench.processes import ROOT, BenchError, busy_seconds, cpu_seconds, peak_memory_mb
 
 CORES = os.cpu_count() or 1
-WORKERS, PLAIN = "photos", "plain"  # buckets: the worker's and the plain loop's
+WORKERS = "photos"  # the worker's bucket
 MODEL = ROOT / "models" / "reference" / "built" / "reference"
 MOST_OBJECTS = 1000  # S3's limit of keys a delete call
 UPLOADERS = 8
@@ -36,7 +36,6 @@ class Rig:
         self.s3: Any = boto3.client("s3")
         self.sqs: Any = boto3.client("sqs")
         self.redis: Any = redis.Redis.from_url(os.environ["WORKER_REDIS_URL"], decode_responses=True)
-        self.plain_queue = self._plain_queue()
         self.services = psutil.Process().children(recursive=True)
         self._log = log
         with log.open("w") as stream:
@@ -98,15 +97,6 @@ class Rig:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self.sqs.get_queue_attributes(QueueUrl=os.environ["WORKER_QUEUE_URL"], AttributeNames=names)
         return sum(int(count) for count in answer["Attributes"].values())
-
-    def _plain_queue(self) -> str:
-        url = str(self.sqs.create_queue(QueueName=PLAIN)["QueueUrl"])
-        self.s3.create_bucket(Bucket=PLAIN)
-        queue = {"QueueArn": "arn:aws:sqs:us-east-1:000000000000:plain", "Events": ["s3:ObjectCreated:*"]}
-        self.s3.put_bucket_notification_configuration(
-            Bucket=PLAIN, NotificationConfiguration={"QueueConfigurations": [queue]}
-        )
-        return url
 
 
 @contextmanager

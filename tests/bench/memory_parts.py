@@ -1,0 +1,117 @@
+"""SQS, S3 and Redis as they would be if they took no time: everything lies in this process's memory."""
+
+import itertools
+import json
+import threading
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from worker.messages import Fetched, Message, S3Object
+from worker.result import DuplicateOf, Result
+from worker.uploads import Refused
+
+BUCKET = "photos"
+POLL = 1.0  # seconds that a receive waits
+_EVENT = {
+    "eventVersion": "2.1",
+    "eventSource": "aws:s3",
+    "awsRegion": "us-east-1",
+    "eventTime": "2026-01-01T00:00:00.000Z",
+    "eventName": "ObjectCreated:Put",
+}
+
+
+def announcements(count: int) -> list[str]:
+    """Give the message bodies that S3 would send for `count` photos, each of an id of its own."""
+    return [json.dumps({"Records": [{**_EVENT, "s3": _object(number)}]}) for number in range(count)]
+
+
+def _object(number: int) -> dict[str, object]:
+    key = f"uploads/{uuid.uuid4()}.jpg"
+    stored = {"key": key, "size": 50_000, "eTag": f"{number:032x}", "sequencer": f"{number:016X}"}
+    return {"bucket": {"name": BUCKET}, "object": stored}
+
+
+class MemoryQueue:
+    """A queue in the way of SQS that never fails and never shows a message twice."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: deque[str] = deque()
+        self._received = itertools.count()
+        self.open = 0  # messages that are not deleted yet
+
+    def send(self, bodies: Sequence[str]) -> None:
+        """Let these be received."""
+        with self._changed:
+            self._waiting.extend(bodies)
+            self.open += len(bodies)
+            self._changed.notify_all()
+
+    def all_deleted(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds until every message is deleted; whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.open == 0, timeout)
+
+    def receive(self, most: int) -> list[Message]:
+        """Wait for 1 … `most` messages."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._waiting), POLL)
+            bodies = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+        return [self._message(body) for body in bodies]
+
+    def delete(self, messages: Sequence[Message]) -> list[Refused]:
+        """Delete them, and wake whoever waits for the last."""
+        with self._changed:
+            self.open -= len(messages)
+            if self.open == 0:
+                self._changed.notify_all()
+        return []
+
+    def hide(self, messages: Sequence[tuple[Message, int]]) -> list[Refused]:
+        """Leave them as they are: nobody else receives from here."""
+        return []
+
+    def _message(self, body: str) -> Message:
+        name, now = f"message-{next(self._received)}", datetime.now(UTC)
+        return Message(name, name, body, 1, now, now, time.monotonic())
+
+
+class MemoryPhotos:
+    """Storage that gives one of its photos after the other, whatever the key."""
+
+    def __init__(self) -> None:
+        self._next: itertools.cycle[bytes] = itertools.cycle([b""])
+
+    def hold(self, photos: Sequence[bytes]) -> None:
+        """Give these from now on."""
+        self._next = itertools.cycle(photos)
+
+    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
+        """Give the next one."""
+        return Fetched(next(self._next), etag=wanted.etag)
+
+
+class ForgetfulStore:
+    """Takes results as Redis's client does, up to their JSON, and keeps nothing of them but a count by status."""
+
+    def __init__(self) -> None:
+        self.statuses: Counter[str] = Counter()
+
+    def find(self, image_ids: Sequence[str]) -> list[Result | None]:
+        """Know none."""
+        return [None] * len(image_ids)
+
+    def claim_hashes(self, results: Sequence[Result]) -> list[DuplicateOf | None]:
+        """Know no other photo."""
+        return [None] * len(results)
+
+    def write(self, results: Sequence[Result]) -> list[str]:
+        """Serialise and count."""
+        for result in results:
+            result.model_dump_json()
+        self.statuses.update(result.status for result in results)
+        return ["written"] * len(results)

@@ -1,0 +1,46 @@
+"""The arithmetic of the throughput half: limits, ratios, medians. Pure."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+
+Row = Mapping[str, float]  # one round of one kind of photo, by name
+
+
+def with_ratios(row: Row, cores: int, rivals: Iterable[str]) -> dict[str, float]:
+    """Add the limits (cores ÷ CPU seconds that a photo needs at least) and how the contestants stand to them.
+
+    `row` has infer_cpu_ms, decode_cpu_ms, images_per_s, memory_per_s, services_cpu_ms, photos_per_s, and `…_per_s` for
+    each rival.
+    """
+    needed = row["infer_cpu_ms"] + row["decode_cpu_ms"]
+    limit = cores * 1000 / needed
+    shared = cores * 1000 / (needed + row["services_cpu_ms"])
+    worker = row["photos_per_s"]
+    beside = {f"worker_to_{name}": worker / row[f"{name}_per_s"] for name in rivals}
+    near = {f"{name}_to_limit": row[f"{name}_per_s"] / limit for name in rivals}
+    return {
+        **row,
+        "limit_per_s": limit,
+        "limit_with_services_per_s": shared,
+        "memory_to_limit": row["memory_per_s"] / limit,
+        "worker_to_limit": worker / limit,
+        "worker_to_limit_with_services": worker / shared,
+        "worker_to_model_alone": worker / row["images_per_s"],
+        **beside,
+        **near,
+    }
+
+
+def medians(rows: Sequence[Row]) -> dict[str, float]:
+    """Median of each number over the rounds."""
+    return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+
+
+def spread(rows: Sequence[Row]) -> dict[str, tuple[float, float]]:
+    """Least and most of each number over the rounds."""
+    return {name: (min(row[name] for row in rows), max(row[name] for row in rows)) for name in rows[0]}
+
+
+def growth(before: float, after: float) -> float:
+    """By which part of the earlier something has grown; negative when it has shrunk."""
+    return after / before - 1
