@@ -43,6 +43,7 @@ class Stand:
             "WORKER_BUCKETS": name,
             "WORKER_RECEIVE_WAIT": "1",
             "WORKER_BATCH_SIZE": "4",
+            "WORKER_ENGINE": "tensorflow",  # most tests start a worker: choosing an engine takes seconds
             "WORKER_RETRY_DELAY": "0",
         }
         self.client = Client.from_settings(settings.load(self.environment))

@@ -8,10 +8,11 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from worker import bundle, engines, images
 from worker.adapters import s3, sqs
@@ -25,12 +26,12 @@ from worker.pipeline import Helpers, Pipeline, Stage
 from worker.queues import BoundedQueue
 from worker.service_times import ServiceTimes
 from worker.settings import Settings
-from worker.stages.commit import Commit
-from worker.stages.infer import Infer
-from worker.stages.poll import Poll, Rules
+from worker.stages.commit import Commit, Store
+from worker.stages.infer import Infer, Replica
+from worker.stages.poll import Poll, Results, Rules
 from worker.stages.prepare import Limits, Prepare
 from worker.telemetry import Telemetry
-from worker.uploads import S3Uploads, back_off
+from worker.uploads import MessageQueue, S3Uploads, Storage, back_off
 from worker.window import Window
 
 HELPERS_EACH, HELPERS_MOST = 16, 256  # threads a core and in all: most of their time goes by waiting for S3
@@ -43,6 +44,30 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class ResultsStore(Results, Store, Protocol):
+    """A store that results are written to and looked up in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What the stages are joined to: queue, bucket and store."""
+
+    queue: MessageQueue
+    visibility_timeout: int  # seconds
+    photos: Storage
+    store: ResultsStore
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The stages, joined."""
+
+    pipeline: Pipeline
+    uploads: S3Uploads
+    outages: Outages
+    stopping: threading.Event  # set by the main thread: begin nothing new
+
+
 @dataclass(frozen=True, slots=True)
 class App:
     """A worker ready to start."""
@@ -52,7 +77,7 @@ class App:
     telemetry: Telemetry
     outages: Outages
     state: StateFile
-    stopping: threading.Event  # set by the main thread: begin nothing new
+    stopping: threading.Event
 
 
 def build(
@@ -66,43 +91,53 @@ def build(
     `checkpoint` is called again and again meanwhile; it may raise to give the start up.
     Raises ConfigurationError, naming the part that is missing or does not fit.
     """
-    cores = os.cpu_count() or 1
-    decoders = settings.decoders or cores
-    helpers = settings.helpers or min(HELPERS_MOST, HELPERS_EACH * cores)
     state = _state_file(settings, clock)
-    store = _store(settings)
-    photos = _photos(settings, helpers + 1, clock)
-    queue = sqs.Queue(settings.queue_url, receive_wait=settings.receive_wait, clock=clock, now=utc_now)
-    leases = _leases(settings, queue.visibility_timeout(settings.visibility_timeout), telemetry, clock)
+    ends = _ends(settings, telemetry, clock)
 
     def still_starting() -> None:
         state.write("starting")
         checkpoint()
 
     bundles = [bundle.read(location) for location in settings.model]
-    target = bundles[0].manifest.input.target
+    replicas = engines.load(bundles, settings, telemetry, still_starting, cores=cores(), clock=clock)
+    images.warm_up(bundles[0].manifest.input.target)
+    times = ServiceTimes(engines.seconds_by_size(replicas[0]))
+    joined = assemble(settings, ends, replicas, service_times=times, telemetry=telemetry, clock=clock)
+    return App(joined.pipeline, joined.uploads, telemetry, joined.outages, state, joined.stopping)
+
+
+def assemble(
+    settings: Settings,
+    ends: Ends,
+    replicas: Sequence[Replica],
+    *,
+    service_times: ServiceTimes,
+    telemetry: Telemetry,
+    clock: Callable[[], float],
+) -> Assembly:
+    """Join the stages by their queues. The architecture."""
+    decoders, threads = settings.decoders or cores(), helpers(settings)
+    bundles = [model.bundle for model in replicas[0]]
     versions = {b.name: b.version for b in bundles}
-    replicas = engines.load(bundles, settings, telemetry, still_starting, cores=cores, clock=clock)
-    images.warm_up(target)
-    service_times = ServiceTimes(engines.seconds_by_size(replicas[0]))
-    outages = Outages(clock, random.random)
-    stopping = threading.Event()
+    outages, stopping = Outages(clock, random.random), threading.Event()
 
     uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(settings.upload_queue)
-    ready: BoundedQueue[Prepared] = BoundedQueue(settings.batch_size * len(replicas))
+    ready: BoundedQueue[Prepared] = BoundedQueue(
+        sum(min(model.largest_batch for model in replica) for replica in replicas)
+    )
     outcomes: BoundedQueue[Outcome] = BoundedQueue(settings.outcome_queue)
 
     source = S3Uploads(
-        queue=queue,
-        photos=photos,
-        leases=leases,
+        queue=ends.queue,
+        photos=ends.photos,
+        leases=Leases(ends.visibility_timeout, settings.lease_most, clock),
         retry_delay=back_off(settings.retry_delay, settings.retry_delay_max),
         telemetry=telemetry,
         clock=clock,
     )
     poll = Poll(
         queue=source,
-        results=store,
+        results=ends.store,
         uploads=uploads,
         rules=Rules(frozenset(settings.buckets), re.compile(settings.image_id_pattern)),
         models=versions,
@@ -114,9 +149,9 @@ def build(
         uploads=uploads,
         ready=ready,
         outcomes=outcomes,
-        target=target,
+        target=bundles[0].manifest.input.target,
         limits=Limits(settings.max_bytes, settings.max_pixels, decoders),
-        window=Window(decoders, helpers, lambda: service_times.rate() * len(replicas)),
+        window=Window(decoders, threads, lambda: service_times.rate() * len(replicas)),
         objective=settings.objective / 1000,
         outages=outages,
         stopping=stopping,
@@ -134,7 +169,7 @@ def build(
     )
     commit = Commit(
         outcomes=outcomes,
-        store=store,
+        store=ends.store,
         models=versions,
         telemetry=telemetry,
         outages=outages,
@@ -149,12 +184,31 @@ def build(
             "infer",
             infer_step,
             output=outcomes,
-            helpers=Helpers(prepare.step, helpers, output=ready),
+            helpers=Helpers(prepare.step, threads, output=ready),
             more=on_more_devices,
         ),
         Stage("commit", commit.step),
     ]
-    return App(Pipeline(stages, clock), source, telemetry, outages, state, stopping)
+    return Assembly(Pipeline(stages, clock), source, outages, stopping)
+
+
+def cores() -> int:
+    """How many there are."""
+    return os.cpu_count() or 1
+
+
+def helpers(settings: Settings) -> int:
+    """How many threads fetch and prepare photos, at most."""
+    return settings.helpers or min(HELPERS_MOST, HELPERS_EACH * cores())
+
+
+def _ends(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]) -> Ends:
+    store = _store(settings)
+    photos = _photos(settings, helpers(settings) + 1, clock)
+    queue = sqs.Queue(settings.queue_url, receive_wait=settings.receive_wait, clock=clock, now=utc_now)
+    timeout = queue.visibility_timeout(settings.visibility_timeout)
+    _check_timeout(timeout, settings, telemetry)
+    return Ends(queue, timeout, photos, store)
 
 
 def _state_file(settings: Settings, clock: Callable[[], float]) -> StateFile:
@@ -166,7 +220,7 @@ def _state_file(settings: Settings, clock: Callable[[], float]) -> StateFile:
     return state
 
 
-def _leases(settings: Settings, timeout: int, telemetry: Telemetry, clock: Callable[[], float]) -> Leases:
+def _check_timeout(timeout: int, settings: Settings, telemetry: Telemetry) -> None:
     if timeout < SHORT_TIMEOUT:
         telemetry.warn(
             "short_visibility_timeout", seconds=timeout, reason="a pause of the process loses leases"
@@ -175,7 +229,6 @@ def _leases(settings: Settings, timeout: int, telemetry: Telemetry, clock: Calla
         raise ConfigurationError(
             f"the visibility timeout ({timeout} s) is longer than WORKER_LEASE_MOST ({settings.lease_most} s)"
         )
-    return Leases(timeout, settings.lease_most, clock)
 
 
 def _store(settings: Settings) -> ResultStore:

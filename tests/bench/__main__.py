@@ -14,8 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from localstack.services import ServicesError
-from tests.bench import accelerator, latency, pictures, report
-from tests.bench import measures as throughput
+from tests.bench import accelerator, latency, pictures, report, throughput
 from tests.bench.processes import BenchError, answer_of
 from tests.bench.rig import MODEL, rig
 

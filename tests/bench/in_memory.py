@@ -11,7 +11,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +23,7 @@ from tests.bench.memory_worker import InMemory, assembled
 from tests.bench.photos import SIZES, jpegs
 from tests.bench.processes import memory_mb, peak_memory_mb
 from worker import images, settings
-from worker.messages import Outputs
-from worker.stages.infer import Model
+from worker.engines import Replica
 from worker.telemetry import set_up_logs
 
 BATCH = 32  # photos a call of the bare model
@@ -49,40 +50,44 @@ def main() -> None:
 
 def side_by_side(worker: InMemory, photos: list[bytes], count: int) -> dict[str, float]:
     """Bare, pipeline, bare: what changes on the machine meanwhile hits both."""
-    before = bare(worker.models[0], photos)
+    before = bare(worker.replicas, photos)
     rate, cpu = worker.run(photos, count)
-    after = bare(worker.models[0], photos)
+    after = bare(worker.replicas, photos)
     means = {name: (before[name] + after[name]) / 2 for name in before}
     return {**means, "memory_per_s": rate, "memory_cpu_ms": cpu, "memory_peak_mb": peak_memory_mb()}
 
 
-def bare(model: Model, photos: list[bytes]) -> dict[str, float]:
-    """The model alone on ready arrays; decoding alone on one thread."""
-    target = model.bundle.manifest.input.target
+def bare(replicas: Sequence[Replica], photos: list[bytes]) -> dict[str, float]:
+    """The model alone on ready arrays, all its replicas at work; decoding alone on one thread."""
+    target = replicas[0][0].bundle.manifest.input.target
 
     def decoded(photo: bytes) -> npt.NDArray[np.uint8]:
         return images.prepare(photo, target, sys.maxsize)[0]
 
     some = [decoded(photo) for photo in photos]
     batch = np.stack([some[n % len(some)] for n in range(BATCH)])
-
-    def infer() -> Outputs:
-        return model.predict(batch)
-
-    rate, infer_cpu = repeated(infer, BATCH)
-    _, decode_cpu = repeated(lambda: [decoded(photo) for photo in photos], len(photos))
+    calls = [partial(replica[0].predict, batch) for replica in replicas]
+    rate, infer_cpu = repeated(calls, BATCH)
+    _, decode_cpu = repeated([lambda: [decoded(photo) for photo in photos]], len(photos))
     return {"images_per_s": rate, "infer_cpu_ms": infer_cpu, "decode_cpu_ms": decode_cpu}
 
 
-def repeated(call: Callable[[], object], photos: int) -> tuple[float, float]:
-    """Call again and again, once before it counts: photos per second, CPU milliseconds per photo."""
-    call()
-    calls, begun, cpu = 0, time.monotonic(), time.process_time()
-    while time.monotonic() - begun < BARE:
-        call()
-        calls += 1
-    took, used = time.monotonic() - begun, time.process_time() - cpu
-    return calls * photos / took, used * 1000 / (calls * photos)
+def repeated(calls: Sequence[Callable[[], object]], photos: int) -> tuple[float, float]:
+    """Repeat each call in a thread of its own, once before it counts: photos per second, CPU milliseconds per photo."""
+
+    def again(call: Callable[[], object]) -> int:
+        done = 0
+        while time.monotonic() - begun < BARE:
+            call()
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        list(threads.map(lambda call: call(), calls))
+        begun, cpu = time.monotonic(), time.process_time()
+        done = sum(threads.map(again, calls))
+        took, used = time.monotonic() - begun, time.process_time() - cpu
+    return done * photos / took, used * 1000 / (done * photos)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ class ForgetfulStore:
         """Know no other photo."""
         return [None] * len(results)
 
-    def write(self, results: Sequence[Result]) -> list[str]:
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[str]:
         """Serialise and count."""
         for result in results:
             result.model_dump_json()

@@ -1,26 +1,17 @@
 """The worker's own pipeline, joined to a queue, storage and a store that lie in memory."""
 
-import os
-import re
-import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from tests.bench.memory_parts import BUCKET, ForgetfulStore, MemoryPhotos, MemoryQueue, announcements
+from tests.bench.memory_parts import ForgetfulStore, MemoryPhotos, MemoryQueue, announcements
 from tests.bench.processes import LostError
-from worker import app
-from worker.leases import Leases
-from worker.messages import Outcome, Prepared, Upload
-from worker.outages import Outages
-from worker.pipeline import Helpers, Pipeline, Stage
-from worker.queues import BoundedQueue
+from worker import app, bundle, engines
+from worker.pipeline import Pipeline
+from worker.service_times import ServiceTimes
 from worker.settings import Settings
-from worker.stages.commit import Commit
-from worker.stages.infer import Infer, Limits, Model
-from worker.stages.poll import Poll, Rules
 from worker.telemetry import Telemetry
-from worker.uploads import S3Uploads, back_off
+from worker.uploads import S3Uploads
 
 LEASE = 60  # seconds
 TICK = 0.25  # seconds between two looks at leases, as in the worker
@@ -38,7 +29,7 @@ class InMemory:
     queue: MemoryQueue
     photos: MemoryPhotos
     store: ForgetfulStore
-    models: list[Any]
+    replicas: Sequence[engines.Replica]
 
     def run(self, photos: list[bytes], count: int) -> tuple[float, float]:
         """Score `count` photos: photos/s, CPU milliseconds a photo, from the send to the last delete."""
@@ -57,58 +48,12 @@ class InMemory:
 
 
 def assembled(wanted: Settings) -> InMemory:
-    """Join the worker's parts as app.build does, but for what lies outside the process."""
-    telemetry, clock, stopping = Telemetry(), time.monotonic, threading.Event()
+    """Join the worker's own stages to ends in memory."""
+    telemetry, clock = Telemetry(), time.monotonic
     queue, photos, store = MemoryQueue(), MemoryPhotos(), ForgetfulStore()
-    models: list[Model] = list(app._models(wanted, telemetry, lambda: None))
-    versions = {model.bundle.name: model.bundle.version for model in models}
-    outages, cores = Outages(clock, lambda: 0.0), os.cpu_count() or 1
-    uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(wanted.upload_queue)
-    ready: BoundedQueue[Prepared] = BoundedQueue(wanted.batch_size)
-    outcomes: BoundedQueue[Outcome] = BoundedQueue(wanted.outcome_queue)
-    source = S3Uploads(
-        queue=queue,
-        photos=photos,
-        leases=Leases(LEASE, wanted.lease_most, clock),
-        retry_delay=back_off(wanted.retry_delay, wanted.retry_delay_max),
-        telemetry=telemetry,
-        clock=clock,
-    )
-    poll = Poll(
-        queue=source,
-        results=store,
-        uploads=uploads,
-        rules=Rules(frozenset({BUCKET}), re.compile(wanted.image_id_pattern)),
-        models=versions,
-        telemetry=telemetry,
-        outages=outages,
-        stopping=stopping,
-    )
-    infer = Infer(
-        uploads=uploads,
-        ready=ready,
-        outcomes=outcomes,
-        models=models,
-        limits=Limits(wanted.max_bytes, wanted.max_pixels, decoders=cores),
-        batch_wait=wanted.batch_wait / 1000,
-        telemetry=telemetry,
-        outages=outages,
-        stopping=stopping,
-        clock=clock,
-    )
-    commit = Commit(
-        outcomes=outcomes,
-        store=store,
-        models=versions,
-        telemetry=telemetry,
-        outages=outages,
-        clock=clock,
-        now=app.utc_now,
-    )
-    helpers = Helpers(infer.help, wanted.helpers or cores + app.DOWNLOADS, output=ready)
-    stages = [
-        Stage("poll", poll.step, output=uploads),
-        Stage("infer", infer.step, output=outcomes, helpers=helpers),
-        Stage("commit", commit.step),
-    ]
-    return InMemory(Pipeline(stages, clock), source, queue, photos, store, models)
+    bundles = [bundle.read(location) for location in wanted.model]
+    replicas = engines.load(bundles, wanted, telemetry, cores=app.cores())
+    ends = app.Ends(queue, LEASE, photos, store)
+    times = ServiceTimes(engines.seconds_by_size(replicas[0]))
+    joined = app.assemble(wanted, ends, replicas, service_times=times, telemetry=telemetry, clock=clock)
+    return InMemory(joined.pipeline, joined.uploads, queue, photos, store, replicas)

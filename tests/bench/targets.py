@@ -31,21 +31,35 @@ class Target:
         return "not measured" if self.met is None else "met" if self.met else "MISSED"
 
 
-def _of_limit(kind: str, least: float) -> Aim:
-    path = ("throughput", "throughput", kind, "worker_to_limit_with_services")
-    return Aim(f"throughput ÷ limit, {kind}", path, least=least)
+LIMITS = {"12 MP": 0.95, "3 MP": 0.95, "small": 0.90}
+
+
+def _of_limit(row: str, how: str) -> tuple[Aim, ...]:
+    return tuple(
+        Aim(f"throughput ÷ limit, {how}, {kind}", ("throughput", "throughput", kind, row), least=least)
+        for kind, least in LIMITS.items()
+    )
+
+
+def _of(rival: str, called: str, least: float) -> tuple[Aim, ...]:
+    return tuple(
+        Aim(
+            f"throughput ÷ {called}, {kind}",
+            ("throughput", "throughput", kind, f"worker_to_{rival}"),
+            least=least,
+            unit="×",
+        )
+        for kind in LIMITS
+    )
 
 
 AIMS = (
-    _of_limit("12 MP", 0.95),
-    _of_limit("3 MP", 0.95),
-    _of_limit("small", 0.90),
-    Aim(
-        "throughput ÷ plain loop, small",
-        ("throughput", "throughput", "small", "worker_to_plain"),
-        least=5,
-        unit="×",
-    ),
+    *_of_limit("memory_to_limit", "photos in memory"),
+    *_of_limit("worker_to_limit_with_services", "LocalStack"),
+    *_of("plain", "plain loop", 5),
+    *_of("celery", "Celery", 1),
+    *_of("server", "batch server", 1),
+    Aim("growth of memory", ("throughput", "memory", "growth"), most=0.05),
     Aim("PUT to result at 80 % load, p99", ("latency", "loads", "0.8", "p99_ms"), most=1000, unit="ms"),
     Aim(
         "overhead at low load beyond decode and inference, median",

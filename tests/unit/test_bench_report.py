@@ -101,11 +101,11 @@ def test_targets_are_met_or_missed_by_what_was_measured() -> None:
     assert good["PUT to result at 80 % load, p99"] == "met"
     assert bad["PUT to result at 80 % load, p99"] == "MISSED"
     assert bad["overhead at low load beyond decode and inference, median"] == "MISSED"
-    assert good["throughput ÷ limit, small"] == "met"
+    assert good["throughput ÷ limit, LocalStack, small"] == "met"
 
 
 def test_a_target_that_a_part_did_not_measure_is_named_and_those_of_other_parts_are_not() -> None:
-    assert verdicts(measured())["throughput ÷ limit, 12 MP"] == "not measured"
+    assert verdicts(measured())["throughput ÷ limit, LocalStack, 12 MP"] == "not measured"
     assert verdicts({"accelerator": {}}) == {}
 
 
