@@ -8,12 +8,14 @@ from tests.bench.table import Table
 LIMITS = {
     "device": "the device",
     "cores": "the cores",
+    "others": "other programs, which had the cores",
     "model thread": "the thread that runs the model: batches are full, and yet the device waits for it",
     "helpers": "the helpers: the device takes small batches, and cores are left",
 }
 LEVERS = {
     "device": "a second device",
     "cores": "less CPU a photo (see the functions), or more cores",
+    "others": "a quiet machine: this run says nothing here",
     "model thread": "a second replica on the device (WORKER_REPLICAS): it runs while the other's outputs are read",
     "helpers": "a second worker on the device: in one process one thread of Python runs at a time",
 }

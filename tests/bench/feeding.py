@@ -100,11 +100,13 @@ def figures(before: Reading, after: Reading, took: float, largest: int) -> dict[
 
 
 def limit(measured: Mapping[str, Any], largest: int) -> str:
-    """Name what keeps the rest waiting: device, cores, the thread that runs the model, or the helpers before it."""
+    """Name what keeps the rest waiting: device, cores, other programs, the model's thread, the helpers before it."""
     if measured["device_busy"] >= FULL:
         return "device"
-    if measured["cores_busy"] + measured["cores_taken"] >= FULL:
+    if measured["cores_busy"] >= FULL:
         return "cores"
+    if measured["cores_busy"] + measured["cores_taken"] >= FULL:
+        return "others"
     # With full batches photos wait for the model's thread, though the device is idle; with small ones it waits.
     return "model thread" if measured["mean_batch"] >= FULL * largest else "helpers"
 

@@ -195,7 +195,8 @@ def test_the_device_counts_its_time_and_answers_every_photo() -> None:
     ("device_busy", "cores_busy", "cores_taken", "mean_batch", "limit"),
     [
         (0.97, 0.5, 0.0, 32, "device"),
-        (0.5, 0.6, 0.35, 32, "cores"),
+        (0.5, 0.95, 0.0, 32, "cores"),
+        (0.5, 0.6, 0.35, 32, "others"),
         (0.5, 0.4, 0.0, 31, "model thread"),
         (0.5, 0.4, 0.0, 3, "helpers"),
     ],
