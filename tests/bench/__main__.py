@@ -76,7 +76,9 @@ def _parts(
         if "throughput" in wanted or "latency" in wanted:
             made = stack.enter_context(rig(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         if "throughput" in wanted:
-            measured["throughput"] = throughput.measure(made, options.rounds, options.photos, tell)
+            measured["throughput"] = throughput.measure(
+                made, options.rounds, options.photos, tell, options.memory_photos
+            )
             tell("model alone, by batch size")
             measured["batch_sizes"] = answer_of("tests.bench.batch_sizes", str(MODEL), within=WITHIN)
         if "latency" in wanted:
@@ -105,7 +107,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--photos", type=int, default=400, help="photos of a burst (default 400)")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each load (default 20)")
     parser.add_argument("--objects", type=int, default=1000, help="as the original benchmark (default 1000)")
+    parser.add_argument(
+        "--memory-photos",
+        type=int,
+        default=throughput.LATE,
+        help=f"after so many memory is read again (default {throughput.LATE})",
+    )
     options = parser.parse_args()
+    if options.memory_photos <= throughput.EARLY:
+        parser.error(f"--memory-photos must be more than {throughput.EARLY}")
     if options.rounds < 1 or min(options.photos, options.objects) < FEWEST or options.seconds < SHORTEST:
         parser.error(
             f"--rounds must be 1 or more, --photos and --objects {FEWEST}, --seconds {SHORTEST:g} or more"

@@ -53,7 +53,7 @@ def _shares_taken(measured: Any) -> Iterator[float]:
     """Every `cores_taken`, wherever it stands."""
     if isinstance(measured, Mapping):
         for name, value in measured.items():
-            if name == "cores_taken":
+            if name == "cores_taken" and isinstance(value, int | float):
                 yield value
             else:
                 yield from _shares_taken(value)

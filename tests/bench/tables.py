@@ -30,7 +30,7 @@ def sections(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
     if held := targets(measured):
         found["targets"] = [_targets(held)]
     if "throughput" in measured:
-        found["throughput"] = [throughput(measured)]
+        found["throughput"] = list(throughput(measured))
     if "batch_sizes" in measured:
         found["batch sizes"] = [_batch_sizes(measured["batch_sizes"])]
     if "latency" in measured:

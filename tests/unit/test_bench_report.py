@@ -17,6 +17,7 @@ from tests.bench.endless import CountingStore
 from tests.bench.processes import BenchError
 from tests.bench.table import Table
 from tests.bench.tables import sections
+from tests.bench.throughput import ROWS
 from tests.fakes import score_bundle
 from tests.stand import eventually
 from worker import settings
@@ -54,7 +55,22 @@ def fed(limit: str) -> dict[str, Any]:
 
 
 def measured(*, p99: float = 240.0, overhead: float = 12.0) -> dict[str, Any]:
-    throughput = {"worker_to_limit_with_services": 0.93, "worker_to_plain": 9.0, "cores_taken": 0.01}
+    numbers = dict.fromkeys(ROWS, 6.0) | {"cores_taken": 0.01}
+    numbers |= {"memory_to_limit": 0.96, "worker_to_limit_with_services": 0.93}
+    kinds = ("small", "3 MP", "12 MP")
+    throughput = {
+        "throughput": dict.fromkeys(kinds, numbers),
+        "spread": {kind: {name: (value, value) for name, value in numbers.items()} for kind in kinds},
+        "every_round": {kind: [numbers] for kind in kinds},
+        "scale": {n: {"photos_per_s": 50.0, "shares": [0.5, 0.5], "scored_twice": 0} for n in ("1", "2")},
+        "memory": {
+            "early_photos": 1000,
+            "late_photos": 8000,
+            "early_mb": 900.0,
+            "late_mb": 909.0,
+            "growth": 0.01,
+        },
+    }
     return {
         "date": "2026-01-01",
         "machine": {
@@ -66,11 +82,7 @@ def measured(*, p99: float = 240.0, overhead: float = 12.0) -> dict[str, Any]:
             "packages": {"x": "1"},
         },
         "options": {"rounds": 3, "photos": 400, "seconds": 25.0, "objects": 1000},
-        "throughput": {
-            "throughput": {"small": throughput},
-            "every_round": {"small": [throughput]},
-            "worker_peak_memory_mb": 900.0,
-        },
+        "throughput": throughput,
         "batch_sizes": {"tensorflow": {"1": 60.0, "32": 120.0}, "litert": {"1": 140.0, "32": 130.0}},
         "latency": {
             "mix": ["small", "3 MP"],
@@ -102,10 +114,21 @@ def test_targets_are_met_or_missed_by_what_was_measured() -> None:
     assert bad["PUT to result at 80 % load, p99"] == "MISSED"
     assert bad["overhead at low load beyond decode and inference, median"] == "MISSED"
     assert good["throughput ÷ limit, LocalStack, small"] == "met"
+    assert good["throughput ÷ limit, LocalStack, 3 MP"] == "MISSED"
+
+
+def test_a_rival_that_is_faster_at_one_kind_is_a_target_missed() -> None:
+    found = measured()
+    kinds = found["throughput"]["throughput"]
+    kinds["3 MP"] = {**kinds["3 MP"], "worker_to_celery": 0.99}
+    assert verdicts(found)["throughput ÷ Celery, small"] == "met"
+    assert verdicts(found)["throughput ÷ Celery, 3 MP"] == "MISSED"
 
 
 def test_a_target_that_a_part_did_not_measure_is_named_and_those_of_other_parts_are_not() -> None:
-    assert verdicts(measured())["throughput ÷ limit, LocalStack, 12 MP"] == "not measured"
+    found = measured()
+    del found["throughput"]["throughput"]["12 MP"]
+    assert verdicts(found)["throughput ÷ limit, photos in memory, 12 MP"] == "not measured"
     assert verdicts({"accelerator": {}}) == {}
 
 
