@@ -58,6 +58,8 @@ def _cores(of_kind: Mapping[str, float]) -> float:
 
 def _profiles(kinds: Mapping[str, Any]) -> Iterator[Table]:
     for kind, of_kind in kinds.items():
+        if "profile" not in of_kind:
+            continue
         found = of_kind["profile"]
         rows = [(f"{f['share']:.0%}", f["stage"], f["function"], f["file"]) for f in found["functions"]]
         rows = rows or [("", "", f"not measured: {found.get('reason', 'no samples')}", "")]

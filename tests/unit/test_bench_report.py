@@ -99,7 +99,11 @@ def measured(*, p99: float = 240.0, overhead: float = 12.0) -> dict[str, Any]:
         "accelerator": {
             "call_ms": 4.0,
             "photo_ms": 0.375,
-            "kinds": {"ready": fed("model thread"), "small": fed("cores")},
+            "kinds": {
+                "ready": fed("model thread"),
+                "unprofiled": {k: v for k, v in fed("helpers").items() if k != "profile"},
+                "small": fed("cores"),
+            },
         },
     }
 
