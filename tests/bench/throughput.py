@@ -26,6 +26,7 @@ IN_MEMORY = "tests.bench.in_memory"
 # name → label and unit, in the order of a table; every one is there for each kind of photo
 ROWS = {
     "memory_to_limit": ("worker ÷ limit, photos in memory", "ratio"),
+    "memory_cpu_in_work": ("CPU of decode + inference ÷ CPU of the worker, in memory", "share"),
     "worker_to_limit_with_services": ("worker ÷ limit, LocalStack, services charged", "ratio"),
     "worker_to_limit": ("worker ÷ limit, LocalStack", "ratio"),
     "worker_to_model_alone": ("worker ÷ model alone", "ratio"),
@@ -45,6 +46,7 @@ ROWS = {
     "services_cpu_ms": ("CPU of LocalStack and Valkey for the worker", "ms a photo"),
     "cores_busy": ("worker, LocalStack and Valkey ÷ all cores", "share"),
     "cores_taken": ("other programs meanwhile ÷ all cores", "share"),
+    "memory_cores_taken": ("the same, photos in memory", "share"),
     "worker_peak_memory_mb": ("most memory: worker", "MB"),
     **{f"{rival.name}_peak_memory_mb": (f"most memory: {rival.label}", "MB") for rival in RIVALS},
 }
