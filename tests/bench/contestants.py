@@ -1,5 +1,6 @@
 """Who scores photos side by side: the worker and its rivals, each with processes, a queue and a bucket of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -36,7 +37,7 @@ class Rival:
 
 RIVALS = (
     Rival("plain", "plain loop", "plain_loop", ("predict",), share=0.06),
-    Rival("frozen", "plain loop, draft and frozen graph", "plain_loop", ("frozen",), share=0.25),
+    Rival("frozen", "plain loop, decoding and model of the worker", "plain_loop", ("frozen",), share=0.25),
     Rival("celery", "Celery, a process per core", "celery_worker", share=0.4, sends_tasks=True),
     Rival("server", "batch server (Mosec)", "batch_consumer", share=0.4),
 )
@@ -123,6 +124,14 @@ def _queue(rig: Rig, rival: Rival) -> str:
             },
         )
     return url
+
+
+def engine_of(log: Path) -> str:
+    """Give the engine that a worker says it has chosen; another process might measure and choose differently."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if '"engine_chosen"' in line]
+    if not lines:
+        raise BenchError(f"{log} does not say which engine was chosen")
+    return str(lines[0]["engine"])
 
 
 def wait_until_ready(name: str, process: subprocess.Popen[Any], log: Path, said: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.bench import ratios, scale
 from tests.bench.bursts import burst, scores
-from tests.bench.contestants import RIVALS, Contestant, started, worker_of
+from tests.bench.contestants import RIVALS, Contestant, engine_of, started, worker_of
 from tests.bench.photos import SIZES, Load, jpegs
 from tests.bench.processes import Conversation
 from tests.bench.rig import CORES, MODEL, Rig
@@ -65,6 +65,8 @@ def measure(
     `photos` are those of the worker's burst of small ones; `late`, more than EARLY, is how many have gone through when
     the memory is read for the second time. Raises LostError and BenchError.
     """
+    wanted = settings.load(os.environ)
+    os.environ["WORKER_ENGINE"] = engine = engine_of(rig._log)  # from now on everybody's
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tell("starting the worker's rivals")
@@ -75,7 +77,8 @@ def measure(
         tell(f"memory after {EARLY} and {late} photos")
         memory = _memory(folder, late)
     return {
-        "settings": settings.load(os.environ).model_dump(mode="json"),  # without the Redis URL: a secret
+        "engine": engine,
+        "settings": wanted.model_dump(mode="json"),  # without the Redis URL: a secret
         "throughput": {kind: ratios.medians(of_kind) for kind, of_kind in rows.items()},
         "spread": {kind: ratios.spread(of_kind) for kind, of_kind in rows.items()},
         "every_round": rows,
