@@ -42,11 +42,11 @@ class Decode(Worker):
 
 
 class Infer(Worker):
-    """One process with the frozen graph, on all cores."""
+    """A process a core, each with a replica of the model on one thread, as the worker has them."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Mosec gives it no signature
-        self._frozen = Frozen(threads=CORES)
+        self._frozen = Frozen(threads=1, largest_batch=LARGEST)
 
     def forward(self, batch: list[npt.NDArray[np.uint8]]) -> list[int]:
         """Score a batch."""
@@ -57,7 +57,7 @@ def main() -> None:
     """Serve until told to stop."""
     server = Server()
     server.append_worker(Decode, num=CORES)
-    server.append_worker(Infer, num=1, max_batch_size=LARGEST, max_wait_time=WAIT)
+    server.append_worker(Infer, num=CORES, max_batch_size=LARGEST, max_wait_time=WAIT)
     server.run()
 
 

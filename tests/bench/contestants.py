@@ -2,44 +2,19 @@
 
 import os
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from localstack.services import die_with_parent
-from tests.bench import celery_worker
-from tests.bench.processes import ROOT, BenchError, cpu_seconds, peak_memory_mb
+from tests.bench.processes import BenchError, cpu_seconds, peak_memory_mb
 from tests.bench.rig import WORKERS, Rig
 
-READY = "ready to score"
 START, STOP = 180.0, 30.0  # seconds
 COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rival:
-    """One that stands beside the worker. `share`: its part of the worker's photos; slow ones get fewer."""
-
-    name: str
-    label: str
-    module: str
-    arguments: tuple[str, ...] = ()
-    share: float = 1.0
-    sends_tasks: bool = False  # Celery's messages have an envelope of their own, which no bucket sends
-
-
-RIVALS = (
-    Rival("plain", "plain loop", "plain_loop", ("predict",), share=0.06),
-    Rival("frozen", "plain loop, draft and frozen graph", "plain_loop", ("frozen",), share=0.25),
-    Rival("celery", "Celery, a process per core", "celery_worker", share=0.4, sends_tasks=True),
-    Rival("server", "batch server (Mosec)", "batch_consumer", share=0.4),
-)
 
 
 class Contestant:
@@ -83,46 +58,6 @@ class Contestant:
 def worker_of(rig: Rig, *others: subprocess.Popen[Any]) -> Contestant:
     """Give the rig's own worker as a contestant, with others that share its queue."""
     return Contestant(rig, WORKERS, "result", os.environ["WORKER_QUEUE_URL"], rig.worker, *others)
-
-
-@contextmanager
-def started(rig: Rig, folder: Path, rivals: tuple[Rival, ...] = RIVALS) -> Iterator[dict[str, Contestant]]:
-    """Start these rivals, wait until they are ready, stop them in the end. Raises BenchError."""
-    with ExitStack() as stack:
-        logs = {rival.name: folder / f"{rival.name}.log" for rival in rivals}
-        running = {rival.name: _start(rig, rival, logs[rival.name], stack) for rival in rivals}
-        for name, contestant in running.items():
-            wait_until_ready(name, contestant.processes[0], logs[name], READY)
-        yield running
-
-
-def _start(rig: Rig, rival: Rival, log: Path, stack: ExitStack) -> Contestant:
-    queue_url = _queue(rig, rival)
-    arguments = (rival.name, queue_url, *rival.arguments)
-    command = die_with_parent([sys.executable, "-m", f"tests.bench.{rival.module}", *arguments])
-    stream = stack.enter_context(log.open("w"))
-    process = subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=stream)
-    contestant = Contestant(rig, rival.name, rival.name, queue_url, process)
-    if rival.sends_tasks:
-        app = celery_worker.celery_app(queue_url)
-        contestant.announce = lambda key: celery_worker.send(app, celery_worker.event(rival.name, key))
-    stack.callback(stop, process)
-    return contestant
-
-
-def _queue(rig: Rig, rival: Rival) -> str:
-    """Make its queue, like the worker's, and its bucket."""
-    url = str(rig.sqs.create_queue(QueueName=rival.name, Attributes={"VisibilityTimeout": "60"})["QueueUrl"])
-    rig.s3.create_bucket(Bucket=rival.name)
-    if not rival.sends_tasks:
-        arn = f"arn:aws:sqs:us-east-1:000000000000:{rival.name}"
-        rig.s3.put_bucket_notification_configuration(
-            Bucket=rival.name,
-            NotificationConfiguration={
-                "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]
-            },
-        )
-    return url
 
 
 def wait_until_ready(name: str, process: subprocess.Popen[Any], log: Path, said: str) -> None:

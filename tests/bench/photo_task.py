@@ -1,4 +1,4 @@
-"""What the worker's rivals share with it and with one another: events, downloads, the frozen graph, Redis."""
+"""What the worker's rivals share with it and with one another: events, downloads, the model, Redis."""
 
 import json
 import os
@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import redis
 
-from worker import bundle, images
+from worker import bundle, images, settings
+from worker.telemetry import Telemetry
 
 ENOUGH = 10**8  # pixels; no limit to these photos
 SCORES = np.arange(1, 6)
@@ -52,16 +53,18 @@ class Results:
 
 
 class Frozen:
-    """The worker's own decoding and its frozen graph, on so many threads a call."""
+    """The worker's own decoding, and its model on the engine that WORKER_ENGINE names: one replica."""
 
-    def __init__(self, threads: int) -> None:
-        from worker.adapters import tensorflow  # takes seconds; a parent of forked processes must not load it
+    def __init__(self, *, threads: int, largest_batch: int = 1) -> None:
+        """Load and warm up for calls of up to `largest_batch` photos on so many threads."""
+        from worker import engines  # takes seconds; a parent of forked processes must not load it
 
-        found = bundle.read(os.environ["WORKER_MODEL"])
+        wanted = settings.load(os.environ).model_copy(
+            update={"replicas": 1, "model_threads": threads, "batch_size": largest_batch}
+        )
+        found = bundle.read(wanted.model[0])
         self._target = found.manifest.input.target
-        tensorflow.configure(threads)
-        self._model = tensorflow.FrozenModel(found, 1)
-        self._model.warm_up()
+        ((self._model,),) = engines.load([found], wanted, Telemetry(), cores=threads)
         images.warm_up(self._target)
 
     def prepared(self, data: bytes) -> npt.NDArray[np.uint8]:

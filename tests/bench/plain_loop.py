@@ -3,7 +3,7 @@
     python -m tests.bench.plain_loop PREFIX QUEUE_URL predict|frozen
 
 `predict` is the loop as people write it: full decode and `model.predict`. `frozen` has the worker's own decoding and
-frozen graph, so that what is left between the two is the pipeline alone. Goes on until it is told to stop.
+model, on its engine, so that what is left between the two is the pipeline alone. Goes on until it is told to stop.
 """
 
 import io

@@ -2,30 +2,24 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.bench import ratios, scale
-from tests.bench.bursts import burst, scores
-from tests.bench.contestants import RIVALS, Contestant, started, worker_of
-from tests.bench.photos import SIZES, Load, jpegs
+from tests.bench.photos import SIZES, jpegs
 from tests.bench.processes import Conversation
-from tests.bench.rig import CORES, MODEL, Rig
+from tests.bench.race import FOR_PHOTO, FOR_START, IN_MEMORY, side_by_side
+from tests.bench.rig import MODEL, Rig
+from tests.bench.rivals import RIVALS, engine_of
 from worker import settings
 
-SHARES = {"small": 1.0, "3 MP": 0.5, "12 MP": 0.2}  # of the photos of a burst: the heavy ones take longer
-FEWEST = 8  # photos of a rival's burst
-WARM_UP = 40  # small photos before the first round
 EARLY, LATE = 1000, 8000  # photos after which the memory is read; the second may be set
-FOR_START, FOR_PHOTO = 120.0, 1.0  # seconds that the pipeline in memory may take
-IN_MEMORY = "tests.bench.in_memory"
 
 # name → label and unit, in the order of a table; every one is there for each kind of photo
 ROWS = {
     "memory_to_limit": ("worker ÷ limit, photos in memory", "ratio"),
+    "memory_cpu_in_work": ("CPU of decode + inference ÷ CPU of the worker, in memory", "share"),
     "worker_to_limit_with_services": ("worker ÷ limit, LocalStack, services charged", "ratio"),
     "worker_to_limit": ("worker ÷ limit, LocalStack", "ratio"),
     "worker_to_model_alone": ("worker ÷ model alone", "ratio"),
@@ -45,6 +39,7 @@ ROWS = {
     "services_cpu_ms": ("CPU of LocalStack and Valkey for the worker", "ms a photo"),
     "cores_busy": ("worker, LocalStack and Valkey ÷ all cores", "share"),
     "cores_taken": ("other programs meanwhile ÷ all cores", "share"),
+    "memory_cores_taken": ("the same, photos in memory", "share"),
     "worker_peak_memory_mb": ("most memory: worker", "MB"),
     **{f"{rival.name}_peak_memory_mb": (f"most memory: {rival.label}", "MB") for rival in RIVALS},
 }
@@ -63,17 +58,20 @@ def measure(
     `photos` are those of the worker's burst of small ones; `late`, more than EARLY, is how many have gone through when
     the memory is read for the second time. Raises LostError and BenchError.
     """
+    wanted = settings.load(os.environ)
+    os.environ["WORKER_ENGINE"] = engine = engine_of(rig._log)  # from now on everybody's
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tell("starting the worker's rivals")
-        with _side_by_side(rig, folder, tell) as race:
+        with side_by_side(rig, folder, tell) as race:
             rows = race.run(rounds, photos)
         tell("several workers on one queue")
         crews = scale.measure(rig, folder, jpegs("small"), photos)
         tell(f"memory after {EARLY} and {late} photos")
         memory = _memory(folder, late)
     return {
-        "settings": settings.load(os.environ).model_dump(mode="json"),  # without the Redis URL: a secret
+        "engine": engine,
+        "settings": wanted.model_dump(mode="json"),  # without the Redis URL: a secret
         "throughput": {kind: ratios.medians(of_kind) for kind, of_kind in rows.items()},
         "spread": {kind: ratios.spread(of_kind) for kind, of_kind in rows.items()},
         "every_round": rows,
@@ -81,65 +79,6 @@ def measure(
         "scale": crews,
         "memory": memory,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Race:
-    """All contestants, running."""
-
-    rig: Rig
-    worker: Contestant
-    rivals: dict[str, Contestant]
-    inside: Conversation
-    tell: Callable[[str], None]
-
-    def run(self, rounds: int, photos: int) -> dict[str, list[dict[str, float]]]:
-        """A row of numbers for each round of each kind."""
-        samples = {kind: jpegs(kind) for kind in SIZES}
-        for kind, distinct in samples.items():
-            count = max(FEWEST, round(WARM_UP * SHARES[kind]))
-            self._lap(Load(kind, -1, distinct, count), f"warm-up, {kind}")
-        rows: dict[str, list[dict[str, float]]] = {kind: [] for kind in SIZES}
-        for number in range(rounds):
-            for kind, distinct in samples.items():
-                load = Load(kind, number, distinct, max(FEWEST, round(photos * SHARES[kind])))
-                rows[kind].append(self._lap(load, f"round {number + 1}, {kind}"))
-        return rows
-
-    def _lap(self, load: Load, title: str) -> dict[str, float]:
-        self.tell(f"{title}, photos in memory")
-        request = {"kind": load.kind, "photos": load.count}
-        row: dict[str, float] = self.inside.ask(request, within=FOR_START + FOR_PHOTO * load.count)
-        self.tell(f"{title}, worker")
-        row |= burst(self.rig, self.worker, load)
-        row |= {"worker_cpu_ms": row.pop("cpu_ms"), "worker_peak_memory_mb": self.worker.peak_memory_mb()}
-        for rival in RIVALS:
-            self.tell(f"{title}, {rival.label}")
-            part = min(load.count, max(FEWEST, round(load.count * rival.share)))
-            beside = self._beside(self.rivals[rival.name], replace(load, count=part))
-            row |= {f"{rival.name}_{name}": value for name, value in beside.items()}
-        return ratios.with_ratios(row, CORES, [rival.name for rival in RIVALS])
-
-    def _beside(self, rival: Contestant, load: Load) -> dict[str, float]:
-        """Run a rival on photos that the worker has had, and compare the scores."""
-        seen = burst(self.rig, rival, load)
-        both = zip(scores(self.rig, self.worker, load.ids), scores(self.rig, rival, load.ids), strict=True)
-        return {
-            "per_s": seen["photos_per_s"],
-            "cpu_ms": seen["cpu_ms"],
-            "services_cpu_ms": seen["services_cpu_ms"],
-            "peak_memory_mb": rival.peak_memory_mb(),
-            "same_score": sum(ours == its for ours, its in both) / load.count,
-        }
-
-
-@contextmanager
-def _side_by_side(rig: Rig, folder: Path, tell: Callable[[str], None]) -> Iterator[_Race]:
-    with (
-        started(rig, folder) as rivals,
-        Conversation(folder / "in-memory.log", IN_MEMORY, str(MODEL)) as inside,
-    ):
-        yield _Race(rig, worker_of(rig), rivals, inside, tell)
 
 
 def _memory(folder: Path, late: int) -> dict[str, float]:
