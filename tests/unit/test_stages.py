@@ -342,6 +342,13 @@ def test_one_bad_photo_never_touches_its_neighbours(data: bytes | MessageError, 
     assert said == {IDS[0]: 2, IDS[1]: code, IDS[2]: 4}
 
 
+def test_a_photo_at_fault_is_named_by_the_bytes_that_were_read() -> None:
+    source = ScriptedSource(photos={IDS[0]: b"text"})
+    (outcome,) = Bench(source).infer_all(source.upload(IDS[0]))
+    assert outcome.upload is not None
+    assert outcome.upload.object.etag == f"etag-of-{IDS[0]}"
+
+
 def test_a_photo_that_finds_no_memory_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(*_: object) -> None:
         raise MemoryError

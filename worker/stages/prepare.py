@@ -84,6 +84,7 @@ class Prepare:
         deadline = begun - sum(timings.values()) / 1000 + self._objective
         try:
             fetched = self._fetch(upload)
+            upload = _as_fetched(upload, fetched)
             at_hand = self._clock()
             timings["fetch"] = (at_hand - begun) * 1000
             with self._decoding:
@@ -97,7 +98,7 @@ class Prepare:
         ready_at = self._clock()
         timings["decode"] = (ready_at - at_hand) * 1000
         self._window.note(fetch=at_hand - begun, decode=ready_at - decoding)
-        return Prepared(_as_fetched(upload, fetched), pixels, image_hash, timings, ready_at, deadline)
+        return Prepared(upload, pixels, image_hash, timings, ready_at, deadline)
 
     def _fetch(self, upload: Upload) -> Fetched:
         if self._stopping.is_set():
