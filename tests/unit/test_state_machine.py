@@ -89,6 +89,7 @@ class StepwiseWorker:
             outages=outages,
             stopping=self.stopping,
         )
+        self.poll._wanted = 1  # no waiting for the room of a full receive: time passes by hand here
         self.prepare = Prepare(
             uploads=self.uploads,
             ready=self.ready,
