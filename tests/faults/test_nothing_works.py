@@ -23,7 +23,7 @@ AWAY: dict[str, Callable[[Rig], None]] = {
 def test_the_worker_gives_up_and_holds_nothing_back(rig: Rig, photo: bytes, part: str) -> None:
     worker = rig.worker(give_up_after="5", visibility_timeout="300", receive_wait="0", retry_delay="0")
     AWAY[part](rig)
-    rig.upload(3, photo)
+    rig.upload(10, photo)  # so many that none runs out of receives
     assert worker.ends() == 1
     assert hidden(rig) == 0
     (failure,) = worker.events("stage_failed")

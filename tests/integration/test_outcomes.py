@@ -245,18 +245,6 @@ def test_s3_in_trouble_releases_the_message_and_the_dead_letter_queue_has_it_in_
     assert stand.stored() == {}
 
 
-# leases
-
-
-def test_a_message_stays_ours_while_its_photo_waits_longer_than_the_visibility_timeout(stand: Stand) -> None:
-    image_id = announced(stand, photos.coffee())
-    with stand.worker(batch_wait="5000") as telemetry:  # the queue hides messages for 2 s
-        stand.result(image_id)
-        stand.settles()
-        assert telemetry.counts["leases_extended"] >= 1
-        assert telemetry.counts["messages_received"] == 1
-
-
 # several records, several shapes
 
 
