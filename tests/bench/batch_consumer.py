@@ -22,12 +22,11 @@ from botocore.config import Config
 
 from localstack.services import die_with_parent
 from tests.bench.photo_task import Photos, Results, photos_of
-from tests.bench.processes import ROOT, BenchError
+from tests.bench.processes import READY, ROOT, BenchError
 
 RECEIVERS, TEN = 4, 10  # their product is how many photos are under way: more than a batch
 START, STOP = 120.0, 10.0  # seconds
 REQUEST = 60.0  # seconds
-READY = "ready to score"
 
 
 def main() -> None:

@@ -20,13 +20,13 @@ from celery import Celery
 from celery.signals import worker_process_init, worker_ready
 
 from tests.bench.photo_task import Frozen, Photos, Results, photos_of
+from tests.bench.processes import READY
 
 CORES = os.cpu_count() or 1
 TASK = "score"
 VISIBILITY = 60  # seconds, as the worker's queue has it
 LONGEST_START = 120.0  # seconds until a process of the pool has loaded its model; Celery's own limit is 4
 PREFETCH = -(-10 // CORES)  # tasks a process
-READY = "ready to score"
 
 
 def celery_app(queue_url: str) -> Celery:

@@ -19,9 +19,9 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from tests.bench.photo_task import Frozen, Photos, Results, photos_of, rounded
+from tests.bench.processes import READY
 
 SIDE = 224  # pixels; the reference model's input
-READY = "ready to score"
 
 
 def main() -> None:

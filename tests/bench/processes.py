@@ -16,6 +16,7 @@ from localstack.services import die_with_parent
 
 ROOT = Path(__file__).parents[2]
 ENDING = 10.0  # seconds
+READY = "ready to score"  # what a rival of the worker prints when it is
 
 
 class BenchError(Exception):

@@ -65,6 +65,7 @@ class Race:
             "per_s": seen["photos_per_s"],
             "cpu_ms": seen["cpu_ms"],
             "services_cpu_ms": seen["services_cpu_ms"],
+            "cores_taken": seen["cores_taken"],
             "peak_memory_mb": rival.peak_memory_mb(),
             "same_score": sum(ours == its for ours, its in both) / load.count,
         }

@@ -11,10 +11,8 @@ from pathlib import Path
 from localstack.services import die_with_parent
 from tests.bench import celery_worker
 from tests.bench.contestants import Contestant, stop, wait_until_ready
-from tests.bench.processes import ROOT, BenchError
+from tests.bench.processes import READY, ROOT, BenchError
 from tests.bench.rig import Rig
-
-READY = "ready to score"
 
 
 @dataclass(frozen=True, slots=True)

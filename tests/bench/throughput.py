@@ -37,9 +37,11 @@ ROWS = {
     "worker_cpu_ms": ("CPU of the worker", "ms a photo"),
     **{f"{rival.name}_cpu_ms": (f"CPU: {rival.label}", "ms a photo") for rival in RIVALS},
     "services_cpu_ms": ("CPU of LocalStack and Valkey for the worker", "ms a photo"),
+    **{f"{rival.name}_services_cpu_ms": (f"the same: {rival.label}", "ms a photo") for rival in RIVALS},
     "cores_busy": ("worker, LocalStack and Valkey ÷ all cores", "share"),
     "cores_taken": ("other programs meanwhile ÷ all cores", "share"),
     "memory_cores_taken": ("the same, photos in memory", "share"),
+    **{f"{rival.name}_cores_taken": (f"the same: {rival.label}", "share") for rival in RIVALS},
     "worker_peak_memory_mb": ("most memory: worker", "MB"),
     **{f"{rival.name}_peak_memory_mb": (f"most memory: {rival.label}", "MB") for rival in RIVALS},
 }
