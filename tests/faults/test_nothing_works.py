@@ -11,6 +11,7 @@ import pytest
 from tests.faults import gateway
 from tests.faults.rig import Rig
 from tests.faults.test_stopped import hidden
+from tests.stand import eventually
 
 AWAY: dict[str, Callable[[Rig], None]] = {
     "S3": lambda rig: rig.gateway.break_("s3.GetObject", gateway.unavailable),
@@ -21,11 +22,13 @@ AWAY: dict[str, Callable[[Rig], None]] = {
 
 @pytest.mark.parametrize("part", AWAY)
 def test_the_worker_gives_up_and_holds_nothing_back(rig: Rig, photo: bytes, part: str) -> None:
-    worker = rig.worker(give_up_after="5", visibility_timeout="300", receive_wait="0", retry_delay="0")
+    worker = rig.worker(give_up_after="5", visibility_timeout="300", receive_wait="0", retry_delay="1")
     AWAY[part](rig)
-    rig.upload(10, photo)  # so many that none runs out of receives
+    rig.upload(3, photo)
     assert worker.ends() == 1
-    assert hidden(rig) == 0
+    eventually(
+        lambda: hidden(rig) == 0, rig.describe, 10
+    )  # released with a delay that grows by receive count
     (failure,) = worker.events("stage_failed")
     assert f"{part} fails" in str(failure["exception"])
     rig.gateway.mend()

@@ -182,6 +182,19 @@ def test_more_receivers_join_in_while_full_receives_come_too_late() -> None:
     assert bench.source.asked_for == [10, 10, 10]
 
 
+def test_one_receiver_is_enough_to_find_out_whether_an_outage_is_over() -> None:
+    messages = [message(body(key), number=n) for n, key in enumerate(IDS[:20])]
+    bench = Bench(ScriptedSource(messages))
+    bench.poll._starving = ImpatientEvent()
+    bench.poll.step()
+    for _ in range(2):
+        bench.outages.failed(Part.STORAGE, "503")
+    bench.uploads.queue.clear()
+    bench.poll.step()
+    bench.poll.step_beside()
+    assert bench.source.asked_for == [10, 1]
+
+
 def test_one_receiver_is_enough_while_photos_are_left_when_it_comes_back() -> None:
     messages = [message(body(key), number=n) for n, key in enumerate(IDS[:20])]
     bench = Bench(ScriptedSource(messages))

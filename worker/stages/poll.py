@@ -99,8 +99,11 @@ class Poll:
             self.step()
 
     def _judge_supply(self, asked: int, brought: int) -> None:
-        """A full receive that came when nothing was left here: more of them must be under way at once."""
-        if brought < asked:
+        """A full receive that came when nothing was left here: more of them must be under way at once.
+
+        In an outage one message at a time is asked for, by one receiver.
+        """
+        if brought < asked or self._outages.ongoing(*NEEDED):
             self._starving.clear()
         elif self._uploads.empty():
             self._starving.set()
