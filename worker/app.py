@@ -69,15 +69,11 @@ class Assembly:
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class App(Assembly):
     """A worker ready to start."""
 
-    pipeline: Pipeline
-    uploads: S3Uploads
     telemetry: Telemetry
-    outages: Outages
     state: StateFile
-    stopping: threading.Event
 
 
 def build(
@@ -103,7 +99,7 @@ def build(
     images.warm_up(bundles[0].manifest.input.target)
     times = ServiceTimes(engines.seconds_by_size(replicas[0]))
     joined = assemble(settings, ends, replicas, service_times=times, telemetry=telemetry, clock=clock)
-    return App(joined.pipeline, joined.uploads, telemetry, joined.outages, state, joined.stopping)
+    return App(joined.pipeline, joined.uploads, joined.outages, joined.stopping, telemetry, state)
 
 
 def assemble(
