@@ -65,6 +65,7 @@ class Supervisor:
         self._stop = stop
         self._patience = patience
         self._clock = clock
+        self._ticked = self._awake_since = clock()
 
     def run(self) -> int:
         """Poll until a stop, then drain. The exit code: 0 drained, 1 failed, 3 the drain was not finished in time.
@@ -93,8 +94,9 @@ class Supervisor:
             self._tick("draining")
 
     def _tick(self, phase: "Phase") -> None:
+        awake = self._awake()
         self._app.uploads.extend_due()
-        ages = self._pipeline.ages()
+        ages = {thread: min(age, awake) for thread, age in self._pipeline.ages().items()}
         try:
             self._app.state.write(phase, self._app.uploads.in_flight, ages)
         except OSError as error:  # a full disk is no reason to stop scoring
@@ -102,6 +104,14 @@ class Supervisor:
         hopeless = self._hopeless(ages)
         if hopeless is not None:
             self._pipeline.cancel(hopeless)
+
+    def _awake(self) -> float:
+        """Seconds since the process as a whole last stood still (SIGSTOP, a paused machine): no thread hung then."""
+        now = self._clock()
+        if now - self._ticked > self._patience.stall_after / 2:
+            self._awake_since = now
+        self._ticked = now
+        return now - self._awake_since
 
     def _hopeless(self, ages: dict[str, float]) -> WorkerError | None:
         thread, age = max(ages.items(), key=lambda item: item[1], default=("", 0.0))

@@ -135,11 +135,35 @@ def test_a_thread_that_hangs_in_a_step_ends_the_process_and_what_is_held_is_rele
     app = FakeApp(
         Pipeline([Stage("poll", working), Stage("infer", gate)], time.monotonic), CountingUploads(held=4)
     )
-    assert run(app, StopFlag(), replace(PATIENCE, stall_after=0.2)) == FAILED
+    assert run(app, StopFlag(), replace(PATIENCE, stall_after=1.0)) == FAILED
     gate.open.set()
     assert isinstance(app.pipeline.error, StalledError)
     assert "infer" in str(app.pipeline.error)
     assert app.uploads.releases[0] == 4
+
+
+def test_a_process_that_was_paused_as_a_whole_goes_on() -> None:
+    """Its threads' last steps are old only because none of them ran."""
+    paused = 0.0
+    gate = Gate()
+
+    def clock() -> float:
+        return time.monotonic() + paused
+
+    app = FakeApp(Pipeline([Stage("infer", gate)], clock), CountingUploads())
+    stop, answer = StopFlag(clock), list[int]()
+    main = Supervisor(cast("Any", app), stop, PATIENCE, clock)
+    supervisor = threading.Thread(target=lambda: answer.append(main.run()))
+    supervisor.start()
+    assert gate.reached.wait(5)
+    paused = 1000.0
+    ticks = len(app.state.phases)
+    eventually(lambda: len(app.state.phases) > ticks + 2)
+    gate.open.set()
+    stop.ask()
+    supervisor.join(20)
+    assert answer == [OK]
+    assert app.pipeline.error is None
 
 
 def test_a_thread_that_waits_at_a_queue_does_not_hang() -> None:
