@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -180,7 +181,7 @@ def assemble(
             "infer",
             infer_step,
             output=outcomes,
-            helpers=Helpers(prepare.step, threads, output=ready),
+            helpers=Helpers([partial(prepare.step, rank) for rank in range(threads)], output=ready),
             more=on_more_devices,
         ),
         Stage("commit", commit.step),

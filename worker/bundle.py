@@ -5,9 +5,12 @@ Layout of TensorFlow Serving, `NAME/VERSION/`, with `bundle.toml` beside saved_m
 
 import csv
 import tomllib
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from worker.errors import ConfigurationError
@@ -131,6 +134,11 @@ class Bundle(_Part):
     def name(self) -> str:
         """What results call this model."""
         return self.manifest.name
+
+    @cached_property
+    def foods(self) -> npt.NDArray[np.intp]:
+        """Indices of the labels that are food."""
+        return np.flatnonzero([label.group != "" for label in self.labels])
 
 
 def read(location: str) -> Bundle:

@@ -13,7 +13,7 @@ from typing import Literal
 import imagehash
 import numpy as np
 import pillow_heif
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from worker.errors import EmptyObjectError, TooManyPixelsError, UnreadableImageError, UnsupportedFormatError
 from worker.messages import Pixels
@@ -89,6 +89,10 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
         raise
     except Exception as error:
         raise UnreadableImageError(f"the image's header cannot be read: {error}") from error
+    if isinstance(image, ImageFile.ImageFile):
+        image.decodermaxblock = max(
+            image.decodermaxblock, len(data)
+        )  # all at once: each block asks for the GIL again
     width, height = image.size
     if width * height > max_pixels:
         raise TooManyPixelsError(f"{width} × {height} pixels are more than the {max_pixels} allowed")

@@ -21,10 +21,9 @@ Clock = Callable[[], float]  # monotonic seconds
 
 @dataclass(frozen=True, slots=True)
 class Helpers:
-    """Threads that work ahead for one stage, and the queue between them and it."""
+    """Threads that work ahead for one stage, a step for each, and the queue between them and it."""
 
-    step: Step
-    threads: int
+    steps: Sequence[Step]
     output: BoundedQueue[Any]
 
 
@@ -114,9 +113,9 @@ class Pipeline:
     def _build(self, stage: Stage, *, first: bool) -> Iterator[threading.Thread]:
         if stage.helpers is not None:
             helpers = stage.helpers
-            crew = self._crew(helpers.output, helpers.threads)
-            for number in range(helpers.threads):
-                yield self._thread(f"{stage.name}-helper-{number + 1}", helpers.step, crew, first=False)
+            crew = self._crew(helpers.output, len(helpers.steps))
+            for number, step in enumerate(helpers.steps, 1):
+                yield self._thread(f"{stage.name}-helper-{number}", step, crew, first=False)
         crew = self._crew(stage.output, 1 + len(stage.more))
         yield self._thread(stage.name, stage.step, crew, first=first)
         for number, step in enumerate(stage.more, 2):

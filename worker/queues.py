@@ -2,7 +2,8 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -22,6 +23,9 @@ class BoundedQueue(queue.Queue[T]):
 
     def __init__(self, maxsize: int) -> None:
         super().__init__(maxsize)
+        self._roomier = threading.Condition(
+            self.mutex
+        )  # for who waits for several places: woken by every get
         self.is_shutdown = False
         self.cancelled = threading.Event()  # shut down with `immediate`
         self.alive: Callable[[], None] = lambda: None
@@ -37,6 +41,20 @@ class BoundedQueue(queue.Queue[T]):
             self.unfinished_tasks += 1
             self.not_empty.notify()
 
+    def put_all(self, items: Iterable[T]) -> None:
+        """Put them in order, waiting for places as `put` does; who takes finds together what is put together."""
+        left = deque(items)
+        with self.not_full:
+            while left:
+                self._wait(self.not_full, self._has_room_or_closed, None)
+                if self.is_shutdown:
+                    raise ShutDown
+                count = min(len(left), self.maxsize - self._qsize())
+                for _ in range(count):
+                    self._put(left.popleft())
+                self.unfinished_tasks += count
+                self.not_empty.notify(count)
+
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Wait for an item; raises queue.Empty after `timeout` seconds, ShutDown once closed and empty."""
         with self.not_empty:
@@ -45,14 +63,15 @@ class BoundedQueue(queue.Queue[T]):
             if not self._qsize():
                 raise ShutDown
             item: T = self._get()
-            self.not_full.notify_all()  # one who waits for several places must not keep the news from one who needs one
+            self.not_full.notify()
+            self._roomier.notify_all()
             return item
 
     def room(self, wanted: int, timeout: float) -> int:
         """Wait up to `timeout` seconds for so many free places; how many there are. Raises ShutDown once closed."""
-        with self.not_full:
+        with self._roomier:
             enough = self.maxsize - min(wanted, self.maxsize)
-            self._wait(self.not_full, lambda: self.is_shutdown or self._qsize() <= enough, timeout)
+            self._wait(self._roomier, lambda: self.is_shutdown or self._qsize() <= enough, timeout)
             if self.is_shutdown:
                 raise ShutDown
             return self.maxsize - self._qsize()
@@ -66,8 +85,8 @@ class BoundedQueue(queue.Queue[T]):
                 self.queue.clear()
                 self.unfinished_tasks = 0
                 self.all_tasks_done.notify_all()
-            self.not_empty.notify_all()
-            self.not_full.notify_all()
+            for waiting in (self.not_empty, self.not_full, self._roomier):
+                waiting.notify_all()
 
     def _has_room_or_closed(self) -> bool:
         return self.is_shutdown or self._qsize() < self.maxsize

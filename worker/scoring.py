@@ -59,17 +59,18 @@ def _recognised(bundle: Bundle, said: Inference) -> bool:
 def _top_labels(bundle: Bundle, probs: np.ndarray) -> list[Label]:
     top = bundle.manifest.labels.top if bundle.manifest.labels else 0
     best = np.argsort(-probs, kind="stable")[:top]
-    shown = np.clip(probs, 0, 1)
-    return [Label(name=bundle.labels[i].name, probability=round(float(shown[i]), DIGITS)) for i in best]
+    shown = np.clip(probs[best], 0, 1)
+    return [
+        Label(name=bundle.labels[i].name, probability=p) for i, p in zip(best, _rounded(shown), strict=True)
+    ]
 
 
 def _food_group(bundle: Bundle, outputs: Outputs, index: int) -> str:
     """Group of the most probable label that is food; empty where the model has no labels."""
     if "labels" not in outputs:
         return ""
-    probs = outputs["labels"][index]
-    foods = [i for i, label in enumerate(bundle.labels) if label.group]
-    return bundle.labels[max(foods, key=lambda i: float(probs[i]))].group if foods else ""
+    probs = np.asarray(outputs["labels"][index]).reshape(-1)[bundle.foods]
+    return bundle.labels[bundle.foods[probs.argmax()]].group if len(probs) else ""
 
 
 def _tip(bundle: Bundle, group: str, rounded: int | None, image_id: str) -> Tip | None:

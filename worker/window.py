@@ -13,45 +13,48 @@ WEIGHT = 1 / 16  # of a new measurement in the running means
 
 
 class Window:
-    """Thread-safe. `decoders` photos may be decoded at once, `most` be on their way; `rate` is the model's photos/s."""
+    """Thread-safe. `decoders` photos may be decoded at once, `most` be on their way; `rate` is the model's photos/s.
+
+    Helpers have ranks, and those whose rank is within the window work: the same few again and again, so that their
+    memory stays warm, and nobody is woken for a photo that another one takes.
+    """
 
     def __init__(self, decoders: int, most: int, rate: Callable[[], float]) -> None:
         self._decoders = decoders
         self._most = most
         self._rate = rate
-        self._inside = 0
         self._fetch: float | None = None  # seconds, running means
         self._decode: float | None = None
-        self._left = threading.Condition()
+        self._size = min(decoders + BEFORE, most)
+        self._open = False
+        self._grown = threading.Condition()
 
-    def enter(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for a place; whether there was one. Who got it must `leave`."""
-        with self._left:
-            if not self._left.wait_for(lambda: self._inside < self.size, timeout):
-                return False
-            self._inside += 1
+    def admits(self, rank: int, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for the window to reach beyond `rank`; whether it does."""
+        if rank < self.size:
             return True
-
-    def leave(self) -> None:
-        """Give the place back."""
-        with self._left:
-            self._inside -= 1
-            self._left.notify()
+        with self._grown:
+            return self._grown.wait_for(lambda: rank < self.size, timeout)
 
     def note(self, fetch: float, decode: float) -> None:
         """Learn how many seconds a photo took."""
-        with self._left:
-            self._fetch = _mean(self._fetch, fetch)
-            self._decode = _mean(self._decode, decode)
-            self._left.notify()  # it may have grown
+        with self._grown:
+            self._fetch, self._decode = _mean(self._fetch, fetch), _mean(self._decode, decode)
+            rate = min(self._rate(), self._decoders / max(self._decode, 1e-6))
+            before, self._size = self._size, self._decoders + 1 + math.ceil(rate * self._fetch)
+            if self._size > before:
+                self._grown.notify_all()
+
+    def open(self) -> None:
+        """Admit every rank from now on: the work is over, and all are to hear of it."""
+        with self._grown:
+            self._open = True
+            self._grown.notify_all()
 
     @property
     def size(self) -> int:
-        """How many places there are now."""
-        if self._fetch is None or self._decode is None:
-            return min(self._decoders + BEFORE, self._most)
-        rate = min(self._rate(), self._decoders / max(self._decode, 1e-6))
-        return min(self._decoders + 1 + math.ceil(rate * self._fetch), self._most)
+        """How many may work now."""
+        return self._most if self._open else min(self._size, self._most)
 
 
 def _mean(mean: float | None, new: float) -> float:

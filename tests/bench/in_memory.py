@@ -22,7 +22,7 @@ import numpy.typing as npt
 from tests.bench.memory_worker import InMemory, assembled
 from tests.bench.photos import SIZES, jpegs
 from tests.bench.processes import memory_mb, peak_memory_mb
-from worker import images, settings
+from worker import app, images, settings
 from worker.engines import Replica
 from worker.telemetry import set_up_logs
 
@@ -58,7 +58,7 @@ def side_by_side(worker: InMemory, photos: list[bytes], count: int) -> dict[str,
 
 
 def bare(replicas: Sequence[Replica], photos: list[bytes]) -> dict[str, float]:
-    """The model alone on ready arrays, all its replicas at work; decoding alone on one thread."""
+    """The model alone on ready arrays, all its replicas at work; decoding alone, a thread on each core."""
     target = replicas[0][0].bundle.manifest.input.target
 
     def decoded(photo: bytes) -> npt.NDArray[np.uint8]:
@@ -68,7 +68,7 @@ def bare(replicas: Sequence[Replica], photos: list[bytes]) -> dict[str, float]:
     batch = np.stack([some[n % len(some)] for n in range(BATCH)])
     calls = [partial(replica[0].predict, batch) for replica in replicas]
     rate, infer_cpu = repeated(calls, BATCH)
-    _, decode_cpu = repeated([lambda: [decoded(photo) for photo in photos]], len(photos))
+    _, decode_cpu = repeated([lambda: [decoded(photo) for photo in photos]] * app.cores(), len(photos))
     return {"images_per_s": rate, "infer_cpu_ms": infer_cpu, "decode_cpu_ms": decode_cpu}
 
 

@@ -100,6 +100,7 @@ class ForgetfulStore:
 
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()
+        self.last = 0.0  # monotonic seconds of the last write
 
     def find(self, image_ids: Sequence[str]) -> list[Result | None]:
         """Know none."""
@@ -114,4 +115,5 @@ class ForgetfulStore:
         for result in results:
             result.model_dump_json()
         self.statuses.update(result.status for result in results)
+        self.last = time.monotonic()
         return ["written"] * len(results)

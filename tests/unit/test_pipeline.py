@@ -33,7 +33,7 @@ class Line:
                 self.guarded("pass", lambda: self.second.put(self.ready.get())),
                 output=self.second,
                 helpers=Helpers(
-                    self.guarded("help", lambda: self.ready.put(2 * self.first.get())), 2, self.ready
+                    [self.guarded("help", lambda: self.ready.put(2 * self.first.get()))] * 2, self.ready
                 ),
             ),
             Stage("collect", self.guarded("collect", lambda: self.collected.append(self.second.get()))),
@@ -154,7 +154,7 @@ def test_threads_carry_the_names_of_their_stages() -> None:
         raise ShutDown
 
     queue: BoundedQueue[int] = BoundedQueue(1)
-    pipeline = Pipeline([Stage("infer", step, helpers=Helpers(step, 2, queue))], time.monotonic)
+    pipeline = Pipeline([Stage("infer", step, helpers=Helpers([step] * 2, queue))], time.monotonic)
     pipeline.start()
     assert pipeline.join(time.monotonic() + PATIENCE) == []
     assert names == {"infer", "infer-helper-1", "infer-helper-2"}

@@ -95,3 +95,30 @@ def test_a_look_for_room_does_not_eat_the_wake_up_of_a_put() -> None:
     assert waiting[1]() is None
     assert items.get() == 2
     assert waiting[0]() == 1
+
+
+def test_what_is_put_together_keeps_its_order_and_waits_for_places() -> None:
+    items: BoundedQueue[int] = BoundedQueue(2)
+    putting = in_thread(lambda: items.put_all(range(5)))
+    assert [items.get(timeout=SOON) for _ in range(5)] == [0, 1, 2, 3, 4]
+    assert putting() is None
+    assert items.empty()
+
+
+def test_what_is_put_together_wakes_as_many_as_can_take() -> None:
+    items: BoundedQueue[int] = BoundedQueue(3)
+    taking = [in_thread(lambda: items.get(timeout=SOON)) for _ in range(3)]
+    items.put_all([1, 2, 3])
+    assert sorted(str(take()) for take in taking) == ["1", "2", "3"]
+
+
+def test_a_closed_queue_takes_nothing_together() -> None:
+    items: BoundedQueue[int] = BoundedQueue(1)
+    putting = in_thread(lambda: items.put_all([1, 2]))
+    assert items.get(timeout=SOON) == 1
+    assert items.get(timeout=SOON) == 2
+    assert putting() is None
+    items.shutdown()
+    with pytest.raises(ShutDown):
+        items.put_all([3])
+    items.put_all([])

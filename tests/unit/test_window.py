@@ -38,28 +38,26 @@ def test_one_odd_measurement_changes_little() -> None:
     assert window.size <= 21
 
 
-def test_nobody_enters_a_full_window_until_somebody_leaves() -> None:
-    window = Window(1, 2, lambda: 100.0)
-    assert window.enter(0.0)
-    assert window.enter(0.0)
-    assert not window.enter(0.001)
-    entered: list[bool] = []
-    thread = threading.Thread(target=lambda: entered.append(window.enter(10.0)))
-    thread.start()
-    window.leave()
-    thread.join(10.0)
-    assert entered == [True]
-
-
-def test_a_window_that_grows_lets_those_in_who_wait() -> None:
+def test_ranks_beyond_it_wait_until_it_grows() -> None:
     window = Window(1, 16, lambda: 100.0)
     window.note(0.0, 0.01)
-    for _ in range(window.size):
-        assert window.enter(0.0)
-    entered: list[bool] = []
-    thread = threading.Thread(target=lambda: entered.append(window.enter(10.0)))
+    assert [window.admits(rank, 0.0) for rank in range(3)] == [True, True, False]
+    assert not window.admits(2, 0.001)
+    admitted: list[bool] = []
+    thread = threading.Thread(target=lambda: admitted.append(window.admits(5, 10.0)))
     thread.start()
     for _ in range(100):
         window.note(0.1, 0.001)
     thread.join(10.0)
-    assert entered == [True]
+    assert admitted == [True]
+
+
+def test_who_waits_hears_when_the_work_is_over() -> None:
+    window = Window(1, 16, lambda: 100.0)
+    window.note(0.0, 0.01)
+    admitted: list[bool] = []
+    thread = threading.Thread(target=lambda: admitted.append(window.admits(15, 10.0)))
+    thread.start()
+    window.open()
+    thread.join(10.0)
+    assert admitted == [True]

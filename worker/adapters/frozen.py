@@ -40,13 +40,23 @@ def freeze(bundle: Bundle) -> Graph:
         outputs = signature(**{name: images})
         return [outputs[output] for output in bundle.manifest.outputs.by_role().values()]
 
-    given = bundle.manifest.input
-    spec = tf.TensorSpec([None, given.height, given.width, 3], tf.uint8, name="images")
     # `loaded` must be alive until here, or its variables are gone.
     frozen: Graph = convert_variables_to_constants_v2(
-        tf.function(by_role, autograph=False).get_concrete_function(spec)
+        tf.function(by_role, autograph=False).get_concrete_function(input_spec(bundle))
     )
     return frozen
+
+
+def as_function(graph: Graph, bundle: Bundle) -> Graph:
+    """Wrap it once more: a direct call first writes the batch out as text, with Python's lock held."""
+    function: Graph = tf.function(graph, autograph=False).get_concrete_function(input_spec(bundle))
+    return function
+
+
+def input_spec(bundle: Bundle, batch: int | None = None) -> Any:
+    """What a bundle's graph takes; a `batch` of None is open."""
+    given = bundle.manifest.input
+    return tf.TensorSpec([batch, given.height, given.width, 3], tf.uint8, name="images")
 
 
 def _input_name(bundle: Bundle, signature: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from worker.adapters.frozen import first_line
+from worker.adapters.frozen import first_line, input_spec
 from worker.adapters.quiet import start_up_chatter_muted
 from worker.adapters.tensorflow import FrozenModel
 from worker.adapters.warming import Warmth, telling, warm_up
@@ -44,11 +44,9 @@ def convert(model: FrozenModel) -> bytes:
     def by_name(images: Any) -> dict[str, Any]:
         return dict(zip(bundle.manifest.outputs.by_role(), graph(images), strict=True))
 
-    given = bundle.manifest.input
-    spec = tf.TensorSpec([1, given.height, given.width, 3], tf.uint8, name="images")
     try:
         with start_up_chatter_muted():
-            function = tf.function(by_name, autograph=False).get_concrete_function(spec)
+            function = tf.function(by_name, autograph=False).get_concrete_function(input_spec(bundle, 1))
             converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
             return bytes(converter.convert())
     except Exception as error:  # noqa: BLE001 - the converter raises nearly anything

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from worker.adapters.frozen import Graph, first_line, freeze
+from worker.adapters.frozen import Graph, as_function, first_line, freeze
 from worker.adapters.quiet import start_up_chatter_muted
 from worker.adapters.warming import Warmth, warm_up
 from worker.bundle import Bundle
@@ -73,6 +73,7 @@ class FrozenModel:
         self._padded = padded
         self._roles = tuple(bundle.manifest.outputs.by_role())
         self._graph = freeze(bundle) if graph is None else graph
+        self._call = as_function(self._graph, bundle)
         self._warmth = Warmth(largest_batch, {})
 
     @property
@@ -120,7 +121,7 @@ class FrozenModel:
 
     def _run(self, batch: Batch) -> list[Any]:
         with tf.device(self._device):  # the bytes go there as they are
-            return self._graph(tf.constant(batch))
+            return self._call(tf.constant(batch))
 
     def warm_up(self, between: Callable[[], None] = lambda: None) -> None:
         """Run every batch size once, calling `between` before each. Raises ConfigurationError on a misfit."""

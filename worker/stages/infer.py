@@ -111,9 +111,9 @@ class Infer:
         done = self._clock()
         self._outages.worked(Part.MODEL)
         self._service_times.note(len(batch), done - begun)
-        # All of them first: the store gets them together.
-        for outcome in [self._outcome(p, outputs, n, begun, done) for n, p in enumerate(batch)]:
-            self._outcomes.put(outcome)
+        self._outcomes.put_all(
+            [self._outcome(photo, outputs, n, begun, done) for n, photo in enumerate(batch)]
+        )
         return True
 
     def _take_less_than(self, size: int) -> None:

@@ -90,8 +90,8 @@ class Poll:
                 self._queue.give_back(messages)
                 return
             self._judge_supply(asked=most, brought=len(messages))
-            for item in self._without_known([item for message in messages for item in self._read(message)]):
-                self._uploads.put(item)
+            items = [item for message in messages for item in self._read(message)]
+            self._uploads.put_all(self._without_known(items))
 
     def step_beside(self) -> None:
         """Receive too, as long as one receiver cannot keep the helpers busy; else rest a moment."""

@@ -16,7 +16,7 @@ from worker.errors import (
 from worker.images import Target
 from worker.messages import Fetched, Outcome, Prepared, Upload, outcome_of
 from worker.outages import Outages, Part
-from worker.queues import BoundedQueue
+from worker.queues import BoundedQueue, ShutDown
 from worker.window import Window
 
 REST = 1.0  # seconds until a helper looks again whether it is needed
@@ -61,13 +61,15 @@ class Prepare:
         self._stopping = stopping
         self._clock = clock
 
-    def step(self) -> None:
-        """Prepare one upload, when there is a place for it in the window."""
-        if self._window.enter(REST):
+    def step(self, rank: int = 0) -> None:
+        """Prepare one upload, when the window reaches beyond this helper's rank."""
+        if self._window.admits(rank, REST):
             try:
-                self._hand_on(self._uploads.get())
-            finally:
-                self._window.leave()
+                item = self._uploads.get()
+            except ShutDown:
+                self._window.open()
+                raise
+            self._hand_on(item)
 
     def _hand_on(self, item: Upload | Outcome) -> None:
         if isinstance(item, Upload):
