@@ -1,9 +1,9 @@
 """When a batch is ready. Knows nothing of what is in it.
 
-A device takes what is there the moment it is free: while it works, the next batch gathers by itself. Waiting for more
-is off unless a longest wait is set, and then done only where it pays: when the time that a fuller batch saves is longer
-than the next item is likely to take. No item is made late by company, neither by waiting for it nor by the time that a
-larger batch takes; nor does a late one wait.
+A device takes what is there the moment it is free: while it works, the next batch gathers by itself. Several devices
+that are free at once share what is there. Waiting for more is off unless a longest wait is set, and then done only
+where it pays: when the time that a fuller batch saves is longer than the next item is likely to take. No item is made
+late by company, neither by waiting for it nor by the time that a larger batch takes; nor does a late one wait.
 """
 
 import queue
@@ -70,8 +70,8 @@ class Batching(Generic[T]):
             batch = [self._items.get(timeout=idle)]
         except queue.Empty:
             return [], "device_free"
-        due = self._deadline(batch[0])
-        while len(batch) < largest:
+        due, most = self._deadline(batch[0]), min(largest, self._share())
+        while len(batch) < most:
             slack = due - self._clock() - self._expected(len(batch) + 1)
             if slack < 0 <= due - self._clock() - self._expected(len(batch)) and not self._items.empty():
                 return batch, "deadline"
@@ -81,7 +81,14 @@ class Batching(Generic[T]):
             self._learn(batch[-1], item)
             batch.append(item)
             due = min(due, self._deadline(item))
-        return batch, "full"
+        return batch, "full" if len(batch) == largest else "device_free"
+
+    def _share(self) -> int:
+        """How many of the items that are there, and the one in hand, are for this device: others may be free too."""
+        if self._wait:
+            return self._items.maxsize
+        there = 1 + self._items.qsize()
+        return -(-there // (1 + self._items.takers))
 
     def _next(self, patience: float) -> T | None:
         try:

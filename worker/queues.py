@@ -26,6 +26,7 @@ class BoundedQueue(queue.Queue[T]):
         self._roomier = threading.Condition(
             self.mutex
         )  # for who waits for several places: woken by every get
+        self.takers = 0  # threads that wait for an item
         self.is_shutdown = False
         self.cancelled = threading.Event()  # shut down with `immediate`
         self.alive: Callable[[], None] = lambda: None
@@ -58,7 +59,10 @@ class BoundedQueue(queue.Queue[T]):
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Wait for an item; raises queue.Empty after `timeout` seconds, ShutDown once closed and empty."""
         with self.not_empty:
-            if not self._wait(self.not_empty, self._has_item_or_closed, timeout if block else 0):
+            self.takers += 1
+            there = self._wait(self.not_empty, self._has_item_or_closed, timeout if block else 0)
+            self.takers -= 1
+            if not there:
                 raise queue.Empty
             if not self._qsize():
                 raise ShutDown

@@ -31,7 +31,7 @@ def capacity(rig: Rig, photos: list[bytes]) -> float:
 
     with Listener(rig.redis, heard=places.release) as listener:
         sent = by_crew(UPLOADERS, may_send, series.put)
-        ids = [series.image_id(number) for number in range(len(sent))]
+        ids = [series.image_id(number) for number in sent]
         listener.first(ids)
         heard = [at for at in listener.arrivals() if begun + WARM_UP <= at < end]
     rig.remove(WORKERS, ids)

@@ -1,8 +1,13 @@
 """The worker's own pipeline, joined to a queue, storage and a store that lie in memory."""
 
+import re
+import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import psutil
 
 from tests.bench.memory_parts import ForgetfulStore, MemoryPhotos, MemoryQueue, announcements
 from tests.bench.processes import LostError, busy_seconds
@@ -15,6 +20,7 @@ from worker.uploads import S3Uploads
 
 LEASE = 60  # seconds
 TICK = 0.25  # seconds between two looks at leases, as in the worker
+STAGES = ("poll", "infer_helper", "infer", "commit")
 SILENCE = 60.0  # seconds without the last delete, one a photo added, after which photos are lost
 
 
@@ -30,10 +36,13 @@ class InMemory:
     replicas: Sequence[engines.Replica]
 
     def run(self, photos: list[bytes], count: int) -> dict[str, float]:
-        """Score `count` photos, from the send to the last result: photos/s, CPU milliseconds, share of cores taken."""
+        """Score `count` photos, from the send to the last result: photos/s, CPU milliseconds, share of cores taken.
+
+        `memory_infer_cpu_ms` and the like are the CPU milliseconds of one stage's threads.
+        """
         self.photos.hold(photos)
         bodies, scored = announcements(count), self.store.statuses["scored"]
-        begun, cpu, busy = time.monotonic(), time.process_time(), busy_seconds()
+        begun, cpu, busy, stages = time.monotonic(), time.process_time(), busy_seconds(), _cpu_by_stage()
         self.queue.send(bodies)
         while not self.queue.all_deleted(TICK):
             self.uploads.extend_due()
@@ -42,13 +51,28 @@ class InMemory:
         took, used = time.monotonic() - begun, time.process_time() - cpu
         taken = max(0.0, busy_seconds() - busy - used) / (took * app.cores())
         took = self.store.last - begun  # as on LocalStack; the deletes follow
+        stages = _cpu_by_stage() - stages
         if self.store.statuses["scored"] - scored != count:
             raise LostError(f"not all of {count} photos have a score: {dict(self.store.statuses)}")
         return {
             "memory_per_s": count / took,
             "memory_cpu_ms": used * 1000 / count,
             "memory_cores_taken": taken,
+            **{f"memory_{stage}_cpu_ms": stages[stage] * 1000 / count for stage in STAGES},
         }
+
+
+def _cpu_by_stage() -> Counter[str]:
+    """CPU seconds so far of this process's threads, by the stage they belong to."""
+    stages = {thread.native_id: _stage(thread.name) for thread in threading.enumerate()}
+    seconds = Counter[str]()
+    for thread in psutil.Process().threads():
+        seconds[stages.get(thread.id, "")] += thread.user_time + thread.system_time
+    return seconds
+
+
+def _stage(thread: str) -> str:
+    return re.sub(r"-\d+$", "", thread).replace("-", "_")
 
 
 def assembled(wanted: Settings) -> InMemory:

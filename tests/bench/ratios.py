@@ -9,8 +9,8 @@ Row = Mapping[str, float]  # one round of one kind of photo, by name
 def with_ratios(row: Row, cores: int, rivals: Iterable[str]) -> dict[str, float]:
     """Add the limits (cores ÷ CPU seconds that a photo needs at least) and how the contestants stand to them.
 
-    `row` has infer_cpu_ms, decode_cpu_ms, images_per_s, memory_per_s, memory_cpu_ms, services_cpu_ms, photos_per_s, and
-    `…_per_s` for each rival.
+    `row` has infer_cpu_ms, decode_cpu_ms, images_per_s, memory_per_s, memory_cpu_ms, services_cpu_ms, worker_cpu_ms,
+    photos_per_s, and `…_per_s` for each rival.
     """
     needed = row["infer_cpu_ms"] + row["decode_cpu_ms"]
     limit = cores * 1000 / needed
@@ -24,6 +24,7 @@ def with_ratios(row: Row, cores: int, rivals: Iterable[str]) -> dict[str, float]
         "limit_with_services_per_s": shared,
         "memory_to_limit": row["memory_per_s"] / limit,
         "memory_cpu_in_work": needed / row["memory_cpu_ms"],
+        "network_cpu_ms": row["worker_cpu_ms"] - row["memory_cpu_ms"],
         "worker_to_limit": worker / limit,
         "worker_to_limit_with_services": worker / shared,
         "worker_to_model_alone": worker / row["images_per_s"],

@@ -37,10 +37,11 @@ def at_moments(moments: list[float], send: Send) -> tuple[list[float], list[floa
     return due, begun
 
 
-def by_crew(uploaders: int, may_send: Callable[[int], bool], send: Send) -> list[float]:
+def by_crew(uploaders: int, may_send: Callable[[int], bool], send: Send) -> dict[int, float]:
     """Let `uploaders` threads send photos 0, 1, 2 … one after the other until `may_send(n)` is false.
 
-    Gives the monotonic seconds at which each send began. A send that raises ends all of them, and is raised.
+    Gives the monotonic seconds at which each send began, by number and in their order; the last numbers may have gaps,
+    since each thread asks for itself. A send that raises ends all of them, and is raised.
     """
     numbers, begun, lock, given_up = (
         itertools.count(),
@@ -69,4 +70,4 @@ def by_crew(uploaders: int, may_send: Callable[[int], bool], send: Send) -> list
                 future.result()
         finally:
             given_up.set()
-    return [begun[number] for number in sorted(begun)]
+    return dict(sorted(begun.items()))

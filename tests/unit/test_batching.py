@@ -107,6 +107,14 @@ def test_a_full_batch_says_so() -> None:
     assert gathering.take(2, 1.0) == ([3], "device_free")
 
 
+@pytest.mark.parametrize(("others", "taken"), [(0, [1, 2, 3, 4, 5]), (1, [1, 2, 3]), (2, [1, 2]), (9, [1])])
+def test_devices_that_are_free_at_once_share_what_is_there(others: int, taken: list[float]) -> None:
+    clock = Clock(10.0)
+    items = Arriving(clock, 1, 2, 3, 4, 5)
+    items.takers = others
+    assert batching(items, clock).take(8, 1.0) == (taken, "device_free")
+
+
 def test_a_batch_takes_no_company_that_would_make_its_earliest_item_late() -> None:
     clock = Clock(10.0)
     items = Arriving(

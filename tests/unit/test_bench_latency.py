@@ -91,6 +91,17 @@ def test_a_crew_sends_each_photo_once() -> None:
     assert sorted(sent) == list(range(100))
 
 
+def test_a_crew_names_the_numbers_that_it_sent_though_a_later_one_went_before_an_earlier_was_refused() -> (
+    None
+):
+    later = threading.Event()
+
+    def may_send(number: int) -> bool:
+        return number == 1 or (number == 0 and not later.wait(10))
+
+    assert list(by_crew(2, may_send, lambda _: later.set())) == [1]
+
+
 def test_a_send_that_fails_ends_the_crew() -> None:
     def send(number: int) -> None:
         if number == 20:

@@ -11,6 +11,7 @@ ROUND = {
     "images_per_s": 240.0,
     "memory_per_s": 190.0,
     "memory_cpu_ms": 12.5,
+    "worker_cpu_ms": 14.0,
     "photos_per_s": 120.0,
     "plain_per_s": 12.0,
     "celery_per_s": 60.0,
@@ -27,6 +28,10 @@ def test_the_limit_is_what_the_cores_could_do_with_decoding_and_inference_alone(
 def test_the_cpu_time_that_goes_into_the_work_itself_does_not_depend_on_how_long_it_took() -> None:
     slow = {**ROUND, "memory_per_s": 50.0}
     assert with_ratios(slow, cores=2, rivals=())["memory_cpu_in_work"] == pytest.approx(0.8)
+
+
+def test_what_the_network_costs_is_the_cpu_time_that_the_worker_takes_beyond_that_in_memory() -> None:
+    assert with_ratios(ROUND, cores=2, rivals=())["network_cpu_ms"] == pytest.approx(1.5)
 
 
 def test_the_services_cpu_time_is_charged_to_the_limit_and_not_to_the_worker() -> None:

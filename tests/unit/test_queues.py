@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.stand import eventually
 from worker.queues import BoundedQueue, ShutDown
 
 SOON = 5.0  # seconds any thread here may take
@@ -122,3 +123,12 @@ def test_a_closed_queue_takes_nothing_together() -> None:
     with pytest.raises(ShutDown):
         items.put_all([3])
     items.put_all([])
+
+
+def test_it_knows_how_many_wait_for_an_item() -> None:
+    items: BoundedQueue[int] = BoundedQueue(2)
+    taking = [in_thread(lambda: items.get(timeout=SOON)) for _ in range(2)]
+    eventually(lambda: items.takers == 2)
+    items.put_all([1, 2])
+    assert {take() for take in taking} == {1, 2}
+    assert items.takers == 0

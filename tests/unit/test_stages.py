@@ -102,13 +102,14 @@ class Bench:
             outages=self.outages,
             stopping=self.stopping,
         )
+        self.window = Window(2, 8, lambda: 100.0)
         self.prepare = Prepare(
             uploads=self.uploads,
             ready=self.ready,
             outcomes=self.outcomes,
             target=self.models[0].bundle.manifest.input.target,
             limits=Limits(max_bytes=1000, max_pixels=100, decoders=2),
-            window=Window(2, 8, lambda: 100.0),
+            window=self.window,
             objective=1.0,
             outages=self.outages,
             stopping=self.stopping,
@@ -689,3 +690,19 @@ def test_a_stage_ends_once_its_input_is_closed_and_empty(stage: str) -> None:
     step = {"help": bench.prepare.step, "infer": bench.infer.steps[0], "commit": bench.commit.step}[stage]
     with pytest.raises(ShutDown):
         step()
+
+
+@pytest.mark.parametrize("closed", ["uploads", "ready"])
+def test_helpers_beyond_the_window_hear_of_the_end_whichever_queue_tells_the_first(closed: str) -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(2)})
+    bench = Bench(source)
+    beyond = 7  # the highest rank; the window of a photo that took no time is smaller
+    bench.uploads.put(source.upload(IDS[0]))
+    bench.prepare.step()
+    bench.ready.get()
+    assert not bench.window.admits(beyond, 0.0)
+    bench.uploads.put(source.upload(IDS[0]))
+    (bench.uploads if closed == "uploads" else bench.ready).shutdown(immediate=True)
+    with pytest.raises(ShutDown):
+        bench.prepare.step()
+    assert bench.window.admits(beyond, 0.0)

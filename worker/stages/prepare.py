@@ -65,11 +65,10 @@ class Prepare:
         """Prepare one upload, when the window reaches beyond this helper's rank."""
         if self._window.admits(rank, REST):
             try:
-                item = self._uploads.get()
+                self._hand_on(self._uploads.get())
             except ShutDown:
-                self._window.open()
+                self._window.open()  # all others are to hear of it, too
                 raise
-            self._hand_on(item)
 
     def _hand_on(self, item: Upload | Outcome) -> None:
         if isinstance(item, Upload):
