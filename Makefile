@@ -40,7 +40,7 @@ check: $(VENV) ## lint, format, types, layers
 	$(BIN)/python -m pytest -q tests/unit/test_layers.py
 	$(BIN)/hadolint Dockerfile
 
-bench: install model ## measure speed side by side; ten minutes; writes bench-out/; PART=throughput|latency|accelerator
+bench: install model ## measure speed side by side; a quarter of an hour; writes bench-out/; PART=throughput|latency|accelerator
 	@exec $(BIN)/python -m tests.bench $(if $(PART),--part $(PART))
 
 publish: $(VENV) ## copy the last whole bench into docs/performance.md
