@@ -14,7 +14,7 @@ from tests.bench.rig import MODEL, Rig
 from tests.bench.rivals import RIVALS, engine_of
 from worker import settings
 
-EARLY, LATE = 1000, 8000  # photos after which the memory is read; the second may be set
+EARLY, LATE = 1000, 20_000  # photos after which the memory is read; the second may be set
 
 # name → label and unit, in the order of a table; every one is there for each kind of photo
 ROWS = {
