@@ -29,7 +29,7 @@ def test_the_guilty_photo_alone_becomes_a_dead_letter(rig: Rig, tmp_path: Path) 
     model = save_bundle(RefusesRed(), tmp_path / "refuses" / "1", name="refuses")
     rig.upload(1, plain("red"))
     good = rig.upload(7, plain("blue"))
-    rig.worker(model=str(model), retry_delay="0", retry_delay_max="0")
+    rig.worker(model=str(model), replicas="1", retry_delay="0", retry_delay_max="0")
     rig.account(dead=1)
     assert set(rig.results()) == set(good)
 
@@ -37,7 +37,7 @@ def test_the_guilty_photo_alone_becomes_a_dead_letter(rig: Rig, tmp_path: Path) 
 def test_without_memory_for_a_batch_smaller_ones_are_tried_for_good(rig: Rig, tmp_path: Path) -> None:
     model = save_bundle(NeedsRoom(), tmp_path / "room" / "1", name="room")
     rig.upload(6, plain("white"))
-    worker = rig.worker(model=str(model), batch_size="4")
+    worker = rig.worker(model=str(model), replicas="1", batch_size="4")  # two would share
     rig.account()
     lowered = [event["size"] for event in worker.events("batch_size_lowered")]
     assert lowered[-1] == 1
