@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from tests.bench.endless import CountingStore, EndlessQueue, MemoryPhotos
+from tests.bench.memory_parts import CountingStore, EndlessQueue, MemoryPhotos
 from worker import app, settings
 from worker.pipeline import Pipeline
 from worker.service_times import ServiceTimes
@@ -21,7 +21,9 @@ def compose(
     store: CountingStore,
 ) -> Pipeline:
     """Build a pipeline that nothing but `cancel` ends."""
-    ends = app.Ends(EndlessQueue(), LEASE, MemoryPhotos(photos), store)
+    stored = MemoryPhotos()
+    stored.hold(photos)
+    ends = app.Ends(EndlessQueue(), LEASE, stored, store)
     joined = app.assemble(
         wanted, ends, replicas, service_times=service_times, telemetry=Telemetry(), clock=time.monotonic
     )

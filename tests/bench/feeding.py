@@ -8,23 +8,19 @@ device. Prints JSON: how many photos a second the rest of the worker feeds, what
 
 import json
 import os
-import re
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from tests.bench.composition import compose
 from tests.bench.device import SimulatedDevice, service_time
-from tests.bench.endless import BUCKET, CountingStore
+from tests.bench.memory_parts import BUCKET, CountingStore
 from tests.bench.photos import jpegs
-from tests.bench.processes import BenchError, busy_seconds
+from tests.bench.processes import BenchError, busy_seconds, cpu_by_thread
 from tests.bench.rig import CORES, MODEL
 from worker import bundle, images, settings
 from worker.messages import Pixels
@@ -67,7 +63,7 @@ def fed(kind: str, replicas: int) -> dict[str, Any]:
     after, took = Reading(device, store), time.monotonic() - begun
     pipeline.cancel()
     pipeline.join(time.monotonic() + STOP)
-    if pipeline.error or store.scored < store.written or (kind == READY) != (store.hashes == {READY_HASH}):
+    if pipeline.error or store.statuses["failed"] or (kind == READY) != (store.hashes == {READY_HASH}):
         raise BenchError(f"the stages did not run as meant: {pipeline.error!r}, hashes {len(store.hashes)}")
     return figures(before, after, took, wanted.batch_size)
 
@@ -116,15 +112,6 @@ def take_ready_arrays(device: SimulatedDevice) -> None:
     given = device.bundle.manifest.input
     array: Pixels = np.zeros((given.height, given.width, 3), np.uint8)
     images.prepare = lambda *_, **__: (array, READY_HASH)
-
-
-def cpu_by_thread() -> Counter[str]:
-    """CPU seconds so far by stage; the threads of one pool together."""
-    names = {t.native_id: re.sub(r"-\d+$", "", t.name) for t in threading.enumerate()}
-    seconds = Counter[str]()
-    for thread in psutil.Process().threads():
-        seconds[names.get(thread.id, "other")] += thread.user_time + thread.system_time
-    return seconds
 
 
 if __name__ == "__main__":

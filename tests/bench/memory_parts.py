@@ -1,7 +1,6 @@
 """SQS, S3 and Redis as they would be if they took no time: everything lies in this process's memory."""
 
 import itertools
-import json
 import threading
 import time
 import uuid
@@ -9,30 +8,19 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from tests.bench.notifier import notification
 from worker.messages import Fetched, Message, S3Object
 from worker.result import DuplicateOf, Result
 from worker.uploads import Refused
 
 BUCKET = "photos"
 POLL = 1.0  # seconds that a receive waits
-_EVENT = {
-    "eventVersion": "2.1",
-    "eventSource": "aws:s3",
-    "awsRegion": "us-east-1",
-    "eventTime": "2026-01-01T00:00:00.000Z",
-    "eventName": "ObjectCreated:Put",
-}
 
 
-def announcements(count: int) -> list[str]:
-    """Give the message bodies that S3 would send for `count` photos, each of an id of its own."""
-    return [json.dumps({"Records": [{**_EVENT, "s3": _object(number)}]}) for number in range(count)]
-
-
-def _object(number: int) -> dict[str, object]:
-    key = f"uploads/{uuid.uuid4()}.jpg"
-    stored = {"key": key, "size": 50_000, "eTag": f"{number:032x}", "sequencer": f"{number:016X}"}
-    return {"bucket": {"name": BUCKET}, "object": stored}
+def announcement(number: int) -> str:
+    """Give the message body that S3 would send for a photo with an id of its own."""
+    stored = S3Object(BUCKET, f"uploads/{uuid.uuid4()}.jpg", etag=f"{number:032x}", size=50_000)
+    return notification(stored, datetime.now(UTC))
 
 
 class MemoryQueue:
@@ -61,7 +49,7 @@ class MemoryQueue:
         with self._changed:
             self._changed.wait_for(lambda: bool(self._waiting), POLL)
             bodies = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-        return [self._message(body) for body in bodies]
+        return [message(body, next(self._received)) for body in bodies]
 
     def delete(self, messages: Sequence[Message]) -> list[Refused]:
         """Delete them, and wake whoever waits for the last."""
@@ -75,9 +63,31 @@ class MemoryQueue:
         """Leave them as they are: nobody else receives from here."""
         return []
 
-    def _message(self, body: str) -> Message:
-        name, now = f"message-{next(self._received)}", datetime.now(UTC)
-        return Message(name, name, body, 1, now, now, time.monotonic())
+
+class EndlessQueue:
+    """A queue of which each receive brings as many new messages as asked for."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+
+    def receive(self, most: int) -> list[Message]:
+        """Announce so many photos."""
+        numbers = [next(self._numbers) for _ in range(most)]
+        return [message(announcement(number), number) for number in numbers]
+
+    def delete(self, messages: Sequence[Message]) -> list[Refused]:
+        """Forget them."""
+        return []
+
+    def hide(self, messages: Sequence[tuple[Message, int]]) -> list[Refused]:
+        """Leave them as they are."""
+        return []
+
+
+def message(body: str, number: int) -> Message:
+    """Give a message as it was received just now."""
+    name, now = f"message-{number}", datetime.now(UTC)
+    return Message(name, name, body, 1, now, now, time.monotonic())
 
 
 class MemoryPhotos:
@@ -95,12 +105,18 @@ class MemoryPhotos:
         return Fetched(next(self._next), etag=wanted.etag)
 
 
-class ForgetfulStore:
-    """Takes results as Redis's client does, up to their JSON, and keeps nothing of them but a count by status."""
+class CountingStore:
+    """Takes results as Redis's client does, up to their JSON, and keeps nothing of them but counts and hashes."""
 
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()
+        self.hashes: set[str | None] = set()
         self.last = 0.0  # monotonic seconds of the last write
+
+    @property
+    def written(self) -> int:
+        """How many results so far."""
+        return self.statuses.total()
 
     def find(self, image_ids: Sequence[str]) -> list[Result | None]:
         """Know none."""
@@ -114,6 +130,7 @@ class ForgetfulStore:
         """Serialise and count."""
         for result in results:
             result.model_dump_json()
+        self.hashes.update(result.image_hash for result in results)
         self.statuses.update(result.status for result in results)
         self.last = time.monotonic()
         return ["written"] * len(results)

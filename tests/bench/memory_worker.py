@@ -1,16 +1,11 @@
 """The worker's own pipeline, joined to a queue, storage and a store that lie in memory."""
 
-import re
-import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import psutil
-
-from tests.bench.memory_parts import ForgetfulStore, MemoryPhotos, MemoryQueue, announcements
-from tests.bench.processes import LostError, busy_seconds
+from tests.bench.memory_parts import CountingStore, MemoryPhotos, MemoryQueue, announcement
+from tests.bench.processes import LostError, busy_seconds, cpu_by_thread
 from worker import app, bundle, engines
 from worker.pipeline import Pipeline
 from worker.service_times import ServiceTimes
@@ -20,7 +15,7 @@ from worker.uploads import S3Uploads
 
 LEASE = 60  # seconds
 TICK = 0.25  # seconds between two looks at leases, as in the worker
-STAGES = ("poll", "infer_helper", "infer", "commit")
+STAGES = ("poll", "infer-helper", "infer", "commit")
 SILENCE = 60.0  # seconds without the last delete, one a photo added, after which photos are lost
 
 
@@ -32,7 +27,7 @@ class InMemory:
     uploads: S3Uploads
     queue: MemoryQueue
     photos: MemoryPhotos
-    store: ForgetfulStore
+    store: CountingStore
     replicas: Sequence[engines.Replica]
 
     def run(self, photos: list[bytes], count: int) -> dict[str, float]:
@@ -41,8 +36,8 @@ class InMemory:
         `memory_infer_cpu_ms` and the like are the CPU milliseconds of one stage's threads.
         """
         self.photos.hold(photos)
-        bodies, scored = announcements(count), self.store.statuses["scored"]
-        begun, cpu, busy, stages = time.monotonic(), time.process_time(), busy_seconds(), _cpu_by_stage()
+        bodies, scored = [announcement(number) for number in range(count)], self.store.statuses["scored"]
+        begun, cpu, busy, stages = time.monotonic(), time.process_time(), busy_seconds(), cpu_by_thread()
         self.queue.send(bodies)
         while not self.queue.all_deleted(TICK):
             self.uploads.extend_due()
@@ -51,7 +46,7 @@ class InMemory:
         took, used = time.monotonic() - begun, time.process_time() - cpu
         taken = max(0.0, busy_seconds() - busy - used) / (took * app.cores())
         took = self.store.last - begun  # as on LocalStack; the deletes follow
-        stages = _cpu_by_stage() - stages
+        stages = cpu_by_thread() - stages
         if self.store.statuses["scored"] - scored != count:
             raise LostError(f"not all of {count} photos have a score: {dict(self.store.statuses)}")
         return {
@@ -62,23 +57,10 @@ class InMemory:
         }
 
 
-def _cpu_by_stage() -> Counter[str]:
-    """CPU seconds so far of this process's threads, by the stage they belong to."""
-    stages = {thread.native_id: _stage(thread.name) for thread in threading.enumerate()}
-    seconds = Counter[str]()
-    for thread in psutil.Process().threads():
-        seconds[stages.get(thread.id, "")] += thread.user_time + thread.system_time
-    return seconds
-
-
-def _stage(thread: str) -> str:
-    return re.sub(r"-\d+$", "", thread).replace("-", "_")
-
-
 def assembled(wanted: Settings) -> InMemory:
     """Join the worker's own stages to ends in memory."""
     telemetry, clock = Telemetry(), time.monotonic
-    queue, photos, store = MemoryQueue(), MemoryPhotos(), ForgetfulStore()
+    queue, photos, store = MemoryQueue(), MemoryPhotos(), CountingStore()
     bundles = [bundle.read(location) for location in wanted.model]
     replicas = engines.load(bundles, wanted, telemetry, cores=app.cores())
     ends = app.Ends(queue, LEASE, photos, store)

@@ -1,9 +1,12 @@
 """Children of the benchmark: how they are run, and what they have used."""
 
 import json
+import re
 import selectors
 import subprocess
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -82,6 +85,15 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     """User and system time of these processes so far."""
     times = [process.cpu_times() for process in processes]
     return float(sum(t.user + t.system for t in times))
+
+
+def cpu_by_thread() -> Counter[str]:
+    """CPU seconds so far of this process's threads by name; those that differ only in their number together."""
+    names = {thread.native_id: re.sub(r"-\d+$", "", thread.name) for thread in threading.enumerate()}
+    seconds = Counter[str]()
+    for thread in psutil.Process().threads():
+        seconds[names.get(thread.id, "other")] += thread.user_time + thread.system_time
+    return seconds
 
 
 def busy_seconds() -> float:

@@ -34,7 +34,7 @@ ROWS = {
     "decode_cpu_ms": ("CPU of decoding, alone", "ms a photo"),
     "infer_cpu_ms": ("CPU of inference, alone", "ms a photo"),
     "memory_cpu_ms": ("CPU of the worker, photos in memory", "ms a photo"),
-    "memory_infer_helper_cpu_ms": ("of that: decode, by infer's helpers", "ms a photo"),
+    "memory_infer-helper_cpu_ms": ("of that: decode, by infer's helpers", "ms a photo"),
     "memory_infer_cpu_ms": ("of that: infer", "ms a photo"),
     "memory_poll_cpu_ms": ("of that: poll", "ms a photo"),
     "memory_commit_cpu_ms": ("of that: commit", "ms a photo"),
