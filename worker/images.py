@@ -90,9 +90,8 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     except Exception as error:
         raise UnreadableImageError(f"the image's header cannot be read: {error}") from error
     if isinstance(image, ImageFile.ImageFile):
-        image.decodermaxblock = max(
-            image.decodermaxblock, len(data)
-        )  # all at once: each block asks for the GIL again
+        # All at once: after each block Python's lock is asked for again.
+        image.decodermaxblock = max(image.decodermaxblock, len(data))
     width, height = image.size
     if width * height > max_pixels:
         raise TooManyPixelsError(f"{width} × {height} pixels are more than the {max_pixels} allowed")

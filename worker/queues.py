@@ -23,9 +23,8 @@ class BoundedQueue(queue.Queue[T]):
 
     def __init__(self, maxsize: int) -> None:
         super().__init__(maxsize)
-        self._roomier = threading.Condition(
-            self.mutex
-        )  # for who waits for several places: woken by every get
+        # For who waits for several places, and is woken by every get.
+        self._roomier = threading.Condition(self.mutex)
         self.takers = 0  # threads that wait for an item
         self.is_shutdown = False
         self.cancelled = threading.Event()  # shut down with `immediate`
