@@ -32,21 +32,15 @@ class BoundedQueue(queue.Queue[T]):
 
     def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
         """Wait for a free place; raises queue.Full after `timeout` seconds, ShutDown once closed."""
-        with self.not_full:
-            if not self._wait(self.not_full, self._has_room_or_closed, timeout if block else 0):
-                raise queue.Full
-            if self.is_shutdown:
-                raise ShutDown
-            self._put(item)
-            self.unfinished_tasks += 1
-            self.not_empty.notify()
+        self.put_all([item], timeout if block else 0)
 
-    def put_all(self, items: Iterable[T]) -> None:
+    def put_all(self, items: Iterable[T], timeout: float | None = None) -> None:
         """Put them in order, waiting for places as `put` does; who takes finds together what is put together."""
         left = deque(items)
         with self.not_full:
             while left:
-                self._wait(self.not_full, self._has_room_or_closed, None)
+                if not self._wait(self.not_full, self._has_room_or_closed, timeout):
+                    raise queue.Full
                 if self.is_shutdown:
                     raise ShutDown
                 count = min(len(left), self.maxsize - self._qsize())

@@ -25,7 +25,7 @@ class Window:
         self._rate = rate
         self._fetch: float | None = None  # seconds, running means
         self._decode: float | None = None
-        self._size = min(decoders + BEFORE, most)
+        self._size = decoders + BEFORE  # as measured, beyond `most` too
         self._open = False
         self._grown = threading.Condition()
 

@@ -89,7 +89,7 @@ def as_the_original(rig: Rig, photos: list[bytes], objects: int) -> dict[str, An
         uploaded = time.monotonic()
         heard = listener.first(ids)
     rig.remove(WORKERS, ids)
-    seen = [heard[i].at - since for i, since in zip(ids, begun.values(), strict=True)]
+    seen = [heard[series.image_id(number)].at - since for number, since in begun.items()]
     return {
         "photos": objects,
         "uploaders": UPLOADERS,
