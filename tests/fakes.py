@@ -1,5 +1,6 @@
 """Stand-ins for what a stage talks to, named for what they do. None stands in for a part that a test is about."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,8 @@ import numpy.typing as npt
 
 from worker.bundle import Bundle, Manifest
 from worker.errors import BatchTooLargeError, MessageError, ModelError, QueueError, StoreError
-from worker.messages import Fetched, Message, Outcome, Outputs, S3Object, Upload
-from worker.result import DuplicateOf, Result
+from worker.messages import Fetched, Message, Outcome, Outputs, PhotoId, S3Object, Upload, Written
+from worker.result import Result
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -81,7 +82,7 @@ class ScriptedSource:
         photo = self.photos[upload.object.key]
         if isinstance(photo, MessageError):
             raise photo
-        return Fetched(photo, etag=f"etag-of-{upload.object.key}")
+        return Fetched(photo, f"etag-of-{upload.object.key}", sha256=hashlib.sha256(photo).hexdigest())
 
     def settle(self, outcomes: list[Outcome]) -> None:
         self.settled += outcomes
@@ -97,27 +98,28 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.results: dict[str, Result] = {}
-        self.hashes: dict[str, str] = {}
         self.overtaken: set[str] = set()  # ids of whose photos other content was stored meanwhile
         self.away = False
 
-    def find(self, image_ids: Sequence[str]) -> list[Result | None]:
+    def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
         self._answer()
-        return [self.results.get(image_id) for image_id in image_ids]
+        return [self.results.get(photo.image_id) for photo in photos]
 
-    def claim_hashes(self, results: Sequence[Result]) -> list[DuplicateOf | None]:
-        self._answer()
-        return [self._claim(result) for result in results]
-
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[str]:
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         self._answer()
         fresh = {result.image_id: result for result in results if result.image_id not in self.overtaken}
         self.results.update(fresh)
-        return ["written" if result.image_id in fresh else "overtaken" for result in results]
+        return [Written("written" if result.image_id in fresh else "overtaken") for result in results]
 
-    def _claim(self, result: Result) -> DuplicateOf | None:
-        owner = self.hashes.setdefault(result.image_hash or "", result.image_id)
-        return None if owner == result.image_id else DuplicateOf(image_id=owner, distance=0, kind="near")
+    def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
+        self._answer()
+        scored = [r for r in self.results.values() if r.error is None and r.image_id != photo.image_id]
+        return next((result for result in scored if result.source.sha256 == sha256), None)
+
+    def alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+        self._answer()
+        others = [r for r in self.results.values() if r.image_id != photo.image_id]
+        return next((result for result in others if result.image_hash == image_hash), None)
 
     def _answer(self) -> None:
         if self.away:

@@ -18,10 +18,13 @@ from typing import Protocol
 from worker import bundle, engines, images
 from worker.adapters import s3, sqs
 from worker.adapters.redis import ResultStore
+from worker.duplicates import Index
 from worker.errors import ConfigurationError
 from worker.health import StateFile
+from worker.keys import Keys
 from worker.leases import Leases
 from worker.messages import Outcome, Prepared, Upload
+from worker.originals import Originals, Seen
 from worker.outages import Outages
 from worker.pipeline import Helpers, Pipeline, Stage
 from worker.queues import BoundedQueue
@@ -45,8 +48,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class ResultsStore(Results, Store, Protocol):
-    """A store that results are written to and looked up in."""
+class ResultsStore(Results, Store, Seen, Protocol):
+    """A store that results are written to and looked up in, and that knows duplicates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,9 @@ def assemble(
         limits=Limits(settings.max_bytes, settings.max_pixels, decoders),
         window=Window(decoders, threads, lambda: service_times.rate() * len(replicas)),
         objective=settings.objective / 1000,
+        originals=Originals(
+            ends.store, versions, "phash-1", settings.reuse, telemetry=telemetry, outages=outages
+        ),
         outages=outages,
         stopping=stopping,
         clock=clock,
@@ -229,14 +235,13 @@ def _check_timeout(timeout: int, settings: Settings, telemetry: Telemetry) -> No
 
 
 def _store(settings: Settings) -> ResultStore:
-    store = ResultStore.connect(
+    return ResultStore.connect(
         settings.redis_url.get_secret_value(),
-        key=settings.result_key,
+        keys=Keys(settings.result_key),
         expiry=settings.result_expiry,
         timeout=settings.redis_timeout,
+        index=Index(6, settings.duplicate_window),
     )
-    store.check()
-    return store
 
 
 def _photos(settings: Settings, connections: int, clock: Callable[[], float]) -> s3.Photos:

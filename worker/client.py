@@ -10,7 +10,8 @@ from worker.adapters import s3
 from worker.adapters.redis import ResultStore
 from worker.adapters.requests import Requests
 from worker.errors import QueueError
-from worker.messages import S3Object
+from worker.keys import Keys
+from worker.messages import PhotoId, S3Object
 from worker.result import Result, timestamp
 from worker.settings import Settings
 from worker.telemetry import Telemetry
@@ -43,7 +44,7 @@ class Client:
         """Make a client for the first bucket, the queue and the Redis of the worker's own settings."""
         store = ResultStore.connect(
             settings.redis_url.get_secret_value(),
-            key=settings.result_key,
+            keys=Keys(settings.result_key),
             expiry=settings.result_expiry,
             timeout=settings.redis_timeout,
         )
@@ -76,14 +77,15 @@ class Client:
         image_id = str(uuid.uuid4())
         return image_id, self._photos.put(self._bucket, f"uploads/{image_id}{suffix}", photo)
 
-    def wait(self, image_id: str, timeout: float) -> Result:
+    def wait(self, image_id: str, timeout: float, owner: str = "") -> Result:
         """Wait for a result, up to `timeout` seconds. Raises TimeoutError, StoreError.
 
         It subscribes before it looks: a result written before is found, one written after is announced.
         """
         deadline = self._clock() + timeout
-        with self._store.announcements(image_id) as announcements:
-            stored = self._store.find([image_id])[0]
+        photo = PhotoId(image_id, owner)
+        with self._store.announcements(photo) as announcements:
+            stored = self._store.find([photo])[0]
             while stored is None and (left := deadline - self._clock()) > 0:
                 stored = announcements.next(left)
         if stored is None:

@@ -14,12 +14,12 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from worker.errors import NoImageIdError, NotOursError, UnknownBodyError
-from worker.messages import S3Object
+from worker.messages import PhotoId, S3Object
 
 MAX_BODY = 1_048_576  # characters; SQS's own limit is 1 MiB
 MAX_DEPTH = 32  # objects and lists in one another; the deepest known shape has 7
 MAX_KEY_BYTES = 1024  # S3's own limit
-SAFE_IMAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 UUID_SEGMENT = r"(?:^|/)(?P<image_id>[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})(?:\.[^/]*)?$"
 SHOWN = 80  # characters of a stranger's text in a reason: a body may be 256 KB, a log line should not
 _HEX = re.compile(r"[0-9A-Fa-f]{1,64}")
@@ -54,22 +54,26 @@ def read(body: str) -> list[Record]:
         return [error]
 
 
-def image_id(announced: Announced, pattern: re.Pattern[str]) -> str:
-    """Name the photo: as the sender did, or by the group `image_id` of `pattern` in the key.
+def photo_id(key: str, pattern: re.Pattern[str], sent: str | None = None) -> PhotoId:
+    """Name the photo of a key: by the id that was `sent`, or by the group `image_id` of `pattern`; its group `owner`.
 
-    Raises NoImageIdError, also for an id with characters that could mean something in a Redis key.
+    Raises NoImageIdError, also for names with characters that could mean something in a Redis key.
     """
-    found = announced.image_id
-    if found is None:
-        match = pattern.search(announced.object.key)
-        found = match["image_id"] if match else None
-    if found is None:
-        raise NoImageIdError(f"the key {announced.object.key!r} names no image id")
-    if not SAFE_IMAGE_ID.fullmatch(found):
-        raise NoImageIdError(
-            f"{_shown(found)} is no image id: letters, digits, '.', '_' and '-', 128 at most"
-        )
-    return found
+    match = pattern.search(key)
+    image_id = sent or (match["image_id"] if match else None)
+    if image_id is None:
+        raise NoImageIdError(f"the key {key!r} names no image id")
+    if "owner" not in pattern.groupindex:
+        return PhotoId(_safe(image_id, "image id"))
+    if match is None or not match["owner"]:
+        raise NoImageIdError(f"the key {key!r} names no owner")
+    return PhotoId(_safe(image_id, "image id"), _safe(match["owner"], "owner"))
+
+
+def _safe(name: str, what: str) -> str:
+    if not SAFE_NAME.fullmatch(name):
+        raise NoImageIdError(f"{_shown(name)} is no {what}: letters, digits, '.', '_' and '-', 128 at most")
+    return name
 
 
 def _json_object(text: str) -> Fields:

@@ -21,7 +21,7 @@ from worker.messages import Pixels
 Fit = Literal["crop", "pad", "squash"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")  # an allow-list; MPO comes in as JPEG
-HASH_ALGORITHM = "phash"
+HASH_ALGORITHM = "phash-1"
 HASH_SIDE = 32  # pixels of the luminance that phash transforms
 GAP = 2.0  # a cheap reduction leaves this many times the pixels wanted, and the resampling after it hides its traces
 HASH_GAP = 4.0  # the same for the hash; at 3 more bits of drawings and patterns change

@@ -3,16 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from worker.errors import MessageError, Verdict
-from worker.result import Inference, Tip
+from worker.result import DuplicateOf, Inference, Tip
 
 Pixels = npt.NDArray[np.uint8]  # [height, width, 3], RGB
 Outputs = Mapping[str, npt.NDArray[Any]]  # role → array whose first dimension is the batch
+
+
+class PhotoId(NamedTuple):
+    """Which photo, and whose; the owner is empty where the keys name none."""
+
+    image_id: str
+    owner: str = ""
+
+
+class Written(NamedTuple):
+    """What the store said of a result: written, known or overtaken; and which photo it is a duplicate of."""
+
+    said: str
+    duplicate_of: DuplicateOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +39,7 @@ class S3Object:
     etag: str | None = None
     size: int | None = None  # bytes
     sequencer: str | None = None  # hex; orders events of the same key only
+    sha256: str | None = None  # hex, of the bytes that were read
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,12 @@ class Upload:
     message: Message
     source: "Source" = field(repr=False)
     seen: str = ""  # the content of the result that was stored when it was looked up
+    owner: str = ""  # whose photo it is, where the keys tell
+
+    @property
+    def photo(self) -> PhotoId:
+        """What it goes by."""
+        return PhotoId(self.image_id, self.owner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +81,7 @@ class Fetched:
     data: bytes = field(repr=False)
     etag: str | None = None
     version_id: str | None = None
+    sha256: str | None = None  # hex
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +90,7 @@ class Prepared:
 
     upload: Upload
     pixels: Pixels = field(repr=False)  # of the model's input size
-    image_hash: str  # algorithm:hex
+    image_hash: str | None  # algorithm-version:hex; none of a photo without content
     timings: Mapping[str, float]  # milliseconds by step, so far
     ready_at: float  # monotonic seconds
     deadline: float  # monotonic seconds: until then it is to be scored, to be in time for who uploaded it
@@ -76,12 +98,13 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What the models said of one photo; the first one gives score and tip."""
+    """What the models said of one photo, or of another whose scores it shares; the first one gives score and tip."""
 
     score: int | None  # 1 … 5; None: not recognised as food
     score_mean: float | None
     tip: Tip | None
     inference: dict[str, Inference]  # by model name
+    reused_from: str | None = None  # the other photo's image id
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Tip(Record):
 
 
 class DuplicateOf(Record):
-    """An earlier photo that looks the same."""
+    """An earlier photo that is the same (`exact`) or looks the same (`near`)."""
 
     image_id: str
     distance: int = Field(ge=0, description="differing bits of the two hashes")
@@ -51,6 +51,7 @@ class SourceObject(Record):
     etag: str | None
     version_id: str | None
     sequencer: str | None
+    sha256: str | None = Field(default=None, description="of the bytes that were read, hex")
 
 
 class Fault(Record):
@@ -65,6 +66,7 @@ class Result(Record):
 
     schema_version: Literal[1] = 1
     image_id: str
+    owner: str | None = Field(default=None, description="whose photo it is, where the keys tell")
     status: Literal["scored", "unrecognised", "failed"]
     score: int | None = Field(
         None, ge=1, le=5, description="1 (least) … 5 (most healthy); null unless scored"
@@ -72,8 +74,14 @@ class Result(Record):
     score_mean: float | None = Field(None, ge=1, le=5)
     inference: dict[str, Inference] = Field(default_factory=dict, description="by model name")
     tip: Tip | None = None
-    image_hash: str | None = Field(None, description="perceptual hash, `algorithm:hex`")
+    image_hash: str | None = Field(
+        None, description="perceptual hash, `algorithm-version:hex`; null without content"
+    )
     duplicate_of: DuplicateOf | None = None
+    reused_from: str | None = Field(
+        default=None,
+        description="image id of the photo whose scores these are; null where the models saw this one",
+    )
     source: SourceObject
     models: dict[str, str] = Field(description="model name → version")
     timings_ms: dict[str, float] = Field(description="milliseconds by step; see docs/contract.md")

@@ -25,6 +25,7 @@ from pydantic_core import ErrorDetails
 from worker.errors import ConfigurationError
 from worker.events import UUID_SEGMENT
 from worker.health import STATE_FILE
+from worker.keys import Keys
 
 PREFIX = "WORKER_"
 SETTLING = 4  # seconds that a stop leaves to the last deletes and releases
@@ -57,8 +58,8 @@ class Settings(BaseModel):
     # What is accepted
     image_id_pattern: str = setting(
         UUID_SEGMENT,
-        "regular expression searched in the key, its group `image_id` is the photo's id; by default the last "
-        "segment without its extension, when that is a UUID",
+        "regular expression searched in the key, its group `image_id` is the photo's id, its group `owner`, if it has "
+        "one, whose it is; by default the last segment without its extension, when that is a UUID",
     )
     max_bytes: int = setting(25_000_000, "largest photo accepted", "bytes", ge=1_000, le=1_000_000_000)
     max_pixels: int = setting(100_000_000, "largest photo accepted", "pixels", ge=1, le=1_000_000_000)
@@ -145,8 +146,27 @@ class Settings(BaseModel):
     retry_delay_max: int = setting(300, "longest delay of a released message", "s", ge=0, le=43_200)
 
     # What comes out
-    result_key: str = setting("result:{image_id}", "Redis key, and channel, of a result")
+    result_key: str = setting(
+        "result:{image_id}",
+        "Redis key, and channel, of a result; may name the `{owner}`; a cluster needs a hash tag: "
+        "`{photos}:result:{image_id}`",
+    )
     result_expiry: int = setting(86_400, "how long a result is kept", "s", ge=1, le=31_536_000)
+    duplicate_window: int = setting(
+        604_800,
+        "how long a photo is remembered, so that a later one is told to be its duplicate; 0: not at all",
+        "s",
+        ge=0,
+        le=31_536_000,
+    )
+    duplicate_radius: int | None = setting(
+        None, "most differing bits of two hashes of one photo; empty: as fits the hash", "bits", ge=0, le=64
+    )
+    reuse: Literal["exact", "near", "none"] = setting(
+        "exact",
+        "exact: a photo with the same bytes as an earlier one gets its scores, unseen by the model; near: one that "
+        "looks the same, too",
+    )
     redis_timeout: float = setting(2.0, "longest wait for an answer of Redis", "s", ge=0.05, le=30)
     state_file: str = setting(
         STATE_FILE, "file that says how the worker is, for `python -m worker health`; one for each worker"
@@ -211,8 +231,7 @@ class Settings(BaseModel):
     @field_validator("result_key")
     @classmethod
     def _names_the_image(cls, value: str) -> str:
-        if value.count("{image_id}") != 1 or re.search(r"[{}]", value.replace("{image_id}", "")):
-            raise ValueError("must contain {image_id} once, and no other braces")
+        Keys(value)
         return value
 
     @model_validator(mode="after")
@@ -250,6 +269,10 @@ class Settings(BaseModel):
         if self.pad_to and self.pad_to[-1] != self.batch_size:
             raise ValueError(
                 f"{PREFIX}PAD_TO must end with {PREFIX}BATCH_SIZE ({self.batch_size}), not {self.pad_to[-1]}"
+            )
+        if Keys(self.result_key).names_owner and "owner" not in re.compile(self.image_id_pattern).groupindex:
+            raise ValueError(
+                f"{PREFIX}RESULT_KEY names an {{owner}}: {PREFIX}IMAGE_ID_PATTERN must have a group of that name"
             )
         if self.engine == "litert" and self.precision == "mixed":
             raise ValueError(f"{PREFIX}PRECISION=mixed is for GPUs, {PREFIX}ENGINE=litert for CPUs")

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tests.bench.notifier import notification
-from worker.messages import Fetched, Message, S3Object
-from worker.result import DuplicateOf, Result
+from worker.messages import Fetched, Message, PhotoId, S3Object, Written
+from worker.result import Result
 from worker.uploads import Refused
 
 BUCKET = "photos"
@@ -118,19 +118,21 @@ class CountingStore:
         """How many results so far."""
         return self.statuses.total()
 
-    def find(self, image_ids: Sequence[str]) -> list[Result | None]:
+    def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
         """Know none."""
-        return [None] * len(image_ids)
+        return [None] * len(photos)
 
-    def claim_hashes(self, results: Sequence[Result]) -> list[DuplicateOf | None]:
+    def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
         """Know no other photo."""
-        return [None] * len(results)
 
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[str]:
+    def alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+        """Know no other photo."""
+
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         """Serialise and count."""
         for result in results:
             result.model_dump_json()
         self.hashes.update(result.image_hash for result in results)
         self.statuses.update(result.status for result in results)
         self.last = time.monotonic()
-        return ["written"] * len(results)
+        return [Written("written")] * len(results)

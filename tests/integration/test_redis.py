@@ -7,7 +7,8 @@ import pytest
 from tests.stand import Stand
 from worker.adapters.redis import ResultStore
 from worker.idempotency import is_overtaken, makes_needless
-from worker.messages import S3Object
+from worker.keys import Keys
+from worker.messages import PhotoId, S3Object, Written
 from worker.result import Fault, Result, SourceObject
 
 
@@ -30,7 +31,7 @@ def result(image_id: str = "one", *, failed: str = "", models: str = "1", **sour
 @pytest.fixture
 def store(stand: Stand) -> ResultStore:
     url = stand.environment["WORKER_REDIS_URL"]
-    return ResultStore.connect(url, key="result:{image_id}", expiry=60, timeout=2)
+    return ResultStore.connect(url, keys=Keys("result:{image_id}"), expiry=60, timeout=2)
 
 
 PAIRS = [
@@ -64,43 +65,32 @@ PAIRS = [
 @pytest.mark.parametrize(("old", "new"), PAIRS)
 def test_the_script_and_the_rules_agree(store: ResultStore, old: Result, new: Result, seen: str) -> None:
     announced = S3Object(**new.source.model_dump())
-    assert store.write([old], [""]) == ["written"]
+    assert store.write([old], [""]) == [Written("written")]
     expected = "overtaken" if is_overtaken(old, announced, seen) else "written"
     if makes_needless(old, announced, new.models):
         expected = "known"
-    assert store.write([new], [seen]) == [expected]
-    assert store.find(["one"]) == [new if expected == "written" else old]
+    assert store.write([new], [seen]) == [Written(expected)]
+    assert store.find([PhotoId("one")]) == [new if expected == "written" else old]
 
 
 def test_that_an_object_is_gone_now_takes_no_score_away(store: ResultStore) -> None:
     store.write([result()], [""])
-    assert store.write([result(failed="object_gone", etag=None)], [""]) == ["known"]
-    assert store.find(["one"]) == [result()]
-
-
-def test_of_two_photos_with_one_hash_the_first_is_the_original_of_the_second(store: ResultStore) -> None:
-    first, second = (result(name).model_copy(update={"image_hash": "phash:1"}) for name in ("one", "two"))
-    assert store.claim_hashes([first]) == [None]
-    (duplicate,) = store.claim_hashes([second])
-    assert duplicate is not None
-    assert duplicate.image_id == "one"
-    assert store.claim_hashes([first]) == [None]  # a redelivery is no duplicate of itself
+    assert store.write([result(failed="object_gone", etag=None)], [""]) == [Written("known")]
+    assert store.find([PhotoId("one")]) == [result()]
 
 
 @pytest.mark.parametrize("foreign", [b"\xff\xfe", b"{}", b"null", b'{"source": 1}'])
 def test_a_value_that_is_no_result_is_overwritten(store: ResultStore, stand: Stand, foreign: bytes) -> None:
     stand.redis.set("result:one", foreign)
-    assert store.find(["one"]) == [None]
-    assert store.write([result()], [""]) == ["written"]
-    assert store.find(["one"]) == [result()]
+    assert store.find([PhotoId("one")]) == [None]
+    assert store.write([result()], [""]) == [Written("written")]
+    assert store.find([PhotoId("one")]) == [result()]
 
 
 def test_a_key_of_another_type_is_overwritten_like_all_that_is_no_result(
     store: ResultStore, stand: Stand
 ) -> None:
     stand.redis.lpush("result:one", "x")
-    stand.redis.lpush(f"hash:{result().image_hash}", "x")
-    assert store.find(["one"]) == [None]
-    assert store.claim_hashes([result()]) == [None]
-    assert store.write([result()], [""]) == ["written"]
-    assert store.find(["one"]) == [result()]
+    assert store.find([PhotoId("one")]) == [None]
+    assert store.write([result()], [""]) == [Written("written")]
+    assert store.find([PhotoId("one")]) == [result()]

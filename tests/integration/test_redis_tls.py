@@ -14,15 +14,18 @@ from localstack.services import Services
 from tests.integration.test_redis import result
 from tests.stand import Stand
 from worker.adapters.redis import ResultStore
+from worker.duplicates import Index
 from worker.errors import ConfigurationError
+from worker.keys import Keys
+from worker.messages import PhotoId, Written
 
 HOST = "127.0.0.1"
 PASSWORD = "s3cret/with:odd@signs"
 QUOTED = "s3cret%2Fwith%3Aodd%40signs"
 # What SECURITY.md tells operators to grant.
 RIGHTS = (
-    "resetkeys ~result:* ~hash:* resetchannels &result:* -@all +ping +get +mget +set +eval +evalsha +script|load "
-    "+script|exists +publish +subscribe +unsubscribe +client|setinfo"
+    "resetkeys ~result:* ~seen* resetchannels &result:* -@all +ping +info +get +mget +set +append +del +expire +ttl "
+    "+time +evalsha +script|load +publish +subscribe +unsubscribe +client|setinfo"
 )
 
 
@@ -89,21 +92,21 @@ def connected(port: int, authority: trustme.CA, folder: Path, password: str = QU
     path = folder / "ca.pem"
     authority.cert_pem.write_to_path(path)
     url = f"rediss://scorer:{password}@{HOST}:{port}/0?ssl_ca_certs={path}"
-    return ResultStore.connect(url, key="result:{image_id}", expiry=60, timeout=5.0)
+    return ResultStore.connect(
+        url, keys=Keys("result:{image_id}"), expiry=60, timeout=5.0, index=Index(6, 60)
+    )
 
 
 def test_a_user_with_the_rights_of_the_security_page_can_do_all_the_worker_does(
     port: int, authority: trustme.CA, tmp_path: Path
 ) -> None:
     store = connected(port, authority, tmp_path)
-    store.check()
-    assert store.find(["one"]) == [None]
-    assert store.claim_hashes([result()]) == [None]
-    with store.announcements("one") as announcements:
-        assert store.write([result()], [""]) == ["written"]
+    assert store.find([PhotoId("one")]) == [None]
+    with store.announcements(PhotoId("one")) as announcements:
+        assert store.write([result()], [""]) == [Written("written")]
         assert announcements.next(5.0) == result()
-    assert store.write([result()], [""]) == ["known"]
-    assert store.find(["one"]) == [result()]
+    assert store.write([result()], [""]) == [Written("known")]
+    assert store.find([PhotoId("one")]) == [result()]
 
 
 def test_those_rights_are_the_ones_the_security_page_lists() -> None:
@@ -113,18 +116,18 @@ def test_those_rights_are_the_ones_the_security_page_lists() -> None:
 
 def test_a_certificate_of_another_authority_is_refused(port: int, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="CERTIFICATE_VERIFY_FAILED"):
-        connected(port, trustme.CA(), tmp_path).check()
+        connected(port, trustme.CA(), tmp_path)
 
 
 def test_a_wrong_password_is_refused_without_being_shown(
     port: int, authority: trustme.CA, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        connected(port, authority, tmp_path, password="another-s3cret").check()
+        connected(port, authority, tmp_path, password="another-s3cret")
     assert "s3cret" not in str(refusal.value)
 
 
 def test_keys_of_others_are_out_of_reach(port: int, authority: trustme.CA, tmp_path: Path) -> None:
     store = connected(port, authority, tmp_path)
     with pytest.raises(Exception, match="No permissions"):
-        store._redis.get("session:somebody")
+        store._nodes.client.get("session:somebody")

@@ -3,6 +3,7 @@
 They check what they are asked to do: `violations` names every broken promise.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from worker import events
 from worker.errors import NotOursError, QueueError, StorageError, StoreError
 from worker.events import Announced
 from worker.idempotency import is_overtaken, makes_needless
-from worker.messages import Fetched, Message, S3Object
+from worker.messages import Fetched, Message, S3Object, Written
 from worker.result import Result
 from worker.uploads import BATCH, Refused
 
@@ -129,7 +130,8 @@ class OutagedStorage:
     def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
         if self.away:
             raise StorageError("503")
-        return Fetched(self.photos[wanted.key], etag=f"etag-of-{wanted.key}")
+        photo = self.photos[wanted.key]
+        return Fetched(photo, f"etag-of-{wanted.key}", sha256=hashlib.sha256(photo).hexdigest())
 
 
 class ComparingStore(MemoryStore):
@@ -140,12 +142,12 @@ class ComparingStore(MemoryStore):
         self.forgetful = False
         self.written: Counter[str] = Counter()
 
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[str]:
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         self._answer()
         said = [self._write_one(*pair) for pair in zip(results, seen, strict=True)]
         if self.forgetful:
             raise StoreError("the answer is lost")
-        return said
+        return [Written(one) for one in said]
 
     def _write_one(self, result: Result, seen: str) -> str:
         stored, source = self.results.get(result.image_id), result.source

@@ -426,8 +426,7 @@ def spoilt(value: Any, data: st.DataObject) -> Any:
 
 
 def named(key: str, *, given_id: str | None = None, pattern: str = UUID_SEGMENT) -> str:
-    record = Announced(S3Object("photos", key), None, given_id)
-    return events.image_id(record, re.compile(pattern))
+    return events.photo_id(key, re.compile(pattern), given_id).image_id
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,17 @@ def test_what_is_required_and_missing_is_named(variable: str) -> None:
 def test_every_number_has_bounds_that_the_table_shows() -> None:
     numbers = {name for name, field in Settings.model_fields.items() if field.annotation is not str}
     bounded = {variable.removeprefix("WORKER_").lower() for variable, _, _ in BOUNDS}
-    others = {"buckets", "model", "redis_url", "log_format", "log_level", "engine", "precision", "pad_to"}
+    others = {
+        "buckets",
+        "model",
+        "redis_url",
+        "log_format",
+        "log_level",
+        "engine",
+        "precision",
+        "pad_to",
+        "reuse",
+    }
     assert numbers - others == bounded
 
 
@@ -114,8 +124,9 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         ("WORKER_IMAGE_ID_PATTERN", r"(?P<id>\d+)", "must have a group named image_id"),
         ("WORKER_RESULT_KEY", "result", "must contain {image_id} once"),
         ("WORKER_RESULT_KEY", "{image_id}:{image_id}", "must contain {image_id} once"),
-        ("WORKER_RESULT_KEY", "{app}:{image_id}", "no other braces"),
-        ("WORKER_RESULT_KEY", "{{image_id}}", "no other braces"),
+        ("WORKER_RESULT_KEY", "{app}:{image_id}:{size}", "around a hash tag, and no others"),
+        ("WORKER_RESULT_KEY", "{{app}}:{image_id}", "around a hash tag, and no others"),
+        ("WORKER_RESULT_KEY", "{{image_id}}", "must not have {image_id} in its hash tag"),
         ("WORKER_PAD_TO", "8,many", "must be whole numbers above 0"),
         ("WORKER_PAD_TO", "0,32", "must be whole numbers above 0"),
         ("WORKER_PAD_TO", "8,8,32", "each larger than the one before"),

@@ -18,6 +18,7 @@ from tests.unit.simulated import ComparingStore, OutagedStorage, VisibilityQueue
 from worker.events import UUID_SEGMENT
 from worker.leases import Leases
 from worker.messages import Outcome, Prepared, Upload
+from worker.originals import Originals
 from worker.outages import Outages
 from worker.queues import BoundedQueue, ShutDown
 from worker.service_times import ServiceTimes
@@ -98,6 +99,7 @@ class StepwiseWorker:
             limits=Limits(max_bytes=10_000, max_pixels=100, decoders=1),
             window=Window(1, 8, lambda: 100.0),
             objective=1.0,
+            originals=Originals(store, versions, "phash-1", "exact", telemetry=telemetry, outages=outages),
             outages=outages,
             stopping=self.stopping,
             clock=clock,

@@ -1,4 +1,4 @@
-"""Redis: results, written atomically and published; the hashes seen before."""
+"""Redis: results, written atomically and published; the photos seen before."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,167 +6,160 @@ from typing import Any, Self
 
 import redis
 from pydantic import ValidationError
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.retry import Retry
 
+from worker import duplicates
+from worker.adapters.redis_nodes import Call, Nodes, Script, reason
+from worker.duplicates import Index, Seen
 from worker.errors import ConfigurationError, StoreError
+from worker.keys import Keys
+from worker.messages import PhotoId, Written
 from worker.result import DuplicateOf, Result
 
 SUBSCRIBE_WAIT = 5.0  # seconds
+TRIES = 5  # to take out of the index what others keep changing
+_UNDECIDED = '"duplicate_of":null'  # in a result's JSON, until the script decides
 
-# Compare and write as one step, so that of two workers with the same photo one writes, and an older event never
-# overwrites a newer one. The rules are worker/idempotency.py's; and that an object is gone now, of which nothing else
-# is known, takes no score away.
-_WRITE = """
-local function padded(hex, width) return string.upper(hex) .. string.rep('0', width - #hex) end
-local function older(a, b)
-  if type(a) ~= 'string' or type(b) ~= 'string' or a == '' or b == '' then return false end
-  local width = math.max(#a, #b)
-  return padded(a, width) < padded(b, width)
-end
-local function same_models(a, b)
-  for name, version in pairs(a) do if b[name] ~= version then return false end end
-  for name in pairs(b) do if a[name] == nil then return false end end
-  return true
-end
-local function needless(old, new)
-  local s, n = old.source, new.source
-  if s.bucket ~= n.bucket or s.key ~= n.key then return false end
-  if older(n.sequencer, s.sequencer) then return true end
-  if type(new.error) == 'table' and new.error.code == 'object_gone' and old.status ~= 'failed'
-    and type(n.etag) ~= 'string' and type(n.version_id) ~= 'string' then return true end
-  if type(old.error) == 'table' and old.error.code == 'object_gone' then return false end
-  if not same_models(old.models, new.models) then return false end
-  if type(s.version_id) == 'string' and type(n.version_id) == 'string' then return s.version_id == n.version_id end
-  return type(s.etag) == 'string' and s.etag == n.etag
-end
-local function known(text) return type(text) == 'string' and text ~= '' end
-local function content(s) return known(s.version_id) and s.version_id or known(s.etag) and s.etag or '' end
-local function overtaken(old, new, seen)
-  local s, n = old.source, new.source
-  if s.bucket ~= n.bucket or s.key ~= n.key or (known(s.sequencer) and known(n.sequencer)) then return false end
-  if type(old.error) == 'table' and old.error.code == 'object_gone' then return false end
-  return content(s) ~= content(n) and content(s) ~= seen
-end
-local function verdict(old, new, seen)
-  return needless(old, new) and 'known' or overtaken(old, new, seen) and 'overtaken'
-end
-local stored = redis.pcall('GET', KEYS[1])
-if type(stored) == 'string' then
-  local read, said = pcall(function() return verdict(cjson.decode(stored), cjson.decode(ARGV[1]), ARGV[3]) end)
-  if read and said then return said end
-end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
-redis.call('PUBLISH', KEYS[1], ARGV[1])
-return 'written'
-"""
-
-# Take a hash unless another photo has it. What is no string is none of ours, and is replaced.
-_CLAIM = """
-local owner = redis.pcall('GET', KEYS[1])
-if type(owner) == 'string' then return owner end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
-return false
-"""
+_WRITE = Script("rules", "entries", "write")
+_LOOK_UP, _ENTER, _REMOVE = (Script("entries", name) for name in ("look_up", "enter", "remove"))
 
 
 class ResultStore:
-    """Thread-safe. `key` is a template with {image_id}, `expiry` is in seconds."""
+    """Thread-safe. `expiry` of results in seconds."""
 
-    def __init__(self, client: "redis.Redis", key: str, expiry: int) -> None:
-        self._redis = client
-        self._key = key
+    def __init__(self, nodes: Nodes, keys: Keys, expiry: int, index: Index) -> None:
+        self._nodes = nodes
+        self._keys = keys
         self._expiry = expiry
-        self._write = client.register_script(_WRITE)
-        self._claim = client.register_script(_CLAIM)
+        self._index = index
 
     @classmethod
-    def connect(cls, url: str, *, key: str, expiry: int, timeout: float) -> Self:
-        """Make a store with short time-outs, in seconds, and bounded retries; nothing is sent yet."""
-        try:
-            client = redis.Redis.from_url(
-                url,
-                socket_timeout=timeout,
-                socket_connect_timeout=timeout,
-                health_check_interval=15,
-                retry=Retry(
-                    ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=1
-                ),  # commit goes on trying
-                decode_responses=True,
-                encoding_errors="replace",  # what is not ours does not read as a result, and is overwritten
-            )
-        except (ValueError, TypeError, redis.RedisError):
-            # Not the error's own text: it may quote a part of the password.
-            raise ConfigurationError(
-                "the Redis URL is not valid (special characters of a password must be percent-encoded)"
-            ) from None
-        return cls(client, key, expiry)
+    def connect(
+        cls, url: str, *, keys: Keys, expiry: int, timeout: float, index: Index | None = None
+    ) -> Self:
+        """Connect to Redis or a cluster, waiting `timeout` seconds for each answer; without an index for reading only.
 
-    def check(self) -> None:
-        """Raise ConfigurationError unless Redis answers."""
-        try:
-            self._redis.ping()
-        except (redis.RedisError, OSError, UnicodeError) as error:
-            raise ConfigurationError(f"Redis cannot be reached: {error}") from None
-
-    def find(self, image_ids: Sequence[str]) -> list[Result | None]:
-        """Give the stored result of each id; None too for what is no result of ours. Raises StoreError."""
-        if not image_ids:
-            return []
-        try:
-            stored: Any = self._redis.mget([self._key_of(image_id) for image_id in image_ids])
-        except (redis.RedisError, OSError) as error:
-            raise StoreError(_reason(error)) from error
-        return [_parsed(text) for text in stored]
-
-    def claim_hashes(self, results: Sequence[Result]) -> list[DuplicateOf | None]:
-        """Let each photo claim its hash unless an earlier one has it: which one that is. Raises StoreError."""
-        hashed = [result for result in results if result.image_hash is not None]
-        with self._redis.pipeline(transaction=False) as pipe:
-            for result in hashed:
-                key = f"hash:{result.image_hash}"
-                self._claim(keys=[key], args=[result.image_id, self._expiry], client=pipe)
-            owners = dict(zip((r.image_id for r in hashed), self._run(pipe), strict=True)) if hashed else {}
-        return [_duplicate(result.image_id, owners.get(result.image_id)) for result in results]
-
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[str]:
-        """Write and publish each result: `written`, or `known` where one as good is stored. Raises StoreError.
-
-        `overtaken` where it would replace content that is not what was `seen` at the look-up, and may be newer.
+        Raises ConfigurationError.
         """
-        with self._redis.pipeline(transaction=False) as pipe:
-            for result, content in zip(results, seen, strict=True):
-                key = self._key_of(result.image_id)
-                self._write(keys=[key], args=[result.model_dump_json(), self._expiry, content], client=pipe)
-            return [str(said) for said in self._run(pipe)]
+        nodes = Nodes.connect(url, timeout)
+        if nodes.is_cluster and not keys.tagged:
+            raise ConfigurationError(
+                "this Redis is a cluster: WORKER_RESULT_KEY needs a hash tag, which keeps all keys of a script in one "
+                "slot, such as {photos}:result:{image_id}"
+            )
+        return cls(nodes, keys, expiry, index or Index(radius=0, window=0))
+
+    def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
+        """Give the stored result of each photo; None too for what is no result of ours. Raises StoreError."""
+        names = [self._keys.result(photo) for photo in photos]
+        return [_parsed(text) for text in self._nodes.run([Call(name, "GET", name) for name in names])]
+
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+        """Write and publish each result, and take it into the index: what was said of each. Raises StoreError.
+
+        `known` where one as good is stored; `overtaken` where it would replace content that is not what was `seen` at
+        the look-up, and may be newer.
+        """
+        pairs = list(zip(results, seen, strict=True))
+        answers = self._nodes.run([self._write(*pair) for pair in pairs])
+        for number, (pair, answer) in enumerate(zip(pairs, answers, strict=True)):
+            if answer[0] == "moved":  # the photo has other content now
+                self._remove(_photo(pair[0]))
+                (answers[number],) = self._nodes.run([self._write(*pair)])
+        return [_said(answer) for answer in answers]
+
+    def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
+        """Find the result of the first photo with these bytes. Raises StoreError."""
+        key = Seen(sha256, None).exact(self._keys.index(photo))
+        (first,) = self._nodes.run([Call(key, "GET", key)])
+        return self.find([PhotoId(first.partition(" ")[2], photo.owner)])[0] if first else None
+
+    def alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+        """Find the result of the oldest other photo within the radius of a hash. Raises StoreError."""
+        buckets = duplicates.buckets(self._keys.index(photo), image_hash, self._index.radius)
+        bits = Seen("", image_hash).bits
+        call = Call.of(_LOOK_UP, buckets, photo.image_id, self._index.window, bits, self._index.radius)
+        (found,) = self._nodes.run([call])
+        return self.find([PhotoId(found[0], photo.owner)])[0] if found else None
+
+    def enter(self, photo: PhotoId, seen: Seen, moment: int) -> bool:
+        """Take a photo into the index that was stored at `moment` (Unix time in microseconds); whether it was new.
+
+        Raises StoreError.
+        """
+        root = self._keys.index(photo)
+        keys = [duplicates.record(root, photo.image_id), seen.exact(root), *seen.own_buckets(root)]
+        call = Call.of(_ENTER, keys, photo.image_id, self._index.window, str(seen), seen.bits, moment)
+        (said,) = self._nodes.run([call])
+        if said[0] == "moved":
+            self._remove(photo)
+            (said,) = self._nodes.run([call])
+        return bool(said[0] == "entered")
+
+    def forget(self, photo: PhotoId) -> bool:
+        """Delete a photo's result and all that the index keeps of it; whether there was anything. Raises StoreError."""
+        known = self._remove(photo)
+        result = self._keys.result(photo)
+        (deleted,) = self._nodes.run([Call(result, "DEL", result)])
+        return known or bool(deleted)
 
     @contextmanager
-    def announcements(self, image_id: str) -> Iterator["Announcements"]:
+    def announcements(self, photo: PhotoId) -> Iterator["Announcements"]:
         """Subscribe to a photo's channel; on entering, the subscription is confirmed. Raises StoreError."""
-        pubsub = self._redis.pubsub()  # type: ignore[no-untyped-call] # redis-py leaves this one untyped
+        pubsub: Any = self._nodes.client.pubsub()  # type: ignore[no-untyped-call] # redis-py leaves this one untyped
         try:
-            pubsub.subscribe(self._key_of(image_id))
+            pubsub.subscribe(self._keys.result(photo))
             pubsub.get_message(timeout=SUBSCRIBE_WAIT)  # Redis's confirmation
             yield Announcements(pubsub)
         except (redis.RedisError, OSError) as error:
-            raise StoreError(_reason(error)) from error
+            raise StoreError(reason(error)) from error
         finally:
             pubsub.close()
 
-    def _key_of(self, image_id: str) -> str:
-        return self._key.replace("{image_id}", image_id)
+    def _write(self, result: Result, seen: str) -> Call:
+        photo = _photo(result)
+        head, _, tail = result.model_dump_json().partition(_UNDECIDED)
+        head += _UNDECIDED.removesuffix("null")
+        window, radius = self._index.window, self._index.radius
+        keys, known, own = [self._keys.result(photo)], Seen("", None), list[str]()
+        if window:
+            root = self._keys.index(photo)
+            keys += [duplicates.record(root, photo.image_id), duplicates.clock(root)]
+            if result.source.sha256 and result.error is None:
+                known = Seen(result.source.sha256, result.image_hash)
+                own = known.own_buckets(root)
+                keys += [known.exact(root), *duplicates.buckets(root, known.image_hash, radius)]
+        content = str(known) if known.sha256 else ""
+        fields = [
+            head,
+            tail,
+            self._expiry,
+            seen,
+            photo.image_id,
+            window,
+            content,
+            known.bits,
+            radius,
+            len(own),
+        ]
+        return Call.of(_WRITE, keys, *fields)
 
-    def _run(self, pipe: Any) -> list[Any]:
-        try:
-            answers: list[Any] = pipe.execute()
-        except (
-            redis.ReadOnlyError
-        ) as error:  # a failover: the name leads to the new primary, old connections do not
-            self._redis.connection_pool.disconnect(inuse_connections=False)
-            raise StoreError(_reason(error)) from error
-        except (redis.RedisError, OSError) as error:
-            raise StoreError(_reason(error)) from error
-        return answers
+    def _remove(self, photo: PhotoId) -> bool:
+        """Take a photo out of the index; whether it was there."""
+        root = self._keys.index(photo)
+        name = duplicates.record(root, photo.image_id)
+        for _ in range(TRIES):
+            (record,) = self._nodes.run([Call(name, "GET", name)])
+            if not record:
+                return False
+            try:
+                seen = Seen.read(record)
+            except ValueError:  # none of ours
+                return bool(self._nodes.run([Call(name, "DEL", name)])[0])
+            keys = [name, seen.exact(root), *seen.own_buckets(root)]
+            (removed,) = self._nodes.run([Call.of(_REMOVE, keys, photo.image_id, record, len(seen.bits))])
+            if removed:
+                return True
+        raise StoreError(f"the entries of {photo.image_id} change all the time")
 
 
 class Announcements:
@@ -181,8 +174,18 @@ class Announcements:
         return _parsed(message["data"]) if message and message["type"] == "message" else None
 
 
-def _duplicate(image_id: str, owner: str | None) -> DuplicateOf | None:
-    return None if owner in {None, image_id} else DuplicateOf(image_id=str(owner), distance=0, kind="near")
+def _photo(result: Result) -> PhotoId:
+    return PhotoId(result.image_id, result.owner or "")
+
+
+def _said(answer: Sequence[Any]) -> Written:
+    said, *original = answer
+    if said == "moved":
+        raise StoreError("the photo's entries were changed meanwhile")
+    if not original:
+        return Written(said)
+    image_id, distance, kind = original
+    return Written(said, DuplicateOf(image_id=image_id, distance=distance, kind=kind))
 
 
 def _parsed(text: str | None) -> Result | None:
@@ -190,7 +193,3 @@ def _parsed(text: str | None) -> Result | None:
         return Result.model_validate_json(text) if text else None
     except ValidationError:
         return None  # the key is ours, so what does not read as a result is overwritten by one
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

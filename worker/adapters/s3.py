@@ -5,6 +5,7 @@ dispatch waiting. So boto3 only signs, and urllib3, which it brings along, fetch
 left to boto3, which knows retries, redirects, renewed credentials and what an error means.
 """
 
+import hashlib
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
@@ -117,24 +118,26 @@ class Photos:
                 if answer.status != OK:
                     return None
                 promised = int(answer.headers.get("Content-Length", 0))
-                data = self._read(lambda most: answer.read(most, decode_content=False), promised, max_bytes)
-                return _fetched(data, answer.headers.get("ETag"), answer.headers.get("x-amz-version-id"))
+                read = self._read(lambda most: answer.read(most, decode_content=False), promised, max_bytes)
+                return _fetched(*read, answer.headers.get("ETag"), answer.headers.get("x-amz-version-id"))
         except (BotoCoreError, ClientError, HTTPError, OSError, ValueError):
             return None
 
     def _fetch_by_boto3(self, which: Any, max_bytes: int) -> Fetched:
         answer = self._s3.call(lambda s3: s3.get_object(**which))
         with answer["Body"] as body:
-            data = self._read(body.read, answer.get("ContentLength", 0), max_bytes)
-        return _fetched(data, answer.get("ETag"), answer.get("VersionId"))
+            read = self._read(body.read, answer.get("ContentLength", 0), max_bytes)
+        return _fetched(*read, answer.get("ETag"), answer.get("VersionId"))
 
-    def _read(self, read: Callable[[int], bytes], promised: int, max_bytes: int) -> bytes:
-        """Read a body of so many bytes, none beyond the limit, and not for ever."""
+    def _read(self, read: Callable[[int], bytes], promised: int, max_bytes: int) -> tuple[bytes, str]:
+        """Read a body of so many bytes, none beyond the limit, and not for ever; with its SHA-256 in hex."""
         if promised > max_bytes:
             raise TooManyBytesError(f"{promised} bytes are more than {max_bytes}")
         chunks, size, deadline = list[bytes](), 0, self._clock() + self._patience
+        digest = hashlib.sha256()  # while the next bytes are on their way
         while chunk := read(min(CHUNK, max_bytes + 1 - size)):
             chunks.append(chunk)
+            digest.update(chunk)
             size += len(chunk)
             if size > max_bytes:
                 raise TooManyBytesError(f"more than {max_bytes} bytes came")
@@ -142,8 +145,8 @@ class Photos:
                 raise StorageError(f"{size} of {promised} bytes came in {self._patience:.0f} s")
         if size < promised:
             raise StorageError(f"{size} of {promised} bytes came")
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks), digest.hexdigest()
 
 
-def _fetched(data: bytes, etag: str | None, version_id: str | None) -> Fetched:
-    return Fetched(data, (etag or "").strip('"') or None, version_id)
+def _fetched(data: bytes, sha256: str, etag: str | None, version_id: str | None) -> Fetched:
+    return Fetched(data, (etag or "").strip('"') or None, version_id, sha256)

@@ -19,10 +19,10 @@ from worker.errors import (
     StoreError,
     Verdict,
 )
-from worker.messages import Outcome, Upload
+from worker.messages import Outcome, Upload, Written
 from worker.outages import Outages, Part
 from worker.queues import BoundedQueue, ShutDown
-from worker.result import DuplicateOf, Fault, Result, SourceObject, timestamp
+from worker.result import Fault, Result, SourceObject, timestamp
 from worker.telemetry import Telemetry
 
 IDLE = 1.0  # seconds a step waits for its first outcome
@@ -34,14 +34,11 @@ PAUSE_MOST = 2.0  # seconds between two tries to write: the store's return is to
 class Store(Protocol):
     """Where results go."""
 
-    def claim_hashes(self, results: Sequence[Result]) -> list[DuplicateOf | None]:
-        """Note each photo's hash; which earlier photo has the same one. Raises StoreError."""
-        ...
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+        """Write and publish each result, and note the photo: what was said of each. Raises StoreError.
 
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[str]:
-        """Write and publish each result: `written`, or `known` where one as good is there. Raises StoreError.
-
-        `overtaken` where it would replace content that is not what was `seen` at the look-up, and may be newer.
+        `written`, with the photo it duplicates; `known` where one as good is there; `overtaken` where it would replace
+        content that is not what was `seen` at the look-up, and may be newer.
         """
         ...
 
@@ -118,26 +115,20 @@ class Commit:
         """Store all results; whether the store has confirmed them. An overtaken one gets its error."""
         try:
             uploads = [(outcome, outcome.upload) for outcome in outcomes if outcome.upload]
-            written = self._store_all(
-                [self._result(*pair) for pair in uploads], [upload.seen for _, upload in uploads]
-            )
+            results = [self._result(*pair) for pair in uploads]
+            written = self._store.write(results, [upload.seen for _, upload in uploads])
         except StoreError as error:
             self._outages.failed(Part.STORE, str(error))
             self._telemetry.warn("write_failed", reason=str(error), photos=len(outcomes))
             return False
         self._outages.worked(Part.STORE)
-        for index, (outcome, (result, said)) in enumerate(zip(outcomes, written, strict=True)):
-            if said == "overtaken":
+        for index, (outcome, result, one) in enumerate(zip(outcomes, results, written, strict=True)):
+            if one.said == "overtaken":
                 overtaken = OvertakenError("other content was stored meanwhile; the photo is looked up again")
                 outcomes[index] = replace(outcome, scored=None, error=overtaken)
             else:
-                self._report(outcome, result, said)
+                self._report(outcome, result, one)
         return True
-
-    def _store_all(self, results: list[Result], seen: list[str]) -> list[tuple[Result, str]]:
-        earlier = self._store.claim_hashes(results)
-        results = [r.model_copy(update={"duplicate_of": e}) for r, e in zip(results, earlier, strict=True)]
-        return list(zip(results, self._store.write(results, seen), strict=True))
 
     def _settle(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
@@ -154,18 +145,21 @@ class Commit:
         timings["total"] = sum(timings.values())
         return Result(
             image_id=upload.image_id,
+            owner=upload.owner or None,
             status=_status(outcome),
             score=scored.score if scored else None,
             score_mean=scored.score_mean if scored else None,
             inference=scored.inference if scored else {},
             tip=scored.tip if scored else None,
             image_hash=outcome.image_hash,
+            reused_from=scored.reused_from if scored else None,
             source=SourceObject(
                 bucket=upload.object.bucket,
                 key=upload.object.key,
                 etag=upload.object.etag,
                 version_id=upload.object.version_id,
                 sequencer=upload.object.sequencer,
+                sha256=upload.object.sha256,
             ),
             models=self._models,
             timings_ms={step: round(ms, 2) for step, ms in timings.items()},
@@ -173,19 +167,27 @@ class Commit:
             scored_at=timestamp(self._now()),
         )
 
-    def _report(self, outcome: Outcome, result: Result, said: str) -> None:
-        if said == "written":
+    def _report(self, outcome: Outcome, result: Result, written: Written) -> None:
+        if written.said == "written":
+            self._report_duplicate(result, written)
             steps = {step: ms for step, ms in result.timings_ms.items() if step != "total"}
             in_time = result.timings_ms["total"] <= self._objective
             self._telemetry.objective(in_time, max(steps, key=steps.__getitem__))
         self._telemetry.photo(
-            result.status if said == "written" else "already_scored",
+            result.status if written.said == "written" else "already_scored",
             image_id=result.image_id,
             score=result.score,
+            duplicate_of=written.duplicate_of.image_id if written.duplicate_of else None,
             code=result.error.code if result.error else None,
             receive_count=outcome.message.receive_count,
             timings_ms=result.timings_ms,
         )
+
+    def _report_duplicate(self, result: Result, written: Written) -> None:
+        if written.duplicate_of:
+            self._telemetry.count(f"duplicates_{written.duplicate_of.kind}")
+        if result.reused_from:
+            self._telemetry.count("scores_reused")
 
     def _report_undone(self, outcome: Outcome, error: MessageError) -> None:
         if isinstance(error, StoppingError):

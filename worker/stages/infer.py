@@ -124,13 +124,17 @@ class Infer:
             self._telemetry.warn("batch_size_lowered", size=smaller)
 
     def _predict(self, replica: Replica, batch: Sequence[Prepared]) -> list[Outputs]:
-        pixels = np.stack([photo.pixels for photo in batch])
+        """What each model says of each photo; copies go through it once."""
+        different, places = _without_copies(batch)
+        pixels = np.stack([photo.pixels for photo in different])
         outputs = [model.predict(pixels) for model in replica]
         for bundle, answer in zip(self._bundles, outputs, strict=True):
             for role, rows in answer.items():
-                if len(rows) != len(batch):
-                    raise ModelError(f"model {bundle.name}: {len(rows)} {role} for {len(batch)} photos")
-        return outputs
+                if len(rows) != len(different):
+                    raise ModelError(f"model {bundle.name}: {len(rows)} {role} for {len(different)} photos")
+        if len(different) == len(batch):
+            return outputs
+        return [{role: rows[places] for role, rows in answer.items()} for answer in outputs]
 
     def _outcome(
         self, photo: Prepared, outputs: Sequence[Outputs], index: int, begun: float, done: float
@@ -146,3 +150,14 @@ class Infer:
     def _failed(self, photo: Prepared, error: ModelError) -> Outcome:
         self._outages.failed(Part.MODEL, str(error))
         return outcome_of(photo.upload, photo.timings, self._clock(), error=error)
+
+
+def _without_copies(batch: Sequence[Prepared]) -> tuple[list[Prepared], list[int]]:
+    """The photos with different bytes, and for each of the batch its place among them."""
+    different, places, known = list[Prepared](), list[int](), dict[object, int]()
+    for photo in batch:
+        place = known.setdefault(photo.upload.object.sha256 or id(photo), len(different))
+        if place == len(different):
+            different.append(photo)
+        places.append(place)
+    return different, places

@@ -10,7 +10,7 @@ from worker import events
 from worker.errors import ForeignBucketError, NotOursError, QueueError, StoreError
 from worker.events import Announced, Ignored
 from worker.idempotency import content, is_unordered, makes_needless
-from worker.messages import Message, Outcome, Source, Upload
+from worker.messages import Message, Outcome, PhotoId, Source, Upload
 from worker.outages import Outages, Part
 from worker.queues import BoundedQueue
 from worker.result import Result
@@ -37,14 +37,14 @@ class Queue(Source, Protocol):
 class Results(Protocol):
     """Where finished results can be looked up."""
 
-    def find(self, image_ids: Sequence[str]) -> list[Result | None]:
-        """Give the stored result of each id; raises StoreError."""
+    def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
+        """Give the stored result of each photo; raises StoreError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Which photos are ours: the buckets they may lie in, and how a key names its image id."""
+    """Which photos are ours: the buckets they may lie in, and how a key names image id and owner."""
 
     buckets: frozenset[str]
     image_id_pattern: re.Pattern[str]
@@ -143,8 +143,10 @@ class Poll:
             raise ForeignBucketError(
                 f"the bucket {record.object.bucket!r} is not on the list of allowed ones"
             )
-        image_id = events.image_id(record, self._rules.image_id_pattern)
-        return Upload(image_id, record.object, record.uploaded_at, message, self._queue)
+        photo = events.photo_id(record.object.key, self._rules.image_id_pattern, record.image_id)
+        return Upload(
+            photo.image_id, record.object, record.uploaded_at, message, self._queue, owner=photo.owner
+        )
 
     def _left(self, message: Message, error: NotOursError) -> Outcome:
         self._telemetry.warn(
@@ -160,9 +162,7 @@ class Poll:
         """Photos scored before need no model. Only a saving: the write into the store decides for good."""
         uploads = [item for item in items if isinstance(item, Upload)]
         try:
-            stored = dict(
-                zip(map(id, uploads), self._results.find([u.image_id for u in uploads]), strict=True)
-            )
+            stored = dict(zip(map(id, uploads), self._results.find([u.photo for u in uploads]), strict=True))
         except StoreError as error:
             self._telemetry.warn("look_up_failed", reason=str(error))
             stored = {}

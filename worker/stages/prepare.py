@@ -15,6 +15,7 @@ from worker.errors import (
 )
 from worker.images import Target
 from worker.messages import Fetched, Outcome, Prepared, Upload, outcome_of
+from worker.originals import Originals
 from worker.outages import Outages, Part
 from worker.queues import BoundedQueue, ShutDown
 from worker.window import Window
@@ -44,6 +45,7 @@ class Prepare:
         limits: Limits,
         window: Window,
         objective: float,
+        originals: Originals,
         outages: Outages,
         stopping: threading.Event,
         clock: Callable[[], float],
@@ -57,6 +59,7 @@ class Prepare:
         self._decoding = threading.BoundedSemaphore(limits.decoders)
         self._window = window
         self._objective = objective
+        self._originals = originals
         self._outages = outages
         self._stopping = stopping
         self._clock = clock
@@ -86,8 +89,11 @@ class Prepare:
         try:
             fetched = self._fetch(upload)
             upload = _as_fetched(upload, fetched)
+            copy = self._originals.of_bytes(upload)
             at_hand = self._clock()
             timings["fetch"] = (at_hand - begun) * 1000
+            if copy:
+                return outcome_of(upload, timings, at_hand, scored=copy[0], image_hash=copy[1])
             with self._decoding:
                 decoding = self._clock()
                 pixels, image_hash = images.prepare(fetched.data, self._target, self._limits.max_pixels)
@@ -99,6 +105,8 @@ class Prepare:
         ready_at = self._clock()
         timings["decode"] = (ready_at - at_hand) * 1000
         self._window.note(fetch=at_hand - begun, decode=ready_at - decoding)
+        if alike := self._originals.of_look(upload, image_hash):
+            return outcome_of(upload, timings, self._clock(), scored=alike, image_hash=image_hash)
         return Prepared(upload, pixels, image_hash, timings, ready_at, deadline)
 
     def _fetch(self, upload: Upload) -> Fetched:
@@ -136,5 +144,6 @@ def _as_fetched(upload: Upload, fetched: Fetched) -> Upload:
         upload.object,
         etag=fetched.etag or upload.object.etag,
         version_id=fetched.version_id or upload.object.version_id,
+        sha256=fetched.sha256,
     )
     return replace(upload, object=stored)

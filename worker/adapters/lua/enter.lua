@@ -1,0 +1,26 @@
+-- Take a photo into the index that was stored some time ago, without a result.
+-- KEYS: record, exact, own buckets. ARGV: image id, window (s), what the record begins with, hash, moment it was
+-- stored (microseconds). It says: known | aged | moved, with the record of other content, to be removed first | entered.
+local id, window, content, hash, moment = unpack(ARGV)
+local record = text(KEYS[1])
+if record then
+  return string.match(record, '^(.*) %d+$') == content and {'known'} or {'moved', record}
+end
+local time = redis.call('TIME')
+local since = time[1] * 1e6 + time[2] - window * 1e6
+local left = math.ceil((moment - since) / 1e6) -- seconds until it has aged
+if left <= 0 then return {'aged'} end
+redis.call('SET', KEYS[1], content .. ' ' .. moment, 'EX', left)
+local exact = text(KEYS[2])
+local first = exact and tonumber(string.match(exact, '^(%d+) '))
+if not first or tonumber(moment) < first then redis.call('SET', KEYS[2], moment .. ' ' .. id, 'EX', left) end
+if hash ~= '' then
+  local own = {id = packed(id), moment = math.huge}
+  local entry = hash .. struct.pack('>I8', moment) .. own.id
+  local buckets = redis.call('MGET', unpack(KEYS, 3))
+  local _, copies = nearest({buckets[1]}, hash, 0, since, own)
+  for band = 1, copies < COPIES and #buckets or 0 do
+    put(KEYS[2 + band], buckets[band], entry, since, left, #hash, tonumber(moment))
+  end
+end
+return {'entered'}

@@ -1,0 +1,96 @@
+-- The index's buckets: strings of entries, the oldest first. An entry is a photo's hash, the moment it was first seen
+-- (8 bytes: microseconds, of which the clock's key makes each unique), and its image id (1 byte: how long; then itself;
+-- or 0 and the 16 bytes of a UUID). What Python computes of a hash is in worker/duplicates.py.
+local SEEN, COPIES = 8, 16 -- bytes of a moment; entries kept of one and the same hash
+
+local function text(key) -- what is no string is none of ours
+  local value = redis.pcall('GET', key)
+  return type(value) == 'string' and value
+end
+
+local function packed(id)
+  if not string.find(id, '^%x+%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x+$') or #id ~= 36 or string.find(id, '%u') then
+    return string.char(#id) .. id
+  end
+  return '\0' .. string.gsub(string.gsub(id, '-', ''), '%x%x', function(x) return string.char(tonumber(x, 16)) end)
+end
+local function unpacked(id)
+  if string.byte(id) > 0 then return string.sub(id, 2) end
+  local hex = string.gsub(string.sub(id, 2), '.', function(c) return string.format('%02x', string.byte(c)) end)
+  return (string.gsub(hex, '^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)', '%1-%2-%3-%4-'))
+end
+
+local function moment_of(bucket, at, width) return (struct.unpack('>I8', bucket, at + width)) end
+local function id_of(bucket, at, width)
+  local from = at + width + SEEN
+  local length = string.byte(bucket, from)
+  return string.sub(bucket, from, from + (length > 0 and length or 16))
+end
+local function next_of(bucket, at, width)
+  local length = string.byte(bucket, at + width + SEEN)
+  return at + width + SEEN + 1 + (length > 0 and length or 16)
+end
+
+local function ones(x) -- how many bits are set in 32
+  x = x - bit.band(bit.rshift(x, 1), 0x55555555)
+  x = bit.band(x, 0x33333333) + bit.band(bit.rshift(x, 2), 0x33333333)
+  x = bit.band(x + bit.rshift(x, 4), 0x0f0f0f0f)
+  x = x + bit.rshift(x, 8)
+  return bit.band(x + bit.rshift(x, 16), 0x3f)
+end
+
+-- The oldest entry within the radius, of two as old the one with the lesser id: {id, distance, moment}. Neither what
+-- was seen before `since`, nor the photo `own` and what is younger than it. Second: how often the first bucket, which
+-- all photos with this very hash share, has it.
+local function nearest(buckets, hash, radius, since, own)
+  local width, best, copies = #hash, nil, 0
+  local high, low = struct.unpack('>I4I4', hash)
+  for number, bucket in ipairs(buckets) do
+    local at = 1
+    while bucket and at <= #bucket do
+      local a, b = struct.unpack('>I4I4', bucket, at)
+      local distance = ones(bit.bxor(a, high)) + ones(bit.bxor(b, low))
+      for more = 8, distance <= radius and width - 1 or 0, 4 do
+        distance = distance + ones(bit.bxor((struct.unpack('>I4', bucket, at + more)), (struct.unpack('>I4', hash, 1 + more))))
+      end
+      if distance <= radius then
+        local moment, id = moment_of(bucket, at, width), id_of(bucket, at, width)
+        local older = moment < own.moment or (moment == own.moment and id < own.id)
+        if moment >= since and older and id ~= own.id
+          and (not best or moment < best.moment or (moment == best.moment and id < best.id)) then
+          best = {id = id, distance = distance, moment = moment}
+        end
+        if number == 1 and distance == 0 then copies = copies + 1 end
+      end
+      at = next_of(bucket, at, width)
+    end
+  end
+  return best, copies
+end
+
+-- Put an entry at the end, or where its moment belongs if it is `late`, and drop what was seen before `since`.
+local function put(key, bucket, entry, since, expiry, width, late)
+  bucket = bucket or ''
+  local first = 1
+  while first <= #bucket and moment_of(bucket, first, width) < since do first = next_of(bucket, first, width) end
+  local at = late and first or #bucket + 1
+  while at <= #bucket and moment_of(bucket, at, width) <= late do at = next_of(bucket, at, width) end
+  local expires = math.max(expiry, redis.call('TTL', key))
+  if first == 1 and at > #bucket and bucket ~= '' then
+    redis.call('APPEND', key, entry)
+    redis.call('EXPIRE', key, expires)
+  else
+    redis.call('SET', key, string.sub(bucket, first, at - 1) .. entry .. string.sub(bucket, at), 'EX', expires)
+  end
+end
+
+-- A bucket without the entries of an image.
+local function without(bucket, id, width)
+  local kept, at = {}, 1
+  while at <= #bucket do
+    local following = next_of(bucket, at, width)
+    if id_of(bucket, at, width) ~= id then kept[#kept + 1] = string.sub(bucket, at, following - 1) end
+    at = following
+  end
+  return table.concat(kept)
+end

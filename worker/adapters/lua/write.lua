@@ -1,0 +1,53 @@
+-- Compare and write a result, tell what it duplicates, and take it into the index: one step, so that of two workers
+-- with the same photo one writes, and one photo becomes the original of the other.
+-- KEYS: result; then, unless duplicates are off: record, clock, exact, own buckets, buckets with bits flipped.
+-- ARGV: JSON up to the value of duplicate_of, JSON after it, expiry (s), content seen at the look-up, image id,
+-- window (s), what the record begins with, hash, radius, how many own buckets there are.
+-- It says: known | overtaken | moved, the record of other content, to be removed first | written, with the duplicate.
+local head, tail, expiry, seen, id = unpack(ARGV, 1, 5)
+local window, content, hash, radius, bands = tonumber(ARGV[6]), ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
+
+local said = verdict(text(KEYS[1]), head .. 'null' .. tail, seen)
+if said then return {said} end
+local record = window > 0 and text(KEYS[2])
+local since_when = record and string.match(record, ' (%d+)$')
+if record and not (since_when and string.sub(record, 1, #record - #since_when - 1) == content) then
+  return {'moved', record}
+end
+
+local original -- {id, distance, kind}
+if window > 0 and content ~= '' then
+  local time = redis.call('TIME')
+  local now = time[1] * 1e6 + time[2]
+  local since = now - window * 1e6
+  local own = {id = packed(id), moment = tonumber(since_when) or math.max(now, (tonumber(text(KEYS[3]) or 0) or 0) + 1)}
+  local moment = string.format('%.0f', own.moment)
+  local twin = text(KEYS[4])
+  twin = twin and string.match(twin, '^%d+ (.+)$')
+  if twin and twin ~= id then original = {twin, 0, 'exact'} end
+
+  local found, copies, buckets = nil, 0, {}
+  if hash ~= '' then
+    buckets = redis.call('MGET', unpack(KEYS, 5))
+    found, copies = nearest(buckets, hash, radius, since, own)
+    if found and not original then original = {unpacked(found.id), found.distance, 'near'} end
+  end
+  if not record then
+    redis.call('SET', KEYS[3], moment, 'EX', window)
+    redis.call('SET', KEYS[2], content .. ' ' .. moment, 'EX', window)
+    if not twin then redis.call('SET', KEYS[4], moment .. ' ' .. id, 'EX', window) end
+    local entry = hash .. struct.pack('>I8', own.moment) .. own.id
+    for band = 1, copies < COPIES and bands or 0 do
+      put(KEYS[4 + band], buckets[band], entry, since, window, #hash)
+    end
+  end
+end
+
+local duplicate = 'null'
+if original then
+  duplicate = string.format('{"image_id":"%s","distance":%d,"kind":"%s"}', unpack(original))
+end
+local result = head .. duplicate .. tail
+redis.call('SET', KEYS[1], result, 'EX', expiry)
+redis.call('PUBLISH', KEYS[1], result)
+return {'written', unpack(original or {})}

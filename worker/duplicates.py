@@ -1,0 +1,107 @@
+"""Multi-index hashing: which buckets hold every hash within a radius of another. Pure.
+
+A hash is cut into bands of 16 bits, and a bucket holds the hashes that agree in one band. Of two hashes that differ in
+r = m·a + b bits, cut into m bands, one of the first b + 1 bands differs in at most a bits, or one of the others in at
+most a − 1. So it is enough to look into the buckets of that many flipped bits: none within the radius is missed.
+Source: M. Norouzi, A. Punjani, D. Fleet, "Fast search in Hamming space with multi-index hashing", CVPR 2012.
+
+What lies in the buckets is written and read by the scripts in adapters/lua/.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+
+BAND = 16  # bits, four digits of the hash
+DIGITS = BAND // 4
+WIDEST = 2_500  # buckets a look-up may read
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What counts as a duplicate: a hash of the same algorithm within `radius` bits, seen in the last `window` seconds.
+
+    With a window of 0 nothing is looked for, and nothing kept.
+    """
+
+    radius: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the index keeps of a photo beside its entries, to find them again: its record, but for the moment."""
+
+    sha256: str  # hex
+    image_hash: str | None  # algorithm-version:hex
+
+    def __str__(self) -> str:
+        """Write as a record begins."""
+        return f"{self.sha256} {self.image_hash or '-'}"
+
+    @classmethod
+    def read(cls, record: str) -> "Seen":
+        """Read a record. Raises ValueError."""
+        sha256, image_hash, _ = record.split(" ")
+        return cls(sha256, None if image_hash == "-" else image_hash)
+
+    @property
+    def bits(self) -> bytes:
+        """The hash itself; empty without one."""
+        return bytes.fromhex(self.image_hash.partition(":")[2]) if self.image_hash else b""
+
+    def own_buckets(self, root: str) -> list[str]:
+        """Name the buckets that hold this hash, one for each band."""
+        return buckets(root, self.image_hash, 0)
+
+    def exact(self, root: str) -> str:
+        """Name the key that tells who had these bytes first."""
+        return f"{root}exact:{self.sha256}"
+
+
+def record(root: str, image_id: str) -> str:
+    """Name the key of a photo's record."""
+    return f"{root}photo:{image_id}"
+
+
+def clock(root: str) -> str:
+    """Name the key of the latest moment that an entry was given."""
+    return f"{root}clock"
+
+
+def buckets(root: str, image_hash: str | None, radius: int) -> list[str]:
+    """Name the buckets to read for every hash within the radius: first those of the hash itself, band by band."""
+    if not image_hash:
+        return []
+    algorithm, _, digits = image_hash.partition(":")
+    bands = [int(digits[at : at + DIGITS], 16) for at in range(0, len(digits), DIGITS)]
+    own = [f"{root}{algorithm}:{number}:{band:04x}" for number, band in enumerate(bands)]
+    return own + [
+        f"{root}{algorithm}:{number}:{bands[number] ^ flipped:04x}"
+        for number, masks in enumerate(flips(len(bands), radius))
+        for flipped in masks
+    ]
+
+
+def reads(bits: int, radius: int) -> int:
+    """How many buckets a look-up reads."""
+    bands = bits // BAND
+    return bands + sum(map(len, flips(bands, radius)))
+
+
+@cache
+def flips(bands: int, radius: int) -> Sequence[Sequence[int]]:
+    """For each band, the masks of one flipped bit or more that must be tried."""
+    each, more = divmod(radius, bands)
+    return [_masks(each if band <= more else each - 1) for band in range(bands)]
+
+
+@cache
+def _masks(most: int) -> Sequence[int]:
+    """Every mask of 1 … `most` bits of a band."""
+    return [
+        sum(1 << bit for bit in some)
+        for count in range(1, most + 1)
+        for some in combinations(range(BAND), count)
+    ]

@@ -1,0 +1,82 @@
+"""Whether a photo was scored before under another image id, so that its scores can be reused."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol
+
+from worker.errors import StoreError
+from worker.messages import PhotoId, Scored, Upload
+from worker.outages import Outages, Part
+from worker.result import Result
+from worker.telemetry import Telemetry
+
+Reuse = Literal[
+    "exact", "near", "none"
+]  # of photos with the same bytes; of those that look the same, too; never
+
+
+class Seen(Protocol):
+    """Knows the photos seen before; its methods raise StoreError."""
+
+    def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
+        """Find the result of the first photo with these bytes."""
+        ...
+
+    def alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+        """Find the result of the oldest other photo that looks the same."""
+        ...
+
+
+class Originals:
+    """A saving only: what is not found is scored. What is a duplicate of what, the write decides."""
+
+    def __init__(
+        self,
+        store: Seen,
+        models: Mapping[str, str],
+        algorithm: str,
+        reuse: Reuse,
+        *,
+        telemetry: Telemetry,
+        outages: Outages,
+    ) -> None:
+        """`algorithm` is what hashes begin with: one of another algorithm is worth nothing to the index."""
+        self._store = store
+        self._models = dict(models)
+        self._algorithm = algorithm
+        self._reuse = reuse
+        self._telemetry = telemetry
+        self._outages = outages
+
+    def of_bytes(self, upload: Upload) -> tuple[Scored, str | None] | None:
+        """Find scores and hash of the same bytes."""
+        sha256 = upload.object.sha256
+        if self._reuse == "none" or sha256 is None:
+            return None
+        original = self._asked(lambda: self._store.original_of(upload.photo, sha256))
+        return (_scored(original), original.image_hash) if original else None
+
+    def of_look(self, upload: Upload, image_hash: str | None) -> Scored | None:
+        """Find the scores of a photo that looks the same."""
+        if self._reuse != "near" or image_hash is None:
+            return None
+        original = self._asked(lambda: self._store.alike(upload.photo, image_hash))
+        return _scored(original) if original else None
+
+    def _asked(self, ask: Callable[[], Result | None]) -> Result | None:
+        if self._outages.ongoing(Part.STORE):
+            return None
+        try:
+            found = ask()
+        except StoreError as error:
+            self._telemetry.warn("look_up_failed", reason=str(error))
+            return None
+        return found if found and self._is_good(found) else None
+
+    def _is_good(self, stored: Result) -> bool:
+        same_hash = stored.image_hash is None or stored.image_hash.startswith(f"{self._algorithm}:")
+        return stored.status != "failed" and stored.models == self._models and same_hash
+
+
+def _scored(stored: Result) -> Scored:
+    source = stored.reused_from or stored.image_id
+    return Scored(stored.score, stored.score_mean, stored.tip, stored.inference, source)
