@@ -8,32 +8,33 @@ import random
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from worker import bundle, engines, images
+from worker import bundle, engines, images, progress
 from worker.adapters import s3, sqs
-from worker.adapters.redis import ResultStore
 from worker.duplicates import Index
 from worker.errors import ConfigurationError
 from worker.health import StateFile
-from worker.keys import Keys
 from worker.leases import Leases
 from worker.messages import Outcome, Prepared, Upload
 from worker.originals import Originals, Seen
 from worker.outages import Outages
 from worker.pipeline import Helpers, Pipeline, Stage
 from worker.queues import BoundedQueue
+from worker.rehash import Recipe, listed, rebuild
 from worker.service_times import ServiceTimes
 from worker.settings import Settings
 from worker.stages.commit import Commit, Store
 from worker.stages.infer import Infer, Replica
 from worker.stages.poll import Poll, Results, Rules
 from worker.stages.prepare import Limits, Prepare
+from worker.stores import result_store
 from worker.telemetry import Telemetry
 from worker.uploads import MessageQueue, S3Uploads, Storage, back_off
 from worker.window import Window
@@ -195,6 +196,31 @@ def assemble(
     return Assembly(Pipeline(stages, clock), source, outages, stopping)
 
 
+def rehash(
+    settings: Settings, telemetry: Telemetry, clock: Callable[[], float] = time.monotonic
+) -> Counter[str]:
+    """Rebuild the index of photos seen before, with progress; see worker/rehash.py.
+
+    Raises ConfigurationError, StorageError and StoreError.
+    """
+    if not settings.duplicate_window:
+        raise ConfigurationError("WORKER_DUPLICATE_WINDOW is 0: nothing is to be remembered")
+    store, threads = result_store(settings, _index(settings)), helpers(settings)
+    photos = _photos(settings, threads, clock)
+    recipe = Recipe(
+        bundle.read(settings.model[0]).manifest.input.target,
+        "phash-1",
+        settings.max_bytes,
+        settings.max_pixels,
+    )
+    since = utc_now() - timedelta(seconds=settings.duplicate_window)
+    pattern = re.compile(settings.image_id_pattern)
+    telemetry.event("listing", buckets=list(settings.buckets))
+    wanted = listed(photos, settings.buckets, pattern, since)
+    with progress.shown("rehash", len(wanted), telemetry=telemetry, clock=clock) as tell:
+        return rebuild(wanted, photos, store, recipe, threads=threads, tell=tell)
+
+
 def cores() -> int:
     """How many there are."""
     return os.cpu_count() or 1
@@ -206,7 +232,7 @@ def helpers(settings: Settings) -> int:
 
 
 def _ends(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]) -> Ends:
-    store = _store(settings)
+    store = result_store(settings, _index(settings))
     photos = _photos(settings, helpers(settings) + 1, clock)
     queue = sqs.Queue(settings.queue_url, receive_wait=settings.receive_wait, clock=clock, now=utc_now)
     timeout = queue.visibility_timeout(settings.visibility_timeout)
@@ -234,14 +260,8 @@ def _check_timeout(timeout: int, settings: Settings, telemetry: Telemetry) -> No
         )
 
 
-def _store(settings: Settings) -> ResultStore:
-    return ResultStore.connect(
-        settings.redis_url.get_secret_value(),
-        keys=Keys(settings.result_key),
-        expiry=settings.result_expiry,
-        timeout=settings.redis_timeout,
-        index=Index(6, settings.duplicate_window),
-    )
+def _index(settings: Settings) -> Index:
+    return Index(6, settings.duplicate_window)
 
 
 def _photos(settings: Settings, connections: int, clock: Callable[[], float]) -> s3.Photos:

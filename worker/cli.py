@@ -1,4 +1,4 @@
-"""The commands of `python -m worker`: run (the default), submit, health, schema."""
+"""The commands of `python -m worker`: run (the default), submit, forget, rehash, health, schema."""
 
 import argparse
 import json
@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worker import health, settings
-from worker.errors import ConfigurationError, WorkerError
+from worker.errors import ConfigurationError, MessageError, StoreError, WorkerError
+from worker.messages import PhotoId
 from worker.result import Result
 from worker.telemetry import Telemetry, set_up_logs
 
-OK, FAILED, CONFIGURATION = 0, 1, 2
+OK, FAILED, CONFIGURATION, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +56,7 @@ def _submit(options: argparse.Namespace) -> int:
     set_up_logs(wanted.log_format, wanted.log_level)
     from worker.client import Client  # noqa: PLC0415 - the other commands need no AWS client
 
-    client = Client.from_settings(wanted)
+    client = Client.from_settings(wanted, prefix=options.prefix)
     send = client.upload if options.by_notification else client.submit
     try:
         photos = [(path, path.read_bytes()) for path in options.photos]
@@ -66,6 +67,41 @@ def _submit(options: argparse.Namespace) -> int:
         sys.stderr.write(f"worker submit: {error}\n")
         return FAILED
     return OK
+
+
+def _forget(options: argparse.Namespace) -> int:
+    wanted = settings.load(os.environ)
+    from worker.stores import result_store  # noqa: PLC0415 - the other commands need no Redis client
+
+    store = result_store(wanted)
+    try:
+        for image_id in options.image_ids:
+            there = store.forget(PhotoId(image_id, options.owner))
+            sys.stdout.write(f"{image_id}: {'forgotten' if there else 'nothing was known of it'}\n")
+    except StoreError as error:
+        sys.stderr.write(f"worker forget: {error}\n")
+        return FAILED
+    return OK
+
+
+def _rehash(_options: argparse.Namespace) -> int:
+    wanted = settings.load(os.environ)
+    set_up_logs(wanted.log_format, wanted.log_level)
+    from worker import app  # noqa: PLC0415 - see _run
+
+    try:
+        counts = app.rehash(wanted, Telemetry())
+    except MessageError as error:
+        sys.stderr.write(f"worker rehash: {error}\n")
+        return FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("worker rehash: stopped; run it again to go on\n")
+        return INTERRUPTED
+    said = (
+        ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count) or "no photo to enter"
+    )
+    sys.stdout.write(f"{said}\n")
+    return FAILED if counts["failed"] else OK
 
 
 def _health(_options: argparse.Namespace) -> int:
@@ -106,6 +142,15 @@ def _parser() -> argparse.ArgumentParser:
         help="send no request, wait for S3 to announce the upload (on AWS a second later)",
     )
     submit.set_defaults(command=_submit)
+    submit.add_argument(
+        "--prefix", default="uploads/", help="what keys begin with, up to the image id (default uploads/)"
+    )
+    forget = commands.add_parser("forget", help="delete photos' results and all that is known of them")
+    forget.add_argument("image_ids", nargs="+", metavar="IMAGE_ID")
+    forget.add_argument("--owner", default="", help="whose photos they are, where the keys name owners")
+    forget.set_defaults(command=_forget)
+    rehash = commands.add_parser("rehash", help="rebuild what is known of photos from the buckets")
+    rehash.set_defaults(command=_rehash)
     how = commands.add_parser(
         "health", help="tell how the worker on this machine is; 1 when it is wedged or gone"
     )

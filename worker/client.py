@@ -1,5 +1,6 @@
 """The API's side: put a photo into the bucket, ask for its score, wait for the result without missing it."""
 
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -9,11 +10,12 @@ from typing import Self
 from worker.adapters import s3
 from worker.adapters.redis import ResultStore
 from worker.adapters.requests import Requests
-from worker.errors import QueueError
-from worker.keys import Keys
+from worker.errors import ConfigurationError, NoImageIdError, QueueError
+from worker.events import photo_id
 from worker.messages import PhotoId, S3Object
 from worker.result import Result, timestamp
 from worker.settings import Settings
+from worker.stores import result_store
 from worker.telemetry import Telemetry
 
 
@@ -27,6 +29,8 @@ class Client:
         store: ResultStore,
         bucket: str,
         *,
+        prefix: str = "uploads/",
+        owner: str = "",
         telemetry: Telemetry,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -35,25 +39,40 @@ class Client:
         self._requests = requests
         self._store = store
         self._bucket = bucket
+        self._prefix = prefix
+        self._owner = owner
         self._telemetry = telemetry
         self._clock = clock
         self._now = now
 
     @classmethod
-    def from_settings(cls, settings: Settings, telemetry: Telemetry | None = None) -> Self:
-        """Make a client for the first bucket, the queue and the Redis of the worker's own settings."""
-        store = ResultStore.connect(
-            settings.redis_url.get_secret_value(),
-            keys=Keys(settings.result_key),
-            expiry=settings.result_expiry,
-            timeout=settings.redis_timeout,
-        )
+    def from_settings(
+        cls, settings: Settings, telemetry: Telemetry | None = None, prefix: str = "uploads/"
+    ) -> Self:
+        """Make a client for the first bucket, the queue and the Redis of the worker's own settings.
+
+        Raises ConfigurationError, also when keys that begin with `prefix` name no owner, and should.
+        """
+        sample = str(uuid.uuid4())
+        try:
+            owner = photo_id(f"{prefix}{sample}", re.compile(settings.image_id_pattern), sample).owner
+        except NoImageIdError as error:
+            raise ConfigurationError(str(error)) from None
+        store = result_store(settings)
         photos = s3.Photos(s3.client(connections=4), time.monotonic)
         requests = Requests(settings.queue_url)
-        return cls(photos, requests, store, settings.buckets[0], telemetry=telemetry or Telemetry())
+        return cls(
+            photos,
+            requests,
+            store,
+            settings.buckets[0],
+            prefix=prefix,
+            owner=owner,
+            telemetry=telemetry or Telemetry(),
+        )
 
     def upload(self, photo: bytes, suffix: str = "") -> str:
-        """Put a photo under a new UUID, as uploads/{uuid}{suffix}, and leave it to S3 to announce it; its image id.
+        """Put a photo under a new UUID, as {prefix}{uuid}{suffix}, and leave it to S3 to announce it; its image id.
 
         Raises StorageError.
         """
@@ -75,15 +94,15 @@ class Client:
 
     def _put(self, photo: bytes, suffix: str) -> tuple[str, S3Object]:
         image_id = str(uuid.uuid4())
-        return image_id, self._photos.put(self._bucket, f"uploads/{image_id}{suffix}", photo)
+        return image_id, self._photos.put(self._bucket, f"{self._prefix}{image_id}{suffix}", photo)
 
-    def wait(self, image_id: str, timeout: float, owner: str = "") -> Result:
+    def wait(self, image_id: str, timeout: float) -> Result:
         """Wait for a result, up to `timeout` seconds. Raises TimeoutError, StoreError.
 
         It subscribes before it looks: a result written before is found, one written after is announced.
         """
         deadline = self._clock() + timeout
-        photo = PhotoId(image_id, owner)
+        photo = PhotoId(image_id, self._owner)
         with self._store.announcements(photo) as announcements:
             stored = self._store.find([photo])[0]
             while stored is None and (left := deadline - self._clock()) > 0:

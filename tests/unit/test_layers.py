@@ -13,6 +13,7 @@ ROOTS = {
     "cli.py",
     "client.py",
     "engines.py",
+    "stores.py",
     "supervisor.py",
     "__main__.py",
 }  # these may join parts together

@@ -81,6 +81,11 @@ class ResultStore:
         (found,) = self._nodes.run([call])
         return self.find([PhotoId(found[0], photo.owner)])[0] if found else None
 
+    def known(self, photos: Sequence[PhotoId]) -> list[Seen | None]:
+        """Give what the index has of each photo. Raises StoreError."""
+        names = [duplicates.record(self._keys.index(photo), photo.image_id) for photo in photos]
+        return [_seen(text) for text in self._nodes.run([Call(name, "GET", name) for name in names])]
+
     def enter(self, photo: PhotoId, seen: Seen, moment: int) -> bool:
         """Take a photo into the index that was stored at `moment` (Unix time in microseconds); whether it was new.
 
@@ -151,9 +156,8 @@ class ResultStore:
             (record,) = self._nodes.run([Call(name, "GET", name)])
             if not record:
                 return False
-            try:
-                seen = Seen.read(record)
-            except ValueError:  # none of ours
+            seen = _seen(record)
+            if seen is None:  # none of ours
                 return bool(self._nodes.run([Call(name, "DEL", name)])[0])
             keys = [name, seen.exact(root), *seen.own_buckets(root)]
             (removed,) = self._nodes.run([Call.of(_REMOVE, keys, photo.image_id, record, len(seen.bits))])
@@ -172,6 +176,13 @@ class Announcements:
         """Wait up to `timeout` seconds for the next one."""
         message = self._pubsub.get_message(timeout=timeout)
         return _parsed(message["data"]) if message and message["type"] == "message" else None
+
+
+def _seen(record: str | None) -> Seen | None:
+    try:
+        return Seen.read(record) if record else None
+    except ValueError:
+        return None
 
 
 def _photo(result: Result) -> PhotoId:

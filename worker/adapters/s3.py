@@ -7,8 +7,9 @@ left to boto3, which knows retries, redirects, renewed credentials and what an e
 
 import hashlib
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -84,6 +85,16 @@ class Photos:
             self._s3.call(lambda s3: s3.head_bucket(Bucket=bucket))
         except (BotoCoreError, ClientError) as error:
             raise ConfigurationError(f"the bucket {bucket!r} cannot be reached: {reason(error)}") from None
+
+    def list(self, bucket: str) -> Iterator[tuple[S3Object, datetime]]:
+        """Every object of a bucket, and when it was stored. Raises StorageError."""
+        pages = self._s3.call(lambda s3: s3.get_paginator("list_objects_v2").paginate(Bucket=bucket))
+        try:
+            for page in pages:
+                for stored in page.get("Contents", []):
+                    yield S3Object(bucket, stored["Key"], size=stored["Size"]), stored["LastModified"]
+        except (BotoCoreError, ClientError) as error:
+            raise StorageError(f"the bucket {bucket!r} cannot be listed: {reason(error)}") from error
 
     def put(self, bucket: str, key: str, data: bytes) -> S3Object:
         """Store an object, as the API does; with the ETag and version it was given. Raises StorageError."""

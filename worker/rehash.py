@@ -1,0 +1,124 @@
+"""Rebuilds the index of photos seen before from what lies in the buckets; beside workers, and as often as one likes.
+
+Photos are entered in the order in which they were stored, each with that time, so that the oldest stays the original.
+What the index has already is left alone: after an interruption it goes on where it was.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from worker import events, images
+from worker.duplicates import Seen
+from worker.errors import MessageError, NotOursError, PhotoError
+from worker.images import Target
+from worker.messages import Fetched, PhotoId, S3Object
+
+LOT = 500  # photos looked up at once, and then under way
+
+Tell = Callable[[int], None]  # is told how many photos are done
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object of a bucket that is a photo."""
+
+    stored_at: datetime
+    photo: PhotoId
+    object: S3Object
+
+
+class Photos(Protocol):
+    """Where they lie; every method raises StorageError."""
+
+    def list(self, bucket: str) -> Iterator[tuple[S3Object, datetime]]:
+        """Every object, and when it was stored."""
+        ...
+
+    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
+        """Read an object; raises PhotoError too."""
+        ...
+
+
+class Index(Protocol):
+    """What is to be rebuilt; every method raises StoreError."""
+
+    def known(self, photos: Sequence[PhotoId]) -> list[Seen | None]:
+        """Give what the index has of each photo."""
+        ...
+
+    def enter(self, photo: PhotoId, seen: Seen, moment: int) -> bool:
+        """Take a photo in that was stored at `moment` (Unix time in microseconds); whether it was new."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a photo is hashed, as the workers do it."""
+
+    target: Target
+    algorithm: str
+    max_bytes: int
+    max_pixels: int
+
+
+def listed(photos: Photos, buckets: Iterable[str], pattern: re.Pattern[str], since: datetime) -> list[Listed]:
+    """Find the photos that were stored since then, the oldest first."""
+    found = list[Listed]()
+    for bucket in buckets:
+        for stored, stored_at in photos.list(bucket):
+            try:
+                photo = events.photo_id(stored.key, pattern)
+            except NotOursError:
+                continue
+            if stored_at >= since:
+                found.append(Listed(stored_at, photo, stored))
+    return sorted(found, key=lambda one: (one.stored_at, one.photo))
+
+
+def rebuild(
+    wanted: Sequence[Listed], photos: Photos, index: Index, recipe: Recipe, *, threads: int, tell: Tell
+) -> Counter[str]:
+    """Hash and enter these photos; how many were entered, known, unreadable, or failed and may be tried again.
+
+    Raises StoreError.
+    """
+    counts, pool = Counter[str](), ThreadPoolExecutor(threads)
+    try:
+        for start in range(0, len(wanted), LOT):
+            lot = wanted[start : start + LOT]
+            known = index.known([one.photo for one in lot])
+            new = [one for one, seen in zip(lot, known, strict=True) if not _is_current(seen, recipe)]
+            counts["known"] += len(lot) - len(new)
+            for one, seen in zip(new, pool.map(lambda one: _seen(one, photos, recipe), new), strict=True):
+                counts[seen if isinstance(seen, str) else _enter(one, seen, index)] += 1
+                tell(counts.total())
+            tell(counts.total())
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return counts
+
+
+def _is_current(seen: Seen | None, recipe: Recipe) -> bool:
+    return seen is not None and (seen.image_hash or "").startswith(f"{recipe.algorithm}:")
+
+
+def _seen(one: Listed, photos: Photos, recipe: Recipe) -> Seen | str:
+    """Fetch and hash, as a worker's helper does; or why that is not possible."""
+    try:
+        fetched = photos.fetch(one.object, recipe.max_bytes)
+        _, image_hash = images.prepare(fetched.data, recipe.target, recipe.max_pixels)
+    except PhotoError:
+        return "unreadable"
+    except (MessageError, MemoryError):
+        return "failed"
+    return Seen(fetched.sha256 or "", image_hash)
+
+
+def _enter(one: Listed, seen: Seen, index: Index) -> str:
+    moment = int(one.stored_at.timestamp() * 1_000_000)
+    return "entered" if index.enter(one.photo, seen, moment) else "known"
