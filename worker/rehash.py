@@ -18,7 +18,7 @@ from worker.errors import MessageError, NotOursError, PhotoError
 from worker.images import Target
 from worker.messages import Fetched, PhotoId, S3Object
 
-LOT = 500  # photos looked up at once, and then under way
+LOT = 200  # photos looked up, hashed and entered together
 
 Tell = Callable[[int], None]  # is told how many photos are done
 
@@ -51,8 +51,8 @@ class Index(Protocol):
         """Give what the index has of each photo."""
         ...
 
-    def enter(self, photo: PhotoId, seen: Seen, moment: int) -> bool:
-        """Take a photo in that was stored at `moment` (Unix time in microseconds); whether it was new."""
+    def enter(self, stored: Sequence[tuple[PhotoId, Seen, int]]) -> list[bool]:
+        """Take photos in, each with when it was stored (Unix time in microseconds); which were new."""
         ...
 
 
@@ -94,9 +94,14 @@ def rebuild(
             known = index.known([one.photo for one in lot])
             new = [one for one, seen in zip(lot, known, strict=True) if not _is_current(seen, recipe)]
             counts["known"] += len(lot) - len(new)
+            found = list[tuple[PhotoId, Seen, int]]()
             for one, seen in zip(new, pool.map(lambda one: _seen(one, photos, recipe), new), strict=True):
-                counts[seen if isinstance(seen, str) else _enter(one, seen, index)] += 1
-                tell(counts.total())
+                if isinstance(seen, Seen):
+                    found.append((one.photo, seen, int(one.stored_at.timestamp() * 1_000_000)))
+                else:
+                    counts[seen] += 1
+                tell(counts.total() + len(found))
+            counts.update("entered" if fresh else "known" for fresh in index.enter(found))
             tell(counts.total())
     finally:
         pool.shutdown(cancel_futures=True)
@@ -117,8 +122,3 @@ def _seen(one: Listed, photos: Photos, recipe: Recipe) -> Seen | str:
     except (MessageError, MemoryError):
         return "failed"
     return Seen(fetched.sha256 or "", image_hash)
-
-
-def _enter(one: Listed, seen: Seen, index: Index) -> str:
-    moment = int(one.stored_at.timestamp() * 1_000_000)
-    return "entered" if index.enter(one.photo, seen, moment) else "known"

@@ -293,14 +293,18 @@ def test_a_key_of_another_type_is_replaced(store: ResultStore, stand: Stand, key
 # what is entered later
 
 
+def entered(store: ResultStore, photo: PhotoId, seen: Seen, moment: int) -> bool:
+    return store.enter([(photo, seen, moment)])[0]
+
+
 def test_what_is_entered_later_counts_from_when_it_was_stored(store: ResultStore) -> None:
     write(store, seen_as("young", "1", phash(0)))
     moment = 1_000_000 * store._nodes.client.time()[0] - 30_000_000
-    assert store.enter(PhotoId("old"), Seen(sha256("1"), phash(1)), moment)
-    assert store.enter(PhotoId("older"), Seen(sha256("2"), phash(3)), moment - 1)
-    assert not store.enter(PhotoId("older"), Seen(sha256("2"), phash(3)), moment - 1)
+    assert entered(store, PhotoId("old"), Seen(sha256("1"), phash(1)), moment)
+    assert entered(store, PhotoId("older"), Seen(sha256("2"), phash(3)), moment - 1)
+    assert not entered(store, PhotoId("older"), Seen(sha256("2"), phash(3)), moment - 1)
     assert write(store, seen_as("new", "3", phash(0))) == near("older", 2)
     assert write(store, seen_as("copy", "1", phash(0))) == DuplicateOf(
         image_id="old", distance=0, kind="exact"
     )
-    assert not store.enter(PhotoId("aged"), Seen(sha256("9"), phash(0)), moment - WINDOW * 1_000_000)
+    assert not entered(store, PhotoId("aged"), Seen(sha256("9"), phash(0)), moment - WINDOW * 1_000_000)

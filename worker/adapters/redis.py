@@ -86,19 +86,18 @@ class ResultStore:
         names = [duplicates.record(self._keys.index(photo), photo.image_id) for photo in photos]
         return [_seen(text) for text in self._nodes.run([Call(name, "GET", name) for name in names])]
 
-    def enter(self, photo: PhotoId, seen: Seen, moment: int) -> bool:
-        """Take a photo into the index that was stored at `moment` (Unix time in microseconds); whether it was new.
+    def enter(self, stored: Sequence[tuple[PhotoId, Seen, int]]) -> list[bool]:
+        """Take photos into the index, each with when it was stored (Unix time in microseconds); which were new.
 
         Raises StoreError.
         """
-        root = self._keys.index(photo)
-        keys = [duplicates.record(root, photo.image_id), seen.exact(root), *seen.own_buckets(root)]
-        call = Call.of(_ENTER, keys, photo.image_id, self._index.window, str(seen), seen.bits, moment)
-        (said,) = self._nodes.run([call])
-        if said[0] == "moved":
-            self._remove(photo)
-            (said,) = self._nodes.run([call])
-        return bool(said[0] == "entered")
+        calls = [self._enter(*one) for one in stored]
+        answers = self._nodes.run(calls)
+        for number, answer in enumerate(answers):
+            if answer[0] == "moved":  # the photo had other content
+                self._remove(stored[number][0])
+                (answers[number],) = self._nodes.run([calls[number]])
+        return [answer[0] == "entered" for answer in answers]
 
     def forget(self, photo: PhotoId) -> bool:
         """Delete a photo's result and all that the index keeps of it; whether there was anything. Raises StoreError."""
@@ -147,6 +146,11 @@ class ResultStore:
             len(own),
         ]
         return Call.of(_WRITE, keys, *fields)
+
+    def _enter(self, photo: PhotoId, seen: Seen, moment: int) -> Call:
+        root = self._keys.index(photo)
+        keys = [duplicates.record(root, photo.image_id), seen.exact(root), *seen.own_buckets(root)]
+        return Call.of(_ENTER, keys, photo.image_id, self._index.window, str(seen), seen.bits, moment)
 
     def _remove(self, photo: PhotoId) -> bool:
         """Take a photo out of the index; whether it was there."""
