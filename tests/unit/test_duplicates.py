@@ -1,0 +1,57 @@
+"""Multi-index hashing: the buckets that are read hold every hash within the radius, and no more than needed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker import duplicates
+from worker.duplicates import Seen
+
+
+def named(bits: int, width: int = 64) -> str:
+    return f"phash-1:{bits:0{width // 4}x}"
+
+
+@pytest.mark.parametrize("width", [64, 256])
+@given(data=st.data(), radius=st.integers(0, 11))
+def test_whatever_is_within_the_radius_lies_in_a_bucket_that_is_read(
+    width: int, data: st.DataObject, radius: int
+) -> None:
+    bits = data.draw(st.integers(0, 2**width - 1))
+    flipped = data.draw(st.sets(st.integers(0, width - 1), max_size=radius))
+    stored = bits ^ sum(1 << bit for bit in flipped)
+    read = duplicates.buckets("", named(bits, width), radius)
+    assert set(read) & set(duplicates.buckets("", named(stored, width), 0))
+
+
+@pytest.mark.parametrize(
+    ("bits", "radius", "count"),
+    [(64, 0, 4), (64, 3, 4), (64, 4, 20), (64, 6, 52), (64, 7, 68), (64, 8, 188), (256, 31, 272)],
+)
+def test_no_more_buckets_are_read_than_that_takes(bits: int, radius: int, count: int) -> None:
+    names = duplicates.buckets("seen:", named(0, bits), radius)
+    assert len(names) == len(set(names)) == duplicates.reads(bits, radius) == count
+
+
+def test_a_hash_lies_in_one_bucket_of_each_band_and_those_come_first() -> None:
+    own = ["seen:phash-1:0:0123", "seen:phash-1:1:4567", "seen:phash-1:2:89ab", "seen:phash-1:3:cdef"]
+    seen = Seen("ab" * 32, "phash-1:0123456789abcdef")
+    assert seen.own_buckets("seen:") == own
+    assert duplicates.buckets("seen:", seen.image_hash, 6)[:4] == own
+
+
+def test_a_photo_without_a_hash_lies_in_none() -> None:
+    assert Seen("ab" * 32, None).own_buckets("seen:") == []
+    assert Seen("ab" * 32, None).bits == b""
+
+
+@pytest.mark.parametrize("image_hash", [None, "phash-1:0123456789abcdef"])
+def test_a_record_reads_as_it_was_written(image_hash: str | None) -> None:
+    seen = Seen("ab" * 32, image_hash)
+    assert Seen.read(f"{seen} 1764000000000000") == seen
+
+
+@pytest.mark.parametrize("record", ["", "x", "a b c d"])
+def test_what_is_no_record_is_refused(record: str) -> None:
+    with pytest.raises(ValueError, match="unpack"):
+        Seen.read(record)
