@@ -70,8 +70,8 @@ class Services:
     def __init__(self, folder: Path, *, gateway_port: int = 0, redis_port: int = 0) -> None:
         self._folder = folder
         self._stack = ExitStack()
-        self.gateway_port = gateway_port or _free_port()
-        self.redis_port = redis_port or _free_port()
+        self.gateway_port = gateway_port or free_port()
+        self.redis_port = redis_port or free_port()
 
     def __enter__(self) -> Self:
         """Start one after the other; if one fails, or Ctrl-C comes, neither stays behind."""
@@ -106,7 +106,7 @@ class Services:
         }
 
     def _start(self, name: str, executor: Executor) -> None:
-        self._stack.callback(_stop, executor)
+        self._stack.callback(stop, executor)
         try:
             executor.start()
         except ExecutorError as error:
@@ -157,7 +157,7 @@ class Services:
         return self._stack.enter_context((self._folder / f"{name}.log").open("w"))
 
 
-def _stop(executor: Executor) -> None:
+def stop(executor: Executor) -> None:
     """Ask it to end and kill what is left after STOP seconds; how it ended does not matter any more."""
     if executor.process:
         executor.process.terminate()
@@ -172,7 +172,8 @@ def die_with_parent(command: list[str]) -> list[str]:
     return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else command
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

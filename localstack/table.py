@@ -25,7 +25,11 @@ def results_table(results: Sequence[tuple[str, Result]]) -> Table:
 
 def _duplicate(result: Result, names: Mapping[str, str]) -> str:
     duplicate = result.duplicate_of
-    return f"\n≈ {names.get(duplicate.image_id, duplicate.image_id)}" if duplicate else ""
+    if not duplicate:
+        return ""
+    return (
+        f"\n{'=' if duplicate.kind == 'exact' else '≈'} {names.get(duplicate.image_id, duplicate.image_id)}"
+    )
 
 
 def _score(result: Result) -> str:

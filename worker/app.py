@@ -155,7 +155,12 @@ def assemble(
         window=Window(decoders, threads, lambda: service_times.rate() * len(replicas)),
         objective=settings.objective / 1000,
         originals=Originals(
-            ends.store, versions, "phash-1", settings.reuse, telemetry=telemetry, outages=outages
+            ends.store,
+            versions,
+            "phash-1",
+            settings.reuse if settings.duplicate_window else "none",
+            telemetry=telemetry,
+            outages=outages,
         ),
         outages=outages,
         stopping=stopping,

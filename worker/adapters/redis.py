@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
-import redis
 from pydantic import ValidationError
 
 from worker import duplicates
-from worker.adapters.redis_nodes import Call, Nodes, Script, reason
+from worker.adapters.redis_nodes import FAILURES, Call, Nodes, Script, reason
 from worker.duplicates import Index, Seen
 from worker.errors import ConfigurationError, StoreError
 from worker.keys import Keys
@@ -114,7 +113,7 @@ class ResultStore:
             pubsub.subscribe(self._keys.result(photo))
             pubsub.get_message(timeout=SUBSCRIBE_WAIT)  # Redis's confirmation
             yield Announcements(pubsub)
-        except (redis.RedisError, OSError) as error:
+        except FAILURES as error:
             raise StoreError(reason(error)) from error
         finally:
             pubsub.close()

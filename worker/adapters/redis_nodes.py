@@ -7,17 +7,19 @@ by node, and each node has an ordinary pipeline.
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import resources
 from typing import Any, Self
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.cluster import RedisCluster
-from redis.exceptions import NoPermissionError, NoScriptError
+from redis.exceptions import NoPermissionError, NoScriptError, RedisClusterException
 from redis.retry import Retry
 
 from worker.errors import ConfigurationError, StoreError
 
+FAILURES = (redis.RedisError, RedisClusterException, OSError)  # whatever a call may raise
 ANSWERING = 15  # seconds after which an idle connection is tried before it is used
 
 
@@ -75,7 +77,7 @@ class Nodes:
                 return cls(single)
             single.close()
             return cls(RedisCluster.from_url(url, **options))
-        except (redis.RedisError, OSError, UnicodeError) as error:
+        except (*FAILURES, UnicodeError) as error:
             raise ConfigurationError(f"Redis cannot be reached: {error}") from None
 
     @property
@@ -91,7 +93,7 @@ class Nodes:
                 mine = [calls[number] for number in numbers]
                 for number, answer in zip(numbers, self._run_at(node, mine), strict=True):
                     answers[number] = answer
-        except (redis.RedisError, OSError) as error:
+        except FAILURES as error:
             self._look_round(error)
             raise StoreError(reason(error)) from error
         return answers
@@ -122,7 +124,8 @@ class Nodes:
     def _look_round(self, error: Exception) -> None:
         """After a failover the names lead elsewhere, and slots may have moved; old connections lead nowhere."""
         if isinstance(self.client, RedisCluster):
-            self.client.nodes_manager.initialize()
+            with suppress(*FAILURES):  # none of its nodes answers: the next call looks round again
+                self.client.nodes_manager.initialize()
         elif isinstance(error, redis.ReadOnlyError):
             self.client.connection_pool.disconnect(inuse_connections=False)
 
