@@ -8,9 +8,12 @@ import pytest
 import redis
 
 from tests.integration.cluster import ask, cluster, port_of
+from tests.integration.photos import coffee
 from tests.integration.test_duplicates import near, phash, seen_as, sha256, write
-from tests.stand import eventually
+from tests.stand import PATIENCE, Stand, eventually
+from worker import settings
 from worker.adapters.redis import ResultStore
+from worker.client import Client
 from worker.duplicates import Index, Seen
 from worker.errors import ConfigurationError, StoreError
 from worker.keys import Keys
@@ -118,6 +121,17 @@ def test_a_cluster_that_is_not_there_is_said(tmp_path: Path) -> None:
         port = port_of(nodes[0])
     with pytest.raises(ConfigurationError, match="cannot be reached"):
         ResultStore.connect(f"redis://127.0.0.1:{port}/0", keys=Keys(ONE_SLOT), expiry=60, timeout=1)
+
+
+def test_a_worker_and_its_client_need_no_more_than_the_tag(nodes: Nodes, stand: Stand) -> None:
+    url = f"redis://127.0.0.1:{port_of(nodes[2])}/0"
+    stand.environment.update({"WORKER_REDIS_URL": url, "WORKER_RESULT_KEY": ONE_SLOT})
+    client = Client.from_settings(settings.load(stand.environment))
+    with stand.worker():
+        first = client.wait(client.submit(coffee()), PATIENCE)
+        copy = client.wait(client.submit(coffee()), PATIENCE)
+    assert first.status == "scored"
+    assert (copy.reused_from, copy.score_mean) == (first.image_id, first.score_mean)
 
 
 def alive(nodes: Nodes) -> Iterator["redis.Redis"]:
