@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from worker import bundle, engines, images, progress
+from worker import bundle, engines, hashes, images, progress
 from worker.adapters import s3, sqs
 from worker.duplicates import Index
 from worker.errors import ConfigurationError
@@ -101,7 +101,7 @@ def build(
 
     bundles = [bundle.read(location) for location in settings.model]
     replicas = engines.load(bundles, settings, telemetry, still_starting, cores=cores(), clock=clock)
-    images.warm_up(bundles[0].manifest.input.target)
+    images.warm_up(bundles[0].manifest.input.target, hashes.named(settings.hash))
     times = ServiceTimes(engines.seconds_by_size(replicas[0]))
     joined = assemble(settings, ends, replicas, service_times=times, telemetry=telemetry, clock=clock)
     return App(joined.pipeline, joined.uploads, joined.outages, joined.stopping, telemetry, state)
@@ -120,6 +120,7 @@ def assemble(
     decoders, threads = settings.decoders or cores(), helpers(settings)
     bundles = [model.bundle for model in replicas[0]]
     versions = {b.name: b.version for b in bundles}
+    algorithm = hashes.named(settings.hash)
     outages, stopping = Outages(clock, random.random), threading.Event()
 
     uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(settings.upload_queue)
@@ -152,12 +153,13 @@ def assemble(
         outcomes=outcomes,
         target=bundles[0].manifest.input.target,
         limits=Limits(settings.max_bytes, settings.max_pixels, decoders),
+        algorithm=algorithm,
         window=Window(decoders, threads, lambda: service_times.rate() * len(replicas)),
         objective=settings.objective / 1000,
         originals=Originals(
             ends.store,
             versions,
-            "phash-1",
+            algorithm,
             settings.reuse if settings.duplicate_window else "none",
             telemetry=telemetry,
             outages=outages,
@@ -214,7 +216,7 @@ def rehash(
     photos = _photos(settings, threads, clock)
     recipe = Recipe(
         bundle.read(settings.model[0]).manifest.input.target,
-        "phash-1",
+        hashes.named(settings.hash),
         settings.max_bytes,
         settings.max_pixels,
     )
@@ -266,7 +268,8 @@ def _check_timeout(timeout: int, settings: Settings, telemetry: Telemetry) -> No
 
 
 def _index(settings: Settings) -> Index:
-    return Index(6, settings.duplicate_window)
+    radius, own = settings.duplicate_radius, hashes.named(settings.hash).radius
+    return Index(own if radius is None else radius, settings.duplicate_window)
 
 
 def _photos(settings: Settings, connections: int, clock: Callable[[], float]) -> s3.Photos:

@@ -1,4 +1,4 @@
-"""Bytes → an upright RGB array of the model's size, and the perceptual hash. Pure.
+"""Bytes → an upright RGB array of the model's size, and the hash of the upright photo. Pure.
 
 Speed and bounds go together: the header says format and size before anything is decoded, `draft` lets libjpeg
 decode a large JPEG at a fraction of its size, and other large photos are reduced at once. The EXIF orientation is
@@ -10,21 +10,18 @@ import warnings
 from dataclasses import dataclass
 from typing import Literal
 
-import imagehash
 import numpy as np
 import pillow_heif
 from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from worker.errors import EmptyObjectError, TooManyPixelsError, UnreadableImageError, UnsupportedFormatError
+from worker.hashes import PHASH, Algorithm
 from worker.messages import Pixels
 
 Fit = Literal["crop", "pad", "squash"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")  # an allow-list; MPO comes in as JPEG
-HASH_ALGORITHM = "phash-1"
-HASH_SIDE = 32  # pixels of the luminance that phash transforms
 GAP = 2.0  # a cheap reduction leaves this many times the pixels wanted, and the resampling after it hides its traces
-HASH_GAP = 4.0  # the same for the hash; at 3 more bits of drawings and patterns change
 _TURNS = {  # EXIF orientation → how to undo it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -50,16 +47,17 @@ class Target:
     fit: Fit
 
 
-def prepare(data: bytes, target: Target, max_pixels: int) -> tuple[Pixels, str]:
-    """Decode a photo to uint8 [target.height, target.width, 3] and hash it.
+def prepare(
+    data: bytes, target: Target, max_pixels: int, algorithm: Algorithm = PHASH
+) -> tuple[Pixels, str | None]:
+    """Decode a photo to uint8 [target.height, target.width, 3] and hash it; no hash of one without content.
 
-    The hash is taken from the upright photo, as `algorithm:hex`. Raises PhotoError's subclasses and MemoryError,
-    nothing else.
+    The hash is taken from the upright photo. Raises PhotoError's subclasses and MemoryError, nothing else.
     """
     image = _open(data, max_pixels)
     try:
         upright = _upright(image, target)
-        return np.asarray(_fitted(upright, target)), _hash(upright)
+        return np.asarray(_fitted(upright, target)), algorithm(upright)
     except MemoryError:
         raise  # no fault of the photo
     # Decoders of damaged images raise nearly anything (OSError, SyntaxError, struct.error, IndexError, ...).
@@ -67,12 +65,13 @@ def prepare(data: bytes, target: Target, max_pixels: int) -> tuple[Pixels, str]:
         raise UnreadableImageError(f"the {image.format} image cannot be decoded: {error}") from error
 
 
-def warm_up(target: Target) -> None:
-    """Load what Pillow and imagehash load at their first use, so that no photo waits for it."""
+def warm_up(target: Target, algorithm: Algorithm = PHASH) -> None:
+    """Load what Pillow and the hash load at their first use, so that no photo waits for it."""
+    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # content, so that it is hashed
     for image_format in FORMATS:
         stream = io.BytesIO()
-        Image.new("RGB", (64, 64)).save(stream, image_format)
-        prepare(stream.getvalue(), target, max_pixels=64 * 64)
+        Image.fromarray(noise).save(stream, image_format)
+        prepare(stream.getvalue(), target, max_pixels=64 * 64, algorithm=algorithm)
 
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:
@@ -152,10 +151,3 @@ def _fitted(image: Image.Image, target: Target) -> Image.Image:
     if target.fit == "pad":
         return ImageOps.pad(image, size, Image.Resampling.BILINEAR)
     return ImageOps.fit(image, size, Image.Resampling.BILINEAR)
-
-
-def _hash(image: Image.Image) -> str:
-    """Shrink in two steps: LANCZOS alone takes as long as the decoding of a small photo."""
-    side = (HASH_SIDE, HASH_SIDE)
-    luminance = image.convert("L").resize(side, Image.Resampling.LANCZOS, reducing_gap=HASH_GAP)
-    return f"{HASH_ALGORITHM}:{imagehash.phash(luminance)}"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 from worker.errors import StoreError
+from worker.hashes import Algorithm
 from worker.messages import PhotoId, Scored, Upload
 from worker.outages import Outages, Part
 from worker.result import Result
@@ -33,13 +34,13 @@ class Originals:
         self,
         store: Seen,
         models: Mapping[str, str],
-        algorithm: str,
+        algorithm: Algorithm,
         reuse: Reuse,
         *,
         telemetry: Telemetry,
         outages: Outages,
     ) -> None:
-        """`algorithm` is what hashes begin with: one of another algorithm is worth nothing to the index."""
+        """Scores come with a hash; one of another algorithm would be worth nothing to the index."""
         self._store = store
         self._models = dict(models)
         self._algorithm = algorithm
@@ -73,7 +74,7 @@ class Originals:
         return found if found and self._is_good(found) else None
 
     def _is_good(self, stored: Result) -> bool:
-        same_hash = stored.image_hash is None or stored.image_hash.startswith(f"{self._algorithm}:")
+        same_hash = stored.image_hash is None or stored.image_hash.startswith(f"{self._algorithm.label}:")
         return stored.status != "failed" and stored.models == self._models and same_hash
 
 

@@ -15,6 +15,7 @@ from typing import Protocol
 from worker import events, images
 from worker.duplicates import Seen
 from worker.errors import MessageError, NotOursError, PhotoError
+from worker.hashes import Algorithm
 from worker.images import Target
 from worker.messages import Fetched, PhotoId, S3Object
 
@@ -61,7 +62,7 @@ class Recipe:
     """How a photo is hashed, as the workers do it."""
 
     target: Target
-    algorithm: str
+    algorithm: Algorithm
     max_bytes: int
     max_pixels: int
 
@@ -109,14 +110,14 @@ def rebuild(
 
 
 def _is_current(seen: Seen | None, recipe: Recipe) -> bool:
-    return seen is not None and (seen.image_hash or "").startswith(f"{recipe.algorithm}:")
+    return seen is not None and (seen.image_hash or "").startswith(f"{recipe.algorithm.label}:")
 
 
 def _seen(one: Listed, photos: Photos, recipe: Recipe) -> Seen | str:
     """Fetch and hash, as a worker's helper does; or why that is not possible."""
     try:
         fetched = photos.fetch(one.object, recipe.max_bytes)
-        _, image_hash = images.prepare(fetched.data, recipe.target, recipe.max_pixels)
+        _, image_hash = images.prepare(fetched.data, recipe.target, recipe.max_pixels, recipe.algorithm)
     except PhotoError:
         return "unreadable"
     except (MessageError, MemoryError):

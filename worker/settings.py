@@ -159,6 +159,9 @@ class Settings(BaseModel):
         ge=0,
         le=31_536_000,
     )
+    hash: Literal["phash", "dhash", "whash", "pdq"] = setting(
+        "phash", "perceptual hash; those of another are never compared; pdq needs the optional extra `pdq`"
+    )
     duplicate_radius: int | None = setting(
         None, "most differing bits of two hashes of one photo; empty: as fits the hash", "bits", ge=0, le=64
     )

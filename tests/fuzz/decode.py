@@ -42,7 +42,11 @@ def _outcome(data: bytes) -> str:
         return "out_of_memory"
     except BaseException as error:  # noqa: BLE001 - that is what is looked for
         return f"ESCAPED {type(error).__name__}: {error}"
-    fits = pixels.shape == (224, 224, 3) and pixels.dtype == "uint8" and image_hash.startswith("phash-1:")
+    fits = (
+        pixels.shape == (224, 224, 3)
+        and pixels.dtype == "uint8"
+        and (image_hash or "phash-1:").startswith("phash-1:")
+    )
     return "pixels" if fits else f"MISSHAPEN {pixels.shape} {pixels.dtype} {image_hash}"
 
 

@@ -13,11 +13,12 @@ from tests.fakes import START
 from worker.duplicates import Seen
 from worker.errors import StorageError
 from worker.events import UUID_SEGMENT
+from worker.hashes import PHASH
 from worker.images import Target
 from worker.messages import Fetched, PhotoId, S3Object
 from worker.rehash import LOT, Recipe, listed, rebuild
 
-RECIPE = Recipe(Target(4, 4, "squash"), "phash-1", max_bytes=10_000, max_pixels=1_000)
+RECIPE = Recipe(Target(4, 4, "squash"), PHASH, max_bytes=10_000, max_pixels=1_000)
 DAY = timedelta(days=1)
 
 

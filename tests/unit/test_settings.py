@@ -76,6 +76,7 @@ def test_every_number_has_bounds_that_the_table_shows() -> None:
         "precision",
         "pad_to",
         "reuse",
+        "hash",
     }
     assert numbers - others == bounded
 

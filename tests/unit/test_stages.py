@@ -33,6 +33,7 @@ from worker.errors import (
     Verdict,
 )
 from worker.events import UUID_SEGMENT
+from worker.hashes import PHASH
 from worker.messages import Outcome, Prepared, Upload
 from worker.originals import Originals, Reuse
 from worker.outages import Outages, Part
@@ -112,10 +113,11 @@ class Bench:
             outcomes=self.outcomes,
             target=self.models[0].bundle.manifest.input.target,
             limits=Limits(max_bytes=1000, max_pixels=100, decoders=2),
+            algorithm=PHASH,
             window=self.window,
             objective=1.0,
             originals=Originals(
-                self.store, self.versions, "phash-1", reuse, telemetry=telemetry, outages=self.outages
+                self.store, self.versions, PHASH, reuse, telemetry=telemetry, outages=self.outages
             ),
             outages=self.outages,
             stopping=self.stopping,

@@ -16,6 +16,7 @@ from PIL import Image
 from tests.fakes import CrampedModel, ImpatientEvent, ManualClock, PickyModel
 from tests.unit.simulated import ComparingStore, OutagedStorage, VisibilityQueue, images_of, is_ours
 from worker.events import UUID_SEGMENT
+from worker.hashes import PHASH
 from worker.leases import Leases
 from worker.messages import Outcome, Prepared, Upload
 from worker.originals import Originals
@@ -97,9 +98,10 @@ class StepwiseWorker:
             outcomes=self.outcomes,
             target=model.bundle.manifest.input.target,
             limits=Limits(max_bytes=10_000, max_pixels=100, decoders=1),
+            algorithm=PHASH,
             window=Window(1, 8, lambda: 100.0),
             objective=1.0,
-            originals=Originals(store, versions, "phash-1", "exact", telemetry=telemetry, outages=outages),
+            originals=Originals(store, versions, PHASH, "exact", telemetry=telemetry, outages=outages),
             outages=outages,
             stopping=self.stopping,
             clock=clock,

@@ -13,6 +13,7 @@ from worker.errors import (
     StorageError,
     TooManyBytesError,
 )
+from worker.hashes import Algorithm
 from worker.images import Target
 from worker.messages import Fetched, Outcome, Prepared, Upload, outcome_of
 from worker.originals import Originals
@@ -43,6 +44,7 @@ class Prepare:
         outcomes: BoundedQueue[Outcome],
         target: Target,
         limits: Limits,
+        algorithm: Algorithm,
         window: Window,
         objective: float,
         originals: Originals,
@@ -56,6 +58,7 @@ class Prepare:
         self._outcomes = outcomes
         self._target = target
         self._limits = limits
+        self._algorithm = algorithm
         self._decoding = threading.BoundedSemaphore(limits.decoders)
         self._window = window
         self._objective = objective
@@ -96,7 +99,9 @@ class Prepare:
                 return outcome_of(upload, timings, at_hand, scored=copy[0], image_hash=copy[1])
             with self._decoding:
                 decoding = self._clock()
-                pixels, image_hash = images.prepare(fetched.data, self._target, self._limits.max_pixels)
+                pixels, image_hash = images.prepare(
+                    fetched.data, self._target, self._limits.max_pixels, self._algorithm
+                )
         except MessageError as error:
             return outcome_of(upload, timings, self._clock(), error=error)
         except MemoryError as error:
