@@ -38,6 +38,7 @@ class Algorithm:
     bits: int
     radius: int  # so many bits may differ between two versions of one picture
     recipe: Hash
+    least: float = CONTENT  # with less content than that a photo has no hash
 
     @property
     def label(self) -> str:
@@ -50,7 +51,7 @@ class Algorithm:
         It is shrunk in two steps: LANCZOS alone takes as long as the decoding of a small photo.
         """
         luminance = photo.convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=GAP)
-        if content(np.asarray(luminance)) < CONTENT:
+        if content(np.asarray(luminance)) < self.least:
             return None
         found = self.recipe(photo, luminance)
         bits = np.asarray(found.hash if isinstance(found, imagehash.ImageHash) else found, np.bool_)
@@ -98,6 +99,6 @@ def _pdq(photo: Image.Image, _: Image.Image) -> Any:
 _COSINES = _cosines()
 PHASH = Algorithm("phash", 1, 64, 6, lambda _, luminance: imagehash.phash(luminance))
 DHASH = Algorithm("dhash", 1, 64, 6, lambda _, luminance: imagehash.dhash(luminance))
-WHASH = Algorithm("whash", 1, 64, 4, lambda _, luminance: imagehash.whash(luminance))
+WHASH = Algorithm("whash", 1, 64, 2, lambda _, luminance: imagehash.whash(luminance))
 PDQ = Algorithm("pdq", 1, 256, 31, _pdq)  # 31 is what PDQ's makers recommend
 ALGORITHMS = {algorithm.name: algorithm for algorithm in (PHASH, DHASH, WHASH, PDQ)}
