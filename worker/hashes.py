@@ -75,7 +75,9 @@ def content(luminance: npt.NDArray[np.uint8]) -> float:
     chance says it: in flat, black and overexposed photos, in plain gradients, in what is mirrored both ways.
     `luminance` is uint8 [SIDE, SIDE].
     """
-    return float(np.median(np.abs(_COSINES @ luminance.astype(np.float64) @ _COSINES.T)))
+    sizes = np.abs(_COSINES @ luminance.astype(np.float64) @ _COSINES.T).ravel()
+    sizes.partition(_MIDDLE)  # a third of what numpy's median costs
+    return float(sizes[_MIDDLE].mean())
 
 
 def _cosines() -> npt.NDArray[np.float64]:
@@ -97,6 +99,7 @@ def _pdq(photo: Image.Image, _: Image.Image) -> Any:
 
 
 _COSINES = _cosines()
+_MIDDLE = [LOW * LOW // 2 - 1, LOW * LOW // 2]  # what the median is the mean of
 PHASH = Algorithm("phash", 1, 64, 6, lambda _, luminance: imagehash.phash(luminance))
 DHASH = Algorithm("dhash", 1, 64, 6, lambda _, luminance: imagehash.dhash(luminance))
 WHASH = Algorithm("whash", 1, 64, 2, lambda _, luminance: imagehash.whash(luminance))
