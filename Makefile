@@ -8,6 +8,7 @@ BIN := .venv/bin
 MODEL := models/reference/built/reference
 VENV := .venv/.installed
 LOCALSTACK := .localstack-venv/.installed
+PEERS := .bench-peers/.installed
 
 .PHONY: help install model run demo submit test check bench publish soak docs lock clean
 
@@ -40,10 +41,10 @@ check: $(VENV) ## lint, format, types, layers
 	$(BIN)/python -m pytest -q tests/unit/test_layers.py
 	$(BIN)/hadolint Dockerfile
 
-bench: install model ## measure speed side by side; a quarter of an hour; writes bench-out/; PART=throughput|latency|accelerator
+bench: install model $(PEERS) ## measure speed side by side; 25 minutes; writes bench-out/; PART=throughput|latency|accelerator|duplicates
 	@exec $(BIN)/python -m tests.bench $(if $(PART),--part $(PART))
 
-publish: $(VENV) ## copy the last whole bench into docs/performance.md
+publish: $(VENV) ## copy the last bench into docs/performance.md and docs/duplicates.md
 	@$(BIN)/python -m tests.bench.publish
 
 soak: install model ## a steady load while faults are drawn at random; MINUTES=2 SEED=… WORKERS=2 RATE=5
@@ -57,7 +58,7 @@ lock: ## resolve the dependencies anew, with hashes
 	PYTHON=$(PYTHON) deploy/locks/lock.sh
 
 clean: ## remove all that these commands made
-	rm -rf .venv .localstack-venv .localstack .run models/reference/built models/reference/inputs bench-out
+	rm -rf .venv .localstack-venv .bench-peers .localstack .run models/reference/built models/reference/inputs bench-out
 	rm -rf .corpus .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # A stamp is written only when the installation is whole.
@@ -67,6 +68,12 @@ $(VENV): deploy/locks/dev.txt
 
 $(LOCALSTACK): localstack/requirements.txt
 	$(call install_into,.localstack-venv,$<)
+	@touch $@
+
+$(PEERS): deploy/locks/peers.txt $(VENV)
+	@echo "downloading what the bench compares with, into .bench-peers"
+	@rm -rf .bench-peers
+	@$(BIN)/pip install --no-deps --require-hashes --disable-pip-version-check --quiet --target .bench-peers -r $<
 	@touch $@
 
 define install_into

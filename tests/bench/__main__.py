@@ -1,4 +1,4 @@
-"""`make bench`: throughput beside its limits and peers, PUT to result under load, a simulated accelerator."""
+"""`make bench`: throughput beside limits and peers, PUT to result under load, a simulated accelerator, duplicates."""
 
 import argparse
 import json
@@ -14,14 +14,23 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from localstack.services import ServicesError
-from tests.bench import accelerator, latency, pictures, report, throughput
+from tests.bench import (
+    accelerator,
+    duplicate_index,
+    duplicate_quality,
+    duplicate_throughput,
+    latency,
+    pictures,
+    report,
+    throughput,
+)
 from tests.bench.processes import BenchError, answer_of
 from tests.bench.rig import MODEL, rig
 
 OUT = Path("bench-out")
 FEWEST = 20  # photos of a burst; fewer would measure its start and end only
 SHORTEST = 2.0  # seconds of a load
-PARTS = ("throughput", "latency", "accelerator")
+PARTS = ("throughput", "latency", "accelerator", "duplicates")
 WITHIN = 120.0  # seconds that the model alone may take
 OK, FAILED, INTERRUPTED = 0, 1, 130  # exit codes
 
@@ -73,8 +82,9 @@ def _parts(
     """Run the parts, one after the other; the worker and its services live no longer than they are needed."""
     measured: dict[str, Any] = {}
     with ExitStack() as stack:
-        if "throughput" in wanted or "latency" in wanted:
-            made = stack.enter_context(rig(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        if set(wanted) - {"accelerator"}:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            made = stack.enter_context(rig(folder))
         if "throughput" in wanted:
             measured["throughput"] = throughput.measure(
                 made, options.rounds, options.photos, tell, options.memory_photos
@@ -83,8 +93,14 @@ def _parts(
             measured["batch_sizes"] = answer_of("tests.bench.batch_sizes", str(MODEL), within=WITHIN)
         if "latency" in wanted:
             measured["latency"] = latency.measure(made, options.seconds, options.objects, tell)
+        if "duplicates" in wanted:
+            cost = duplicate_throughput.measure(made, folder, options.rounds, options.photos, tell)
+            measured["duplicates"] = {"throughput": cost}
     if "accelerator" in wanted:
         measured["accelerator"] = accelerator.measure(tell)
+    if "duplicates" in wanted:
+        measured["duplicates"]["index"] = duplicate_index.measure(tell)
+        measured["duplicates"]["quality"] = duplicate_quality.measure(tell)
     return measured
 
 
@@ -94,6 +110,7 @@ def _steps(wanted: tuple[str, ...], rounds: int) -> int:
         "throughput": throughput.steps(rounds) + 1,
         "latency": latency.steps(),
         "accelerator": accelerator.STEPS,
+        "duplicates": duplicate_throughput.steps(rounds) + duplicate_index.steps() + duplicate_quality.STEPS,
     }
     return sum(of_part[part] for part in wanted) + 1
 

@@ -7,7 +7,7 @@ from typing import Any
 import psutil
 
 from tests.bench.contestants import Contestant
-from tests.bench.photos import Load
+from tests.bench.photos import Load, as_upload
 from tests.bench.processes import LostError, busy_seconds, cpu_seconds
 from tests.bench.rig import CORES, Rig
 
@@ -48,8 +48,8 @@ def feed(rig: Rig, one: Contestant, load: Load) -> list[str]:
     ids = load.ids
 
     def put(number: int) -> None:
-        key = f"uploads/{ids[number]}.jpg"
-        rig.s3.put_object(Bucket=one.bucket, Key=key, Body=load.distinct[number % len(load.distinct)])
+        body = as_upload(load.distinct[number % len(load.distinct)], ids[number])
+        rig.s3.put_object(Bucket=one.bucket, Key=f"uploads/{ids[number]}.jpg", Body=body)
 
     with ThreadPoolExecutor(UPLOADERS) as pool:
         list(pool.map(put, range(load.count)))

@@ -10,7 +10,7 @@ from tests.bench import notifications
 from tests.bench.arrivals import poisson
 from tests.bench.capacity import capacity
 from tests.bench.listener import Listener
-from tests.bench.photos import jpegs
+from tests.bench.photos import as_upload, jpegs
 from tests.bench.processes import LostError
 from tests.bench.rig import CORES, WORKERS, Rig
 from tests.bench.sending import at_moments, by_crew
@@ -102,7 +102,8 @@ def as_the_original(rig: Rig, photos: list[bytes], objects: int) -> dict[str, An
 
 def one_at_a_time(client: Client, photos: list[bytes]) -> dict[str, Any]:
     """PUT to the result in the waiting client's hands, one small photo after the other, a few a second."""
-    taken = [_single(client, photos[n % len(photos)]) for n in range(SINGLE_WARM_UP + SINGLE)]
+    some = [as_upload(photos[n % len(photos)], f"single {n}") for n in range(SINGLE_WARM_UP + SINGLE)]
+    taken = [_single(client, photo) for photo in some]
     seen = [seconds for seconds, _ in taken[SINGLE_WARM_UP:]]
     ledgers = [ledger for _, ledger in taken[SINGLE_WARM_UP:]]
     work = [ledger["decode"] + ledger["infer"] for ledger in ledgers]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import svg
+from tests.bench import duplicate_index_picture, duplicate_pictures, svg
 from tests.bench.svg import WIDTH, Place
 
 LEFT, RIGHT = 64, WIDTH - 70
@@ -37,6 +37,10 @@ def write(measured: Mapping[str, Any], folder: Path) -> list[str]:
     if "latency" in measured:
         drawn["latency.svg"] = by_load(measured["latency"]["loads"])
         drawn["second.svg"] = where_the_second_goes(cases(measured["latency"]))
+    if "duplicates" in measured:
+        part = measured["duplicates"]
+        drawn["look-up.svg"] = duplicate_index_picture.index_time(part["index"]["sizes"])
+        drawn["hashes.svg"] = duplicate_pictures.quality(part["quality"])
     for name, picture in drawn.items():
         (folder / name).write_text(picture)
     return list(drawn)

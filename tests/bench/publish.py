@@ -1,83 +1,129 @@
-"""Copies the last whole run of `make bench` into docs/performance.md: tables, pictures, the machine.
+"""Copies what `make bench` has measured into docs/performance.md and docs/duplicates.md: tables, pictures, the machine.
 
     python -m tests.bench.publish
 
-Only what stands between the marks is written; the prose around them is by hand.
+Only what stands between the marks is written; the prose around them is by hand. A page is written when the last run
+has measured all of it: parts of different runs must not stand side by side.
 """
 
 import json
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.bench import tables
 from tests.bench.processes import ROOT, BenchError
 from tests.bench.report import warning
-from tests.bench.tables import sections
+from tests.bench.table import Table
 
 OUT = ROOT / "bench-out"
-PAGE = ROOT / "docs" / "performance.md"
-PICTURES = PAGE.parent / "performance"  # a folder beside it
-DRAWN = {  # section → picture and what it shows
-    "batch sizes": ("batch-size.svg", "Images per second of the model alone, by batch size"),
-    "loads": ("latency.svg", "p50, p90 and p99 of PUT to result, by load"),
-    "steps": (
-        "second.svg",
-        "Mean milliseconds by step: idle, at 80 % load, slow notification, with a direct request",
-    ),
-}
-PARTS = ("throughput", "batch_sizes", "latency", "accelerator")
 MARKED = re.compile(
     r"(<!-- (?P<name>[a-z ]+): written by make publish -->\n).*?(<!-- end of (?P=name) -->)", re.DOTALL
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A document, the parts of the bench that it needs, its tables by section, and the pictures below some of them."""
+
+    path: Path
+    parts: tuple[str, ...]
+    tables: Callable[[Mapping[str, Any]], Mapping[str, list[Table]]]
+    drawn: Mapping[str, tuple[str, str]]  # section → picture and what it shows
+
+    @property
+    def pictures(self) -> Path:
+        """The folder beside it."""
+        return self.path.with_suffix("")
+
+    def missing(self, measured: Mapping[str, Any]) -> list[str]:
+        """Name the parts that were not measured."""
+        return [part for part in self.parts if part not in measured]
+
+
+PERFORMANCE = Page(
+    ROOT / "docs" / "performance.md",
+    ("throughput", "batch_sizes", "latency", "accelerator"),
+    tables.performance,
+    {
+        "batch sizes": ("batch-size.svg", "Images per second of the model alone, by batch size"),
+        "loads": ("latency.svg", "p50, p90 and p99 of PUT to result, by load"),
+        "steps": (
+            "second.svg",
+            "Mean milliseconds by step: idle, at 80 % load, slow notification, with a direct request",
+        ),
+    },
+)
+DUPLICATES = Page(
+    ROOT / "docs" / "duplicates.md",
+    ("duplicates",),
+    tables.duplicates,
+    {
+        "index": (
+            "look-up.svg",
+            "Milliseconds of a look-up by photos remembered: this index, numpy, a BK-tree",
+        ),
+        "hashes": ("hashes.svg", "Changed photos found, and different ones mistaken, by radius and hash"),
+    },
+)
+
+
 def main() -> int:
-    """Write the page; 1 with one line that says why not."""
+    """Write the pages that the last run has measured; 1 with one line that says why none."""
     try:
-        measured = whole_run(OUT / "bench.json")
-        PAGE.write_text(published(PAGE.read_text(), measured))
-        PICTURES.mkdir(exist_ok=True)
-        for picture, _ in DRAWN.values():
-            shutil.copy(OUT / picture, PICTURES)
+        measured = last_run(OUT / "bench.json")
+        for page in whole_pages(measured):
+            page.path.write_text(published(page, page.path.read_text(), measured))
+            page.pictures.mkdir(exist_ok=True)
+            for picture, _ in page.drawn.values():
+                shutil.copy(OUT / picture, page.pictures)
+            print(f"written to {page.path.relative_to(ROOT)}")
     except (BenchError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"written to {PAGE.relative_to(ROOT)}")
     return 0
 
 
-def whole_run(path: Path) -> dict[str, Any]:
-    """Read a run of all parts. Raises BenchError: parts of different runs must not stand side by side."""
+def whole_pages(measured: Mapping[str, Any]) -> list[Page]:
+    """Which pages a run has measured all of. Raises BenchError when that is none."""
+    whole = [page for page in (PERFORMANCE, DUPLICATES) if not page.missing(measured)]
+    if not whole:
+        lacking = ", ".join(PERFORMANCE.missing(measured))
+        raise BenchError(f"the last run measured no {lacking}: run `make bench` with all parts")
+    return whole
+
+
+def last_run(path: Path) -> dict[str, Any]:
+    """Read what the last run has measured. Raises BenchError."""
     if not path.exists():
         raise BenchError(f"{path.name} is not there: run `make bench` first")
     measured: dict[str, Any] = json.loads(path.read_text())
-    missing = [part for part in PARTS if part not in measured]
-    if missing:
-        raise BenchError(f"the last run measured no {', '.join(missing)}: run `make bench` with all parts")
     return measured
 
 
-def published(page: str, measured: Mapping[str, Any]) -> str:
+def published(page: Page, text: str, measured: Mapping[str, Any]) -> str:
     """Fill every marked section. Raises BenchError when marks and what was measured do not go together."""
     texts = {
-        name: "\n".join(table.markdown() for table in some) + _shown(name)
-        for name, some in sections(measured).items()
+        name: "\n".join(table.markdown() for table in some) + _shown(page, name)
+        for name, some in page.tables(measured).items()
     }
     texts["machine"] = _machine(measured)
-    marked = {match["name"] for match in MARKED.finditer(page)}
+    marked = {match["name"] for match in MARKED.finditer(text)}
     if marked != set(texts):
-        raise BenchError(f"{PAGE.name} and the bench differ in their sections: {sorted(marked ^ set(texts))}")
-    return MARKED.sub(lambda match: match[1] + texts[match["name"]] + match[3], page)
+        differ = sorted(marked ^ set(texts))
+        raise BenchError(f"{page.path.name} and the bench differ in their sections: {differ}")
+    return MARKED.sub(lambda match: match[1] + texts[match["name"]] + match[3], text)
 
 
-def _shown(section: str) -> str:
-    if section not in DRAWN:
+def _shown(page: Page, section: str) -> str:
+    if section not in page.drawn:
         return ""
-    picture, says = DRAWN[section]
-    return f"\n![{says}]({PICTURES.name}/{picture})\n"
+    picture, says = page.drawn[section]
+    return f"\n![{says}]({page.pictures.name}/{picture})\n"
 
 
 def _machine(measured: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,12 @@ import psutil
 import redis
 
 from localstack.services import Services, die_with_parent
-from tests.bench.photos import image_id
 from tests.bench.processes import ROOT, BenchError, busy_seconds, cpu_seconds, peak_memory_mb
 
 CORES = os.cpu_count() or 1
 WORKERS = "photos"  # the worker's bucket
 MODEL = ROOT / "models" / "reference" / "built" / "reference"
 MOST_OBJECTS = 1000  # S3's limit of keys a delete call
-UPLOADERS = 8
 START = 120.0  # seconds until the worker must poll
 STOP = 40.0  # seconds to drain; the worker's own deadline is shorter
 
@@ -74,17 +71,6 @@ class Rig:
         """CPU seconds so far of the worker, of the services, and of all programs that have no part in this."""
         worker, services = cpu_seconds([psutil.Process(self.worker.pid)]), cpu_seconds(self.services)
         return worker, services, busy_seconds() - worker - services - cpu_seconds([psutil.Process()])
-
-    def upload(self, bucket: str, kind: str, round_number: int, photos: list[bytes], count: int) -> list[str]:
-        """Put `count` photos; their ids."""
-        ids = [image_id(kind, round_number, number) for number in range(count)]
-
-        def put(number: int) -> None:
-            self.s3.put_object(Bucket=bucket, Key=_key(ids[number]), Body=photos[number % len(photos)])
-
-        with ThreadPoolExecutor(UPLOADERS) as pool:
-            list(pool.map(put, range(count)))
-        return ids
 
     def remove(self, bucket: str, ids: list[str]) -> None:
         """Free LocalStack's memory for the next burst."""

@@ -47,7 +47,7 @@ def started(rig: Rig, folder: Path, rivals: tuple[Rival, ...] = RIVALS) -> Itera
 
 
 def _start(rig: Rig, rival: Rival, log: Path, stack: ExitStack) -> Contestant:
-    queue_url = _queue(rig, rival)
+    queue_url = queue_of(rig, rival.name, announced=not rival.sends_tasks)
     arguments = (rival.name, queue_url, *rival.arguments)
     command = die_with_parent([sys.executable, "-m", f"tests.bench.{rival.module}", *arguments])
     stream = stack.enter_context(log.open("w"))
@@ -60,14 +60,14 @@ def _start(rig: Rig, rival: Rival, log: Path, stack: ExitStack) -> Contestant:
     return contestant
 
 
-def _queue(rig: Rig, rival: Rival) -> str:
-    """Make its queue, like the worker's, and its bucket."""
-    url = str(rig.sqs.create_queue(QueueName=rival.name, Attributes={"VisibilityTimeout": "60"})["QueueUrl"])
-    rig.s3.create_bucket(Bucket=rival.name)
-    if not rival.sends_tasks:
-        arn = f"arn:aws:sqs:us-east-1:000000000000:{rival.name}"
+def queue_of(rig: Rig, name: str, *, announced: bool = True) -> str:
+    """Make a queue like the worker's, and a bucket that is `announced` there; the queue's URL."""
+    url = str(rig.sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "60"})["QueueUrl"])
+    rig.s3.create_bucket(Bucket=name)
+    if announced:
+        arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
         rig.s3.put_bucket_notification_configuration(
-            Bucket=rival.name,
+            Bucket=name,
             NotificationConfiguration={
                 "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]
             },

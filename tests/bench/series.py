@@ -7,7 +7,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.bench.photos import image_id, jpegs
+from tests.bench.photos import as_upload, image_id, jpegs
 from tests.bench.processes import BenchError
 from tests.bench.rig import WORKERS
 from tests.bench.sending import SENDERS
@@ -31,7 +31,8 @@ class Series:
 
     def put(self, number: int) -> S3Object:
         """Upload a photo; what was stored. Raises BenchError."""
-        key, body = f"uploads/{self.image_id(number)}.jpg", self._photos[number % len(self._photos)]
+        name = self.image_id(number)
+        key, body = f"uploads/{name}.jpg", as_upload(self._photos[number % len(self._photos)], name)
         try:
             answer = self._s3.put_object(Bucket=WORKERS, Key=key, Body=body)
         except (BotoCoreError, ClientError) as error:

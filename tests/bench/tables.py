@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.bench import duplicate_index_tables, duplicate_tables
 from tests.bench.accelerator_tables import accelerator
 from tests.bench.arrivals import PUBLISHED_CUTS, PUBLISHED_UNDER_ONE
 from tests.bench.table import Table
@@ -25,7 +26,26 @@ STEPS = {
 
 
 def sections(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
-    """Give the tables of each part that was measured, by the name of their section; the targets first."""
+    """Give the tables of each part that was measured, by the name of their section."""
+    return performance(measured) | duplicates(measured)
+
+
+def duplicates(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
+    """Give those of the photos seen before."""
+    if "duplicates" not in measured:
+        return {}
+    part = measured["duplicates"]
+    return {
+        "aims": [duplicate_index_tables.aims(part)],
+        "index": duplicate_index_tables.index(part["index"]),
+        "remembering": [duplicate_index_tables.throughput(part["throughput"])],
+        "hashes": duplicate_tables.duplicate_quality(part["quality"]),
+        "chance": [duplicate_index_tables.by_chance()],
+    }
+
+
+def performance(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
+    """Give those of speed; the targets first."""
     found = dict[str, list[Table]]()
     if held := targets(measured):
         found["targets"] = [_targets(held)]

@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from localstack.services import Services
+from tests.bench.photos import as_upload
 from tests.faults.audit import Audit, image_ids
 from tests.faults.gateway import Gateway
 from tests.faults.valkey import HOST, Valkey
@@ -146,12 +147,13 @@ class Rig:
         self.workers.append(WorkerProcess(environment, log, program))
         return self.workers[-1]
 
-    def upload(self, number: int, photo: bytes) -> list[str]:
-        """Upload the same photo under new ids, as the API does."""
+    def upload(self, number: int, photo: bytes, *, copies: bool = False) -> list[str]:
+        """Upload a picture under new ids, as the API does; each with bytes of its own unless they are `copies`."""
         ids = [str(uuid.uuid4()) for _ in range(number)]
         self.sent += ids
         for image_id in ids:
-            self.etags[image_id] = [self.stand.put(image_id, photo)]
+            body = photo if copies else as_upload(photo, image_id)
+            self.etags[image_id] = [self.stand.put(image_id, body)]
         return ids
 
     def overwrite(self, image_id: str, photo: bytes) -> None:

@@ -33,9 +33,10 @@ Commit._write = lambda self, outcomes: True
 LAX = """
 from worker.adapters import redis
 from worker.stages import poll
-redis._WRITE = (
-    "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) redis.call('PUBLISH', KEYS[1], ARGV[1]) return 'written'"
-)
+import hashlib
+lax = redis._WRITE
+lax.text = lax.text.replace("if said then return {said} end", "")
+lax.sha = hashlib.sha1(lax.text.encode()).hexdigest()
 poll.makes_needless = lambda *_: False
 """
 

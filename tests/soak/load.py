@@ -18,6 +18,7 @@ SAMPLES = Path(__file__).parents[2] / "localstack" / "photos"
 PHOTOS = [path.read_bytes() for path in sorted(SAMPLES.glob("*.[jph]*"))]
 NO_PHOTO = b"%PDF-1.4 of a menu"
 ONE_IN = 30  # uploads of which one is no photo
+COPIES = 4  # uploads of which one is an exact copy of others
 TICK = 0.25  # seconds between two looks at what is due
 LASTS, BETWEEN = (0.5, 8.0), (0.5, 4.0)  # seconds: shortest and longest
 SETTLE = 240.0  # seconds: a poison message is received so many times before it is a dead letter
@@ -69,7 +70,8 @@ class Soak:
         begun, sent = time.monotonic(), 0
         while (passed := time.monotonic() - begun) < seconds:
             while sent < passed * self.rate:
-                self.rig.upload(1, NO_PHOTO if photos.randrange(ONE_IN) == 0 else photos.choice(PHOTOS))
+                photo = NO_PHOTO if photos.randrange(ONE_IN) == 0 else photos.choice(PHOTOS)
+                self.rig.upload(1, photo, copies=photos.randrange(COPIES) == 0)
                 sent += 1
             self.crew.tend()
             self._pause.wait(TICK)

@@ -156,13 +156,13 @@ def test_the_machine_is_called_busy_wherever_that_was_measured() -> None:
 
 
 def test_the_page_takes_every_section_and_keeps_its_prose() -> None:
-    page = publish.PAGE.read_text()
-    filled = publish.published(page, measured())
+    page = publish.PERFORMANCE.path.read_text()
+    filled = publish.published(publish.PERFORMANCE, page, measured())
     for tables in sections(measured()).values():
         assert all(table.markdown() in filled for table in tables)
     assert "2 cores of a CPU" in filled
     assert "programs took up" not in filled
-    assert publish.published(filled, measured()) == filled
+    assert publish.published(publish.PERFORMANCE, filled, measured()) == filled
     assert publish.MARKED.sub(r"\1\3", filled) == publish.MARKED.sub(r"\1\3", page)
 
 
@@ -170,23 +170,26 @@ def test_the_page_says_when_the_machine_was_busy() -> None:
     busy = measured()
     busy["latency"]["loads"]["0.8"]["cores_taken"] = 0.4
     assert "other programs took up to 40% of the cores meanwhile" in publish.published(
-        publish.PAGE.read_text(), busy
+        publish.PERFORMANCE, publish.PERFORMANCE.path.read_text(), busy
     )
 
 
 def test_a_page_that_lacks_a_section_is_refused() -> None:
-    page = publish.PAGE.read_text().replace("<!-- loads:", "<!-- lods:")
+    page = publish.PERFORMANCE.path.read_text().replace("<!-- loads:", "<!-- lods:")
     with pytest.raises(BenchError, match="loads"):
-        publish.published(page, measured())
+        publish.published(publish.PERFORMANCE, page, measured())
 
 
 def test_only_a_whole_run_is_published(tmp_path: Path) -> None:
     part = {name: value for name, value in measured().items() if name != "latency"}
     (tmp_path / "bench.json").write_text(json.dumps(part))
+    found = publish.last_run(tmp_path / "bench.json")
     with pytest.raises(BenchError, match="no latency"):
-        publish.whole_run(tmp_path / "bench.json")
+        publish.whole_pages(found)
+    assert publish.whole_pages(measured()) == [publish.PERFORMANCE]
+    assert publish.whole_pages({"duplicates": {}}) == [publish.DUPLICATES]
     with pytest.raises(BenchError, match="run `make bench`"):
-        publish.whole_run(tmp_path / "none.json")
+        publish.last_run(tmp_path / "none.json")
 
 
 def test_a_cell_with_a_bar_stays_one_cell() -> None:

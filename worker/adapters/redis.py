@@ -67,10 +67,11 @@ class ResultStore:
         return [_said(answer) for answer in answers]
 
     def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
-        """Find the result of the first photo with these bytes. Raises StoreError."""
+        """Find the result of the first photo with these bytes, if that is another one. Raises StoreError."""
         key = Seen(sha256, None).exact(self._keys.index(photo))
-        (first,) = self._nodes.run([Call(key, "GET", key)])
-        return self.find([PhotoId(first.partition(" ")[2], photo.owner)])[0] if first else None
+        (value,) = self._nodes.run([Call(key, "GET", key)])
+        first = (value or "").partition(" ")[2]
+        return self.find([PhotoId(first, photo.owner)])[0] if first not in {"", photo.image_id} else None
 
     def alike(self, photo: PhotoId, image_hash: str) -> Result | None:
         """Find the result of the oldest other photo within the radius of a hash. Raises StoreError."""

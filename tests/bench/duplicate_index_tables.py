@@ -1,0 +1,109 @@
+"""The index measured, as tables; and how many photos chance alone would call duplicates."""
+
+from collections.abc import Mapping
+from math import comb
+from typing import Any
+
+from tests.bench.table import Table
+
+MILLION = 1_000_000
+RADII = (4, 6, 8, 10, 12)
+AIM_MS = 2.0  # p99
+
+
+def aims(part: Mapping[str, Any]) -> Table:
+    """Give what was aimed at and what came out."""
+    sizes = part["index"]["sizes"]
+    first, last = next(iter(sizes)), list(sizes)[-1]
+    p99 = sizes[last]["script_p99_ms"]
+    slower = sizes[last]["script_p50_ms"] / sizes[first]["script_p50_ms"]
+    more = int(last) / int(first)
+    least, most = part["throughput"]["spread"]["ratio"]
+    rows = [
+        (f"look-up + insert among {int(last):,}, p99", "≤ 2 ms", f"{p99:.2f} ms", _met(p99 <= AIM_MS)),
+        (
+            f"the median with {more:,.0f} times the photos",
+            "far less than that",
+            f"× {slower:.1f}",
+            _met(slower < more / 10),
+        ),
+        ("throughput with ÷ without", "no measurable loss", f"{least:.2f} … {most:.2f}", _met(most >= 1)),
+    ]
+    return Table("Aims", ("aim", "", "measured", ""), rows)
+
+
+def _met(is_so: bool) -> str:
+    return "met" if is_so else "MISSED"
+
+
+def index(measured: Mapping[str, Any]) -> list[Table]:
+    """Give the tables: by photos remembered, by radius."""
+    return [_sizes(measured), _radii(measured)]
+
+
+def _sizes(index: Mapping[str, Any]) -> Table:
+    columns = (
+        "photos remembered",
+        "look-up + insert, median ms",
+        "p99 ms",
+        "from a client, median ms",
+        "numpy, look-up ms",
+        "BK-tree, look-up ms",
+        "bytes a photo",
+        "of that: its own two keys",
+    )
+    rows = [
+        (
+            f"{int(size):,}",
+            f"{row['script_p50_ms']:.2f}",
+            f"{row['script_p99_ms']:.2f}",
+            f"{row['round_trip_p50_ms']:.2f}",
+            f"{row['numpy_p50_ms']:.3f}",
+            f"{row['bk_tree_p50_ms']:,.0f}",
+            f"{row['bytes']:.0f}",
+            f"{row['own_keys_bytes']:.0f}",
+        )
+        for size, row in index["sizes"].items()
+    ]
+    return Table(f"The index at radius {index['radius']}; the first two are Redis's own time", columns, rows)
+
+
+def _radii(index: Mapping[str, Any]) -> Table:
+    last = list(index["sizes"])[-1]
+    of_all = {**index["other_radii"], str(index["radius"]): index["sizes"][last]}
+    rows = [
+        (radius, str(row["buckets_read"]), f"{row['script_p50_ms']:.2f}", f"{row['script_p99_ms']:.2f}")
+        for radius, row in sorted(of_all.items(), key=lambda one: int(one[0]))
+    ]
+    columns = ("radius", "buckets read", "look-up + insert, median ms", "p99 ms")
+    return Table(f"By radius, among {int(last):,} photos", columns, rows)
+
+
+def throughput(part: Mapping[str, Any]) -> Table:
+    """Give the table of both workers."""
+    median, (least, most) = part["median"], part["spread"]["ratio"]
+    rows = [
+        (name, f"{median[f'{key}_photos_per_s']:.1f}", f"{median[f'{key}_cpu_ms']:.2f}", ratio)
+        for name, key, ratio in (
+            (f"with {part['remembered']:,} photos remembered", "with", f"{median['ratio']:.3f}"),
+            ("with `WORKER_DUPLICATE_WINDOW=0`", "without", ""),
+        )
+    ]
+    columns = ("worker", "photos/s", "CPU, ms a photo", f"ratio (rounds: {least:.2f} … {most:.2f})")
+    return Table(
+        "What remembering costs: small photos from LocalStack, each with bytes of its own", columns, rows
+    )
+
+
+def by_chance() -> Table:
+    """Give the share of pairs within a radius if chance set half of each hash's bits, as phash sets half of them."""
+    rows = []
+    for radius in RADII:
+        share = sum(comb(32, k) ** 2 for k in range(radius // 2 + 1)) / comb(64, 32)
+        rows.append((str(radius), f"{share:.1e}", f"one in {1 / (share * MILLION):,.0f}"))
+    columns = (
+        "radius",
+        "pairs of two hashes of chance within it",
+        f"new photos mistaken among {MILLION:,} others",
+    )
+    return Table("What chance alone mistakes: 64 bits, half of them set", columns, rows)

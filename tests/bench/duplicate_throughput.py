@@ -1,0 +1,81 @@
+"""What remembering costs: bursts through two workers, one with the index full of photos, one that remembers nothing."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from localstack.services import die_with_parent
+from tests.bench import ratios
+from tests.bench.bursts import burst
+from tests.bench.contestants import Contestant, stop, wait_until_ready, worker_of
+from tests.bench.duplicate_index import Filled, balanced
+from tests.bench.photos import Load, jpegs
+from tests.bench.processes import ROOT
+from tests.bench.rig import Rig
+from tests.bench.rivals import engine_of, queue_of
+
+REMEMBERED = 100_000  # photos, before the first burst
+FORGETFUL = "forgetful"  # name of the other worker's queue and bucket
+KIND = "small"  # the less work a photo is, the more a look-up weighs
+WARM_UP = 40  # photos
+
+
+def steps(rounds: int) -> int:
+    """How often `measure` tells that it goes on."""
+    return 3 + rounds
+
+
+def measure(rig: Rig, folder: Path, rounds: int, photos: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Let both score the same photos in turn; medians over the rounds. Raises LostError and BenchError."""
+    tell(f"remembering {REMEMBERED:,} photos")
+    Filled(rig.redis, balanced(REMEMBERED, seed=2)).fill(REMEMBERED)
+    tell("a worker that remembers nothing")
+    distinct = jpegs(KIND)
+    with _forgetful(rig, folder) as other:
+        both = [("with", worker_of(rig)), ("without", other)]
+        rows = list[dict[str, float]]()
+        for number in range(-1, rounds):
+            tell(f"round {number + 1}, with and without an index" if number >= 0 else "warm-up")
+            load = Load(KIND, number, distinct, photos if number >= 0 else WARM_UP)
+            both.reverse()  # who comes first has a small advantage or disadvantage
+            rows.append(_lap(rig, both, load))
+    return {
+        "remembered": REMEMBERED,
+        "every_round": rows[1:],
+        "median": ratios.medians(rows[1:]),
+        "spread": ratios.spread(rows[1:]),
+    }
+
+
+def _lap(rig: Rig, both: list[tuple[str, Contestant]], load: Load) -> dict[str, float]:
+    seen = {name: burst(rig, one, load) for name, one in both}
+    row = {f"{name}_{what}": value for name, found in seen.items() for what, value in found.items()}
+    row["ratio"] = row["with_photos_per_s"] / row["without_photos_per_s"]
+    return row
+
+
+@contextmanager
+def _forgetful(rig: Rig, folder: Path) -> Iterator[Contestant]:
+    """Start a worker of the same engine without an index, with a queue and a bucket of its own."""
+    url, log = queue_of(rig, FORGETFUL), folder / f"{FORGETFUL}.log"
+    environment = {
+        **os.environ,
+        "WORKER_ENGINE": engine_of(rig._log),
+        "WORKER_QUEUE_URL": url,
+        "WORKER_BUCKETS": FORGETFUL,
+        "WORKER_RESULT_KEY": f"{FORGETFUL}:{{image_id}}",
+        "WORKER_STATE_FILE": str(folder / f"{FORGETFUL}.json"),
+        "WORKER_DUPLICATE_WINDOW": "0",
+    }
+    with log.open("w") as stream:
+        command = die_with_parent([sys.executable, "-m", "worker"])
+        process = subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=stream, env=environment)
+        try:
+            wait_until_ready("a worker without an index", process, log, '"polling"')
+            yield Contestant(rig, FORGETFUL, FORGETFUL, url, process)
+        finally:
+            stop(process)

@@ -1,0 +1,111 @@
+"""What the bench measures the index with: it fills a real Valkey, and does not believe a wrong answer."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.bench import duplicate_index, duplicate_index_picture, duplicate_index_tables
+from tests.bench.duplicate_index import Filled, balanced, valkey
+from tests.bench.duplicate_rivals import LinearScan
+from tests.bench.processes import BenchError
+
+
+@pytest.fixture
+def filled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
+    monkeypatch.setattr(duplicate_index, "QUERIES", 20)
+    monkeypatch.setattr(duplicate_index, "SAMPLE", 2)
+    with valkey() as server:
+        made = Filled(server, balanced(300, seed=1))
+        made.fill(200)
+        yield made
+
+
+def test_look_ups_are_timed_at_the_server_and_every_second_one_has_a_look_alike(filled: Filled) -> None:
+    found = filled.look_up(6)
+    assert 0 < found["script_p50_ms"] <= found["script_p99_ms"]
+    assert found["buckets_read"] == 52
+    assert sum(oldest is not None for _, oldest in filled.asked) >= 10
+    assert len(filled.hashes) == 220
+    weighed = filled.weight()
+    assert weighed["bytes"] > weighed["own_keys_bytes"] > 0
+
+
+def test_it_goes_on_filling_where_it_was(filled: Filled) -> None:
+    filled.look_up(6)
+    filled.fill(260)
+    assert len(filled.hashes) == 260
+    assert filled.look_up(0)["buckets_read"] == 4
+
+
+def test_a_wrong_answer_ends_the_measurement(filled: Filled) -> None:
+    filled.server.flushall()
+    with pytest.raises(BenchError, match="the index knows None"):
+        filled.look_up(6)
+
+
+def test_half_of_the_bits_are_set_as_phash_sets_them() -> None:
+    drawn = balanced(100, seed=3)
+    assert set(np.bitwise_count(drawn).tolist()) == {32}
+    assert len(set(drawn.tolist())) == 100
+
+
+def test_the_scan_finds_what_a_plain_loop_finds() -> None:
+    hashes = balanced(200, seed=4)
+    hashes[7] = hashes[3] ^ np.uint64(0b101)
+    wanted = int(hashes[3])
+    expected = [n for n, one in enumerate(hashes) if (int(one) ^ wanted).bit_count() <= 6]
+    assert LinearScan(hashes).within(wanted, 6) == expected == [3, 7]
+
+
+PART: dict[str, Any] = {
+    "index": {
+        "radius": 6,
+        "sizes": {
+            size: {
+                "script_p50_ms": 0.2,
+                "script_p99_ms": p99,
+                "round_trip_p50_ms": 0.5,
+                "buckets_read": 52,
+                "numpy_p50_ms": 0.1,
+                "bk_tree_p50_ms": 20.0,
+                "bytes": 800.0,
+                "own_keys_bytes": 400.0,
+            }
+            for size, p99 in (("10000", 0.4), ("1000000", 2.5))
+        },
+        "other_radii": {"8": {"buckets_read": 188, "script_p50_ms": 1.0, "script_p99_ms": 3.0}},
+    },
+    "throughput": {
+        "remembered": 100_000,
+        "median": {
+            "with_photos_per_s": 90.0,
+            "with_cpu_ms": 11.0,
+            "without_photos_per_s": 92.0,
+            "without_cpu_ms": 10.9,
+            "ratio": 0.98,
+        },
+        "spread": {"ratio": (0.93, 1.04)},
+    },
+}
+
+
+def test_aims_are_met_or_missed_by_what_was_measured() -> None:
+    table = duplicate_index_tables.aims(PART)
+    assert [row[-1] for row in table.rows] == ["MISSED", "met", "met"]
+
+
+def test_the_tables_of_the_index_fit_their_heads() -> None:
+    tables = [
+        *duplicate_index_tables.index(PART["index"]),
+        duplicate_index_tables.throughput(PART["throughput"]),
+    ]
+    for table in [*tables, duplicate_index_tables.by_chance()]:
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+    assert [row[0] for row in tables[1].rows] == ["6", "8"]
+
+
+def test_the_picture_names_every_way_and_every_size() -> None:
+    drawn = duplicate_index_picture.index_time(PART["index"]["sizes"])
+    assert all(word in drawn for word in ("10,000", "1,000,000", "this index", "BK-tree", "numpy"))
