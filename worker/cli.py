@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -71,6 +72,10 @@ def _submit(options: argparse.Namespace) -> int:
 
 def _forget(options: argparse.Namespace) -> int:
     wanted = settings.load(os.environ)
+    owned = "owner" in re.compile(wanted.image_id_pattern).groupindex
+    if owned != bool(options.owner):
+        why = "name it with --owner" if owned else "--owner means nothing here"
+        raise ConfigurationError(f"WORKER_IMAGE_ID_PATTERN names {'an' if owned else 'no'} owner: {why}")
     from worker.stores import result_store  # noqa: PLC0415 - the other commands need no Redis client
 
     store = result_store(wanted)

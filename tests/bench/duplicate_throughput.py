@@ -22,11 +22,12 @@ REMEMBERED = 100_000  # photos, before the first burst
 FORGETFUL = "forgetful"  # name of the other worker's queue and bucket
 KIND = "small"  # the less work a photo is, the more a look-up weighs
 WARM_UP = 40  # photos
+LEAST_ROUNDS = 7  # the difference is smaller than what rounds differ by
 
 
 def steps(rounds: int) -> int:
     """How often `measure` tells that it goes on."""
-    return 3 + rounds
+    return 3 + max(rounds, LEAST_ROUNDS)
 
 
 def measure(rig: Rig, folder: Path, rounds: int, photos: int, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -38,8 +39,8 @@ def measure(rig: Rig, folder: Path, rounds: int, photos: int, tell: Callable[[st
     with _forgetful(rig, folder) as other:
         both = [("with", worker_of(rig)), ("without", other)]
         rows = list[dict[str, float]]()
-        for number in range(-1, rounds):
-            tell(f"round {number + 1}, with and without an index" if number >= 0 else "warm-up")
+        for number in range(-1, max(rounds, LEAST_ROUNDS)):
+            tell(f"round {number + 1} with and without an index" if number >= 0 else "warm-up")
             load = Load(KIND, number, distinct, photos if number >= 0 else WARM_UP)
             both.reverse()  # who comes first has a small advantage or disadvantage
             rows.append(_lap(rig, both, load))

@@ -10,6 +10,7 @@ import redis
 from tests.integration.cluster import ask, cluster, port_of
 from tests.integration.photos import coffee
 from tests.integration.test_duplicates import near, phash, seen_as, sha256, write
+from tests.integration.test_redis_tls import RIGHTS
 from tests.stand import PATIENCE, Stand, eventually
 from worker import settings
 from worker.adapters.redis import ResultStore
@@ -98,6 +99,17 @@ def test_a_slot_that_moves_costs_one_failed_write_which_commit_repeats(nodes: No
         store.write([seen_as("two", "2", phash(1))], [""])
     assert write(store, seen_as("two", "2", phash(1))) == near("one", 1)
     assert holder(nodes, "{photos}:result:two") == target
+
+
+def test_the_rights_of_the_security_page_and_two_more_are_enough(nodes: Nodes) -> None:
+    rights = RIGHTS.replace("~result:* ~seen*", "~{photos}*").replace("&result:*", "&{photos}*")
+    for node in nodes:
+        user = ["SETUSER", "scorer", "reset", "on", ">pw", *rights.split(), "+cluster|slots", "+command"]
+        ask(node, *user, command="ACL")
+    url = f"redis://scorer:pw@127.0.0.1:{port_of(nodes[0])}/0"
+    store = ResultStore.connect(url, keys=Keys(ONE_SLOT), expiry=60, timeout=2, index=Index(6, 60))
+    assert write(store, seen_as("one", "1", phash(0))) is None
+    assert store.forget(PhotoId("one"))
 
 
 def test_while_a_node_is_away_writes_fail_and_nothing_else_does(tmp_path: Path) -> None:

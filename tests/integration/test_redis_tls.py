@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from localstack.services import Services
+from tests.integration.test_duplicates import seen_as
 from tests.integration.test_redis import result
 from tests.stand import Stand
 from worker.adapters.redis import ResultStore
@@ -106,6 +107,10 @@ def test_a_user_with_the_rights_of_the_security_page_can_do_all_the_worker_does(
         assert store.write([result()], [""]) == [Written("written")]
         assert announcements.next(5.0) == result()
     assert store.write([result()], [""]) == [Written("known")]
+    copied = seen_as("two", "bytes", "phash-1:0123456789abcdef")
+    assert store.write([copied], [""]) == [Written("written")]
+    assert store.alike(PhotoId("three"), "phash-1:0123456789abcdef") == copied
+    assert store.forget(PhotoId("two"))
     assert store.find([PhotoId("one")]) == [result()]
 
 

@@ -112,6 +112,8 @@ def test_owners_do_not_learn_of_one_another(stand: Stand) -> None:
     assert own.duplicate_of == DuplicateOf(image_id=first.image_id, distance=0, kind="exact")
     stored = json.loads(stand.redis.get(f"result:ada:{own.image_id}"))
     assert stored["owner"] == "ada"
+    code, _, complaint = command(stand, "forget", own.image_id)
+    assert (code, "name it with --owner" in complaint) == (2, True)
     code, said, _ = command(stand, "forget", own.image_id, "--owner", "ada")
     assert (code, said) == (0, f"{own.image_id}: forgotten\n")
 
