@@ -31,10 +31,11 @@ def index_time(rows: Mapping[str, Mapping[str, Any]]) -> str:
             ]
     for size in sizes:
         parts.append(svg.text(x(size), base + 19, f"{size:,}", anchor="middle"))
-    for which, ones in values.items():
+    lowest_first = sorted(values.items(), key=lambda one: one[1][-1])
+    for (which, ones), end in zip(lowest_first, svg.apart([y(o[-1]) for _, o in lowest_first]), strict=True):
         colour, label = RIVALS[which]
         parts.append(svg.curve([(x(s), y(v)) for s, v in zip(sizes, ones, strict=True)], colour, label))
-        parts.append(svg.text(x(sizes[-1]) + 10, y(ones[-1]) + 4, label, colour=colour))
+        parts.append(svg.text(x(sizes[-1]) + 10, end + 4, label, colour=colour))
     parts.append(svg.text((LEFT + RIGHT) / 2, base + 40, "photos remembered", style="s", anchor="middle"))
     return svg.picture(
         base + 54, "Time to find a look-alike", "median of a look-up, radius 6; logarithmic scales", parts

@@ -10,7 +10,6 @@ from tests.bench.svg import WIDTH, Place
 LEFT, RIGHT = 64, WIDTH - 70
 LOW, HIGH = 10.0, 2000.0  # milliseconds that the axis of latencies shows at least
 LEAST_LOAD = 0.2  # where the axis of loads begins
-LABEL = 16  # pixels that a label takes
 SECOND = 1000.0  # milliseconds
 COLOURS = {  # by step: on the way warm, waiting pale, the work cold
     "put": svg.GREY,
@@ -87,7 +86,7 @@ def by_load(loads: Mapping[str, Mapping[str, float]]) -> str:
     highest, lowest = max(HIGH, *(row["p99_ms"] for row in rows)), min(LOW, *(row["p50_ms"] for row in rows))
     y, across = svg.logarithmic(lowest, highest, base, top), svg.linear(1.0 - LEAST_LOAD, LEFT, RIGHT)
     x = [across(share - LEAST_LOAD) for share in shares]
-    ends = _apart([y(rows[-1][name]) for name in PERCENTILES])
+    ends = svg.apart([y(rows[-1][name]) for name in PERCENTILES])
     marks = [factor * power for power in (1, 10, 100, 1000, 10000) for factor in (1, 2, 5)]
     parts = _rows([mark for mark in marks if lowest <= mark <= highest], y, _milliseconds)
     parts.append(svg.bar(LEFT, y(SECOND) - 1, RIGHT - LEFT, 2, svg.RED, says="the aim: one second"))
@@ -145,14 +144,6 @@ def _legend(y: float) -> list[str]:
         parts.append(svg.text(x + 17, y + 11, step, style="s"))
         x += 34 + 6.6 * len(step)
     return parts
-
-
-def _apart(heights: Sequence[float]) -> list[float]:
-    """Move labels upwards, each from the one before, so that none covers another; the first is the lowest."""
-    moved = list[float]()
-    for height in heights:
-        moved.append(min(height, moved[-1] - LABEL) if moved else height)
-    return moved
 
 
 def _rows(marks: Sequence[float], y: Place, says: Any) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 WIDTH = 760
+LABEL = 16  # pixels that a label takes
 # Colours that people who see few colours can tell apart (after Okabe and Ito), on white and on near-black alike.
 BLUE, SKY, GREEN, ORANGE, RED, PINK, VIOLET, OCHRE, GREY = (
     "#3b7dd8",
@@ -80,6 +81,14 @@ def ticks(most: float, about: int = 5) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
     return [number * step for number in range(math.floor(most / step + 1e-9) + 1)]
+
+
+def apart(heights: Sequence[float]) -> list[float]:
+    """Move labels upwards, each from the one before, so that none covers another; the first is the lowest."""
+    moved = list[float]()
+    for height in heights:
+        moved.append(min(height, moved[-1] - LABEL) if moved else height)
+    return moved
 
 
 def _n(value: float) -> str:
