@@ -16,14 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from worker import bundle, engines, hashes, images, progress
+from worker import bundle, duplicates, engines, hashes, images, progress
 from worker.adapters import s3, sqs
 from worker.duplicates import Index
 from worker.errors import ConfigurationError
 from worker.health import StateFile
 from worker.leases import Leases
 from worker.messages import Outcome, Prepared, Upload
-from worker.originals import Originals, Seen
+from worker.originals import Originals, Remembered
 from worker.outages import Outages
 from worker.pipeline import Helpers, Pipeline, Stage
 from worker.queues import BoundedQueue
@@ -49,7 +49,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class ResultsStore(Results, Store, Seen, Protocol):
+class ResultsStore(Results, Store, Remembered, Protocol):
     """A store that results are written to and looked up in, and that knows duplicates."""
 
 
@@ -268,8 +268,14 @@ def _check_timeout(timeout: int, settings: Settings, telemetry: Telemetry) -> No
 
 
 def _index(settings: Settings) -> Index:
-    radius, own = settings.duplicate_radius, hashes.named(settings.hash).radius
-    return Index(own if radius is None else radius, settings.duplicate_window)
+    algorithm, radius = hashes.named(settings.hash), settings.duplicate_radius
+    radius = algorithm.radius if radius is None else radius
+    widest = duplicates.widest_radius(algorithm.bits)
+    if radius > widest:
+        raise ConfigurationError(
+            f"WORKER_DUPLICATE_RADIUS is {radius}: with {algorithm.name} it may be {widest} at most"
+        )
+    return Index(radius, settings.duplicate_window)
 
 
 def _photos(settings: Settings, connections: int, clock: Callable[[], float]) -> s3.Photos:

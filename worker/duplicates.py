@@ -11,11 +11,11 @@ What lies in the buckets is written and read by the scripts in adapters/lua/.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations
+from itertools import combinations, count
 
 BAND = 16  # bits, four digits of the hash
 DIGITS = BAND // 4
-WIDEST = 2_500  # buckets a look-up may read
+WIDEST = 2_500  # buckets a look-up may read; Redis's Lua takes no more than some 8,000 values at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,11 @@ def reads(bits: int, radius: int) -> int:
     return bands + sum(map(len, flips(bands, radius)))
 
 
+def widest_radius(bits: int) -> int:
+    """Give the largest radius whose look-ups read no more than WIDEST buckets."""
+    return next(radius for radius in count() if reads(bits, radius + 1) > WIDEST)
+
+
 @cache
 def flips(bands: int, radius: int) -> Sequence[Sequence[int]]:
     """For each band, the masks of one flipped bit or more that must be tried."""
@@ -102,6 +107,6 @@ def _masks(most: int) -> Sequence[int]:
     """Every mask of 1 … `most` bits of a band."""
     return [
         sum(1 << bit for bit in some)
-        for count in range(1, most + 1)
-        for some in combinations(range(BAND), count)
+        for size in range(1, most + 1)
+        for some in combinations(range(BAND), size)
     ]

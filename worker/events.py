@@ -60,7 +60,7 @@ def photo_id(key: str, pattern: re.Pattern[str], sent: str | None = None) -> Pho
     Raises NoImageIdError, also for names with characters that could mean something in a Redis key.
     """
     match = pattern.search(key)
-    image_id = sent or (match["image_id"] if match else None)
+    image_id = sent if sent is not None else match["image_id"] if match else None
     if image_id is None:
         raise NoImageIdError(f"the key {key!r} names no image id")
     if "owner" not in pattern.groupindex:

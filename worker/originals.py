@@ -15,7 +15,7 @@ Reuse = Literal[
 ]  # of photos with the same bytes; of those that look the same, too; never
 
 
-class Seen(Protocol):
+class Remembered(Protocol):
     """Knows the photos seen before; its methods raise StoreError."""
 
     def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
@@ -32,7 +32,7 @@ class Originals:
 
     def __init__(
         self,
-        store: Seen,
+        store: Remembered,
         models: Mapping[str, str],
         algorithm: Algorithm,
         reuse: Reuse,

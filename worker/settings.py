@@ -163,7 +163,7 @@ class Settings(BaseModel):
         "phash", "perceptual hash; those of another are never compared; pdq needs the optional extra `pdq`"
     )
     duplicate_radius: int | None = setting(
-        None, "most differing bits of two hashes of one photo; empty: as fits the hash", "bits", ge=0, le=64
+        None, "most differing bits of two hashes of one photo; empty: as fits the hash", "bits", ge=0, le=47
     )
     reuse: Literal["exact", "near", "none"] = setting(
         "exact",

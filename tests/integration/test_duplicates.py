@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from localstack.services import Services
 from tests.integration.test_redis import result
 from tests.stand import Stand, eventually
+from worker import duplicates
 from worker.adapters.redis import ResultStore
 from worker.duplicates import Index, Seen
 from worker.keys import Keys
@@ -130,6 +131,12 @@ def test_so_it_is_for_hashes_of_256_bits(url: str, bits: int, flips: set[int], r
     other = bits ^ sum(1 << bit for bit in flips)
     expected = near("one", len(flips)) if len(flips) <= radius else None
     assert write(store, seen_as("two", "2", pdq(other))) == expected
+
+
+def test_the_widest_radius_is_not_too_much_for_the_script(stand: Stand) -> None:
+    store = store_on(stand, radius=duplicates.widest_radius(64))
+    write(store, seen_as("one", "1", phash(0)))
+    assert write(store, seen_as("two", "2", phash(2**14 - 1))) == near("one", 14)
 
 
 # who is the original

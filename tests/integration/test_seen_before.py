@@ -85,6 +85,11 @@ def test_what_is_not_to_be_remembered_is_not_rebuilt(stand: Stand) -> None:
     assert "WORKER_DUPLICATE_WINDOW is 0" in said
 
 
+def test_a_radius_that_would_read_too_much_is_refused(stand: Stand) -> None:
+    code, _, said = command(stand, "run", duplicate_radius="15")
+    assert (code, said) == (2, "worker: WORKER_DUPLICATE_RADIUS is 15: with phash it may be 14 at most\n")
+
+
 def test_a_bucket_that_cannot_be_listed_is_said_in_a_line(stand: Stand) -> None:
     code, _, said = command(stand, "rehash", buckets="nobody-made-this")
     assert (code, said.count("\n")) == (2, 1)

@@ -33,6 +33,12 @@ def test_no_more_buckets_are_read_than_that_takes(bits: int, radius: int, count:
     assert len(names) == len(set(names)) == duplicates.reads(bits, radius) == count
 
 
+@pytest.mark.parametrize(("bits", "radius"), [(64, 14), (256, 47)])
+def test_the_widest_radius_is_the_last_that_reads_few_enough_buckets(bits: int, radius: int) -> None:
+    assert duplicates.widest_radius(bits) == radius
+    assert duplicates.reads(bits, radius) <= duplicates.WIDEST < duplicates.reads(bits, radius + 1)
+
+
 def test_a_hash_lies_in_one_bucket_of_each_band_and_those_come_first() -> None:
     own = ["seen:phash-1:0:0123", "seen:phash-1:1:4567", "seen:phash-1:2:89ab", "seen:phash-1:3:cdef"]
     seen = Seen("ab" * 32, "phash-1:0123456789abcdef")

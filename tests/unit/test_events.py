@@ -429,6 +429,33 @@ def named(key: str, *, given_id: str | None = None, pattern: str = UUID_SEGMENT)
     return events.photo_id(key, re.compile(pattern), given_id).image_id
 
 
+PER_OWNER = r"^users/(?P<owner>[^/]*)/(?P<image_id>[^/.]+)"
+
+
+def test_a_key_may_name_the_owner() -> None:
+    assert events.photo_id("users/ada/one.jpg", re.compile(PER_OWNER)) == ("one", "ada")
+    assert events.photo_id("users/ada/one.jpg", re.compile(PER_OWNER), "other") == ("other", "ada")
+    assert events.photo_id("one.jpg", re.compile(r"(?P<image_id>\w+)")) == ("one", "")
+
+
+@pytest.mark.parametrize(
+    ("key", "sent", "complaint"),
+    [
+        ("one.jpg", "one", "names no owner"),
+        ("one.jpg", None, "names no image id"),
+        ("users//one.jpg", None, "names no owner"),
+        ("users/a:da/one.jpg", None, "is no owner"),
+        ("users/{ada}/one.jpg", None, "is no owner"),
+        ("users/ada/one.jpg", "", "is no image id"),
+    ],
+)
+def test_a_photo_without_an_owner_where_one_is_needed_is_not_ours(
+    key: str, sent: str | None, complaint: str
+) -> None:
+    with pytest.raises(NoImageIdError, match=complaint):
+        events.photo_id(key, re.compile(PER_OWNER), sent)
+
+
 @pytest.mark.parametrize(
     "key",
     [ID, f"{ID}.jpg", f"{ID}.tar.gz", f"uploads/2026/{ID}.HEIC", f"/{ID}", f"{ID.replace('-', '/')}/{ID}"],
