@@ -1,0 +1,41 @@
+"""Copies of one photo while things go wrong.
+
+Expected: exactly one of them is the original, all others name it, and each gets a score whether the look-up answers
+or not. Guards against: two originals after a crash, a copy that waits for its original, or is lost with it.
+"""
+
+from tests.faults.rig import Rig
+
+
+def originals(rig: Rig) -> tuple[list[str], set[str]]:
+    """Images that are nobody's copy, and those that are named as the original."""
+    results = rig.results()
+    named = {one["duplicate_of"]["image_id"] for one in results.values() if one["duplicate_of"]}
+    return [image_id for image_id, one in results.items() if not one["duplicate_of"]], named
+
+
+def test_of_copies_that_two_workers_share_while_one_is_killed_one_is_the_original(
+    rig: Rig, photo: bytes
+) -> None:
+    rig.upload(30, photo, copies=True)
+    doomed = rig.starting()
+    rig.worker()
+    rig.scored(5)
+    doomed.kill()
+    rig.account()
+    (original,), named = originals(rig)
+    assert named == {original}
+
+
+def test_copies_that_nobody_can_be_asked_about_are_scored_all_the_same(rig: Rig, photo: bytes) -> None:
+    worker = rig.worker()
+    rig.upload(1, photo, copies=True)
+    rig.scored(1)
+    rig.wire.set("refuse")
+    rig.upload(6, photo, copies=True)
+    worker.logs("write_failed", times=2)
+    rig.wire.set("open")
+    rig.account()
+    (original,), named = originals(rig)
+    assert named == {original}
+    assert worker.stop() == 0
