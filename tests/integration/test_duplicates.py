@@ -226,6 +226,30 @@ def test_a_picture_sent_a_thousand_times_does_not_make_look_ups_slow(
     assert write(store, seen_as("again", "again", phash(7))) == near("copy-0", 0)
 
 
+@pytest.mark.parametrize(
+    "image_id",
+    [
+        "0b6c3a1e-0000-4000-8000-0000000000ff",
+        "0B6C3A1E-0000-4000-8000-0000000000FF",
+        "0b6c3a1e-0000-4000-8000-0000000000fg",
+        "x" * 16,
+        "y" * 128,
+        "z",
+        "1.5_a-b",
+    ],
+)
+def test_an_image_id_of_any_kind_comes_back_as_it_was(store: ResultStore, image_id: str) -> None:
+    """Entries of several kinds lie in one bucket, one after the other."""
+    write(store, seen_as("some-other", "0", phash(2**48)))
+    write(store, seen_as(image_id, "1", phash(0)))
+    write(store, seen_as("0b6c3a1e-0000-4000-8000-000000000000", "2", phash(2**64 - 2**16)))
+    assert write(store, seen_as("third", "3", phash(1))) == near("some-other", 2)
+    assert store.forget(PhotoId("some-other"))
+    assert write(store, seen_as("fourth", "4", phash(3))) == near(image_id, 2)
+    assert store.forget(PhotoId(image_id))
+    assert write(store, seen_as("fifth", "5", phash(3))) == near("third", 1)
+
+
 # owners
 
 
