@@ -219,6 +219,7 @@ def rehash(
         hashes.named(settings.hash),
         settings.max_bytes,
         settings.max_pixels,
+        threading.BoundedSemaphore(settings.decoders or cores()),
     )
     since = utc_now() - timedelta(seconds=settings.duplicate_window)
     pattern = re.compile(settings.image_id_pattern)

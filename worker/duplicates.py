@@ -44,7 +44,10 @@ class Seen:
     def read(cls, record: str) -> "Seen":
         """Read a record. Raises ValueError."""
         sha256, image_hash, _ = record.split(" ")
-        return cls(sha256, None if image_hash == "-" else image_hash)
+        seen = cls(sha256, None if image_hash == "-" else image_hash)
+        if len(seen.bits) * 8 % BAND:
+            raise ValueError(f"{image_hash!r} is no hash")
+        return seen
 
     @property
     def bits(self) -> bytes:
@@ -88,6 +91,13 @@ def reads(bits: int, radius: int) -> int:
     """How many buckets a look-up reads."""
     bands = bits // BAND
     return bands + sum(map(len, flips(bands, radius)))
+
+
+def distance(one: str | None, other: str | None) -> int | None:
+    """Give how many bits of two hashes differ; None where they cannot be compared."""
+    if one is None or other is None or one.partition(":")[0] != other.partition(":")[0]:
+        return None
+    return (int(one.partition(":")[2], 16) ^ int(other.partition(":")[2], 16)).bit_count()
 
 
 def widest_radius(bits: int) -> int:

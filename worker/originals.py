@@ -61,7 +61,9 @@ class Originals:
         if self._reuse != "near" or image_hash is None:
             return None
         original = self._asked(lambda: self._store.alike(upload.photo, image_hash))
-        return _scored(original) if original else None
+        if original is None or _is_borrowed(original):
+            return None
+        return _scored(original)
 
     def _asked(self, ask: Callable[[], Result | None]) -> Result | None:
         if self._outages.ongoing(Part.STORE):
@@ -76,6 +78,12 @@ class Originals:
     def _is_good(self, stored: Result) -> bool:
         same_hash = stored.image_hash is None or stored.image_hash.startswith(f"{self._algorithm.label}:")
         return stored.status != "failed" and stored.models == self._models and same_hash
+
+
+def _is_borrowed(stored: Result) -> bool:
+    """Whether its scores are a look-alike's: passed on and on they would end with photos that are not alike at all."""
+    copied = stored.duplicate_of is not None and stored.duplicate_of.kind == "exact"
+    return stored.reused_from is not None and not copied
 
 
 def _scored(stored: Result) -> Scored:

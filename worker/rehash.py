@@ -5,6 +5,7 @@ What the index has already is left alone: after an interruption it goes on where
 """
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -65,6 +66,7 @@ class Recipe:
     algorithm: Algorithm
     max_bytes: int
     max_pixels: int
+    decoding: threading.BoundedSemaphore  # each photo that is decoded may need hundreds of megabytes
 
 
 def listed(photos: Photos, buckets: Iterable[str], pattern: re.Pattern[str], since: datetime) -> list[Listed]:
@@ -117,7 +119,8 @@ def _seen(one: Listed, photos: Photos, recipe: Recipe) -> Seen | str:
     """Fetch and hash, as a worker's helper does; or why that is not possible."""
     try:
         fetched = photos.fetch(one.object, recipe.max_bytes)
-        _, image_hash = images.prepare(fetched.data, recipe.target, recipe.max_pixels, recipe.algorithm)
+        with recipe.decoding:
+            _, image_hash = images.prepare(fetched.data, recipe.target, recipe.max_pixels, recipe.algorithm)
     except PhotoError:
         return "unreadable"
     except (MessageError, MemoryError):

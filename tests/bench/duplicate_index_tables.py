@@ -9,6 +9,7 @@ from tests.bench.table import Table
 MILLION = 1_000_000
 RADII = (4, 6, 8, 10, 12)
 AIM_MS = 2.0  # p99
+AIM_RATIO = 0.97  # less than that is a loss that can be measured
 
 
 def aims(part: Mapping[str, Any]) -> Table:
@@ -18,7 +19,7 @@ def aims(part: Mapping[str, Any]) -> Table:
     p99 = sizes[last]["script_p99_ms"]
     slower = sizes[last]["script_p50_ms"] / sizes[first]["script_p50_ms"]
     more = int(last) / int(first)
-    least, most = part["throughput"]["spread"]["ratio"]
+    ratio, (least, most) = part["throughput"]["median"]["ratio"], part["throughput"]["spread"]["ratio"]
     rows = [
         (f"look-up + insert among {int(last):,}, p99", "≤ 2 ms", f"{p99:.2f} ms", _met(p99 <= AIM_MS)),
         (
@@ -27,7 +28,12 @@ def aims(part: Mapping[str, Any]) -> Table:
             f"× {slower:.1f}",
             _met(slower < more / 10),
         ),
-        ("throughput with ÷ without", "no measurable loss", f"{least:.2f} … {most:.2f}", _met(most >= 1)),
+        (
+            "throughput with ÷ without, median of the rounds",
+            f"≥ {AIM_RATIO}",
+            f"{ratio:.3f} ({least:.2f} … {most:.2f})",
+            _met(ratio >= AIM_RATIO),
+        ),
     ]
     return Table("Aims", ("aim", "", "measured", ""), rows)
 

@@ -40,6 +40,10 @@ def pdq(bits: int) -> str:
     return f"pdq-1:{bits:064x}"
 
 
+def exact(image_id: str) -> DuplicateOf:
+    return DuplicateOf(image_id=image_id, distance=0, kind="exact")
+
+
 def near(image_id: str, distance: int) -> DuplicateOf:
     return DuplicateOf(image_id=image_id, distance=distance, kind="near")
 
@@ -159,6 +163,61 @@ def test_the_same_bytes_count_for_more_than_an_older_look_alike(store: ResultSto
     assert copied == DuplicateOf(image_id="one", distance=0, kind="exact")
 
 
+def test_when_the_first_is_forgotten_the_latest_copy_stands_for_it_and_nobody_names_a_younger_one(
+    store: ResultStore, stand: Stand
+) -> None:
+    for name in ("one", "two", "three"):
+        write(store, seen_as(name, "bytes", None))
+    assert store.forget(PhotoId("one"))
+    assert write(store, seen_as("four", "bytes", None)) == exact("three")
+    for name in ("two", "three"):
+        stand.redis.delete(f"result:{name}")
+    assert write(store, seen_as("two", "bytes", None)) is None
+    assert write(store, seen_as("three", "bytes", None)) == exact("two")
+
+
+def test_a_result_is_found_by_its_bytes_as_long_as_the_first_or_the_latest_has_one(
+    store: ResultStore, stand: Stand
+) -> None:
+    for name in ("one", "two", "three"):
+        write(store, seen_as(name, "bytes", None))
+    stand.redis.delete("result:one")
+    original = store.original_of(PhotoId("four"), sha256("bytes"))
+    assert original is not None
+    assert original.image_id == "three"
+
+
+def test_a_result_of_other_bytes_than_the_index_knew_is_nobodys_original(
+    store: ResultStore, stand: Stand
+) -> None:
+    write(store, seen_as("one", "bytes", phash(0)))
+    forgetful = store_on(stand, window=0)
+    assert forgetful.write([seen_as("one", "others", phash(2**40 - 1))], ["bytes"])[0].said == "written"
+    assert store.original_of(PhotoId("two"), sha256("bytes")) is None
+    assert store.alike(PhotoId("two"), phash(0)) is None
+
+
+def test_what_is_entered_late_does_not_take_the_place_of_newer_content(store: ResultStore) -> None:
+    write(store, seen_as("one", "new", phash(0)))
+    moment = 1_000_000 * store._nodes.client.time()[0] - 10_000_000
+    assert not entered(store, PhotoId("one"), Seen(sha256("old"), phash(2**40 - 1)), moment)
+    assert write(store, seen_as("two", "new", phash(0))) == exact("one")
+
+
+def test_of_many_copies_the_youngest_is_still_known_when_the_oldest_have_aged(store: ResultStore) -> None:
+    soon_aged = 1_000_000 * (store._nodes.client.time()[0] - WINDOW + 3)
+    for number in range(16):
+        assert entered(
+            store, PhotoId(f"old-{number}"), Seen(sha256(str(number)), phash(0)), soon_aged + number
+        )
+    for number in range(3):
+        write(store, seen_as(f"young-{number}", f"young {number}", phash(0)))
+    eventually(
+        lambda: (found := store.alike(PhotoId("x"), phash(0))) is not None and found.image_id == "young-2"
+    )
+    assert write(store, seen_as("last", "last", phash(1))) == near("young-2", 1)
+
+
 def test_a_photo_scored_anew_is_no_duplicate_of_a_younger_one(store: ResultStore, stand: Stand) -> None:
     write(store, seen_as("one", "1", phash(0)))
     assert write(store, seen_as("two", "2", phash(3))) == near("one", 2)
@@ -232,6 +291,7 @@ def test_a_picture_sent_a_thousand_times_does_not_make_look_ups_slow(
         "0b6c3a1e-0000-4000-8000-0000000000ff",
         "0B6C3A1E-0000-4000-8000-0000000000FF",
         "0b6c3a1e-0000-4000-8000-0000000000fg",
+        "0b6c3a1-0000-4000-8000-00000000000ff",
         "x" * 16,
         "y" * 128,
         "z",

@@ -57,7 +57,15 @@ def test_a_record_reads_as_it_was_written(image_hash: str | None) -> None:
     assert Seen.read(f"{seen} 1764000000000000") == seen
 
 
-@pytest.mark.parametrize("record", ["", "x", "a b c d"])
+@pytest.mark.parametrize(
+    "record", ["", "x", "a b c d", "a phash-1:zzzz 1", "a phash-1:01 1", "a phash-1: 1 1"]
+)
 def test_what_is_no_record_is_refused(record: str) -> None:
-    with pytest.raises(ValueError, match="unpack"):
+    with pytest.raises(ValueError, match=r"unpack|hex|no hash"):
         Seen.read(record)
+
+
+def test_only_hashes_of_one_algorithm_and_version_have_a_distance() -> None:
+    assert duplicates.distance(named(5), named(6)) == 2
+    assert duplicates.distance(named(5), None) is None
+    assert duplicates.distance(named(5), "phash-2:0000000000000005") is None

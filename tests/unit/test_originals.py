@@ -12,7 +12,7 @@ from tests.unit.test_stages import IDS, Bench, photo
 from worker.messages import Outputs
 from worker.originals import Reuse
 from worker.outages import Part
-from worker.result import Result
+from worker.result import DuplicateOf, Result
 
 
 class TolerantModel(PickyModel):
@@ -67,6 +67,20 @@ def test_scores_that_are_no_good_or_out_of_reach_are_not_reused(change: str) -> 
     bench.store.away = change == "outage"
     bench.infer_all(source.upload(IDS[1]))
     assert bench.models[0].batches == [1, 1]
+
+
+@pytest.mark.parametrize(("kind", "reused"), [("near", False), ("exact", True)])
+def test_scores_of_a_look_alike_are_not_passed_on(kind: str, reused: bool) -> None:
+    bench = Bench(
+        ScriptedSource(photos={IDS[0]: noisy(0), IDS[1]: noisy(9)}), reuse="near", models=[TolerantModel()]
+    )
+    (first,) = settled(bench, IDS[0])
+    of = DuplicateOf.model_validate({"image_id": "earlier", "distance": 0, "kind": kind})
+    changed = {"reused_from": "earlier", "duplicate_of": of}
+    bench.store.results[IDS[0]] = first.model_copy(update=changed)
+    bench.uploads.put(bench.source.upload(IDS[1]))
+    bench.prepare.step()
+    assert bench.ready.qsize() == (0 if reused else 1)
 
 
 def test_a_look_up_is_not_tried_while_the_store_is_known_to_be_away() -> None:

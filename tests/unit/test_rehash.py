@@ -3,6 +3,7 @@
 import hashlib
 import io
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -18,7 +19,9 @@ from worker.images import Target
 from worker.messages import Fetched, PhotoId, S3Object
 from worker.rehash import LOT, Recipe, listed, rebuild
 
-RECIPE = Recipe(Target(4, 4, "squash"), PHASH, max_bytes=10_000, max_pixels=1_000)
+RECIPE = Recipe(
+    Target(4, 4, "squash"), PHASH, max_bytes=10_000, max_pixels=1_000, decoding=threading.BoundedSemaphore(1)
+)
 DAY = timedelta(days=1)
 
 

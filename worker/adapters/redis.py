@@ -67,11 +67,17 @@ class ResultStore:
         return [_said(answer) for answer in answers]
 
     def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
-        """Find the result of the first photo with these bytes, if that is another one. Raises StoreError."""
+        """Find the result of another photo with these bytes, the first or the latest. Raises StoreError."""
         key = Seen(sha256, None).exact(self._keys.index(photo))
         (value,) = self._nodes.run([Call(key, "GET", key)])
-        first = (value or "").partition(" ")[2]
-        return self.find([PhotoId(first, photo.owner)])[0] if first not in {"", photo.image_id} else None
+        others = [
+            one for one in (value or "").split()[1::2] if one != photo.image_id
+        ]  # moment, id, moment, id
+        for result in self.find([PhotoId(one, photo.owner) for one in others]) if others else []:
+            # It may have been overwritten since, or be another owner's where results are kept without owners.
+            if result and result.source.sha256 == sha256 and (result.owner or "") == photo.owner:
+                return result
+        return None
 
     def alike(self, photo: PhotoId, image_hash: str) -> Result | None:
         """Find the result of the oldest other photo within the radius of a hash. Raises StoreError."""
@@ -79,7 +85,11 @@ class ResultStore:
         bits = Seen("", image_hash).bits
         call = Call.of(_LOOK_UP, buckets, photo.image_id, self._index.window, bits, self._index.radius)
         (found,) = self._nodes.run([call])
-        return self.find([PhotoId(found[0], photo.owner)])[0] if found else None
+        result = self.find([PhotoId(found[0], photo.owner)])[0] if found else None
+        if result is None or (result.owner or "") != photo.owner:
+            return None
+        apart = duplicates.distance(image_hash, result.image_hash)
+        return result if apart is not None and apart <= self._index.radius else None
 
     def known(self, photos: Sequence[PhotoId]) -> list[Seen | None]:
         """Give what the index has of each photo. Raises StoreError."""
@@ -94,7 +104,7 @@ class ResultStore:
         calls = [self._enter(*one) for one in stored]
         answers = self._nodes.run(calls)
         for number, answer in enumerate(answers):
-            if answer[0] == "moved":  # the photo had other content
+            if answer[0] == "moved" and _is_of_another_algorithm(answer[1], stored[number][1]):
                 self._remove(stored[number][0])
                 (answers[number],) = self._nodes.run([calls[number]])
         return [answer[0] == "entered" for answer in answers]
@@ -187,6 +197,12 @@ def _seen(record: str | None) -> Seen | None:
         return Seen.read(record) if record else None
     except ValueError:
         return None
+
+
+def _is_of_another_algorithm(record: str, seen: Seen) -> bool:
+    """Whether a record is to give way; one of other content is a worker's, and newer."""
+    there = _seen(record)
+    return there is None or duplicates.distance(there.image_hash, seen.image_hash) is None
 
 
 def _photo(result: Result) -> PhotoId:

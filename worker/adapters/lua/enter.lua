@@ -10,10 +10,8 @@ local time = redis.call('TIME')
 local since = time[1] * 1e6 + time[2] - window * 1e6
 local left = math.ceil((moment - since) / 1e6) -- seconds until it has aged
 if left <= 0 then return {'aged'} end
-redis.call('SET', KEYS[1], content .. ' ' .. moment, 'EX', left)
-local exact = text(KEYS[2])
-local first = exact and tonumber(string.match(exact, '^(%d+) '))
-if not first or tonumber(moment) < first then redis.call('SET', KEYS[2], moment .. ' ' .. id, 'EX', left) end
+redis.call('SET', KEYS[1], content .. ' ' .. moment, 'EX', left + window)
+share(KEYS[2], sharers(KEYS[2], since), {moment, id}, left)
 if hash ~= '' then
   local own = {id = packed(id), moment = math.huge}
   local entry = hash .. struct.pack('>I8', moment) .. own.id

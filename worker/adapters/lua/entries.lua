@@ -1,7 +1,7 @@
 -- The index's buckets: strings of entries, the oldest first. An entry is a photo's hash, the moment it was first seen
 -- (8 bytes: microseconds, of which the clock's key makes each unique), and its image id (1 byte: how long; then itself;
 -- or 0 and the 16 bytes of a UUID). What Python computes of a hash is in worker/duplicates.py.
-local SEEN, COPIES = 8, 16 -- bytes of a moment; entries kept of one and the same hash
+local SEEN, COPIES = 8, 16 -- bytes of a moment; entries kept of one and the same hash, the oldest and the youngest
 
 local function text(key) -- what is no string is none of ours
   local value = redis.pcall('GET', key)
@@ -9,7 +9,7 @@ local function text(key) -- what is no string is none of ours
 end
 
 local function packed(id)
-  if not string.find(id, '^%x+%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x+$') or #id ~= 36 or string.find(id, '%u') then
+  if not string.find(id, '^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x+$') or #id ~= 36 or string.find(id, '%u') then
     return string.char(#id) .. id
   end
   return '\0' .. string.gsub(string.gsub(id, '-', ''), '%x%x', function(x) return string.char(tonumber(x, 16)) end)
@@ -39,13 +39,37 @@ local function set_bits() -- how many bits are set in each byte
   return ones
 end
 
+-- Who has the same bytes: the first photo and, so that one is left when that goes, the latest; each {moment, id}.
+local function sharers(key, since)
+  local found = {}
+  for moment, id in string.gmatch(text(key) or '', '(%d+) (%S+)') do
+    if tonumber(moment) >= since then found[#found + 1] = {moment, id} end
+  end
+  return found
+end
+local function older(a, b)
+  local m, n = tonumber(a[1]), tonumber(b[1])
+  return m < n or (m == n and a[2] < b[2])
+end
+local function share(key, found, own, expiry)
+  local others = {}
+  for _, one in ipairs(found) do if one[2] ~= own[2] then others[#others + 1] = one end end
+  others[#others + 1] = own
+  table.sort(others, older)
+  local first, latest = others[1], others[#others]
+  local value = first[1] .. ' ' .. first[2]
+  if latest ~= first then value = value .. ' ' .. latest[1] .. ' ' .. latest[2] end
+  redis.call('SET', key, value, 'EX', math.max(expiry, redis.call('TTL', key)))
+end
+
 -- The oldest entry within the radius, of two as old the one with the lesser id: {id, distance, moment}. Neither what
--- was seen before `since`, nor the photo `own` and what is younger than it. Second: how often the first bucket, which
--- all photos with this very hash share, has it.
+-- was seen before `since`, nor the photo `own` and what is younger than it. Then, of the first bucket, which all photos
+-- with this very hash share: how many they are, and the id of the youngest.
 -- Nearly all that lies in a bucket is far away, and this is where the time goes: calls cost more than anything else in
 -- Lua, so of each entry a byte of every band is looked at first, and no function of ours is called for it.
 local function nearest(buckets, hash, radius, since, own)
   local ones, bxor, byte, best, copies = set_bits(), bit.bxor, string.byte, nil, 0
+  local youngest, youngest_moment = nil, -1
   local A, B, C, D, E, F, G, H = byte(hash, 1, 8)
   local width = #hash
   local length_at, id_at = width + SEEN, width + SEEN + 1
@@ -69,28 +93,15 @@ local function nearest(buckets, hash, radius, since, own)
           and (not best or moment < best.moment or (moment == best.moment and id < best.id)) then
           best = {id = id, distance = distance, moment = moment}
         end
-        if number == 1 and distance == 0 then copies = copies + 1 end
+        if number == 1 and distance == 0 then
+          copies = copies + 1
+          if moment > youngest_moment then youngest, youngest_moment = id, moment end
+        end
       end
       at = following
     end
   end
-  return best, copies
-end
-
--- Put an entry at the end, or where its moment belongs if it is `late`, and drop what was seen before `since`.
-local function put(key, bucket, entry, since, expiry, width, late)
-  bucket = bucket or ''
-  local first = 1
-  while first <= #bucket and moment_of(bucket, first, width) < since do first = next_of(bucket, first, width) end
-  local at = late and first or #bucket + 1
-  while at <= #bucket and moment_of(bucket, at, width) <= late do at = next_of(bucket, at, width) end
-  local expires = math.max(expiry, redis.call('TTL', key))
-  if first == 1 and at > #bucket and bucket ~= '' then
-    redis.call('APPEND', key, entry)
-    redis.call('EXPIRE', key, expires)
-  else
-    redis.call('SET', key, string.sub(bucket, first, at - 1) .. entry .. string.sub(bucket, at), 'EX', expires)
-  end
+  return best, copies, youngest
 end
 
 -- A bucket without the entries of an image.
@@ -102,4 +113,22 @@ local function without(bucket, id, width)
     at = following
   end
   return table.concat(kept)
+end
+
+-- Put an entry at the end, or where its moment belongs if it is `late`; drop what was seen before `since`, and the
+-- entry of the image `instead`.
+local function put(key, bucket, entry, since, expiry, width, late, instead)
+  bucket = bucket or ''
+  if instead then bucket = without(bucket, instead, width) end
+  local first = 1
+  while first <= #bucket and moment_of(bucket, first, width) < since do first = next_of(bucket, first, width) end
+  local at = late and first or #bucket + 1
+  while at <= #bucket and moment_of(bucket, at, width) <= late do at = next_of(bucket, at, width) end
+  local expires = math.max(expiry, redis.call('TTL', key))
+  if first == 1 and at > #bucket and bucket ~= '' and not instead then
+    redis.call('APPEND', key, entry)
+    redis.call('EXPIRE', key, expires)
+  else
+    redis.call('SET', key, string.sub(bucket, first, at - 1) .. entry .. string.sub(bucket, at), 'EX', expires)
+  end
 end

@@ -3,8 +3,11 @@
 local id, width = ARGV[1], tonumber(ARGV[3])
 if text(KEYS[1]) ~= ARGV[2] then return 0 end
 redis.call('DEL', KEYS[1])
-local exact = text(KEYS[2])
-if exact and string.match(exact, '^%d+ (.+)$') == id then redis.call('DEL', KEYS[2]) end
+local left = {}
+for _, one in ipairs(sharers(KEYS[2], 0)) do
+  if one[2] ~= id then left[#left + 1] = one[1] .. ' ' .. one[2] end
+end
+if #left == 0 then redis.call('DEL', KEYS[2]) else redis.call('SET', KEYS[2], table.concat(left, ' '), 'KEEPTTL') end
 for number = 3, #KEYS do
   local kept = without(text(KEYS[number]) or '', packed(id), width)
   if kept == '' then redis.call('DEL', KEYS[number]) else redis.call('SET', KEYS[number], kept, 'KEEPTTL') end

@@ -9,36 +9,39 @@ local window, content, hash, radius, bands = tonumber(ARGV[6]), ARGV[7], ARGV[8]
 
 local said = verdict(text(KEYS[1]), head .. 'null' .. tail, seen)
 if said then return {said} end
+local time = redis.call('TIME')
+local now = time[1] * 1e6 + time[2]
+local since = now - window * 1e6
 local record = window > 0 and text(KEYS[2])
 local since_when = record and string.match(record, ' (%d+)$')
-if record and not (since_when and string.sub(record, 1, #record - #since_when - 1) == content) then
+local aged = since_when and tonumber(since_when) < since -- entries of it may still lie in some bucket
+if record and (aged or not since_when or string.sub(record, 1, #record - #since_when - 1) ~= content) then
   return {'moved', record}
 end
 
 local original -- {id, distance, kind}
 if window > 0 and content ~= '' then
-  local time = redis.call('TIME')
-  local now = time[1] * 1e6 + time[2]
-  local since = now - window * 1e6
   local own = {id = packed(id), moment = tonumber(since_when) or math.max(now, (tonumber(text(KEYS[3]) or 0) or 0) + 1)}
   local moment = string.format('%.0f', own.moment)
-  local twin = text(KEYS[4])
-  twin = twin and string.match(twin, '^%d+ (.+)$')
-  if twin and twin ~= id then original = {twin, 0, 'exact'} end
+  local same = sharers(KEYS[4], since)
+  for _, twin in ipairs(same) do
+    if not original and twin[2] ~= id and older(twin, {moment, id}) then original = {twin[2], 0, 'exact'} end
+  end
 
-  local found, copies, buckets = nil, 0, {}
+  local found, copies, youngest, buckets = nil, 0, nil, {}
   if hash ~= '' then
     buckets = redis.call('MGET', unpack(KEYS, 5))
-    found, copies = nearest(buckets, hash, radius, since, own)
+    found, copies, youngest = nearest(buckets, hash, radius, since, own)
     if found and not original then original = {unpacked(found.id), found.distance, 'near'} end
   end
+  share(KEYS[4], same, {moment, id}, math.ceil((own.moment - since) / 1e6))
   if not record then
     redis.call('SET', KEYS[3], moment, 'EX', window)
-    redis.call('SET', KEYS[2], content .. ' ' .. moment, 'EX', window)
-    if not twin then redis.call('SET', KEYS[4], moment .. ' ' .. id, 'EX', window) end
+    -- Longer than any entry of it can lie in a bucket that others keep alive.
+    redis.call('SET', KEYS[2], content .. ' ' .. moment, 'EX', 2 * window)
     local entry = hash .. struct.pack('>I8', own.moment) .. own.id
-    for band = 1, copies < COPIES and bands or 0 do
-      put(KEYS[4 + band], buckets[band], entry, since, window, #hash)
+    for band = 1, hash ~= '' and bands or 0 do
+      put(KEYS[4 + band], buckets[band], entry, since, window, #hash, nil, copies >= COPIES and youngest)
     end
   end
 end
