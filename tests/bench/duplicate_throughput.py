@@ -12,7 +12,8 @@ from localstack.services import die_with_parent
 from tests.bench import ratios
 from tests.bench.bursts import burst
 from tests.bench.contestants import Contestant, stop, wait_until_ready, worker_of
-from tests.bench.duplicate_index import Filled, balanced
+from tests.bench.duplicate_index import STRANGERS, Filled
+from tests.bench.index_hashes import balanced
 from tests.bench.photos import Load, jpegs
 from tests.bench.processes import ROOT
 from tests.bench.rig import Rig
@@ -33,7 +34,7 @@ def steps(rounds: int) -> int:
 def measure(rig: Rig, folder: Path, rounds: int, photos: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Let both score the same photos in turn; medians over the rounds. Raises LostError and BenchError."""
     tell(f"remembering {REMEMBERED:,} photos")
-    Filled(rig.redis, balanced(REMEMBERED, seed=2)).fill(REMEMBERED)
+    Filled(rig.redis, balanced(REMEMBERED, seed=2), balanced(STRANGERS, seed=3)).fill(REMEMBERED)
     tell("a worker that remembers nothing")
     distinct = jpegs(KIND)
     with _forgetful(rig, folder) as other:

@@ -5,11 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.bench import duplicate_index, duplicate_index_picture, duplicate_index_tables
-from tests.bench.duplicate_index import Filled, balanced, valkey
+from tests.bench.duplicate_index import Filled, valkey
 from tests.bench.duplicate_rivals import LinearScan
+from tests.bench.index_hashes import balanced, luminances, phash, sums
+from tests.bench.photos import NAMES, SAMPLES
 from tests.bench.processes import BenchError
+from worker.hashes import PHASH
 
 
 @pytest.fixture
@@ -17,7 +21,7 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
     monkeypatch.setattr(duplicate_index, "QUERIES", 20)
     monkeypatch.setattr(duplicate_index, "SAMPLE", 2)
     with valkey() as server:
-        made = Filled(server, balanced(300, seed=1))
+        made = Filled(server, balanced(300, seed=1), balanced(50, seed=2))
         made.fill(200)
         yield made
 
@@ -26,6 +30,7 @@ def test_look_ups_are_timed_at_the_server_and_every_second_one_has_a_look_alike(
     found = filled.look_up(6)
     assert 0 < found["script_p50_ms"] <= found["script_p99_ms"]
     assert found["buckets_read"] == 52
+    assert 4 <= found["entries_p50"] <= found["entries_p99"]  # its own, in each band
     assert sum(oldest is not None for _, oldest in filled.asked) >= 10
     assert len(filled.hashes) == 220
     weighed = filled.weight()
@@ -39,6 +44,38 @@ def test_it_goes_on_filling_where_it_was(filled: Filled) -> None:
     assert filled.look_up(0)["buckets_read"] == 4
 
 
+def test_what_is_filled_in_is_older_than_what_was_looked_up_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicate_index, "QUERIES", 3)
+    same = balanced(1, seed=5)
+    with valkey() as server:
+        made = Filled(server, np.concatenate([balanced(100, seed=1), same]), same)
+        made.fill(100)
+        made.look_up(0)  # stores it as photo 100
+        made.fill(104)
+        made.look_up(0)
+    assert made.asked[0] == (int(same[0]), 103)
+
+
+def test_it_leaves_no_notes_at_the_server_that_would_count_as_memory(filled: Filled) -> None:
+    filled.look_up(6)
+    assert filled.server.slowlog_len() == 0
+
+
+def test_rivals_that_differ_end_the_measurement(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Blind(LinearScan):
+        """Finds all but the first."""
+
+        def within(self, wanted: int, radius: int) -> list[int]:
+            return super().within(wanted, radius)[1:]
+
+    filled.look_up(6)
+    monkeypatch.setattr(duplicate_index, "BkTree", LinearScan)
+    assert set(duplicate_index._rivals(filled.hashes, filled.asked)) == {"numpy_p50_ms", "bk_tree_p50_ms"}
+    monkeypatch.setattr(duplicate_index, "BkTree", Blind)
+    with pytest.raises(BenchError, match="numpy finds"):
+        duplicate_index._rivals(filled.hashes, filled.asked)
+
+
 def test_a_wrong_answer_ends_the_measurement(filled: Filled) -> None:
     filled.server.flushall()
     with pytest.raises(BenchError, match="the index knows None"):
@@ -49,6 +86,16 @@ def test_half_of_the_bits_are_set_as_phash_sets_them() -> None:
     drawn = balanced(100, seed=3)
     assert set(np.bitwise_count(drawn).tolist()) == {32}
     assert len(set(drawn.tolist())) == 100
+
+
+def test_crops_are_hashed_as_the_worker_hashes_photos() -> None:
+    photo = sums((SAMPLES / NAMES[0]).read_bytes())
+    cut = luminances(np.random.default_rng(1), photo, 40)
+    for bits, grey in zip(phash(cut).tolist(), cut, strict=True):
+        told = PHASH(Image.fromarray(grey.round().astype(np.uint8)).convert("RGB"))
+        assert told is not None
+        assert (int(told.partition(":")[2], 16) ^ bits).bit_count() <= 2  # it rounds the luminance
+    assert len(set(phash(cut).tolist())) > 30
 
 
 def test_the_scan_finds_what_a_plain_loop_finds() -> None:
@@ -70,10 +117,22 @@ PART: dict[str, Any] = {
                 "buckets_read": 52,
                 "numpy_p50_ms": 0.1,
                 "bk_tree_p50_ms": 20.0,
+                "entries_p50": 880.0,
+                "entries_p99": 1200.0,
                 "bytes": 800.0,
                 "own_keys_bytes": 400.0,
             }
             for size, p99 in (("10000", 0.4), ("1000000", 2.5))
+        },
+        "crops": {
+            size: {
+                "script_p50_ms": 0.4,
+                "script_p99_ms": p99,
+                "entries_p50": 1600.0,
+                "entries_p99": 9000.0,
+                "bytes": 780.0,
+            }
+            for size, p99 in (("10000", 0.4), ("1000000", 1.9))
         },
         "other_radii": {"8": {"buckets_read": 188, "script_p50_ms": 1.0, "script_p99_ms": 3.0}},
     },
@@ -93,7 +152,7 @@ PART: dict[str, Any] = {
 
 def test_aims_are_met_or_missed_by_what_was_measured() -> None:
     table = duplicate_index_tables.aims(PART)
-    assert [row[-1] for row in table.rows] == ["MISSED", "met", "met"]
+    assert [row[-1] for row in table.rows] == ["MISSED", "met", "met", "met"]
 
 
 def test_the_tables_of_the_index_fit_their_heads() -> None:
@@ -103,7 +162,7 @@ def test_the_tables_of_the_index_fit_their_heads() -> None:
     ]
     for table in [*tables, duplicate_index_tables.by_chance()]:
         assert {len(row) for row in table.rows} == {len(table.columns)}
-    assert [row[0] for row in tables[1].rows] == ["6", "8"]
+    assert [row[0] for row in tables[2].rows] == ["6", "8"]
 
 
 def test_the_picture_names_every_way_and_every_size() -> None:
