@@ -7,13 +7,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.bench import duplicate_index, duplicate_index_picture, duplicate_index_tables
+from tests.bench import (
+    distinct_photos,
+    duplicate_index,
+    duplicate_index_picture,
+    duplicate_index_tables,
+    publish,
+    tables,
+)
 from tests.bench.duplicate_index import Filled, valkey
 from tests.bench.duplicate_rivals import LinearScan
 from tests.bench.index_hashes import balanced, luminances, phash, sums
 from tests.bench.photos import NAMES, SAMPLES
 from tests.bench.processes import BenchError
+from tests.unit.test_bench_duplicates import measured as quality
+from tests.unit.test_bench_report import measured as speed
 from worker.hashes import PHASH
+from worker.images import Target, prepare
 
 
 @pytest.fixture
@@ -98,6 +108,17 @@ def test_crops_are_hashed_as_the_worker_hashes_photos() -> None:
     assert len(set(phash(cut).tolist())) > 30
 
 
+def test_the_photos_of_a_burst_are_hardly_ever_look_alikes() -> None:
+    shown = [Image.open(SAMPLES / name).convert("RGB") for name in NAMES]
+    cut = distinct_photos.jpegs(shown, 60, seed=1)
+    assert cut == distinct_photos.jpegs(shown, 60, seed=1) != distinct_photos.jpegs(shown, 60, seed=2)
+    told = [prepare(one, Target(224, 224, "crop"), 1_000_000)[1] for one in cut]
+    bits = np.array([int(one.partition(":")[2], 16) for one in told if one], np.uint64)
+    assert len(bits) > 50
+    alike = sum(len(LinearScan(bits).within(int(one), PHASH.radius)) > 1 for one in bits)
+    assert alike < len(bits) / 10
+
+
 def test_the_scan_finds_what_a_plain_loop_finds() -> None:
     hashes = balanced(200, seed=4)
     hashes[7] = hashes[3] ^ np.uint64(0b101)
@@ -138,6 +159,7 @@ PART: dict[str, Any] = {
     },
     "throughput": {
         "remembered": 100_000,
+        "told_alike": 0.02,
         "median": {
             "with_photos_per_s": 90.0,
             "with_cpu_ms": 11.0,
@@ -156,15 +178,25 @@ def test_aims_are_met_or_missed_by_what_was_measured() -> None:
 
 
 def test_the_tables_of_the_index_fit_their_heads() -> None:
-    tables = [
+    given = [
         *duplicate_index_tables.index(PART["index"]),
         duplicate_index_tables.throughput(PART["throughput"]),
     ]
-    for table in [*tables, duplicate_index_tables.by_chance()]:
+    for table in [*given, duplicate_index_tables.by_chance()]:
         assert {len(row) for row in table.rows} == {len(table.columns)}
-    assert [row[0] for row in tables[2].rows] == ["6", "8"]
+    assert [row[0] for row in given[2].rows] == ["6", "8"]
 
 
 def test_the_picture_names_every_way_and_every_size() -> None:
     drawn = duplicate_index_picture.index_time(PART["index"]["sizes"])
     assert all(word in drawn for word in ("10,000", "1,000,000", "this index", "BK-tree", "numpy"))
+
+
+def test_the_page_of_duplicates_takes_every_section_and_keeps_its_prose() -> None:
+    whole = {**speed(), "duplicates": {**PART, "quality": quality()}}
+    page = publish.DUPLICATES.path.read_text()
+    filled = publish.published(publish.DUPLICATES, page, whole)
+    for some in tables.duplicates(whole).values():
+        assert all(table.markdown() in filled for table in some)
+    assert publish.MARKED.sub(r"\1\3", filled) == publish.MARKED.sub(r"\1\3", page)
+    assert publish.whole_pages(whole) == [publish.PERFORMANCE, publish.DUPLICATES]
