@@ -12,12 +12,13 @@ from tests.bench import (
     duplicate_index,
     duplicate_index_picture,
     duplicate_index_tables,
+    index_filled,
     publish,
     report,
     tables,
 )
-from tests.bench.duplicate_index import Filled, valkey
 from tests.bench.duplicate_rivals import LinearScan
+from tests.bench.index_filled import Filled, valkey
 from tests.bench.index_hashes import balanced, luminances, phash, sums
 from tests.bench.photos import NAMES, SAMPLES
 from tests.bench.processes import BenchError
@@ -29,8 +30,8 @@ from worker.images import Target, prepare
 
 @pytest.fixture
 def filled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
-    monkeypatch.setattr(duplicate_index, "QUERIES", 20)
-    monkeypatch.setattr(duplicate_index, "SAMPLE", 2)
+    monkeypatch.setattr(index_filled, "QUERIES", 20)
+    monkeypatch.setattr(index_filled, "SAMPLE", 2)
     with valkey() as server:
         made = Filled(server, balanced(300, seed=1), balanced(50, seed=2))
         made.fill(200)
@@ -58,12 +59,12 @@ def test_it_goes_on_filling_where_it_was(filled: Filled) -> None:
 
 def test_a_busy_machine_is_told(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter((0.0, 1e6))
-    monkeypatch.setattr(duplicate_index, "busy_seconds", lambda: next(seconds))
+    monkeypatch.setattr(index_filled, "busy_seconds", lambda: next(seconds))
     assert "other programs took up to" in report.warning({"index": filled.look_up(6)})
 
 
 def test_what_is_filled_in_is_older_than_what_was_looked_up_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duplicate_index, "QUERIES", 3)
+    monkeypatch.setattr(index_filled, "QUERIES", 3)
     same = balanced(1, seed=5)
     with valkey() as server:
         made = Filled(server, np.concatenate([balanced(100, seed=1), same]), same)
