@@ -18,7 +18,7 @@ def aims(part: Mapping[str, Any]) -> Table:
     p99, p99_of_photos = (of[last]["script_p99_ms"] for of in (sizes, part["index"]["crops"]))
     slower = sizes[last]["script_p50_ms"] / sizes[first]["script_p50_ms"]
     more = int(last) / int(first)
-    least, most = part["throughput"]["spread"]["ratio"]
+    ratio, (least, most) = (part["throughput"][of]["ratio"] for of in ("median", "spread"))
     rows = [
         (f"look-up + insert among {int(last):,}, p99", "≤ 2 ms", f"{p99:.2f} ms", _met(p99 <= AIM_MS)),
         (
@@ -33,7 +33,12 @@ def aims(part: Mapping[str, Any]) -> Table:
             f"× {slower:.1f}",
             _met(slower < more / 10),
         ),
-        ("throughput with ÷ without", "no measurable loss", f"{least:.2f} … {most:.2f}", _met(most >= 1)),
+        (
+            "throughput with ÷ without",
+            "no measurable loss",
+            f"{ratio:.2f} ({least:.2f} … {most:.2f})",
+            _met(most >= 1),
+        ),
     ]
     return Table("Aims", ("aim", "", "measured", ""), rows)
 

@@ -57,6 +57,12 @@ def test_it_goes_on_filling_where_it_was(filled: Filled) -> None:
     assert filled.look_up(0)["buckets_read"] == 4
 
 
+def test_a_size_is_looked_up_several_times_and_weighed_before(filled: Filled) -> None:
+    row = duplicate_index._row(filled, 210, "photos", lambda _: None)
+    assert len(filled.hashes) == 210 + 20 * duplicate_index.ROUNDS
+    assert {"script_p99_ms", "entries_p99", "cores_taken", "bytes"} <= set(row)
+
+
 def test_a_busy_machine_is_told(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter((0.0, 1e6))
     monkeypatch.setattr(index_filled, "busy_seconds", lambda: next(seconds))
@@ -184,6 +190,7 @@ PART: dict[str, Any] = {
 def test_aims_are_met_or_missed_by_what_was_measured() -> None:
     table = duplicate_index_tables.aims(PART)
     assert [row[-1] for row in table.rows] == ["MISSED", "met", "met", "met"]
+    assert table.rows[-1][2] == "0.98 (0.93 … 1.04)"
 
 
 def test_the_tables_of_the_index_fit_their_heads() -> None:
