@@ -41,7 +41,7 @@ check: $(VENV) ## lint, format, types, layers
 	$(BIN)/python -m pytest -q tests/unit/test_layers.py
 	$(BIN)/hadolint Dockerfile
 
-bench: install model $(PEERS) ## measure speed side by side; 25 minutes; writes bench-out/; PART=throughput|latency|accelerator|duplicates
+bench: install model $(PEERS) ## measure speed side by side; 30 minutes; writes bench-out/; PART=throughput|latency|accelerator|duplicates
 	@exec $(BIN)/python -m tests.bench $(if $(PART),--part $(PART))
 
 publish: $(VENV) ## copy the last bench into docs/performance.md and docs/duplicates.md

@@ -1,20 +1,21 @@
 """Multi-index hashing: which buckets hold every hash within a radius of another. Pure.
 
-A hash is cut into bands of 16 bits, and a bucket holds the hashes that agree in one band. Of two hashes that differ in
-r = m·a + b bits, cut into m bands, one of the first b + 1 bands differs in at most a bits, or one of the others in at
-most a − 1. So it is enough to look into the buckets of that many flipped bits: none within the radius is missed.
+A hash is cut into bands of 16 bits, dealt out among them, and a bucket holds the hashes that agree in one band. Of two
+hashes that differ in r = m·a + b bits, cut into m bands, one of the first b + 1 bands differs in at most a bits, or one
+of the others in at most a − 1. So it is enough to look into the buckets of that many flipped bits: none within the
+radius is missed.
 Source: M. Norouzi, A. Punjani, D. Fleet, "Fast search in Hamming space with multi-index hashing", CVPR 2012.
 
 What lies in the buckets is written and read by the scripts in adapters/lua/.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, count
 
 BAND = 16  # bits, four digits of the hash
-DIGITS = BAND // 4
 WIDEST = 2_500  # buckets a look-up may read; Redis's Lua takes no more than some 8,000 values at once
 
 
@@ -78,7 +79,7 @@ def buckets(root: str, image_hash: str | None, radius: int) -> list[str]:
     if not image_hash:
         return []
     algorithm, _, digits = image_hash.partition(":")
-    bands = [int(digits[at : at + DIGITS], 16) for at in range(0, len(digits), DIGITS)]
+    bands = _bands(bytes.fromhex(digits))
     own = [f"{root}{algorithm}:{number}:{band:04x}" for number, band in enumerate(bands)]
     return own + [
         f"{root}{algorithm}:{number}:{bands[number] ^ flipped:04x}"
@@ -103,6 +104,37 @@ def distance(one: str | None, other: str | None) -> int | None:
 def widest_radius(bits: int) -> int:
     """Give the largest radius whose look-ups read no more than WIDEST buckets."""
     return next(radius for radius in count() if reads(bits, radius + 1) > WIDEST)
+
+
+def _bands(bits: bytes) -> Sequence[int]:
+    """Cut a hash into bands, its bits dealt out like cards.
+
+    Photos differ least in their lowest frequencies, which stand side by side in a hash. A band with all of them would
+    have few buckets, and those full; so each band gets its share.
+    """
+    dealt = 0
+    for values, byte in zip(_dealt(len(bits)), bits, strict=True):
+        dealt |= values[byte]
+    count_of = len(bits) * 8 // BAND
+    return [dealt >> BAND * (count_of - 1 - band) & (1 << BAND) - 1 for band in range(count_of)]
+
+
+@cache
+def _dealt(size: int) -> Sequence[Sequence[int]]:
+    """For each byte of a hash of so many, and each value of it, where its bits lie once they are dealt out."""
+    width, side = size * 8, math.isqrt(size * 8)
+    bands = width // BAND
+    order = sorted(
+        range(width), key=lambda bit: (sum(divmod(bit, side)), bit)
+    )  # the lowest frequencies first
+    place = {bit: (turn % bands) * BAND + turn // bands for turn, bit in enumerate(order)}
+    return [
+        [
+            sum(1 << width - 1 - place[8 * at + bit] for bit in range(8) if value >> 7 - bit & 1)
+            for value in range(256)
+        ]
+        for at in range(size)
+    ]
 
 
 @cache

@@ -16,12 +16,18 @@ def aims(part: Mapping[str, Any]) -> Table:
     """Give what was aimed at and what came out."""
     sizes = part["index"]["sizes"]
     first, last = next(iter(sizes)), list(sizes)[-1]
-    p99 = sizes[last]["script_p99_ms"]
+    p99, p99_of_photos = (of[last]["script_p99_ms"] for of in (sizes, part["index"]["crops"]))
     slower = sizes[last]["script_p50_ms"] / sizes[first]["script_p50_ms"]
     more = int(last) / int(first)
-    ratio, (least, most) = part["throughput"]["median"]["ratio"], part["throughput"]["spread"]["ratio"]
+    ratio, (least, most) = (part["throughput"][of]["ratio"] for of in ("median", "spread"))
     rows = [
         (f"look-up + insert among {int(last):,}, p99", "≤ 2 ms", f"{p99:.2f} ms", _met(p99 <= AIM_MS)),
+        (
+            "the same among hashes of photos, p99",
+            "≤ 2 ms",
+            f"{p99_of_photos:.2f} ms",
+            _met(p99_of_photos <= AIM_MS),
+        ),
         (
             f"the median with {more:,.0f} times the photos",
             "far less than that",
@@ -43,8 +49,8 @@ def _met(is_so: bool) -> str:
 
 
 def index(measured: Mapping[str, Any]) -> list[Table]:
-    """Give the tables: by photos remembered, by radius."""
-    return [_sizes(measured), _radii(measured)]
+    """Give the tables: by photos remembered, by kind of hash, by radius."""
+    return [_sizes(measured), _kinds(measured), _radii(measured)]
 
 
 def _sizes(index: Mapping[str, Any]) -> Table:
@@ -53,8 +59,8 @@ def _sizes(index: Mapping[str, Any]) -> Table:
         "look-up + insert, median ms",
         "p99 ms",
         "from a client, median ms",
-        "numpy, look-up ms",
-        "BK-tree, look-up ms",
+        "numpy, look-up ms (÷ index)",
+        "BK-tree, look-up ms (÷ index)",
         "bytes a photo",
         "of that: its own two keys",
     )
@@ -64,14 +70,43 @@ def _sizes(index: Mapping[str, Any]) -> Table:
             f"{row['script_p50_ms']:.2f}",
             f"{row['script_p99_ms']:.2f}",
             f"{row['round_trip_p50_ms']:.2f}",
-            f"{row['numpy_p50_ms']:.3f}",
-            f"{row['bk_tree_p50_ms']:,.0f}",
+            f"{row['numpy_p50_ms']:.3f} ({row['numpy_p50_ms'] / row['script_p50_ms']:.2f})",
+            f"{row['bk_tree_p50_ms']:,.0f} ({row['bk_tree_p50_ms'] / row['script_p50_ms']:,.0f})",
             f"{row['bytes']:.0f}",
             f"{row['own_keys_bytes']:.0f}",
         )
         for size, row in index["sizes"].items()
     ]
     return Table(f"The index at radius {index['radius']}; the first two are Redis's own time", columns, rows)
+
+
+def _kinds(index: Mapping[str, Any]) -> Table:
+    kinds = {"of chance": index["sizes"], "of crops of photos": index["crops"]}
+    rows = [
+        (
+            f"{int(size):,}",
+            kind,
+            f"{row['entries_p50']:,.0f}",
+            f"{row['entries_p99']:,.0f}",
+            f"{row['script_p50_ms']:.2f}",
+            f"{row['script_p99_ms']:.2f}",
+            f"{row['bytes']:.0f}",
+        )
+        for size in index["sizes"]
+        for kind, row in ((kind, of[size]) for kind, of in kinds.items())
+    ]
+    columns = (
+        "photos remembered",
+        "hashes",
+        "entries read, median",
+        "p99",
+        "look-up + insert, median ms",
+        "p99 ms",
+        "bytes a photo",
+    )
+    return Table(
+        "Hashes of chance are spread evenly over the buckets, those of photos are not", columns, rows
+    )
 
 
 def _radii(index: Mapping[str, Any]) -> Table:
@@ -96,9 +131,8 @@ def throughput(part: Mapping[str, Any]) -> Table:
         )
     ]
     columns = ("worker", "photos/s", "CPU, ms a photo", f"ratio (rounds: {least:.2f} … {most:.2f})")
-    return Table(
-        "What remembering costs: small photos from LocalStack, each with bytes of its own", columns, rows
-    )
+    title = "What remembering costs: small photos from LocalStack, each another crop"
+    return Table(f"{title}; {part['told_alike']:.1%} were told to be duplicates", columns, rows)
 
 
 def by_chance() -> Table:

@@ -1,6 +1,7 @@
 """What remembering costs: bursts through two workers, one with the index full of photos, one that remembers nothing."""
 
 import os
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,18 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from localstack.services import die_with_parent
-from tests.bench import ratios
+from tests.bench import distinct_photos, duplicate_photos, ratios
 from tests.bench.bursts import burst
 from tests.bench.contestants import Contestant, stop, wait_until_ready, worker_of
-from tests.bench.duplicate_index import Filled, balanced
-from tests.bench.photos import Load, jpegs
+from tests.bench.duplicate_index import STRANGERS
+from tests.bench.index_filled import Filled
+from tests.bench.index_hashes import balanced
+from tests.bench.photos import Load
 from tests.bench.processes import ROOT
 from tests.bench.rig import Rig
 from tests.bench.rivals import engine_of, queue_of
 
 REMEMBERED = 100_000  # photos, before the first burst
 FORGETFUL = "forgetful"  # name of the other worker's queue and bucket
-KIND = "small"  # the less work a photo is, the more a look-up weighs
+KIND = distinct_photos.KIND  # the less work a photo is, the more a look-up weighs
 WARM_UP = 40  # photos
 LEAST_ROUNDS = 7  # the difference is smaller than what rounds differ by
 
@@ -33,27 +36,37 @@ def steps(rounds: int) -> int:
 def measure(rig: Rig, folder: Path, rounds: int, photos: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Let both score the same photos in turn; medians over the rounds. Raises LostError and BenchError."""
     tell(f"remembering {REMEMBERED:,} photos")
-    Filled(rig.redis, balanced(REMEMBERED, seed=2)).fill(REMEMBERED)
+    Filled(rig.redis, balanced(REMEMBERED, seed=2), balanced(STRANGERS, seed=3)).fill(REMEMBERED)
     tell("a worker that remembers nothing")
-    distinct = jpegs(KIND)
+    shown = [duplicate_photos.upright(one) for one in duplicate_photos.photos()]
     with _forgetful(rig, folder) as other:
         both = [("with", worker_of(rig)), ("without", other)]
-        rows = list[dict[str, float]]()
+        rows, alike = list[dict[str, float]](), list[float]()
         for number in range(-1, max(rounds, LEAST_ROUNDS)):
             tell(f"round {number + 1} with and without an index" if number >= 0 else "warm-up")
-            load = Load(KIND, number, distinct, photos if number >= 0 else WARM_UP)
+            count = photos if number >= 0 else WARM_UP
+            load = Load(KIND, number, distinct_photos.jpegs(shown, count, seed=number + 1), count)
             both.reverse()  # who comes first has a small advantage or disadvantage
             rows.append(_lap(rig, both, load))
+            alike.append(_told_alike(rig, load))
     return {
         "remembered": REMEMBERED,
+        "told_alike": statistics.mean(alike[1:]),
         "every_round": rows[1:],
         "median": ratios.medians(rows[1:]),
         "spread": ratios.spread(rows[1:]),
     }
 
 
+def _told_alike(rig: Rig, load: Load) -> float:
+    """Which share of the photos the worker with an index called duplicates."""
+    worker = worker_of(rig)
+    told = rig.redis.mget([f"{worker.prefix}:{image_id}" for image_id in load.ids])
+    return sum('"duplicate_of":{' in result for result in told) / load.count
+
+
 def _lap(rig: Rig, both: list[tuple[str, Contestant]], load: Load) -> dict[str, float]:
-    seen = {name: burst(rig, one, load) for name, one in both}
+    seen = {name: burst(rig, one, load, all_food=False) for name, one in both}
     row = {f"{name}_{what}": value for name, found in seen.items() for what, value in found.items()}
     row["ratio"] = row["with_photos_per_s"] / row["without_photos_per_s"]
     return row

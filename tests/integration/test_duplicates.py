@@ -281,7 +281,7 @@ def test_a_picture_sent_a_thousand_times_does_not_make_look_ups_slow(
 ) -> None:
     for number in range(100):
         write(store, seen_as(f"copy-{number}", str(number), phash(7)))
-    assert stand.redis.strlen("seen:phash-1:3:0007") < 17 * 30
+    assert max(map(stand.redis.strlen, stand.redis.keys("seen:phash-1:*"))) < 17 * 30
     assert write(store, seen_as("again", "again", phash(7))) == near("copy-0", 0)
 
 

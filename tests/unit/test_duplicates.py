@@ -40,10 +40,21 @@ def test_the_widest_radius_is_the_last_that_reads_few_enough_buckets(bits: int, 
 
 
 def test_a_hash_lies_in_one_bucket_of_each_band_and_those_come_first() -> None:
-    own = ["seen:phash-1:0:0123", "seen:phash-1:1:4567", "seen:phash-1:2:89ab", "seen:phash-1:3:cdef"]
-    seen = Seen("ab" * 32, "phash-1:0123456789abcdef")
+    seen = Seen("ab" * 32, "phash-1:ffffffffffffffff")
+    own = [f"seen:phash-1:{band}:ffff" for band in range(4)]
     assert seen.own_buckets("seen:") == own
     assert duplicates.buckets("seen:", seen.image_hash, 6)[:4] == own
+
+
+@pytest.mark.parametrize("width", [64, 256])
+def test_each_bit_lies_in_one_band_and_neighbours_in_different_ones(width: int) -> None:
+    bands = width // 16
+    names = [duplicates.buckets("", named(1 << bit, width), 0) for bit in range(width)]
+    where = [[n for n, name in enumerate(of_bit) if not name.endswith(":0000")] for of_bit in names]
+    assert all(len(found) == 1 for found in where)
+    assert len({name for of_bit in names for name in of_bit}) == width + bands  # and the empty ones
+    lowest = (width - 1, width - 2, width - 1 - int(width**0.5))  # three lowest frequencies
+    assert len({where[bit][0] for bit in lowest}) == 3
 
 
 def test_a_photo_without_a_hash_lies_in_none() -> None:
