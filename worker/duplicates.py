@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, count
 
-BAND = 16  # bits, four digits of the hash
+BAND = 16  # bits
 WIDEST = 2_500  # buckets a look-up may read; Redis's Lua takes no more than some 8,000 values at once
 
 
@@ -58,6 +58,10 @@ class Seen:
     def own_buckets(self, root: str) -> list[str]:
         """Name the buckets that hold this hash, one for each band."""
         return buckets(root, self.image_hash, 0)
+
+    def keys(self, root: str, image_id: str) -> list[str]:
+        """Name all keys that a photo with this content has in the index: record, exact, own buckets."""
+        return [record(root, image_id), self.exact(root), *self.own_buckets(root)]
 
     def exact(self, root: str) -> str:
         """Name the key that tells who had these bytes first."""
@@ -124,9 +128,8 @@ def _dealt(size: int) -> Sequence[Sequence[int]]:
     """For each byte of a hash of so many, and each value of it, where its bits lie once they are dealt out."""
     width, side = size * 8, math.isqrt(size * 8)
     bands = width // BAND
-    order = sorted(
-        range(width), key=lambda bit: (sum(divmod(bit, side)), bit)
-    )  # the lowest frequencies first
+    # The lowest frequencies first.
+    order = sorted(range(width), key=lambda bit: (sum(divmod(bit, side)), bit))
     place = {bit: (turn % bands) * BAND + turn // bands for turn, bit in enumerate(order)}
     return [
         [

@@ -7,7 +7,6 @@ Starts the server and stops it. What it prints last before it works is `ready`.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ import boto3
 import urllib3
 from botocore.config import Config
 
-from localstack.services import die_with_parent
+from localstack.services import die_with_parent, free_port
 from tests.bench.photo_task import Photos, Results, photos_of
 from tests.bench.processes import READY, ROOT, BenchError
 
@@ -32,7 +31,7 @@ REQUEST = 60.0  # seconds
 def main() -> None:
     """Work until told to stop."""
     prefix, queue_url = sys.argv[1:]
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         socket_path = {"MOSEC_PATH": f"{folder}/mosec", "MOSEC_ADDRESS": "127.0.0.1", "MOSEC_PORT": str(port)}
         command = die_with_parent([sys.executable, "-m", "tests.bench.batch_server"])
@@ -91,13 +90,6 @@ def _wait_until_served(server: subprocess.Popen[bytes], port: int) -> None:
 
 def _url(port: int) -> str:
     return f"http://127.0.0.1:{port}/inference"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

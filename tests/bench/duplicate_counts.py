@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from tests.bench.duplicate_photos import Picture
+from worker import duplicates
 
 POINTS = 17  # radii: 0 … 16 of 64 bits; as large a share of longer hashes
 WIDEST = 4  # the last radius is this part of the bits
@@ -19,9 +20,8 @@ def radii(bits: int) -> list[int]:
 
 def distance(one: str | None, other: str | None, bits: int) -> int:
     """In how many bits two hashes differ; without a hash nothing is found, so all of them do."""
-    if one is None or other is None:
-        return bits
-    return (int(one.partition(":")[2], 16) ^ int(other.partition(":")[2], 16)).bit_count()
+    apart = duplicates.distance(one, other)
+    return bits if apart is None else apart
 
 
 def different(pictures: Sequence[Picture]) -> list[tuple[int, int]]:

@@ -70,10 +70,8 @@ class ResultStore:
         """Find the result of another photo with these bytes, the first or the latest. Raises StoreError."""
         key = Seen(sha256, None).exact(self._keys.index(photo))
         (value,) = self._nodes.run([Call(key, "GET", key)])
-        others = [
-            one for one in (value or "").split()[1::2] if one != photo.image_id
-        ]  # moment, id, moment, id
-        for result in self.find([PhotoId(one, photo.owner) for one in others]) if others else []:
+        ids = (value or "").split()[1::2]  # after each moment one
+        for result in self.find([PhotoId(one, photo.owner) for one in ids if one != photo.image_id]):
             # It may have been overwritten since, or be another owner's where results are kept without owners.
             if result and result.source.sha256 == sha256 and (result.owner or "") == photo.owner:
                 return result
@@ -158,8 +156,7 @@ class ResultStore:
         return Call.of(_WRITE, keys, *fields)
 
     def _enter(self, photo: PhotoId, seen: Seen, moment: int) -> Call:
-        root = self._keys.index(photo)
-        keys = [duplicates.record(root, photo.image_id), seen.exact(root), *seen.own_buckets(root)]
+        keys = seen.keys(self._keys.index(photo), photo.image_id)
         return Call.of(_ENTER, keys, photo.image_id, self._index.window, str(seen), seen.bits, moment)
 
     def _remove(self, photo: PhotoId) -> bool:
@@ -173,7 +170,7 @@ class ResultStore:
             seen = _seen(record)
             if seen is None:  # none of ours
                 return bool(self._nodes.run([Call(name, "DEL", name)])[0])
-            keys = [name, seen.exact(root), *seen.own_buckets(root)]
+            keys = seen.keys(root, photo.image_id)
             (removed,) = self._nodes.run([Call.of(_REMOVE, keys, photo.image_id, record, len(seen.bits))])
             if removed:
                 return True
