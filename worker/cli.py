@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(_options: argparse.Namespace) -> int:
     wanted = settings.load(os.environ)
     set_up_logs(wanted.log_format, wanted.log_level)
-    from worker import app, supervisor  # noqa: PLC0415 - TensorFlow takes seconds; bad settings must not wait for it
+    from worker import app, sinks, supervisor  # noqa: PLC0415 - TensorFlow takes seconds; bad settings must not wait for it
 
     stop = supervisor.StopFlag()
     stop.install()
@@ -39,7 +39,8 @@ def _run(_options: argparse.Namespace) -> int:
         wanted.drain_deadline, wanted.receive_wait, wanted.stall_after, wanted.give_up_after
     )
     try:
-        worker = app.build(wanted, Telemetry(), checkpoint=stop.checkpoint)
+        telemetry = Telemetry(sinks.wanted(wanted, os.environ))
+        worker = app.build(wanted, telemetry, checkpoint=stop.checkpoint)
     except supervisor.StoppedError:
         return OK
     code = supervisor.Supervisor(worker, stop, patience, time.monotonic).run()

@@ -174,6 +174,19 @@ class Settings(BaseModel):
     state_file: str = setting(
         STATE_FILE, "file that says how the worker is, for `python -m worker health`; one for each worker"
     )
+    service: str = setting(
+        "photo-score-worker",
+        "what metrics call this deployment: their one dimension, shared by all its workers",
+    )
+    metrics: Literal["auto", "emf", "none"] = setting(
+        "auto",
+        "emf: metrics for CloudWatch on stdout, in its embedded metric format; auto: emf in an ECS task, else none",
+    )
+    metrics_namespace: str = setting("PhotoScore", "CloudWatch namespace of the metrics")
+    metrics_interval: int = setting(15, "longest time between two lines of metrics", "s", ge=1, le=60)
+    metrics_port: int = setting(
+        0, "port on which Prometheus finds the same metrics, at /metrics; 0: none", ge=0, le=65_535
+    )
     log_format: Literal["auto", "json", "console"] = setting(
         "auto", "auto: readable on a terminal, else JSON"
     )

@@ -96,6 +96,8 @@ class Supervisor:
     def _tick(self, phase: "Phase") -> None:
         awake = self._awake()
         self._app.uploads.extend_due()
+        self._app.telemetry.observe("in_flight", self._app.uploads.in_flight)
+        self._app.telemetry.flush()
         ages = {thread: min(age, awake) for thread, age in self._pipeline.ages().items()}
         try:
             self._app.state.write(phase, self._app.uploads.in_flight, ages)
@@ -131,7 +133,9 @@ class Supervisor:
         stuck = self._pipeline.join(self._clock() + grace)
         released += self._app.uploads.release_all()  # what the long poll has brought meanwhile
         self._app.state.remove()
-        return self._exit_code(released, stuck)
+        code = self._exit_code(released, stuck)
+        self._app.telemetry.flush(last=True)
+        return code
 
     def _exit_code(self, released: int, stuck: list[str]) -> int:
         error = self._pipeline.error

@@ -5,8 +5,8 @@ import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Mapping, MutableMapping
-from typing import Any, TextIO
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any, Protocol, TextIO
 
 import structlog
 
@@ -52,18 +52,47 @@ def _in_reading_order(_: object, __: str, event: MutableMapping[str, Any]) -> Mu
     return first | {name: value for name, value in event.items() if value is not None}
 
 
-class Telemetry:
-    """Counts and log lines of the worker's events; thread-safe."""
+class Sink(Protocol):
+    """Where figures go besides the log, under the names of worker/metrics.py; thread-safe, quick, and never raises."""
 
-    def __init__(self) -> None:
+    def count(self, name: str, by: int) -> None:
+        """Add to a count."""
+        ...
+
+    def observe(self, name: str, value: float) -> None:
+        """Note one value, of latencies in milliseconds."""
+        ...
+
+    def flush(self, *, last: bool) -> None:
+        """Send on what is due; all of it, the `last` time."""
+        ...
+
+
+class Telemetry:
+    """Counts and log lines of the worker's events, and the same figures to the `sinks`; thread-safe."""
+
+    def __init__(self, sinks: Sequence[Sink] = ()) -> None:
         self._log = structlog.get_logger()
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
+        self._sinks = tuple(sinks)
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a count."""
         with self._lock:
             self._counts[name] += by
+        for sink in self._sinks:
+            sink.count(name, by)
+
+    def observe(self, name: str, value: float) -> None:
+        """Note one value of a distribution; the log has none of it."""
+        for sink in self._sinks:
+            sink.observe(name, value)
+
+    def flush(self, *, last: bool = False) -> None:
+        """Let the sinks send on what is due: to be called every second or so, and at the end."""
+        for sink in self._sinks:
+            sink.flush(last=last)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -76,23 +105,30 @@ class Telemetry:
     ) -> None:
         """One line per photo: its id, what became of it, and where its time went."""
         self.count(f"photos_{status}")
+        if status != "already_scored":  # nobody waited for those
+            for step, ms in timings_ms.items():
+                self.observe(f"latency_{step}", ms)
         ledger = {step: round(ms, 1) for step, ms in timings_ms.items()}
         self._log.info(status, image_id=image_id, **details, timings_ms=ledger)
 
     def batch(self, size: int, closed: str) -> None:
         """One batch, and why it took no more photos: `full`, `device_free` or `deadline`."""
-        with self._lock:
-            self._counts.update({"batches": 1, f"batches_closed_{closed}": 1, "batched_photos": size})
+        for name, by in (("batches", 1), (f"batches_closed_{closed}", 1), ("batched_photos", size)):
+            self.count(name, by)
+        self.observe("batch_size", size)
         self._log.debug("batch", size=size, closed=closed)
 
     def objective(self, met: bool, slowest: str) -> None:
         """Whether a photo was scored in time, else which step took the most of it."""
-        self.count("objective_met" if met else f"objective_missed_by_{slowest}")
+        self.count("objective_met" if met else "objective_missed")
+        if not met:
+            self.count(f"objective_missed_by_{slowest}")
 
-    def received(self, messages: int, seconds: float) -> None:
-        """One receive: how many messages it brought, and how long it waited for them."""
+    def received(self, messages: int, seconds: float, again: int = 0) -> None:
+        """One receive: how many messages it brought, `again` of them not for the first time, and how long it waited."""
         self.count("receives")
         self.count("messages_received", messages)
+        self.count("redeliveries", again)
         self._log.debug("received", messages=messages, seconds=round(seconds, 3))
 
     def event(self, name: str, **details: object) -> None:

@@ -81,7 +81,8 @@ class S3Uploads:
         asked = self._clock()
         messages = self._queue.receive(most)
         self._say_lost(self._leases.hold(messages, since=asked))
-        self._telemetry.received(len(messages), self._clock() - asked)
+        again = sum(message.receive_count > 1 for message in messages)
+        self._telemetry.received(len(messages), self._clock() - asked, again)
         return messages
 
     def fetch(self, upload: Upload, max_bytes: int) -> Fetched:

@@ -13,6 +13,7 @@ ROOTS = {
     "cli.py",
     "client.py",
     "engines.py",
+    "sinks.py",
     "stores.py",
     "supervisor.py",
     "__main__.py",
