@@ -185,7 +185,7 @@ class Settings(BaseModel):
     metrics_namespace: str = setting("PhotoScore", "CloudWatch namespace of the metrics")
     metrics_interval: int = setting(15, "longest time between two lines of metrics", "s", ge=1, le=60)
     metrics_port: int = setting(
-        0, "port on which Prometheus finds the same metrics, at /metrics; 0: none", ge=0, le=65_535
+        0, "where Prometheus finds the same metrics, at /metrics; 0: nowhere", "port", ge=0, le=65_535
     )
     log_format: Literal["auto", "json", "console"] = setting(
         "auto", "auto: readable on a terminal, else JSON"

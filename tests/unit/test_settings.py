@@ -70,6 +70,7 @@ def test_every_number_has_bounds_that_the_table_shows() -> None:
         "buckets",
         "model",
         "redis_url",
+        "metrics",
         "log_format",
         "log_level",
         "engine",
