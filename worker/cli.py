@@ -1,4 +1,4 @@
-"""The commands of `python -m worker`: run (the default), submit, forget, rehash, health, schema."""
+"""The commands of `python -m worker`: run (the default), submit, forget, rehash, compare, health, schema."""
 
 import argparse
 import json
@@ -9,8 +9,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
+
 from worker import health, settings
 from worker.errors import ConfigurationError, MessageError, StoreError, WorkerError
+from worker.keys import Keys
 from worker.messages import PhotoId
 from worker.result import Result
 from worker.telemetry import Telemetry, set_up_logs
@@ -110,6 +113,24 @@ def _rehash(_options: argparse.Namespace) -> int:
     return FAILED if counts["failed"] else OK
 
 
+def _compare(options: argparse.Namespace) -> int:
+    wanted = settings.load(os.environ)
+    try:
+        other = Keys(options.other_key)
+    except ValueError as error:
+        raise ConfigurationError(f"the key template {options.other_key!r} {error}") from None
+    from worker import comparison, comparison_table  # noqa: PLC0415 - the other commands need none of it
+    from worker.stores import result_store  # noqa: PLC0415 - see _forget
+
+    try:
+        found = comparison.compare(result_store(wanted).texts(other), options.score)
+    except StoreError as error:
+        sys.stderr.write(f"worker compare: {error}\n")
+        return FAILED
+    comparison_table.show(found, Console())
+    return OK if found.compared else FAILED
+
+
 def _health(_options: argparse.Namespace) -> int:
     path = Path(os.environ.get(f"{settings.PREFIX}STATE_FILE") or health.STATE_FILE)
     state = health.State.read(path)
@@ -155,6 +176,16 @@ def _parser() -> argparse.ArgumentParser:
     forget.add_argument("image_ids", nargs="+", metavar="IMAGE_ID")
     forget.add_argument("--owner", default="", help="whose photos they are, where the keys name owners")
     forget.set_defaults(command=_forget)
+    compare = commands.add_parser(
+        "compare", help="hold results of another service against these, by their scores"
+    )
+    compare.add_argument(
+        "other_key", metavar="KEY", help="where they are in the same Redis, such as old:{image_id}"
+    )
+    compare.add_argument(
+        "--score", default="score", metavar="PATH", help="of the score in their JSON, dotted (default score)"
+    )
+    compare.set_defaults(command=_compare)
     rehash = commands.add_parser("rehash", help="rebuild what is known of photos from the buckets")
     rehash.set_defaults(command=_rehash)
     how = commands.add_parser(

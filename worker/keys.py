@@ -35,6 +35,21 @@ class Keys:
         """Name the key, and channel, of a photo's result."""
         return _filled(self._template, photo)
 
+    @property
+    def glob(self) -> str:
+        """A pattern of Redis's SCAN that matches every result's key."""
+        escaped = re.sub(r"([*?\[\]\\])", r"\\\1", self._template)
+        return _PLACES.sub("*", escaped)
+
+    def photo(self, name: str) -> PhotoId | None:
+        """Read a result's key back; None for what is none."""
+        pattern = re.escape(self._template)
+        for place in ("image_id", "owner"):
+            pattern = pattern.replace(re.escape(f"{{{place}}}"), f"(?P<{place}>[^:]+)", 1)
+            pattern = pattern.replace(re.escape(f"{{{place}}}"), f"(?P={place})")
+        found = re.fullmatch(pattern, name)
+        return PhotoId(**found.groupdict()) if found else None
+
     def index(self, photo: PhotoId) -> str:
         """Give what every key begins with that concerns the photos of one owner."""
         scope = f"@{photo.owner}" if photo.owner else ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, Self
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from worker.messages import PhotoId, Written
 from worker.result import DuplicateOf, Result
 
 SUBSCRIBE_WAIT = 5.0  # seconds
+LOT = 500  # values read together
 TRIES = 5  # to take out of the index what others keep changing
 _UNDECIDED = '"duplicate_of":null'  # in a result's JSON, until the script decides
 
@@ -106,6 +108,17 @@ class ResultStore:
                 self._remove(stored[number][0])
                 (answers[number],) = self._nodes.run([calls[number]])
         return [answer[0] == "entered" for answer in answers]
+
+    def texts(self, other: Keys) -> Iterator[list[tuple[PhotoId, str | None, str | None]]]:
+        """Every photo with a value under the `other` names, in lots: that value, and what is stored under ours.
+
+        Raises StoreError.
+        """
+        photos = (photo for name in self._nodes.scan(other.glob) if (photo := other.photo(name)))
+        while lot := list(islice(photos, LOT)):
+            names = [keys.result(photo) for keys in (other, self._keys) for photo in lot]
+            values = self._nodes.run([Call(name, "GET", name) for name in names])
+            yield list(zip(lot, values[: len(lot)], values[len(lot) :], strict=True))
 
     def forget(self, photo: PhotoId) -> bool:
         """Delete a photo's result and all that the index keeps of it; whether there was anything. Raises StoreError."""

@@ -6,7 +6,7 @@ by node, and each node has an ordinary pipeline.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib import resources
 from typing import Any, Self
@@ -20,6 +20,7 @@ from redis.retry import Retry
 from worker.errors import ConfigurationError, StoreError
 
 FAILURES = (redis.RedisError, RedisClusterException, OSError)  # whatever a call may raise
+SCANNED = 1_000  # keys that Redis looks at in a turn
 ANSWERING = 15  # seconds after which an idle connection is tried before it is used
 
 
@@ -97,6 +98,13 @@ class Nodes:
             self._look_round(error)
             raise StoreError(reason(error)) from error
         return answers
+
+    def scan(self, pattern: str) -> Iterator[str]:
+        """Every key that matches, some perhaps twice. Raises StoreError."""
+        try:
+            yield from self.client.scan_iter(match=pattern, count=SCANNED)
+        except FAILURES as error:
+            raise StoreError(reason(error)) from error
 
     def _by_node(self, calls: Sequence[Call]) -> "dict[redis.Redis, list[int]]":
         found: dict[redis.Redis, list[int]] = defaultdict(list)
