@@ -29,9 +29,10 @@ from worker.pipeline import Helpers, Pipeline, Stage
 from worker.queues import BoundedQueue
 from worker.rehash import Recipe, listed, rebuild
 from worker.service_times import ServiceTimes
+from worker.serving import Replica, Serving
 from worker.settings import Settings
 from worker.stages.commit import Commit, Store
-from worker.stages.infer import Infer, Replica
+from worker.stages.infer import Infer
 from worker.stages.poll import Poll, Results, Rules
 from worker.stages.prepare import Limits, Prepare
 from worker.stores import result_store
@@ -118,8 +119,7 @@ def assemble(
 ) -> Assembly:
     """Join the stages by their queues. The architecture."""
     decoders, threads = settings.decoders or cores(), helpers(settings)
-    bundles = [model.bundle for model in replicas[0]]
-    versions = {b.name: b.version for b in bundles}
+    target, serving = replicas[0][0].bundle.manifest.input.target, Serving(replicas)
     algorithm = hashes.named(settings.hash)
     outages, stopping = Outages(clock, random.random), threading.Event()
 
@@ -142,7 +142,7 @@ def assemble(
         results=ends.store,
         uploads=uploads,
         rules=Rules(frozenset(settings.buckets), re.compile(settings.image_id_pattern)),
-        models=versions,
+        models=lambda: serving.versions,
         telemetry=telemetry,
         outages=outages,
         stopping=stopping,
@@ -151,14 +151,14 @@ def assemble(
         uploads=uploads,
         ready=ready,
         outcomes=outcomes,
-        target=bundles[0].manifest.input.target,
+        target=target,
         limits=Limits(settings.max_bytes, settings.max_pixels, decoders),
         algorithm=algorithm,
         window=Window(decoders, threads, lambda: service_times.rate() * len(replicas)),
         objective=settings.objective / 1000,
         originals=Originals(
             ends.store,
-            versions,
+            lambda: serving.versions,
             algorithm,
             settings.reuse if settings.duplicate_window else "none",
             telemetry=telemetry,
@@ -171,7 +171,7 @@ def assemble(
     infer = Infer(
         ready=ready,
         outcomes=outcomes,
-        replicas=replicas,
+        serving=serving,
         service_times=service_times,
         batch_wait=settings.batch_wait / 1000,
         telemetry=telemetry,
@@ -181,7 +181,7 @@ def assemble(
     commit = Commit(
         outcomes=outcomes,
         store=ends.store,
-        models=versions,
+        models=lambda: serving.versions,
         telemetry=telemetry,
         outages=outages,
         clock=clock,

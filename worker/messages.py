@@ -104,6 +104,7 @@ class Scored:
     score_mean: float | None
     tip: Tip | None
     inference: dict[str, Inference]  # by model name
+    models: Mapping[str, str]  # name → version of those that said it
     reused_from: str | None = None  # the other photo's image id
 
 

@@ -33,16 +33,16 @@ class Originals:
     def __init__(
         self,
         store: Remembered,
-        models: Mapping[str, str],
+        models: Callable[[], Mapping[str, str]],
         algorithm: Algorithm,
         reuse: Reuse,
         *,
         telemetry: Telemetry,
         outages: Outages,
     ) -> None:
-        """Scores come with a hash; one of another algorithm would be worth nothing to the index."""
+        """`models` are those that serve now. Scores come with a hash; one of another algorithm is worth nothing."""
         self._store = store
-        self._models = dict(models)
+        self._models = models
         self._algorithm = algorithm
         self._reuse = reuse
         self._telemetry = telemetry
@@ -77,7 +77,7 @@ class Originals:
 
     def _is_good(self, stored: Result) -> bool:
         same_hash = stored.image_hash is None or stored.image_hash.startswith(f"{self._algorithm.label}:")
-        return stored.status != "failed" and stored.models == self._models and same_hash
+        return stored.status != "failed" and stored.models == self._models() and same_hash
 
 
 def _is_borrowed(stored: Result) -> bool:
@@ -88,4 +88,4 @@ def _is_borrowed(stored: Result) -> bool:
 
 def _scored(stored: Result) -> Scored:
     source = stored.reused_from or stored.image_id
-    return Scored(stored.score, stored.score_mean, stored.tip, stored.inference, source)
+    return Scored(stored.score, stored.score_mean, stored.tip, stored.inference, stored.models, source)

@@ -16,16 +16,16 @@ DIGITS = 4  # of the probabilities and means in a result
 def score(bundles: Sequence[Bundle], outputs: Sequence[Outputs], index: int, image_id: str) -> Scored:
     """Read row `index` of each model's outputs (role → array). Raises ModelError where a number makes no sense."""
     said = {b.name: _inference(b, out, index) for b, out in zip(bundles, outputs, strict=True)}
+    versions = {bundle.name: bundle.version for bundle in bundles}
     first, bundle = said[bundles[0].name], bundles[0]
     if not _recognised(bundle, first):
-        return Scored(None, None, _tip(bundle, "", None, image_id), said)
+        return Scored(None, None, _tip(bundle, "", None, image_id), said, versions)
     mean = first.score_mean
     if mean is None:  # _inference always sets it; this tells the type checker
         raise ModelError(f"model {bundle.name} gave no score")
     rounded = min(5, max(1, int(mean + 0.5)))  # halves go up
-    return Scored(
-        rounded, mean, _tip(bundle, _food_group(bundle, outputs[0], index), rounded, image_id), said
-    )
+    tip = _tip(bundle, _food_group(bundle, outputs[0], index), rounded, image_id)
+    return Scored(rounded, mean, tip, said, versions)
 
 
 def _inference(bundle: Bundle, outputs: Outputs, index: int) -> Inference:

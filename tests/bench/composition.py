@@ -7,7 +7,7 @@ from tests.bench.memory_parts import CountingStore, EndlessQueue, MemoryPhotos
 from worker import app, settings
 from worker.pipeline import Pipeline
 from worker.service_times import ServiceTimes
-from worker.stages.infer import Replica
+from worker.serving import Replica
 from worker.telemetry import Telemetry
 
 LEASE = 60  # seconds; nobody else takes the messages

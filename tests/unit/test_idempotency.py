@@ -65,6 +65,7 @@ def announced(
         (stored(code=ObjectGoneError.code), announced(sequencer="0F")),
         (stored(version_id="v1", sequencer=None), announced(version_id="v1")),
         (stored(version_id="v1"), announced(version_id="v1", sequencer=None)),
+        (stored(models={"reference": "10"}), announced()),
     ],
     ids=[
         "redelivered",
@@ -81,6 +82,7 @@ def announced(
         "older event of an object then gone",
         "notification after a direct request",
         "direct request after a notification",
+        "scored by a newer model",
     ],
 )
 def test_scoring_is_needless(result: Result, event: S3Object) -> None:
@@ -99,7 +101,8 @@ def test_scoring_is_needless(result: Result, event: S3Object) -> None:
         (stored(etag=None), announced(etag=None)),
         (stored(), announced(etag=None)),
         (stored(version_id="v1"), announced(version_id="v2")),
-        (stored(models={"reference": "2"}), announced()),
+        (stored(models={"reference": "0"}), announced()),
+        (stored(models={"reference": "next"}), announced()),
         (stored(models={"reference": "1", "second": "1"}), announced()),
         (stored(code=ObjectGoneError.code), announced()),
         (stored(etag="two", sequencer=None), announced(sequencer="0F")),
@@ -116,7 +119,8 @@ def test_scoring_is_needless(result: Result, event: S3Object) -> None:
         "nothing known of either content",
         "nothing known of the announced content",
         "another version of the same bytes",
-        "a newer model",
+        "an older model",
+        "a model whose age is not told",
         "one model fewer",
         "gone then, perhaps back now",
         "late notification after a direct request for other bytes",

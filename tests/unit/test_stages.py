@@ -39,6 +39,7 @@ from worker.originals import Originals, Reuse
 from worker.outages import Outages, Part
 from worker.queues import BoundedQueue, ShutDown
 from worker.service_times import ServiceTimes
+from worker.serving import Serving
 from worker.stages.commit import Commit
 from worker.stages.infer import Infer
 from worker.stages.poll import Poll, Rules
@@ -96,12 +97,13 @@ class Bench:
         self.outcomes.cancelled = ImpatientEvent()
         self.outages = Outages(self.clock, lambda: 0.0)
         self.telemetry = telemetry = Telemetry()
+        self.serving = Serving(replicas or [self.models])
         self.poll = Poll(
             queue=self.source,
             results=self.store,
             uploads=self.uploads,
             rules=Rules(frozenset({"photos"}), re.compile(UUID_SEGMENT)),
-            models=self.versions,
+            models=lambda: self.serving.versions,
             telemetry=telemetry,
             outages=self.outages,
             stopping=self.stopping,
@@ -117,7 +119,12 @@ class Bench:
             window=self.window,
             objective=1.0,
             originals=Originals(
-                self.store, self.versions, PHASH, reuse, telemetry=telemetry, outages=self.outages
+                self.store,
+                lambda: self.serving.versions,
+                PHASH,
+                reuse,
+                telemetry=telemetry,
+                outages=self.outages,
             ),
             outages=self.outages,
             stopping=self.stopping,
@@ -126,7 +133,7 @@ class Bench:
         self.infer = Infer(
             ready=self.ready,
             outcomes=self.outcomes,
-            replicas=replicas or [self.models],
+            serving=self.serving,
             service_times=ServiceTimes(),
             batch_wait=0.0,
             telemetry=telemetry,
@@ -136,7 +143,7 @@ class Bench:
         self.commit = Commit(
             outcomes=self.outcomes,
             store=self.store,
-            models=self.versions,
+            models=lambda: self.serving.versions,
             telemetry=telemetry,
             outages=self.outages,
             clock=self.clock,

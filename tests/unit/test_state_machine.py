@@ -23,6 +23,7 @@ from worker.originals import Originals
 from worker.outages import Outages
 from worker.queues import BoundedQueue, ShutDown
 from worker.service_times import ServiceTimes
+from worker.serving import Serving
 from worker.stages.commit import Commit
 from worker.stages.infer import Infer
 from worker.stages.poll import Poll, Rules
@@ -80,13 +81,13 @@ class StepwiseWorker:
         self.outcomes.cancelled = ImpatientEvent()
         self.stopping = ImpatientEvent()
         outages = Outages(clock, lambda: 0.5)
-        versions = {model.bundle.name: "1"}
+        serving = Serving([[model]])
         self.poll = Poll(
             queue=self.source,
             results=store,
             uploads=self.uploads,
             rules=Rules(frozenset({"photos"}), re.compile(UUID_SEGMENT)),
-            models=versions,
+            models=lambda: serving.versions,
             telemetry=telemetry,
             outages=outages,
             stopping=self.stopping,
@@ -101,7 +102,9 @@ class StepwiseWorker:
             algorithm=PHASH,
             window=Window(1, 8, lambda: 100.0),
             objective=1.0,
-            originals=Originals(store, versions, PHASH, "exact", telemetry=telemetry, outages=outages),
+            originals=Originals(
+                store, lambda: serving.versions, PHASH, "exact", telemetry=telemetry, outages=outages
+            ),
             outages=outages,
             stopping=self.stopping,
             clock=clock,
@@ -109,7 +112,7 @@ class StepwiseWorker:
         self.infer = Infer(
             ready=self.ready,
             outcomes=self.outcomes,
-            replicas=[[model]],
+            serving=serving,
             service_times=ServiceTimes(),
             batch_wait=0.0,
             telemetry=telemetry,
@@ -119,7 +122,7 @@ class StepwiseWorker:
         self.commit = Commit(
             outcomes=self.outcomes,
             store=store,
-            models=versions,
+            models=lambda: serving.versions,
             telemetry=telemetry,
             outages=outages,
             clock=clock,

@@ -51,7 +51,7 @@ class Commit:
         *,
         outcomes: BoundedQueue[Outcome],
         store: Store,
-        models: Mapping[str, str],
+        models: Callable[[], Mapping[str, str]],
         telemetry: Telemetry,
         outages: Outages,
         clock: Callable[[], float],
@@ -59,13 +59,15 @@ class Commit:
         objective: float,
         linger: float = 0.05,
     ) -> None:
-        """`objective` is in how many milliseconds from its upload on a photo is to be scored.
+        """`models` tells those that serve now, name → version.
+
+        `objective` is in how many milliseconds from its upload on a photo is to be scored.
 
         `linger` is how many seconds a message that is done with may wait for others to be deleted with.
         """
         self._outcomes = outcomes
         self._store = store
-        self._models = dict(models)
+        self._models = models
         self._telemetry = telemetry
         self._outages = outages
         self._unwritten: list[Outcome] = []
@@ -161,7 +163,7 @@ class Commit:
                 sequencer=upload.object.sequencer,
                 sha256=upload.object.sha256,
             ),
-            models=self._models,
+            models=dict(scored.models if scored else self._models()),
             timings_ms={step: round(ms, 2) for step, ms in timings.items()},
             error=Fault(code=error.code, message=str(error)) if error else None,
             scored_at=timestamp(self._now()),

@@ -1,45 +1,23 @@
 """infer: score batches of prepared photos, on one device or on several at a time."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from worker import scoring
 from worker.batching import Batching
-from worker.bundle import Bundle
 from worker.errors import BatchTooLargeError, ModelError
 from worker.messages import Outcome, Outputs, Prepared, outcome_of
 from worker.outages import Outages, Part
 from worker.pipeline import Step
 from worker.queues import BoundedQueue
 from worker.service_times import ServiceTimes
+from worker.serving import Replica, Serving
 from worker.telemetry import Telemetry
 
 IDLE = 1.0  # seconds a step waits for its first photo
-
-
-class Model(Protocol):
-    """What runs a model, whatever the runtime."""
-
-    @property
-    def bundle(self) -> Bundle:
-        """What its outputs mean."""
-        ...
-
-    @property
-    def largest_batch(self) -> int:
-        """Most photos per call."""
-        ...
-
-    def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
-        """Run on uint8 [N, height, width, 3]; role → array of N rows. Raises ModelError, BatchTooLargeError."""
-        ...
-
-
-Replica = Sequence[Model]  # all models side by side on one device; called by one thread
 
 
 class Infer:
@@ -50,7 +28,7 @@ class Infer:
         *,
         ready: BoundedQueue[Prepared],
         outcomes: BoundedQueue[Outcome],
-        replicas: Sequence[Replica],
+        serving: Serving,
         service_times: ServiceTimes,
         batch_wait: float,
         telemetry: Telemetry,
@@ -59,8 +37,8 @@ class Infer:
     ) -> None:
         """`batch_wait` is the longest wait for a fuller batch, in seconds, see worker/batching.py."""
         self._outcomes = outcomes
-        self._bundles = [model.bundle for model in replicas[0]]
-        self._largest = min(model.largest_batch for replica in replicas for model in replica)
+        self._serving = serving
+        self._most: float = math.inf  # once there was no memory for a larger batch
         self._service_times = service_times
         self._telemetry = telemetry
         self._outages = outages
@@ -76,21 +54,23 @@ class Infer:
                 clock=clock,
             )
 
-        self.steps: list[Step] = [partial(self._step, replica, batching()) for replica in replicas]
+        self.steps: list[Step] = [
+            partial(self._step, number, batching()) for number in range(len(serving.replicas))
+        ]
 
-    def _step(self, replica: Replica, batching: Batching[Prepared]) -> None:
+    def _step(self, number: int, batching: Batching[Prepared]) -> None:
         """Score what is ready; raises ShutDown once the helpers have ended and `ready` is empty."""
-        batch, closed = batching.take(self._largest, IDLE)
+        batch, closed = batching.take(self._largest(self._serving.replicas[number]), IDLE)
         if batch:
             self._telemetry.batch(len(batch), closed)
-            self._score(replica, batch)
+            self._score(self._serving.replicas[number], batch)
 
     def _score(self, replica: Replica, batch: Sequence[Prepared]) -> None:
         """Run the models; a batch they refuse is halved, so that one photo fails alone."""
         parts = [batch]
         while parts:
             part = parts.pop()
-            refused = len(part) > self._largest or not self._score_part(replica, part)
+            refused = len(part) > self._largest(replica) or not self._score_part(replica, part)
             if refused:
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
@@ -112,36 +92,43 @@ class Infer:
         self._outages.worked(Part.MODEL)
         self._service_times.note(len(batch), done - begun)
         self._outcomes.put_all(
-            [self._outcome(photo, outputs, n, begun, done) for n, photo in enumerate(batch)]
+            [self._outcome(photo, (replica, outputs, n), begun, done) for n, photo in enumerate(batch)]
         )
         return True
 
     def _take_less_than(self, size: int) -> None:
         """Never again a batch as large as one for which there was no memory."""
         smaller = max(1, size // 2)
-        if smaller < self._largest:
-            self._largest = smaller
+        if smaller < self._most:
+            self._most = smaller
             self._telemetry.warn("batch_size_lowered", size=smaller)
+
+    def _largest(self, replica: Replica) -> int:
+        return int(min(self._most, *(model.largest_batch for model in replica)))
 
     def _predict(self, replica: Replica, batch: Sequence[Prepared]) -> list[Outputs]:
         """What each model says of each photo; copies go through it once."""
         different, places = _without_copies(batch)
         pixels = np.stack([photo.pixels for photo in different])
         outputs = [model.predict(pixels) for model in replica]
-        for bundle, answer in zip(self._bundles, outputs, strict=True):
+        for model, answer in zip(replica, outputs, strict=True):
             for role, rows in answer.items():
                 if len(rows) != len(different):
-                    raise ModelError(f"model {bundle.name}: {len(rows)} {role} for {len(different)} photos")
+                    raise ModelError(
+                        f"model {model.bundle.name}: {len(rows)} {role} for {len(different)} photos"
+                    )
         if len(different) == len(batch):
             return outputs
         return [{role: rows[places] for role, rows in answer.items()} for answer in outputs]
 
     def _outcome(
-        self, photo: Prepared, outputs: Sequence[Outputs], index: int, begun: float, done: float
+        self, photo: Prepared, answer: tuple[Replica, Sequence[Outputs], int], begun: float, done: float
     ) -> Outcome:
+        replica, outputs, index = answer
         waited, took = (begun - photo.ready_at) * 1000, (done - begun) * 1000
         try:
-            scored = scoring.score(self._bundles, outputs, index, photo.upload.image_id)
+            bundles = [model.bundle for model in replica]
+            scored = scoring.score(bundles, outputs, index, photo.upload.image_id)
         except ModelError as error:
             return self._failed(photo, error)
         timings = {**photo.timings, "batch_wait": waited, "infer": took}

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -60,16 +60,17 @@ class Poll:
         results: Results,
         uploads: BoundedQueue[Upload | Outcome],
         rules: Rules,
-        models: Mapping[str, str],
+        models: Callable[[], Mapping[str, str]],
         telemetry: Telemetry,
         outages: Outages,
         stopping: threading.Event,
     ) -> None:
+        """`models` tells those that serve now, name → version."""
         self._queue = queue
         self._results = results
         self._uploads = uploads
         self._rules = rules
-        self._models = dict(models)
+        self._models = models
         self._telemetry = telemetry
         self._outages = outages
         self._stopping = stopping
@@ -160,7 +161,7 @@ class Poll:
 
     def _without_known(self, items: list[Upload | Outcome]) -> Iterator[Upload | Outcome]:
         """Photos scored before need no model. Only a saving: the write into the store decides for good."""
-        uploads = [item for item in items if isinstance(item, Upload)]
+        uploads, models = [item for item in items if isinstance(item, Upload)], self._models()
         try:
             stored = dict(zip(map(id, uploads), self._results.find([u.photo for u in uploads]), strict=True))
         except StoreError as error:
@@ -168,7 +169,7 @@ class Poll:
             stored = {}
         for item in items:
             known = stored.get(id(item))
-            if isinstance(item, Upload) and known and makes_needless(known, item.object, self._models):
+            if isinstance(item, Upload) and known and makes_needless(known, item.object, models):
                 self._telemetry.event("already_scored", image_id=item.image_id)
                 yield Outcome(item.message, item.source, upload=item)
             elif isinstance(item, Upload) and known:

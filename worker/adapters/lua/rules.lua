@@ -6,9 +6,14 @@ local function older(a, b)
   local width = math.max(#a, #b)
   return padded(a, width) < padded(b, width)
 end
-local function same_models(a, b)
-  for name, version in pairs(a) do if b[name] ~= version then return false end end
-  for name in pairs(b) do if a[name] == nil then return false end end
+local function number(version) return string.match(version, '^%d+$') and tonumber(version) or -1 end
+-- Whether the versions of a stored result, a, are as new as those of another, b.
+local function as_new(a, b)
+  for name in pairs(a) do if b[name] == nil then return false end end
+  for name, version in pairs(b) do
+    if a[name] == nil then return false end
+    if a[name] ~= version and not (number(a[name]) > number(version) and number(version) >= 0) then return false end
+  end
   return true
 end
 local function needless(old, new)
@@ -18,7 +23,7 @@ local function needless(old, new)
   if type(new.error) == 'table' and new.error.code == 'object_gone' and old.status ~= 'failed'
     and type(n.etag) ~= 'string' and type(n.version_id) ~= 'string' then return true end
   if type(old.error) == 'table' and old.error.code == 'object_gone' then return false end
-  if not same_models(old.models, new.models) then return false end
+  if not as_new(old.models, new.models) then return false end
   if type(s.version_id) == 'string' and type(n.version_id) == 'string' then return s.version_id == n.version_id end
   return type(s.etag) == 'string' and s.etag == n.etag
 end
