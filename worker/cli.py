@@ -47,9 +47,7 @@ def _run(_options: argparse.Namespace) -> int:
     except supervisor.StoppedError:
         return OK
     code = supervisor.Supervisor(worker, stop, patience, time.monotonic).run()
-    if (
-        worker.pipeline.ages()
-    ):  # a thread that hangs, in TensorFlow perhaps, would hang the interpreter's end too
+    if worker.pipeline.lingers:  # in TensorFlow perhaps, where it would hang the interpreter's end too
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

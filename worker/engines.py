@@ -53,14 +53,41 @@ def load(
     _check_side_by_side(bundles)
     gpus = 0 if settings.engine == "litert" else len(tensorflow.GPUS)
     count = settings.replicas or gpus or cores
-    threads = settings.model_threads or max(1, cores // count)
-    tensorflow.configure(threads, count, settings.precision)
+    plan = _Plan(bundles, settings, telemetry, checkpoint, clock, count, _threads(settings, cores, count))
+    tensorflow.configure(plan.threads, count, settings.precision)
     telemetry.event("warming_up", batch_sizes=settings.batch_size, devices=tensorflow.DEVICES)
-    plan = _Plan(bundles, settings, telemetry, checkpoint, clock, count, threads)
     replicas = list(_chosen(plan))
     memory.give_back()  # what loading took, and the engine that was not chosen
     _warm_up(plan, replicas)
     return replicas
+
+
+def load_beside(
+    serving: Sequence[Sequence[object]],
+    bundles: Sequence[Bundle],
+    settings: Settings,
+    telemetry: Telemetry,
+    checkpoint: Callable[[], None],
+    *,
+    cores: int,
+    clock: Callable[[], float] = time.monotonic,
+) -> list[Replica]:
+    """Load other versions for as many replicas as serve, on their engine, and run them warm.
+
+    There is no race under load: LiteRT is taken where it serves and answers the same as TensorFlow once more. Raises
+    ConfigurationError as `load` does.
+    """
+    _check_side_by_side(bundles)
+    count = len(serving)
+    plan = _Plan(bundles, settings, telemetry, checkpoint, clock, count, _threads(settings, cores, count))
+    frozen = _on_tensorflow(plan)
+    replicas = _alike(plan, frozen) if isinstance(serving[0][0], InterpretedModel) else frozen
+    _warm_up(plan, replicas)
+    return list(replicas)
+
+
+def _threads(settings: Settings, cores: int, count: int) -> int:
+    return settings.model_threads or max(1, cores // count)
 
 
 def seconds_by_size(replica: Replica) -> dict[int, float]:
@@ -131,14 +158,10 @@ def _on_litert(plan: _Plan, frozen: Sequence[FrozenModel]) -> Sequence[Replica]:
 
 def _tried(plan: _Plan, frozen: Sequence[tuple[FrozenModel, ...]]) -> Sequence[Replica]:
     """Take LiteRT where it is measured faster, with all replicas at work, and answers the same."""
-    begun, given = plan.clock(), plan.bundles[0].manifest.input
-    size = min(trial.BATCH, plan.settings.batch_size)
-    size = next((allowed for allowed in plan.settings.pad_to if allowed >= size), size)
-    photos = trial.random_photos(size, given.height, given.width)
+    begun, photos = plan.clock(), _photos(plan)
     try:
         interpreted = _on_litert(plan, frozen[0])
-        pairs = zip(frozen[0], interpreted[0], strict=True)
-        difference = max(trial.difference(one, other, photos) for one, other in pairs)
+        difference = _difference(frozen[0], interpreted[0], photos)
         before, after = trial.race([frozen, interpreted], photos, plan.clock, plan.checkpoint)
     except (ConversionError, ModelError) as error:
         plan.telemetry.event("engine_chosen", engine="tensorflow", reason=str(error))
@@ -156,6 +179,34 @@ def _tried(plan: _Plan, frozen: Sequence[tuple[FrozenModel, ...]]) -> Sequence[R
         seconds=round(plan.clock() - begun, 2),
     )
     return interpreted if taken else frozen
+
+
+def _alike(plan: _Plan, frozen: Sequence[tuple[FrozenModel, ...]]) -> Sequence[Replica]:
+    """LiteRT, unless nobody insists on it and it cannot run these versions or answers otherwise."""
+    if plan.settings.engine == "litert":
+        return _on_litert(plan, frozen[0])
+    try:
+        interpreted = _on_litert(plan, frozen[0])
+        difference = _difference(frozen[0], interpreted[0], _photos(plan))
+    except (ConversionError, ModelError) as error:
+        plan.telemetry.event("engine_chosen", engine="tensorflow", reason=str(error))
+        return frozen
+    if difference > trial.TOLERANCE:
+        plan.telemetry.event("engine_chosen", engine="tensorflow", difference=float(f"{difference:.2g}"))
+        return frozen
+    return interpreted
+
+
+def _photos(plan: _Plan) -> trial.Photos:
+    given = plan.bundles[0].manifest.input
+    size = min(trial.BATCH, plan.settings.batch_size)
+    size = next((allowed for allowed in plan.settings.pad_to if allowed >= size), size)
+    return trial.random_photos(size, given.height, given.width)
+
+
+def _difference(one: Replica, other: Replica, photos: trial.Photos) -> float:
+    """Largest of any model's."""
+    return max(trial.difference(*pair, photos) for pair in zip(one, other, strict=True))
 
 
 def _warm_up(plan: _Plan, replicas: Sequence[Replica]) -> None:

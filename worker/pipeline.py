@@ -9,7 +9,7 @@ thread that hangs inside a step.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,10 @@ class _Crew:
 class Pipeline:
     """`start` once, then `close` (drain) or `cancel`, then `join`; each may be called again without harm."""
 
-    def __init__(self, stages: Sequence[Stage], clock: Clock) -> None:
+    def __init__(
+        self, stages: Sequence[Stage], clock: Clock, beside: Mapping[str, Step] | None = None
+    ) -> None:
+        """`beside` are steps by thread name that no photo depends on: nobody waits for such a thread to end."""
         self._clock = clock
         self._closing = threading.Event()
         self._ended = threading.Condition()
@@ -71,10 +74,13 @@ class Pipeline:
         self._threads = [
             thread for stage in stages for thread in self._build(stage, first=stage is stages[0])
         ]
+        self._beside = [
+            self._thread(name, step, _Crew(None, 1), first=True) for name, step in (beside or {}).items()
+        ]
 
     def start(self) -> None:
         """Start the last stage first, so that nothing is put where nobody takes."""
-        for thread in reversed(self._threads):
+        for thread in [*reversed(self._threads), *self._beside]:
             thread.start()
 
     def close(self) -> None:
@@ -104,6 +110,11 @@ class Pipeline:
         """Seconds since the last heartbeat of each thread that runs."""
         now = self._clock()
         return {t.name: now - self._beats.get(t.name, now) for t in self._threads if t.is_alive()}
+
+    @property
+    def lingers(self) -> bool:
+        """Whether any thread still runs, also one that nobody waits for."""
+        return any(thread.is_alive() for thread in [*self._threads, *self._beside])
 
     @property
     def error(self) -> BaseException | None:

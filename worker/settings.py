@@ -55,6 +55,15 @@ class Settings(BaseModel):
         "model bundles, comma-separated folders `NAME` or `NAME/VERSION`; the first one gives the score",
     )
 
+    model_refresh: int = setting(
+        0,
+        "how often newer versions of the models are looked for, and taken up while the old ones serve; 0: never, a "
+        "deployment brings them",
+        "s",
+        ge=0,
+        le=86_400,
+    )
+
     # What is accepted
     image_id_pattern: str = setting(
         UUID_SEGMENT,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.fakes import Gate
+from tests.stand import eventually
 from worker.pipeline import Helpers, Pipeline, Stage
 from worker.queues import BoundedQueue, ShutDown
 
@@ -158,3 +159,31 @@ def test_threads_carry_the_names_of_their_stages() -> None:
     pipeline.start()
     assert pipeline.join(time.monotonic() + PATIENCE) == []
     assert names == {"infer", "infer-helper-1", "infer-helper-2"}
+
+
+def test_a_thread_beside_the_stages_is_started_and_never_waited_for() -> None:
+    begun, leave = threading.Event(), threading.Event()
+
+    def step() -> None:
+        begun.set()
+        leave.wait(5)
+        raise ShutDown
+
+    pipeline = Pipeline([Stage("only", lambda: None)], time.monotonic, beside={"reload": step})
+    pipeline.start()
+    assert begun.wait(5)
+    pipeline.close()
+    assert pipeline.join(time.monotonic() + 5) == []
+    assert (pipeline.ages(), pipeline.lingers, pipeline.error) == ({}, True, None)
+    leave.set()
+    eventually(lambda: not pipeline.lingers)
+
+
+def test_an_error_beside_the_stages_cancels_them_too() -> None:
+    def step() -> None:
+        raise ValueError("a fault of ours")
+
+    pipeline = Pipeline([Stage("only", lambda: None)], time.monotonic, beside={"reload": step})
+    pipeline.start()
+    assert pipeline.join(time.monotonic() + 5) == []
+    assert isinstance(pipeline.error, ValueError)
