@@ -18,6 +18,8 @@ from typing import Protocol
 
 from worker import bundle, duplicates, engines, hashes, images, progress
 from worker.adapters import s3, sqs
+from worker.adapters.model_bucket import ModelBucket
+from worker.delivery import Library, fetched
 from worker.duplicates import Index
 from worker.errors import ConfigurationError
 from worker.health import StateFile
@@ -25,9 +27,10 @@ from worker.leases import Leases
 from worker.messages import Outcome, Prepared, Upload
 from worker.originals import Originals, Remembered
 from worker.outages import Outages
-from worker.pipeline import Helpers, Pipeline, Stage
+from worker.pipeline import Helpers, Pipeline, Stage, Step
 from worker.queues import BoundedQueue
 from worker.rehash import Recipe, listed, rebuild
+from worker.reload import Reload
 from worker.service_times import ServiceTimes
 from worker.serving import Replica, Serving
 from worker.settings import Settings
@@ -100,11 +103,14 @@ def build(
         state.write("starting")
         checkpoint()
 
-    bundles = [bundle.read(location) for location in settings.model]
+    library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=clock)
+    bundles = [bundle.read(str(fetched(library, one, still_starting))) for one in settings.model]
     replicas = engines.load(bundles, settings, telemetry, still_starting, cores=cores(), clock=clock)
     images.warm_up(bundles[0].manifest.input.target, hashes.named(settings.hash))
     times = ServiceTimes(engines.seconds_by_size(replicas[0]))
-    joined = assemble(settings, ends, replicas, service_times=times, telemetry=telemetry, clock=clock)
+    joined = assemble(
+        settings, ends, replicas, service_times=times, telemetry=telemetry, clock=clock, library=library
+    )
     return App(joined.pipeline, joined.uploads, joined.outages, joined.stopping, telemetry, state)
 
 
@@ -116,8 +122,9 @@ def assemble(
     service_times: ServiceTimes,
     telemetry: Telemetry,
     clock: Callable[[], float],
+    library: Library | None = None,
 ) -> Assembly:
-    """Join the stages by their queues. The architecture."""
+    """Join the stages by their queues. The architecture. Newer models are looked for in the `library`."""
     decoders, threads = settings.decoders or cores(), helpers(settings)
     target, serving = replicas[0][0].bundle.manifest.input.target, Serving(replicas)
     algorithm = hashes.named(settings.hash)
@@ -200,7 +207,19 @@ def assemble(
         ),
         Stage("commit", commit.step),
     ]
-    return Assembly(Pipeline(stages, clock), source, outages, stopping)
+    beside: dict[str, Step] = {}
+    if library and settings.model_refresh:
+        beside["reload"] = Reload(
+            library=library,
+            locations=settings.model,
+            serving=serving,
+            load=partial(engines.load_beside, serving, settings, telemetry, cores=cores(), clock=clock),
+            every=settings.model_refresh,
+            telemetry=telemetry,
+            stopping=stopping,
+            clock=clock,
+        ).step
+    return Assembly(Pipeline(stages, clock, beside), source, outages, stopping)
 
 
 def rehash(
@@ -214,8 +233,9 @@ def rehash(
         raise ConfigurationError("WORKER_DUPLICATE_WINDOW is 0: nothing is to be remembered")
     store, threads = result_store(settings, _index(settings)), helpers(settings)
     photos = _photos(settings, threads, clock)
+    library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=clock)
     recipe = Recipe(
-        bundle.read(settings.model[0]).manifest.input.target,
+        bundle.read(str(fetched(library, settings.model[0], lambda: None))).manifest.input.target,
         hashes.named(settings.hash),
         settings.max_bytes,
         settings.max_pixels,

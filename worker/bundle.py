@@ -143,7 +143,7 @@ class Bundle(_Part):
 
 def read(location: str) -> Bundle:
     """Read the bundle at `NAME/VERSION`, or the newest version at `NAME`. Raises ConfigurationError."""
-    path = _version_folder(Path(location))
+    path = version_folder(Path(location))
     try:
         manifest = Manifest.model_validate(tomllib.loads(_text(path / "bundle.toml")))
         labels = _labels(path / manifest.labels.file) if manifest.labels else ()
@@ -153,7 +153,8 @@ def read(location: str) -> Bundle:
     return Bundle(path=path, version=path.name, manifest=manifest, labels=labels, tips=tips)
 
 
-def _version_folder(path: Path) -> Path:
+def version_folder(path: Path) -> Path:
+    """Give `NAME/VERSION` itself, or the newest version at `NAME`. Raises ConfigurationError."""
     if (path / "saved_model.pb").is_file():
         return path
     versions = sorted(

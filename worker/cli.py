@@ -1,4 +1,4 @@
-"""The commands of `python -m worker`: run (the default), submit, forget, rehash, compare, health, schema."""
+"""The commands of `python -m worker`: run (the default), submit, forget, rehash, compare, publish-model and so on."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from worker import health, settings
-from worker.errors import ConfigurationError, MessageError, StoreError, WorkerError
+from worker.errors import ConfigurationError, MessageError, StorageError, StoreError, WorkerError
 from worker.keys import Keys
 from worker.messages import PhotoId
 from worker.result import Result
@@ -111,6 +111,23 @@ def _rehash(_options: argparse.Namespace) -> int:
     return FAILED if counts["failed"] else OK
 
 
+def _publish_model(options: argparse.Namespace) -> int:
+    from worker import delivery  # noqa: PLC0415 - the other commands need no AWS client
+    from worker.adapters.model_bucket import ModelBucket  # noqa: PLC0415 - the same
+
+    def tell(name: str) -> None:
+        sys.stdout.write(f"  {name}\n")
+        sys.stdout.flush()
+
+    try:
+        where = delivery.publish(options.folder, options.to, ModelBucket(), tell)
+    except StorageError as error:
+        sys.stderr.write(f"worker publish-model: {error}\n")
+        return FAILED
+    sys.stdout.write(f"{where} is whole: workers with WORKER_MODEL={options.to} take it from now on\n")
+    return OK
+
+
 def _compare(options: argparse.Namespace) -> int:
     wanted = settings.load(os.environ)
     try:
@@ -174,6 +191,12 @@ def _parser() -> argparse.ArgumentParser:
     forget.add_argument("image_ids", nargs="+", metavar="IMAGE_ID")
     forget.add_argument("--owner", default="", help="whose photos they are, where the keys name owners")
     forget.set_defaults(command=_forget)
+    publish = commands.add_parser("publish-model", help="upload a model for workers that take theirs from S3")
+    publish.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="NAME/VERSION, or NAME: its newest version"
+    )
+    publish.add_argument("to", metavar="S3URL", help="s3://bucket/prefix/NAME/")
+    publish.set_defaults(command=_publish_model)
     compare = commands.add_parser(
         "compare", help="hold results of another service against these, by their scores"
     )

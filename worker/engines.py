@@ -16,6 +16,7 @@ from worker.adapters.litert import InterpretedModel
 from worker.adapters.tensorflow import FrozenModel
 from worker.bundle import Bundle
 from worker.errors import ConfigurationError, ConversionError, ModelError
+from worker.serving import Serving
 from worker.settings import Settings
 from worker.telemetry import Telemetry
 
@@ -63,10 +64,10 @@ def load(
 
 
 def load_beside(
-    serving: Sequence[Sequence[object]],
-    bundles: Sequence[Bundle],
+    serving: Serving,
     settings: Settings,
     telemetry: Telemetry,
+    bundles: Sequence[Bundle],
     checkpoint: Callable[[], None],
     *,
     cores: int,
@@ -78,10 +79,10 @@ def load_beside(
     ConfigurationError as `load` does.
     """
     _check_side_by_side(bundles)
-    count = len(serving)
+    count = len(serving.replicas)
     plan = _Plan(bundles, settings, telemetry, checkpoint, clock, count, _threads(settings, cores, count))
     frozen = _on_tensorflow(plan)
-    replicas = _alike(plan, frozen) if isinstance(serving[0][0], InterpretedModel) else frozen
+    replicas = _alike(plan, frozen) if isinstance(serving.replicas[0][0], InterpretedModel) else frozen
     _warm_up(plan, replicas)
     return list(replicas)
 

@@ -6,7 +6,14 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from worker.telemetry import Telemetry
 
@@ -17,15 +24,17 @@ EVERY = 10.0  # seconds between two lines of the log
 def shown(
     what: str,
     total: int,
+    unit: str = "",
     *,
     telemetry: Telemetry,
     clock: Callable[[], float],
     stream: TextIO = sys.stderr,
 ) -> Iterator[Callable[[int], None]]:
-    """Give what is to be called with the number of things done so far, of `total`."""
+    """Give what is to be called with the number of things done so far, of `total`; the `unit` may be bytes."""
     console = Console(file=stream)
     if console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+        columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(what, total=total)
             yield lambda done: bar.update(task, completed=done)

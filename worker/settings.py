@@ -28,6 +28,7 @@ from worker.health import STATE_FILE
 from worker.keys import Keys
 
 PREFIX = "WORKER_"
+MODEL_CACHE = "/tmp/photo-score-worker-models"  # noqa: S108 - the one writable folder of the image; checksums guard it
 SETTLING = 4  # seconds that a stop leaves to the last deletes and releases
 Names = tuple[str, ...]  # comma-separated in the environment
 Sizes = tuple[int, ...]  # so are these
@@ -52,7 +53,11 @@ class Settings(BaseModel):
     )
     model: Names = setting(
         ("models/reference/built/reference",),
-        "model bundles, comma-separated folders `NAME` or `NAME/VERSION`; the first one gives the score",
+        "model bundles, comma-separated: folders `NAME` or `NAME/VERSION`, or the same below `s3://bucket/…/`; the "
+        "first one gives the score",
+    )
+    model_cache: str = setting(
+        MODEL_CACHE, "folder that models of S3 are downloaded to; several workers may share it"
     )
 
     model_refresh: int = setting(

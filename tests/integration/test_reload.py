@@ -78,9 +78,7 @@ class Worker:
 
     def load(self, bundles: Sequence[Bundle], checkpoint: Callable[[], None]) -> Sequence[Replica]:
         self.loads += 1
-        return engines.load_beside(
-            self.serving.replicas, bundles, self.wanted, self.telemetry, checkpoint, cores=2
-        )
+        return engines.load_beside(self.serving, self.wanted, self.telemetry, bundles, checkpoint, cores=2)
 
     def scores(self) -> list[float]:
         return [float(replica[0].predict(PHOTO)["score"].item()) for replica in self.serving.replicas]
