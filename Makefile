@@ -10,7 +10,7 @@ VENV := .venv/.installed
 LOCALSTACK := .localstack-venv/.installed
 PEERS := .bench-peers/.installed
 
-.PHONY: help install model run demo submit test check bench publish soak docs lock clean
+.PHONY: help install model run demo submit test check bench publish soak docs simulate lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ soak: install model ## a steady load while faults are drawn at random; MINUTES=2
 
 docs: $(VENV) ## write the generated parts of docs/ anew
 	@$(BIN)/python -m docs.generate
+
+simulate: $(VENV) ## a day on AWS, simulated: tasks, backlog, p99, costs; a minute; writes docs/scaling.md
+	@$(BIN)/python -m deploy.simulate --write $(if $(FIGURES),--figures $(FIGURES))
 
 lock: ## resolve the dependencies anew, with hashes
 	PYTHON=$(PYTHON) deploy/locks/lock.sh

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.bench import svg
-from tests.bench.svg import WIDTH
+from docs import svg
+from docs.svg import WIDTH
 
 LEFT, RIGHT = 74.0, WIDTH - 150.0
 RIVALS = {  # name → colour and label

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.bench import svg
+from docs import svg
+from docs.svg import WIDTH, Place
 from tests.bench.duplicate_counts import POINTS, WIDEST
-from tests.bench.svg import WIDTH, Place
 
 COLOURS = {"phash": svg.BLUE, "dhash": svg.GREEN, "whash": svg.ORANGE, "pdq": svg.VIOLET}
 LEFT, RIGHT = 64.0, WIDTH - 28.0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.bench.table import Table
+from docs.table import Table
 
 SHOWN = range(0, 17, 2)  # places of radii: phash's distances are even
 

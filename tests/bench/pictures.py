@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import duplicate_index_picture, duplicate_pictures, svg
-from tests.bench.svg import WIDTH, Place
+from docs import svg
+from docs.svg import WIDTH, Place
+from tests.bench import duplicate_index_picture, duplicate_pictures
 
 LEFT, RIGHT = 64, WIDTH - 70
 LOW, HIGH = 10.0, 2000.0  # milliseconds that the axis of latencies shows at least

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from docs.table import Table
 from tests.bench import tables
 from tests.bench.processes import ROOT, BenchError
 from tests.bench.report import warning
-from tests.bench.table import Table
 
 OUT = ROOT / "bench-out"
 MARKED = re.compile(

@@ -10,7 +10,7 @@ from typing import Any
 from rich import table
 from rich.markup import escape
 
-from tests.bench.table import Table
+from docs.table import Table
 from tests.bench.tables import sections
 
 MUCH = 0.1  # share of the cores that others may take without a warning

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from docs.table import Table
 from tests.bench import duplicate_index_tables, duplicate_tables
 from tests.bench.accelerator_tables import accelerator
 from tests.bench.arrivals import PUBLISHED_CUTS, PUBLISHED_UNDER_ONE
-from tests.bench.table import Table
 from tests.bench.targets import Target, targets
 from tests.bench.throughput_table import throughput
 

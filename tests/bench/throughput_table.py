@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.bench.table import Table
+from docs.table import Table
 from tests.bench.throughput import ROWS
 
 

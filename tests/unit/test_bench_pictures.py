@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.bench import pictures, svg
+from docs import svg
+from tests.bench import pictures
 
 SVG = "{http://www.w3.org/2000/svg}"
 STEPS = ("put", "notify", "queue", "wait", "fetch", "decode", "batch_wait", "infer", "commit")

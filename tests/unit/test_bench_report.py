@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from docs.table import Table
 from tests.bench import composition, device, feeding, profiles, publish, report, targets
 from tests.bench.memory_parts import CountingStore
 from tests.bench.processes import BenchError
-from tests.bench.table import Table
 from tests.bench.tables import sections
 from tests.bench.throughput import ROWS
 from tests.fakes import score_bundle

@@ -64,6 +64,13 @@ def curve(points: Sequence[tuple[float, float]], colour: str, says: str) -> str:
     return f'<g fill="{colour}"><title>{escape(says)}</title>{line}{dots}</g>'
 
 
+def line(points: Sequence[tuple[float, float]], colour: str, says: str, width: float = 1.5) -> str:
+    """Draw a line through many points, without dots."""
+    path = "L".join(f"{_n(x)} {_n(y)}" for x, y in points)
+    drawn = f'd="M{path}" fill="none" stroke="{colour}" stroke-width="{_n(width)}"'
+    return f"<path {drawn}><title>{escape(says)}</title></path>"
+
+
 def linear(most: float, start: float, end: float) -> Place:
     """Place 0 … `most` from `start` to `end`."""
     return lambda value: start + (end - start) * value / most

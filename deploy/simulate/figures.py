@@ -1,0 +1,92 @@
+"""Measured service times, what AWS takes for what, and the rules of its autoscaling: all that a simulated day needs."""
+
+import tomllib
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+DEFAULT = Path(__file__).with_name("figures.toml")
+# Quantiles that stand for all photos of a second, each in the middle of the share that it stands for.
+LEVELS = np.append(np.linspace(0.025, 0.925, 19), (0.965, 0.99))
+WEIGHTS = np.append(np.full(19, 0.05), (0.03, 0.02))
+
+Series = npt.NDArray[np.float64]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Task(_Part):
+    """One task, as measured."""
+
+    vcpu: float = Field(gt=0)
+    memory_gb: float = Field(gt=0)
+    photos_per_second: float = Field(gt=0)
+    held: float = Field(ge=0, description="messages")
+    start_seconds: float = Field(ge=0)
+
+    @property
+    def seconds_per_photo(self) -> float:
+        """What a photo takes of a task."""
+        return 1 / self.photos_per_second
+
+
+class Latency(_Part):
+    """From PUT to result at a load, without a backlog, in milliseconds."""
+
+    load: float = Field(gt=0, le=1)
+    p50: float
+    p90: float
+    p99: float
+
+
+class Prices(_Part):
+    """US dollars."""
+
+    vcpu_hour: float
+    gb_hour: float
+    sqs_request: float
+    s3_put: float
+    s3_get: float
+    log_gb: float
+    metric_month: float
+    redis_hour: float
+
+
+class Use(_Part):
+    """What a photo, or the service as a whole, takes of what is paid for."""
+
+    sqs_requests_a_photo: float
+    log_bytes_a_photo: float
+    metrics: int
+    redis_nodes: int
+
+
+class Figures(_Part):
+    """The whole file."""
+
+    task: Task
+    latency: tuple[Latency, ...] = Field(min_length=1)
+    prices: Prices
+    use: Use
+
+    @classmethod
+    def read(cls, path: Path = DEFAULT) -> Self:
+        """Read the file. Raises ValueError where it does not fit, OSError."""
+        return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+    def latencies(self, loads: Series) -> Series:
+        """Give [N, levels] seconds for [N] loads: measured percentiles, drawn out between them by straight lines.
+
+        Below the lowest load that was measured it is the lowest's, above the highest the highest's.
+        """
+        known = np.array([one.load for one in self.latency])
+        cuts = np.array([0.0, 0.5, 0.9, 0.99])
+        rows = np.array([[one.p50 / 2, one.p50, one.p90, one.p99] for one in self.latency]) / 1000
+        at_levels = np.array([np.interp(LEVELS, cuts, row) for row in rows])
+        columns = [np.interp(loads, known, at_levels[:, level]) for level in range(len(LEVELS))]
+        return np.stack(columns, axis=1)

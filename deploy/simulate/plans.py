@@ -1,0 +1,94 @@
+"""Ways to scale, each run over the same days; which of those tried is the cheapest that keeps the objective."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from deploy.simulate import arrivals, costs
+from deploy.simulate.costs import Costs
+from deploy.simulate.day import Day, simulate
+from deploy.simulate.figures import Figures, Series
+from deploy.simulate.policy import Policy, Scaler
+
+PEAKS = (1, 10, 100, 1000)  # photos per second, the ordinary day's most
+SEED = 1
+MOST = 10_000  # tasks
+GOOD = 0.99  # share of the photos in time that a plan must reach
+OBJECTIVE = 1.0  # seconds
+
+LOADS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+WAITS = (1, 5, 15, 30, 60, 120)  # seconds
+USUAL = 30  # seconds: after an outage that piled photos up they are gone in so long, without a crowd of tasks
+TRIED_AT = 100  # photos per second
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Policies; without any, `tasks` run all day."""
+
+    name: str
+    policies: tuple[Policy, ...]
+    tasks: int = 1
+
+    def target(self, metric: str) -> float:
+        """Of the policy for this metric; infinite without one."""
+        return min((policy.target for policy in self.policies if policy.metric == metric), default=math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A day with a plan."""
+
+    plan: Plan
+    day: Day
+    costs: Costs
+
+    @property
+    def a_million(self) -> float:
+        """US dollars for a million photos."""
+        return self.costs.total / self.day.photos * 1e6
+
+    @property
+    def tasks_a_million(self) -> float:
+        """Of that, what the tasks cost."""
+        return self.costs.tasks / self.day.photos * 1e6
+
+
+def of_both(load: float, wait: float) -> Plan:
+    """Make the template's plan: two policies, scaled in only when both agree."""
+    policies = (Policy("load", load), Policy("backlog", wait))
+    return Plan(f"load {load:g}, backlog {wait:g} s", policies)
+
+
+def rivals(photos: Series, figures: Figures) -> list[Plan]:
+    """Plans to compare with: the usual recipe, one policy alone, and as many tasks as the worst second needs."""
+    enough = math.ceil(photos.max() / figures.task.photos_per_second)
+    return [
+        Plan("backlog alone, 1 s", (Policy("backlog", OBJECTIVE),)),
+        Plan("load alone, 0.6", (Policy("load", 0.6),)),
+        Plan(f"always {enough}: the worst second", (), enough),
+    ]
+
+
+def photos_of_a_day(peak: float, *, spikes: bool = True) -> Series:
+    """Draw a day."""
+    return arrivals.drawn(arrivals.expected(peak, spikes=spikes), SEED)
+
+
+def run(plan: Plan, photos: Series, figures: Figures, tell: Callable[[int], None] = lambda _: None) -> Run:
+    """Run a day; it begins with the tasks that suit its first minutes."""
+    seconds = figures.task.seconds_per_photo
+    first = plan.tasks
+    if plan.policies:
+        first = max(1, math.ceil(photos[:600].mean() * seconds / min(plan.target("load"), 1)))
+    scaler = Scaler(plan.policies, seconds, 1, MOST, desired=first)
+    day = simulate(photos, scaler, figures, objective=OBJECTIVE, tell=tell)
+    return Run(plan, day, costs.of(day, figures))
+
+
+def best(tried: Sequence[Run]) -> Run:
+    """Choose the cheapest that is good enough, to the cent; the backlog's target then as near as can be to USUAL."""
+    good = [one for one in tried if one.day.in_time >= GOOD - 0.0005] or list(tried)
+    least = min(one.a_million for one in good)
+    alike = [one for one in good if one.a_million <= least + 0.005]
+    return min(alike, key=lambda one: abs(one.plan.target("backlog") - USUAL))

@@ -1,0 +1,90 @@
+"""What the simulated days say, as tables."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from deploy.simulate.plans import GOOD, LOADS, TRIED_AT, WAITS, Run
+from docs.table import Table
+
+
+def by_rate(days: Mapping[float, Sequence[Run]]) -> Table:
+    """A row for each plan of each rate."""
+    rows = [_row(peak, one) for peak, runs in days.items() for one in runs]
+    heads = [
+        "photos/s",
+        "plan",
+        "tasks: mean",
+        "most",
+        "in time",
+        "p50",
+        "p99, worst minute",
+        "most waiting",
+        "$ a million",
+    ]
+    return Table("One day, by rate and by plan", [*heads, "of that tasks"], rows)
+
+
+def _row(peak: float, one: Run) -> list[str]:
+    day = one.day
+    return [
+        f"{peak:,}",
+        one.plan.name,
+        f"{day.paid.mean():,.1f}",
+        f"{day.paid.max():,.0f}",
+        f"{day.in_time:.1%}",
+        f"{np.nanmedian(day.p50) * 1000:,.0f} ms",
+        _seconds(float(np.nanmax(day.p99))),
+        f"{day.backlog.max():,.0f}",
+        f"{one.a_million:.2f}",
+        f"{one.tasks_a_million:.2f}",
+    ]
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:,.0f} ms" if value < 10 else f"{value:,.0f} s"
+
+
+def tried(runs: Mapping[tuple[float, float], Run]) -> Table:
+    """Where the two targets should lie: in time, and dollars of tasks a million, by load and by backlog."""
+    rows = [
+        [
+            f"{load:g}",
+            *(
+                f"{runs[load, wait].day.in_time:.1%}, ${runs[load, wait].tasks_a_million:.2f}"
+                for wait in WAITS
+            ),
+        ]
+        for load in LOADS
+    ]
+    title = f"Share in time and cost of the tasks for a million photos, {TRIED_AT} photos/s, by the policies' targets"
+    return Table(title, ["load target ↓ backlog target →", *(f"{wait} s" for wait in WAITS)], rows)
+
+
+def quiet(runs: Mapping[float, Run]) -> Table:
+    """The same day without its spikes, by the load policy's target."""
+    rows = [
+        [
+            f"{load:g}",
+            f"{one.day.in_time:.2%}",
+            _seconds(float(np.nanmax(one.day.p99))),
+            f"{one.tasks_a_million:.2f}",
+        ]
+        for load, one in runs.items()
+    ]
+    return Table(
+        f"The same day without spikes, {TRIED_AT} photos/s",
+        ["load target", "in time", "p99, worst minute", "$ a million: tasks"],
+        rows,
+    )
+
+
+def verdict(best: Run, runs: Mapping[float, Sequence[Run]]) -> str:
+    """The recommendation in a sentence, and what a photo costs."""
+    load, wait = best.plan.target("load"), best.plan.target("backlog")
+    reached = "the cheapest that keeps" if best.day.in_time >= GOOD - 0.0005 else "none kept"
+    costs = ", ".join(f"${some[0].a_million:,.2f} at {peak:,} a second" for peak, some in runs.items())
+    return (
+        f"**Load target {load:g}, backlog target {wait:g} s**: of those tried, {reached} {GOOD:.0%} of the photos "
+        f"within the second on a day with spikes. A million photos then cost {costs}.\n"
+    )

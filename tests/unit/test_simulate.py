@@ -1,0 +1,139 @@
+"""The simulated day: the queue against what is known of queues, the scaler against examples by hand, the tables."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deploy.simulate import arrivals, costs, plans, report
+from deploy.simulate.__main__ import MARKED, PAGE
+from deploy.simulate.arrivals import DAY
+from deploy.simulate.day import simulate
+from deploy.simulate.figures import LEVELS, WEIGHTS, Figures
+from deploy.simulate.policy import Minute, Policy, Scaler
+
+FIGURES = Figures.read()
+RATE = FIGURES.task.photos_per_second
+
+
+def fixed(tasks: int) -> Scaler:
+    return Scaler((), 1 / RATE, 1, 1000, desired=tasks)
+
+
+def test_the_levels_stand_for_all_photos() -> None:
+    assert WEIGHTS.sum() == pytest.approx(1)
+    assert np.cumsum(WEIGHTS) - WEIGHTS / 2 == pytest.approx(LEVELS)
+
+
+@pytest.mark.parametrize("load", [0.3, 0.6, 0.8, 0.95])
+def test_without_a_backlog_latency_is_what_was_measured_at_that_load(load: float) -> None:
+    measured = next(one for one in FIGURES.latency if one.load == load)
+    day = simulate(np.full(DAY, RATE * load), fixed(1), FIGURES)
+    assert np.median(day.p99) == pytest.approx(measured.p99 / 1000, rel=0.02)
+    assert np.median(day.p50) == pytest.approx(measured.p50 / 1000, rel=0.1)
+    assert day.backlog.max() == 0
+
+
+def test_a_burst_is_worked_off_in_order_at_the_rate_of_the_tasks() -> None:
+    photos = np.zeros(DAY)
+    photos[600] = RATE * 2 * 30  # what two tasks do in thirty seconds
+    day = simulate(photos, fixed(2), FIGURES)
+    assert day.backlog[600] == pytest.approx(RATE * 2 * 29)
+    assert day.backlog[629] == pytest.approx(0, abs=1e-6)
+    assert day.p50[10] == pytest.approx(15, abs=1), "half of them wait for half of the time"
+    assert math.isnan(day.p50[11]), "none came"
+
+
+def test_the_mean_wait_is_that_of_the_fluid_with_poisson_arrivals_by_the_second() -> None:
+    """With loads by the second a queue of rate c grows as a random walk: Lindley's recursion, worked out apart."""
+    photos = np.random.default_rng(7).poisson(RATE * 0.97, DAY).astype(float)
+    day = simulate(photos, fixed(1), FIGURES)
+    waiting, expected = 0.0, np.zeros(DAY)
+    for second in range(DAY):
+        waiting = max(0.0, waiting + photos[second] - RATE)
+        expected[second] = waiting
+    assert day.backlog == pytest.approx(expected, abs=1e-6)
+    assert day.backlog.mean() > 10
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(1, 400), st.integers(1, 6), st.integers(0, 2**31))
+def test_what_comes_is_done_or_waits(rate: int, tasks: int, seed: int) -> None:
+    photos = arrivals.drawn(arrivals.expected(rate), seed)
+    scaler = Scaler((Policy("load", 0.6), Policy("backlog", 30)), 1 / RATE, 1, 50, desired=tasks)
+    day = simulate(photos, scaler, FIGURES)
+    done = np.diff(day.backlog, prepend=0.0) * -1 + photos
+    assert done.min() >= -1e-6
+    assert (done <= day.tasks * RATE + 1e-6).all(), "no task does more than it can"
+    assert done.sum() + day.backlog[-1] == pytest.approx(photos.sum())
+    assert (day.paid >= day.tasks).all()
+    assert 1 <= day.tasks.min() <= day.paid.max() <= 50
+    assert 0 <= day.in_time <= 1
+
+
+# the scaler
+
+
+def heard(scaler: Scaler, *minutes: Minute) -> list[int]:
+    return [scaler.decide(minute) for minute in minutes]
+
+
+def test_three_minutes_above_the_target_scale_out_in_proportion() -> None:
+    scaler = Scaler((Policy("load", 0.5),), 0.01, 1, 100, desired=4)
+    busy = Minute(visible=0, sent=60 * 400, tasks=4)  # 400 a second, 4 seconds of work: full
+    assert heard(scaler, busy, busy) == [4, 4]
+    assert heard(scaler, busy) == [8], "twice the target: twice the tasks"
+
+
+def test_fifteen_minutes_well_below_the_target_scale_in() -> None:
+    scaler = Scaler((Policy("load", 0.5),), 0.01, 1, 100, desired=8)
+    calm = Minute(visible=0, sent=60 * 250, tasks=8)  # 2.5 tasks' work
+    assert heard(scaler, *[calm] * 14)[-1] == 8
+    assert heard(scaler, calm) == [5]
+    near = Minute(visible=0, sent=60 * 235, tasks=5)  # 0.47: above nine tenths of the target
+    assert heard(scaler, *[near] * 30)[-1] == 5
+
+
+def test_tasks_are_removed_only_when_both_policies_agree_and_added_when_one_asks() -> None:
+    scaler = Scaler((Policy("load", 0.5), Policy("backlog", 10)), 0.01, 1, 100, desired=4)
+    piled_up = Minute(visible=20_000, sent=0, tasks=4)  # 50 seconds of work for each
+    assert heard(scaler, *[piled_up] * 3)[-1] == 20
+    at_target = Minute(visible=19_000, sent=0, tasks=20)
+    assert heard(scaler, *[at_target] * 40)[-1] == 20, "the load policy would remove them"
+    over = Minute(visible=0, sent=0, tasks=20)
+    assert heard(scaler, *[over] * 15)[-1] == 10, "half of them at a time"
+
+
+def test_there_is_a_least_and_a_most() -> None:
+    scaler = Scaler((Policy("load", 0.5),), 0.01, 2, 6, desired=4)
+    assert heard(scaler, *[Minute(0, 60 * 4000, 4)] * 3)[-1] == 6
+    assert heard(scaler, *[Minute(0, 0, 6)] * 60)[-1] == 2
+
+
+# what is made of it
+
+
+def test_costs_are_what_the_prices_say() -> None:
+    day = simulate(np.full(DAY, 10.0), fixed(2), FIGURES)
+    found = costs.of(day, FIGURES)
+    task, prices = FIGURES.task, FIGURES.prices
+    assert day.photos == 864_000
+    assert found.tasks == pytest.approx(48 * (task.vcpu * prices.vcpu_hour + task.memory_gb * prices.gb_hour))
+    assert found.requests == pytest.approx(864_000 * (0.5 * 0.4e-6 + 5e-6 + 0.4e-6))
+
+
+def test_the_recommendation_is_the_cheapest_that_is_good_enough() -> None:
+    photos = plans.photos_of_a_day(20)
+    runs = [plans.run(plans.of_both(load, 30), photos, FIGURES) for load in (0.2, 0.4, 0.8)]
+    chosen = plans.best(runs)
+    assert chosen.day.in_time >= plans.GOOD - 0.0005
+    assert all(chosen.a_million <= one.a_million + 0.005 for one in runs if one.day.in_time >= plans.GOOD)
+    assert "Load target" in report.verdict(chosen, {20: [chosen]})
+
+
+def test_the_page_has_a_place_for_each_part_and_all_are_filled() -> None:
+    parts = {match["name"]: match[0] for match in MARKED.finditer(PAGE.read_text())}
+    assert set(parts) == {"verdict", "pictures", "rates", "targets", "quiet"}
+    assert all(len(part.splitlines()) > 2 for part in parts.values()), "run `make simulate`"
