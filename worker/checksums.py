@@ -47,7 +47,7 @@ def read(text: str, source: str) -> dict[str, str]:
         found = _LINE.fullmatch(line)
         if found is None or not _is_below(found[2]):
             raise ConfigurationError(f"{source} is no list of checksums: {line[:100]!r}")
-        sums[found[2]] = found[1]
+        sums[PurePosixPath(found[2]).as_posix()] = found[1]  # without `./`, which find puts before names
     if not sums:
         raise ConfigurationError(f"{source} lists no file")
     return sums
@@ -55,4 +55,10 @@ def read(text: str, source: str) -> dict[str, str]:
 
 def _is_below(name: str) -> bool:
     path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and "\\" not in name and "\0" not in name
+    return (
+        bool(path.parts)
+        and not path.is_absolute()
+        and ".." not in path.parts
+        and "\\" not in name
+        and "\0" not in name
+    )

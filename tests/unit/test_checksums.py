@@ -34,6 +34,14 @@ def test_sha256sum_agrees(tmp_path: Path) -> None:
     assert checksums.match(folder, sums)
 
 
+def test_names_as_find_gives_them_are_the_same() -> None:
+    digest = "0" * 64
+    assert checksums.read(f"{digest}  ./variables/x\n{digest} *saved_model.pb\n", "list") == {
+        "variables/x": digest,
+        "saved_model.pb": digest,
+    }
+
+
 @pytest.mark.parametrize("change", [b"grapg", b"graph and more", b""])
 def test_a_file_that_is_not_as_the_list_says_does_not_match(tmp_path: Path, change: bytes) -> None:
     folder = a_folder(tmp_path / "1")
@@ -59,6 +67,7 @@ def test_a_file_that_is_missing_does_not_match(tmp_path: Path) -> None:
         f"{'G' * 64}  a",
         f"{'0' * 64}  ../a",
         f"{'0' * 64}  /a",
+        f"{'0' * 64}  .",
         f"{'0' * 64}  a/../../b",
     ],
 )
