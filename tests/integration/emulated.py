@@ -1,0 +1,197 @@
+"""A stack in a moto server: made by its CloudFormation, and where that lacks a type, by the services' own calls."""
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from mirakuru import HTTPExecutor
+
+from localstack.services import HOST, die_with_parent, free_port, stop
+from tests.integration.rendered import ACCOUNT, REGION, TEMPLATE, Rendered
+from tests.stand import ROOT
+
+Clients = Callable[[str], Any]
+
+
+@contextmanager
+def moto(folder: Path) -> Iterator[Clients]:
+    """Start a moto server; gives boto3 clients of it by service. It ends with the block."""
+    port = free_port()
+    with (folder / "moto.log").open("w") as log:
+        server = HTTPExecutor(
+            die_with_parent([str(ROOT / ".venv" / "bin" / "moto_server"), "-H", HOST, "-p", str(port)]),
+            f"http://{HOST}:{port}/moto-api/",
+            timeout=30,
+            stdout=log,
+            stderr=log,
+        )
+        server.start()
+        try:
+            session = boto3.Session("test", "test", region_name=REGION)
+            yield functools.cache(
+                lambda service: session.client(service, endpoint_url=f"http://{HOST}:{port}")
+            )
+        finally:
+            stop(server)
+
+
+class Stack:
+    """The stack of one set of parameters: what was rendered, what moto made of it, and by which way."""
+
+    def __init__(self, aws: Clients, name: str, **parameters: str) -> None:
+        """Create it. Raises botocore's ClientError when moto refuses any part of it."""
+        self.aws, self.name = aws, name
+        given = {**_network(aws("ec2")), **REQUIRED, "ServiceName": name, "BucketName": f"photos-of-{name}"}
+        self.parameters = given | parameters
+        self.rendered = Rendered(self.parameters)
+        self.ids = self.rendered.ids
+        self.ids.update(self._by_cloudformation())
+        self.by_cloudformation = frozenset(self.ids)
+        for logical, kind in self.rendered.types.items():
+            if logical not in self.ids and kind in BY_CALL:
+                self.ids[logical] = BY_CALL[kind](aws, self.rendered.properties(logical))
+
+    def _by_cloudformation(self) -> dict[str, str]:
+        cloudformation = self.aws("cloudformation")
+        parameters = [
+            {"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()
+        ]
+        cloudformation.create_stack(
+            StackName=self.name,
+            TemplateBody=TEMPLATE.read_text(),
+            Parameters=parameters,
+            Capabilities=["CAPABILITY_IAM"],
+        )
+        made = cloudformation.describe_stack_resources(StackName=self.name)["StackResources"]
+        return {
+            its["LogicalResourceId"]: its.get("PhysicalResourceId", "")
+            for its in made
+            if "ResourceType" in its
+        }
+
+    def outputs(self) -> dict[str, str]:
+        """What the stack tells."""
+        (stack,) = self.aws("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        return {its["OutputKey"]: its["OutputValue"] for its in stack["Outputs"]}
+
+
+REQUIRED = {
+    "RepositoryArn": f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/team/photo-score",
+    "ImageTag": "1.2.3",
+}
+
+
+def _network(ec2: Any) -> dict[str, str]:
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    subnets = [its["SubnetId"] for its in ec2.describe_subnets()["Subnets"][:2]]
+    return {"VpcId": vpc, "SubnetIds": ",".join(subnets)}
+
+
+def lowered(value: Any) -> Any:
+    """Give properties as ECS's API has them: the first letter of each name small."""
+    if isinstance(value, list):
+        return [lowered(one) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {key[0].lower() + key[1:]: lowered(one) for key, one in value.items()}
+
+
+def _queue_policy(aws: Clients, its: dict[str, Any]) -> str:
+    for url in its["Queues"]:
+        policy = {"Policy": json.dumps(its["PolicyDocument"])}
+        aws("sqs").set_queue_attributes(QueueUrl=url, Attributes=policy)
+    return "queue-policy"
+
+
+def _bucket_policy(aws: Clients, its: dict[str, Any]) -> str:
+    aws("s3").put_bucket_policy(Bucket=its["Bucket"], Policy=json.dumps(its["PolicyDocument"]))
+    return str(its["Bucket"])
+
+
+def _secret(aws: Clients, its: dict[str, Any]) -> str:
+    secrets = aws("secretsmanager")
+    drawn = its.pop("GenerateSecretString", None)
+    value = its.pop("SecretString", None) or secrets.get_random_password(**drawn)["RandomPassword"]
+    name = its["Description"].replace(" ", "-")
+    return str(secrets.create_secret(Name=name, SecretString=value, **its)["ARN"])
+
+
+def _egress(aws: Clients, its: dict[str, Any]) -> str:
+    rule = {key: int(its[key]) for key in ("FromPort", "ToPort")} | {"IpProtocol": its["IpProtocol"]}
+    if "CidrIp" in its:
+        rule["IpRanges"] = [{"CidrIp": its["CidrIp"], "Description": its["Description"]}]
+    else:
+        pair = {"GroupId": its["DestinationSecurityGroupId"], "Description": its["Description"]}
+        rule["UserIdGroupPairs"] = [pair]
+    aws("ec2").authorize_security_group_egress(GroupId=its["GroupId"], IpPermissions=[rule])
+    return "egress"
+
+
+def _scalable_target(aws: Clients, its: dict[str, Any]) -> str:
+    numbers = {key: int(its[key]) for key in ("MinCapacity", "MaxCapacity")}
+    aws("application-autoscaling").register_scalable_target(**its | numbers)
+    return "|".join((its["ResourceId"], its["ScalableDimension"], its["ServiceNamespace"]))
+
+
+def _scaling_policy(aws: Clients, its: dict[str, Any]) -> str:
+    resource, dimension, namespace = its.pop("ScalingTargetId").split("|")
+    tracking = its["TargetTrackingScalingPolicyConfiguration"]
+    tracking["TargetValue"] = float(tracking["TargetValue"])
+    answer = aws("application-autoscaling").put_scaling_policy(
+        **its, ResourceId=resource, ScalableDimension=dimension, ServiceNamespace=namespace
+    )
+    return str(answer["PolicyARN"])
+
+
+def _alarm(aws: Clients, its: dict[str, Any]) -> str:
+    aws("cloudwatch").put_metric_alarm(**its | {"Threshold": float(its["Threshold"])})
+    return str(its["AlarmName"])
+
+
+def _capacity_provider(aws: Clients, its: dict[str, Any]) -> str:
+    answer = aws("ecs").create_capacity_provider(name="gpu-instances", **lowered(its))
+    return str(answer["capacityProvider"]["name"])
+
+
+def _cluster_capacity(aws: Clients, its: dict[str, Any]) -> str:
+    aws("ecs").put_cluster_capacity_providers(**lowered(its))
+    return str(its["Cluster"])
+
+
+def _cache_subnets(aws: Clients, its: dict[str, Any]) -> str:
+    name, description = its["Description"].replace(" ", "-").lower(), its["Description"]
+    aws("elasticache").create_cache_subnet_group(
+        CacheSubnetGroupName=name, CacheSubnetGroupDescription=description, SubnetIds=its["SubnetIds"]
+    )
+    return str(name)
+
+
+def _cache_user(aws: Clients, its: dict[str, Any]) -> str:
+    return str(aws("elasticache").create_user(**its)["UserId"])
+
+
+def _cache(aws: Clients, its: dict[str, Any]) -> str:
+    answer = aws("elasticache").create_replication_group(**its | {"Port": int(its["Port"])})
+    return str(answer["ReplicationGroup"]["ReplicationGroupId"])
+
+
+# Types that moto's CloudFormation leaves out although moto has their service: made of the same properties by its calls.
+BY_CALL: dict[str, Callable[[Clients, dict[str, Any]], str]] = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": _scalable_target,
+    "AWS::ApplicationAutoScaling::ScalingPolicy": _scaling_policy,
+    "AWS::CloudWatch::Alarm": _alarm,
+    "AWS::EC2::SecurityGroupEgress": _egress,
+    "AWS::ECS::CapacityProvider": _capacity_provider,
+    "AWS::ECS::ClusterCapacityProviderAssociations": _cluster_capacity,
+    "AWS::ElastiCache::ReplicationGroup": _cache,
+    "AWS::ElastiCache::SubnetGroup": _cache_subnets,
+    "AWS::ElastiCache::User": _cache_user,
+    "AWS::S3::BucketPolicy": _bucket_policy,
+    "AWS::SNS::Subscription": lambda aws, its: str(aws("sns").subscribe(**its)["SubscriptionArn"]),
+    "AWS::SecretsManager::Secret": _secret,
+    "AWS::SQS::QueuePolicy": _queue_policy,
+}
