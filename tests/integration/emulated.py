@@ -48,12 +48,15 @@ class Stack:
         given = {**_network(aws("ec2")), **REQUIRED, "ServiceName": name, "BucketName": f"photos-of-{name}"}
         self.parameters = given | parameters
         self.rendered = Rendered(self.parameters)
+        image = self.rendered.parameters["InstanceImage"]
+        self.rendered.parameters["InstanceImage"] = aws("ssm").get_parameter(Name=image)["Parameter"]["Value"]
         self.ids = self.rendered.ids
         self.ids.update(self._by_cloudformation())
         self.by_cloudformation = frozenset(self.ids)
         for logical, kind in self.rendered.types.items():
-            if logical not in self.ids and kind in BY_CALL:
-                self.ids[logical] = BY_CALL[kind](aws, self.rendered.properties(logical))
+            make = AGAIN_BY_CALL.get(kind) if logical in self.ids else BY_CALL.get(kind)
+            if make:
+                self.ids[logical] = make(aws, self.rendered.properties(logical))
 
     def _by_cloudformation(self) -> dict[str, str]:
         cloudformation = self.aws("cloudformation")
@@ -104,7 +107,7 @@ def _queue_policy(aws: Clients, its: dict[str, Any]) -> str:
     for url in its["Queues"]:
         policy = {"Policy": json.dumps(its["PolicyDocument"])}
         aws("sqs").set_queue_attributes(QueueUrl=url, Attributes=policy)
-    return "queue-policy"
+    return str(its["Queues"][0])
 
 
 def _bucket_policy(aws: Clients, its: dict[str, Any]) -> str:
@@ -128,7 +131,7 @@ def _egress(aws: Clients, its: dict[str, Any]) -> str:
         pair = {"GroupId": its["DestinationSecurityGroupId"], "Description": its["Description"]}
         rule["UserIdGroupPairs"] = [pair]
     aws("ec2").authorize_security_group_egress(GroupId=its["GroupId"], IpPermissions=[rule])
-    return "egress"
+    return str(its["GroupId"])
 
 
 def _scalable_target(aws: Clients, its: dict[str, Any]) -> str:
@@ -179,6 +182,54 @@ def _cache(aws: Clients, its: dict[str, Any]) -> str:
     return str(answer["ReplicationGroup"]["ReplicationGroupId"])
 
 
+def _rest_of_bucket(aws: Clients, its: dict[str, Any]) -> str:
+    s3, bucket = aws("s3"), its["BucketName"]
+    s3.put_public_access_block(
+        Bucket=bucket, PublicAccessBlockConfiguration=its["PublicAccessBlockConfiguration"]
+    )
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=its["OwnershipControls"])
+    rules = [_lifecycle_rule(dict(rule)) for rule in its["LifecycleConfiguration"]["Rules"]]
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    queues = [
+        {"Events": [one["Event"]], "QueueArn": one["Queue"]}
+        for one in its["NotificationConfiguration"]["QueueConfigurations"]
+    ]
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"QueueConfigurations": queues}
+    )
+    return str(bucket)
+
+
+def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
+    days = rule.pop("ExpirationInDays", None)
+    return {"Filter": {}, "ID": rule.pop("Id"), **rule} | (
+        {"Expiration": {"Days": int(days)}} if days else {}
+    )
+
+
+def _task_definition(aws: Clients, its: dict[str, Any]) -> str:
+    options = its["ContainerDefinitions"][0]["LogConfiguration"].pop(
+        "Options"
+    )  # their names stay as they are
+    given = lowered(its)
+    container = given["containerDefinitions"][0]
+    container["logConfiguration"]["options"] = options
+    container["stopTimeout"] = int(container["stopTimeout"])
+    answer = aws("ecs").register_task_definition(**given)
+    return str(answer["taskDefinition"]["taskDefinitionArn"])
+
+
+def _service(aws: Clients, its: dict[str, Any]) -> str:
+    aws("ecs").delete_service(cluster=its["Cluster"], service=its["ServiceName"], force=True)
+    return str(aws("ecs").create_service(**lowered(its))["service"]["serviceArn"])
+
+
+# Types that moto's CloudFormation makes without most of their properties: made again of all of them.
+AGAIN_BY_CALL: dict[str, Callable[[Clients, dict[str, Any]], str]] = {
+    "AWS::S3::Bucket": _rest_of_bucket,
+    "AWS::ECS::TaskDefinition": _task_definition,
+    "AWS::ECS::Service": _service,
+}
 # Types that moto's CloudFormation leaves out although moto has their service: made of the same properties by its calls.
 BY_CALL: dict[str, Callable[[Clients, dict[str, Any]], str]] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": _scalable_target,

@@ -1,5 +1,6 @@
 """The template with its functions resolved: what CloudFormation would hand to the services for given parameters."""
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -50,7 +51,7 @@ class Rendered:
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
             "Condition": self._holds,
-            "Fn::Base64": self.resolve,
+            "Fn::Base64": lambda text: base64.b64encode(str(self.resolve(text)).encode()).decode(),
             "Fn::Equals": lambda two: len({str(self.resolve(one)) for one in two}) == 1,
             "Fn::And": lambda parts: all(self.resolve(part) for part in parts),
             "Fn::Not": lambda part: not self.resolve(part[0]),
