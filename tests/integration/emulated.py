@@ -70,11 +70,11 @@ class Stack:
             Capabilities=["CAPABILITY_IAM"],
         )
         made = cloudformation.describe_stack_resources(StackName=self.name)["StackResources"]
-        return {
-            its["LogicalResourceId"]: its.get("PhysicalResourceId", "")
-            for its in made
-            if "ResourceType" in its
+        known = {
+            its["LogicalResourceId"]: its.get("PhysicalResourceId") for its in made if "ResourceType" in its
         }
+        names = {logical: self.rendered.properties(logical).get("PolicyName") for logical in known}
+        return {logical: names[logical] or physical or "" for logical, physical in known.items()}
 
     def outputs(self) -> dict[str, str]:
         """What the stack tells."""
