@@ -11,7 +11,7 @@ import boto3
 from mirakuru import HTTPExecutor
 
 from localstack.services import HOST, die_with_parent, free_port, stop
-from tests.integration.rendered import ACCOUNT, REGION, TEMPLATE, Rendered
+from tests.integration.rendered import REGION, REQUIRED, TEMPLATE, Rendered
 from tests.stand import ROOT
 
 Clients = Callable[[str], Any]
@@ -80,12 +80,6 @@ class Stack:
         """What the stack tells."""
         (stack,) = self.aws("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
         return {its["OutputKey"]: its["OutputValue"] for its in stack["Outputs"]}
-
-
-REQUIRED = {
-    "RepositoryArn": f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/team/photo-score",
-    "ImageTag": "1.2.3",
-}
 
 
 def _network(ec2: Any) -> dict[str, str]:

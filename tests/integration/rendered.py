@@ -19,6 +19,33 @@ PSEUDO = {
     "AWS::Region": REGION,
     "AWS::URLSuffix": "amazonaws.com",
 }
+REQUIRED = {
+    "RepositoryArn": f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/team/photo-score",
+    "ImageTag": "1.2.3",
+}
+# GPU instances, an own key, and all that is made on request.
+GPU = {
+    "Launch": "GPU",
+    "ClusterName": "gpus",
+    "Encryption": "OWN_KEY",
+    "ModelBucket": "our-models",
+    "ModelRefresh": "300",
+    "PhotoExpiryDays": "30",
+    "StopTimeout": "120",
+    "AlarmEmail": "someone@example.com",
+    "DecryptKeyArns": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/of-ours",
+    "SettingsFileArn": "arn:aws:s3:::our-settings/worker.env",
+}
+# Bucket, cluster, Redis and topic are there already.
+GUEST = {
+    "ClusterName": "shared",
+    "ClusterExists": "true",
+    "BucketName": "our-photos",
+    "BucketExists": "true",
+    "RedisUrlSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:redis-AbCdEf",
+    "RedisPort": "6380",
+    "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call",
+}
 # What Fn::GetAtt gives: {id} is the physical id, {name} its last part. Others are given as <Resource.Attribute>.
 ATTRIBUTES = {
     ("AWS::EC2::LaunchTemplate", "LatestVersionNumber"): "1",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.emulated import BY_CALL, Clients, Stack, moto
 from tests.integration.read_back import ASK, answers, lost
-from tests.integration.rendered import TEMPLATE, load
+from tests.integration.rendered import GPU, GUEST, TEMPLATE, load
 from tests.stand import ROOT
 from worker import settings
 from worker.cli import main
@@ -73,38 +73,14 @@ def gpu(aws: Clients) -> Stack:
     """GPU instances, an own key, and everything that is made on request."""
     vpc = aws("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
     api = aws("ec2").create_security_group(GroupName="api", Description="the API", VpcId=vpc)["GroupId"]
-    return Stack(
-        aws,
-        "gpu",
-        Launch="GPU",
-        ClusterName="gpus",
-        Encryption="OWN_KEY",
-        ModelBucket="our-models",
-        ModelRefresh="300",
-        PhotoExpiryDays="30",
-        StopTimeout="120",
-        AlarmEmail="someone@example.com",
-        ApiSecurityGroupId=api,
-        DecryptKeyArns="arn:aws:kms:us-east-1:123456789012:key/of-ours",
-        SettingsFileArn="arn:aws:s3:::our-settings/worker.env",
-    )
+    return Stack(aws, "gpu", **GPU, ApiSecurityGroupId=api)
 
 
 @pytest.fixture(scope="module")
 def guest(aws: Clients) -> Stack:
     """Bucket, cluster, Redis and topic are there already."""
-    aws("ecs").create_cluster(clusterName="shared")
-    return Stack(
-        aws,
-        "guest",
-        ClusterName="shared",
-        ClusterExists="true",
-        BucketName="our-photos",
-        BucketExists="true",
-        RedisUrlSecretArn="arn:aws:secretsmanager:us-east-1:123456789012:secret:redis-AbCdEf",
-        RedisPort="6380",
-        AlarmTopicArn="arn:aws:sns:us-east-1:123456789012:on-call",
-    )
+    aws("ecs").create_cluster(clusterName=GUEST["ClusterName"])
+    return Stack(aws, "guest", **GUEST)
 
 
 @pytest.fixture(scope="module", params=["fargate", "gpu", "guest"])
