@@ -52,6 +52,7 @@ ATTRIBUTES = {
     ("AWS::EC2::SecurityGroup", "GroupId"): "{id}",
     ("AWS::ECS::Service", "Name"): "{name}",
     ("AWS::ElastiCache::ReplicationGroup", "PrimaryEndPoint.Address"): "redis.example.com",
+    ("AWS::Events::Rule", "Arn"): f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{{id}}",
     ("AWS::IAM::InstanceProfile", "Arn"): f"arn:aws:iam::{ACCOUNT}:instance-profile/{{id}}",
     ("AWS::IAM::Role", "Arn"): f"arn:aws:iam::{ACCOUNT}:role/{{id}}",
     ("AWS::KMS::Key", "Arn"): f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{{id}}",

@@ -152,7 +152,13 @@ def test_a_wildcard_stands_only_where_aws_takes_no_arn(which: str, request: pyte
     assert unbound == (WITHOUT_ARN if which == "gpu" else WITHOUT_ARN - {"ecs:DiscoverPollEndpoint"})
 
 
-def test_services_may_use_the_key_for_this_account_or_these_logs_only(gpu: Rendered) -> None:
+def test_services_may_encrypt_and_decrypt_with_the_key_and_no_more(gpu: Rendered) -> None:
     account, *services = gpu.properties("Key")["KeyPolicy"]["Statement"]
     assert account["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
-    assert all("Condition" in statement for statement in services)
+    assert {its["Principal"]["Service"].split(".", maxsplit=1)[0] for its in services} == {
+        "s3",
+        "logs",
+        "cloudwatch",
+    }
+    cryptographic = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt", "kms:GenerateDataKey", "kms:DescribeKey")
+    assert all(action.startswith(cryptographic) for its in services for action in its["Action"])
