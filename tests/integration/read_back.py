@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.integration.emulated import Clients
+from tests.integration.by_call import Clients
 
 # Where the API's name of a value is another than the template's.
 NAMES = {

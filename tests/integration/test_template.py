@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.emulated import BY_CALL, Clients, Stack, moto
+from tests.integration.by_call import BY_CALL, Clients
+from tests.integration.emulated import Stack, moto
 from tests.integration.read_back import ASK, answers, lost
 from tests.integration.rendered import GPU, GUEST, TEMPLATE, load
 from tests.stand import ROOT
@@ -256,3 +257,9 @@ def test_the_readme_tells_of_every_parameter_and_its_default() -> None:
         default = declared.get("Default", "required")
         shown = f"`{default}`" if default not in {"", "required"} else default
         assert f"| `{name}` | {shown} |" in readme
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    readme = ROOT / "deploy" / "README.md"
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", readme.read_text()):
+        assert (readme.parent / link).exists(), link
