@@ -21,7 +21,9 @@ def moto(folder: Path) -> Iterator[Clients]:
     port = free_port()
     with (folder / "moto.log").open("w") as log:
         server = HTTPExecutor(
-            die_with_parent([str(Path(sys.executable).with_name("moto_server")), "-H", HOST, "-p", str(port)]),
+            die_with_parent(
+                [str(Path(sys.executable).with_name("moto_server")), "-H", HOST, "-p", str(port)]
+            ),
             f"http://{HOST}:{port}/moto-api/",
             timeout=30,
             stdout=log,
