@@ -54,6 +54,9 @@ def _matches(patterns: object, value: str, read: Any = str) -> bool:
 
 
 def _holds(condition: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> bool:
-    """StringEquals, StringLike, ArnEquals and ArnLike are all that the template uses."""
-    wanted = [(key, patterns) for test in condition.values() for key, patterns in test.items()]
-    return all(key in given and _matches(patterns, given[key]) for key, patterns in wanted)
+    """StringEquals, StringLike, ArnEquals and ArnLike are all that the template uses, and their …IfExists."""
+    return all(
+        _matches(patterns, given[key]) if key in given else test.endswith("IfExists")
+        for test, wanted in condition.items()
+        for key, patterns in wanted.items()
+    )

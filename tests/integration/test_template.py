@@ -20,9 +20,6 @@ from worker.events import Announced, Ignored, read
 from worker.messages import S3Object
 
 LARGEST = 51_200  # bytes of a template that CloudFormation takes without a bucket
-# Known to others before they are settings here.
-COMING = {"WORKER_METRICS", "WORKER_METRICS_NAMESPACE", "WORKER_SERVICE", "WORKER_MODEL_REFRESH"}
-
 # What moto 5.2.5 cannot do. Each list is exact: when moto learns something a test fails, and the list gets shorter.
 NOT_AT_ALL = {"AWS::ElastiCache::ParameterGroup", "AWS::ElastiCache::UserGroup"}
 LOST = {
@@ -176,16 +173,12 @@ def test_what_was_received_five_times_is_kept_for_two_weeks_among_the_dead_lette
 
 def test_the_worker_takes_the_environment_it_is_given(stack: Stack) -> None:
     given = {entry["name"]: entry["value"] for entry in container(stack)["environment"]}
-    known = {variable for variable, *_ in settings.rows()}
-    assert {name for name in given if name.startswith("WORKER_")} - known <= COMING
     redis = (
         stack.rendered.properties("CacheUrl")["SecretString"]
         if "CacheUrl" in stack.ids
         else "rediss://theirs:6380"
     )
-    read_now = settings.load(
-        {name: value for name, value in given.items() if name in known} | {"WORKER_REDIS_URL": redis}
-    )
+    read_now = settings.load(given | {"WORKER_REDIS_URL": redis})
     assert read_now.queue_url == stack.outputs()["QueueUrl"]
     assert read_now.buckets == (stack.parameters["BucketName"],)
 

@@ -27,6 +27,7 @@ RIGHTS: dict[str, tuple[str, str] | None] = {
     "put_object": None,
     "receive_message": ("sqs:ReceiveMessage", QUEUE),
     "send_message": None,
+    "upload_file": None,
 }
 GENERIC = {"get_paginator", "generate_presigned_url"}  # name the call in their first argument
 
@@ -113,6 +114,11 @@ def test_the_model_is_read_below_its_prefix_only(gpu: Rendered, guest: Rendered)
     assert not allows(statements, "s3:GetObject", "arn:aws:s3:::our-models/secrets/1")
     assert not allows(statements, "s3:ListBucket", "arn:aws:s3:::our-models", s3__prefix="")
     assert not allows(of_role(guest, "TaskRole"), "s3:GetObject", below)
+
+
+def test_a_part_of_the_model_that_is_not_there_is_told_from_one_that_is_forbidden(gpu: Rendered) -> None:
+    # S3 answers a GetObject by 404 only to who may list the bucket, and no prefix is given then.
+    assert allows(of_role(gpu, "TaskRole"), "s3:ListBucket", "arn:aws:s3:::our-models")
 
 
 def test_keys_are_named_and_only_where_there_are_any(gpu: Rendered, guest: Rendered) -> None:

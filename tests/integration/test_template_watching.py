@@ -9,45 +9,9 @@ import pytest
 
 from tests.integration.rendered import REQUIRED, Rendered
 from tests.stand import ROOT
+from worker.metrics import COUNTERS, DISTRIBUTIONS
 
-# What the worker counts and measures.
-METRICS = {
-    "PhotosScored",
-    "PhotosUnrecognised",
-    "PhotosFailed",
-    "PhotosAlreadyScored",
-    "PhotosReleased",
-    "PhotosReturned",
-    "MessagesIgnored",
-    "MessagesLeft",
-    "ObjectiveMet",
-    "ObjectiveMissed",
-    "DuplicatesExact",
-    "DuplicatesNear",
-    "ScoresReused",
-    "Redeliveries",
-    "LeasesExtended",
-    "LeasesLost",
-    "MessagesReceived",
-    "Batches",
-    "BatchesClosedFull",
-    "BatchesClosedDeviceFree",
-    "BatchesClosedDeadline",
-    "BatchedPhotos",
-    "PaddedRows",
-    "Starts",
-    "LatencyNotify",
-    "LatencyQueue",
-    "LatencyWait",
-    "LatencyFetch",
-    "LatencyDecode",
-    "LatencyBatchWait",
-    "LatencyInfer",
-    "LatencyCommit",
-    "LatencyTotal",
-    "BatchSize",
-    "InFlight",
-}
+METRICS = {metric.name for metric in (*COUNTERS, *DISTRIBUTIONS)}
 # Of AWS's own: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/aws-services-cloudwatch-metrics.html
 OF_AWS = {
     "AWS/ECS": {"CPUUtilization", "MemoryUtilization"},
