@@ -11,7 +11,7 @@ from tests.integration.rendered import REQUIRED, Rendered
 from tests.stand import ROOT
 from worker.metrics import COUNTERS, DISTRIBUTIONS
 
-METRICS = {metric.name for metric in (*COUNTERS, *DISTRIBUTIONS)}
+METRICS = {counter.name for counter in COUNTERS} | {one.name for one in DISTRIBUTIONS}
 # Of AWS's own: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/aws-services-cloudwatch-metrics.html
 OF_AWS = {
     "AWS/ECS": {"CPUUtilization", "MemoryUtilization"},
