@@ -40,6 +40,7 @@ check: $(VENV) ## lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/unit/test_layers.py
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/cfn-lint deploy/template.yaml
 
 bench: install model $(PEERS) ## measure speed side by side; 30 minutes; writes bench-out/; PART=throughput|latency|accelerator|duplicates
 	@exec $(BIN)/python -m tests.bench $(if $(PART),--part $(PART))
