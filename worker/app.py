@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from worker import bundle, duplicates, engines, hashes, images, progress
-from worker.adapters import s3, sqs
+from worker.adapters import ecs, s3, sqs
 from worker.duplicates import Index
 from worker.errors import ConfigurationError
 from worker.health import StateFile
@@ -26,8 +26,10 @@ from worker.messages import Outcome, Prepared, Upload
 from worker.originals import Originals, Remembered
 from worker.outages import Outages
 from worker.pipeline import Helpers, Pipeline, Stage
+from worker.protection import Protection
 from worker.queues import BoundedQueue
 from worker.rehash import Recipe, listed, rebuild
+from worker.scale_in import ScaleIn
 from worker.service_times import ServiceTimes
 from worker.settings import Settings
 from worker.stages.commit import Commit, Store
@@ -79,6 +81,7 @@ class App(Assembly):
 
     telemetry: Telemetry
     state: StateFile
+    scale_in: ScaleIn | None = None  # in an ECS task
 
 
 def build(
@@ -104,7 +107,8 @@ def build(
     images.warm_up(bundles[0].manifest.input.target, hashes.named(settings.hash))
     times = ServiceTimes(engines.seconds_by_size(replicas[0]))
     joined = assemble(settings, ends, replicas, service_times=times, telemetry=telemetry, clock=clock)
-    return App(joined.pipeline, joined.uploads, joined.outages, joined.stopping, telemetry, state)
+    scale_in = _scale_in(settings, telemetry, clock)
+    return App(joined.pipeline, joined.uploads, joined.outages, joined.stopping, telemetry, state, scale_in)
 
 
 def assemble(
@@ -255,6 +259,13 @@ def _state_file(settings: Settings, clock: Callable[[], float]) -> StateFile:
     except OSError as error:
         raise ConfigurationError(f"WORKER_STATE_FILE cannot be written: {error}") from None
     return state
+
+
+def _scale_in(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]) -> ScaleIn | None:
+    agent = ecs.Agent.here()
+    if agent is None or settings.protection == "off":
+        return None
+    return ScaleIn(agent, Protection(clock, random.random), telemetry)
 
 
 def _check_timeout(timeout: int, settings: Settings, telemetry: Telemetry) -> None:

@@ -96,6 +96,8 @@ class Supervisor:
     def _tick(self, phase: "Phase") -> None:
         awake = self._awake()
         self._app.uploads.extend_due()
+        if phase == "polling" and self._app.scale_in:  # a task that drains was chosen already
+            self._app.scale_in.tick(self._app.uploads.in_flight)
         ages = {thread: min(age, awake) for thread, age in self._pipeline.ages().items()}
         try:
             self._app.state.write(phase, self._app.uploads.in_flight, ages)
