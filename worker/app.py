@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from worker import bundle, duplicates, engines, hashes, images, progress
-from worker.adapters import s3, sqs
+from worker.adapters import ecs, s3, sqs
 from worker.adapters.model_bucket import ModelBucket
 from worker.delivery import Library, fetched
 from worker.duplicates import Index
@@ -28,9 +28,11 @@ from worker.messages import Outcome, Prepared, Upload
 from worker.originals import Originals, Remembered
 from worker.outages import Outages
 from worker.pipeline import Helpers, Pipeline, Stage, Step
+from worker.protection import Protection
 from worker.queues import BoundedQueue
 from worker.rehash import Recipe, listed, rebuild
 from worker.reload import Reload
+from worker.scale_in import ScaleIn
 from worker.service_times import ServiceTimes
 from worker.serving import Replica, Serving
 from worker.settings import Settings
@@ -83,6 +85,7 @@ class App(Assembly):
 
     telemetry: Telemetry
     state: StateFile
+    scale_in: ScaleIn | None = None  # in an ECS task
 
 
 def build(
@@ -111,7 +114,8 @@ def build(
     joined = assemble(
         settings, ends, replicas, service_times=times, telemetry=telemetry, clock=clock, library=library
     )
-    return App(joined.pipeline, joined.uploads, joined.outages, joined.stopping, telemetry, state)
+    scale_in = _scale_in(settings, telemetry, clock)
+    return App(joined.pipeline, joined.uploads, joined.outages, joined.stopping, telemetry, state, scale_in)
 
 
 def assemble(
@@ -275,6 +279,13 @@ def _state_file(settings: Settings, clock: Callable[[], float]) -> StateFile:
     except OSError as error:
         raise ConfigurationError(f"WORKER_STATE_FILE cannot be written: {error}") from None
     return state
+
+
+def _scale_in(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]) -> ScaleIn | None:
+    agent = ecs.Agent.here()
+    if agent is None or settings.protection == "off":
+        return None
+    return ScaleIn(agent, Protection(clock, random.random), telemetry)
 
 
 def _check_timeout(timeout: int, settings: Settings, telemetry: Telemetry) -> None:

@@ -1,4 +1,4 @@
-"""The commands of `python -m worker`: run (the default), submit, forget, rehash, compare, publish-model and so on."""
+"""The commands of `python -m worker`: run (the default), submit, forget, rehash, compare, dead-letters and so on."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from worker import health, settings
+from worker import dead_letter_arguments, health, settings
 from worker.errors import ConfigurationError, MessageError, StorageError, StoreError, WorkerError
 from worker.keys import Keys
 from worker.messages import PhotoId
@@ -146,6 +146,26 @@ def _compare(options: argparse.Namespace) -> int:
     return OK if found.compared else FAILED
 
 
+def _dead_letters(options: argparse.Namespace) -> int:
+    wanted = settings.load(os.environ)
+    set_up_logs(wanted.log_format, wanted.log_level)
+    from worker import dead_letter_commands as letters  # noqa: PLC0415 - the other commands need no AWS client
+
+    try:
+        if options.action == "redrive":
+            wait = sys.stderr.isatty() if options.wait is None else options.wait
+            return letters.move_back(wanted, Telemetry(), time.monotonic, rate=options.rate, wait=wait)
+        if options.action == "cancel":
+            return letters.cancel(wanted)
+        return letters.show(wanted, Telemetry(), time.monotonic, limit=options.limit, as_json=options.json)
+    except MessageError as error:
+        sys.stderr.write(f"worker dead-letters: {error}\n")
+        return FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("worker dead-letters: stopped\n")
+        return INTERRUPTED
+
+
 def _health(_options: argparse.Namespace) -> int:
     path = Path(os.environ.get(f"{settings.PREFIX}STATE_FILE") or health.STATE_FILE)
     state = health.State.read(path)
@@ -209,6 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.set_defaults(command=_compare)
     rehash = commands.add_parser("rehash", help="rebuild what is known of photos from the buckets")
     rehash.set_defaults(command=_rehash)
+    dead_letter_arguments.add_to(commands, _dead_letters)
     how = commands.add_parser(
         "health", help="tell how the worker on this machine is; 1 when it is wedged or gone"
     )

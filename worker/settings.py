@@ -147,6 +147,10 @@ class Settings(BaseModel):
     stall_after: int = setting(
         120, "a step that takes longer counts as hung: the process ends", "s", ge=30, le=3_600
     )
+    protection: Literal["on", "off"] = setting(
+        "on",
+        "whether ECS is asked not to scale this task in while photos are in work; matters in an ECS service only",
+    )
     give_up_after: int = setting(
         900,
         "the process ends when S3, SQS, Redis or the model has failed for so long; 0: never",

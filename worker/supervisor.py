@@ -98,6 +98,8 @@ class Supervisor:
         self._app.uploads.extend_due()
         self._app.telemetry.observe("in_flight", self._app.uploads.in_flight)
         self._app.telemetry.flush()
+        if phase == "polling" and self._app.scale_in:  # a task that drains was chosen already
+            self._app.scale_in.tick(self._app.uploads.in_flight)
         ages = {thread: min(age, awake) for thread, age in self._pipeline.ages().items()}
         try:
             self._app.state.write(phase, self._app.uploads.in_flight, ages)

@@ -12,6 +12,7 @@ ROOTS = {
     "app.py",
     "cli.py",
     "client.py",
+    "dead_letter_commands.py",
     "engines.py",
     "sinks.py",
     "stores.py",

@@ -76,6 +76,7 @@ def test_every_number_has_bounds_that_the_table_shows() -> None:
         "engine",
         "precision",
         "pad_to",
+        "protection",
         "reuse",
         "hash",
     }
@@ -135,6 +136,7 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         ("WORKER_PAD_TO", "16,8,32", "each larger than the one before"),
         ("WORKER_ENGINE", "torch", "must be auto, tensorflow, litert"),
         ("WORKER_PRECISION", "float16", "must be float32, mixed"),
+        ("WORKER_PROTECTION", "yes", "must be on, off"),
         ("WORKER_LOG_FORMAT", "xml", "must be auto, json, console"),
         ("WORKER_LOG_LEVEL", "INFO", "must be debug, info, warning, error"),
     ],

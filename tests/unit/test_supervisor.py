@@ -58,6 +58,16 @@ class NotedState:
 
 
 @dataclass
+class NotedTicks:
+    """Notes how many messages were in flight whenever it was asked to look after the task's protection."""
+
+    seen: list[int] = field(default_factory=list)
+
+    def tick(self, in_flight: int) -> None:
+        self.seen.append(in_flight)
+
+
+@dataclass
 class FakeApp:
     """A pipeline of a stage or two, and nothing of AWS."""
 
@@ -67,6 +77,7 @@ class FakeApp:
     outages: Outages = field(default_factory=lambda: Outages(time.monotonic, lambda: 0.0))
     state: NotedState = field(default_factory=NotedState)
     stopping: threading.Event = field(default_factory=threading.Event)
+    scale_in: "NotedTicks | None" = None
 
 
 PATIENCE = Patience(drain_deadline=10.0, receive_wait=0.0, stall_after=60.0, give_up_after=0.0)
@@ -93,6 +104,22 @@ def test_a_stop_drains_and_exits_with_0() -> None:
     assert app.stopping.is_set()
     assert app.state.removed
     assert sum(app.uploads.releases) == 0
+
+
+def test_protection_is_looked_after_while_it_polls_and_not_while_it_drains() -> None:
+    ticks, stop, answer = NotedTicks(), StopFlag(), list[int]()
+    gate = Gate()
+    app = FakeApp(Pipeline([Stage("poll", gate)], time.monotonic), CountingUploads(held=2), scale_in=ticks)
+    patience = replace(PATIENCE, drain_deadline=60.0)
+    supervisor = threading.Thread(target=lambda: answer.append(run(app, stop, patience)))
+    supervisor.start()
+    eventually(lambda: len(ticks.seen) > 2)
+    stop.ask()
+    eventually(lambda: app.state.phases.count("draining") > 2)
+    polled = app.state.phases.count("polling")
+    gate.open.set()
+    supervisor.join(20)
+    assert ticks.seen == [2] * polled
 
 
 def test_a_stage_that_fails_releases_everything_and_exits_with_1() -> None:
