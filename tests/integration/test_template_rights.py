@@ -29,6 +29,15 @@ RIGHTS: dict[str, tuple[str, str] | None] = {
     "send_message": None,
     "upload_file": None,
 }
+OPERATORS = "dead_letters.py"  # what is called for a person, with that person's rights
+OPERATORS_RIGHTS: dict[str, tuple[str, str]] = {
+    "cancel_message_move_task": ("sqs:CancelMessageMoveTask", DEAD),
+    "change_message_visibility_batch": ("sqs:ChangeMessageVisibility", DEAD),
+    "get_queue_attributes": ("sqs:GetQueueAttributes", DEAD),
+    "list_message_move_tasks": ("sqs:ListMessageMoveTasks", DEAD),
+    "receive_message": ("sqs:ReceiveMessage", DEAD),
+    "start_message_move_task": ("sqs:StartMessageMoveTask", DEAD),
+}
 GENERIC = {"get_paginator", "generate_presigned_url"}  # name the call in their first argument
 
 
@@ -51,9 +60,11 @@ def rendered(parameters: dict[str, str]) -> Rendered:
     return made
 
 
-def calls() -> Iterator[str]:
+def calls(*, of_operators: bool = False) -> Iterator[str]:
     """Every call of S3 and SQS in the adapters: `lambda sqs: sqs.receive_message(…)`."""
     for path in sorted((ROOT / "worker" / "adapters").glob("*.py")):
+        if (path.name == OPERATORS) != of_operators:
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
@@ -92,11 +103,18 @@ def test_the_worker_may_nothing_else_on_queue_and_bucket(guest: Rendered) -> Non
 
 
 def test_dead_letters_are_the_operators_business_not_the_workers(guest: Rendered) -> None:
-    moving = ["sqs:StartMessageMoveTask", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    made = set(calls(of_operators=True))
+    assert made == set(OPERATORS_RIGHTS), (
+        "say here what right the new call needs, and give it in deploy/template.yaml"
+    )
     operator = guest.properties("OperatorPolicy")["PolicyDocument"]["Statement"]
-    assert all(allows(operator, action, DEAD) for action in moving)
+    assert all(allows(operator, action, resource) for action, resource in OPERATORS_RIGHTS.values())
+    assert allows(operator, "sqs:DeleteMessage", DEAD), "a move deletes there what it sends here"
     assert allows(operator, "sqs:SendMessage", QUEUE)
-    assert not any(allows(of_role(guest, "TaskRole"), action, DEAD) for action in moving)
+    assert allows(operator, "sqs:GetQueueAttributes", QUEUE)
+    assert allows(operator, "s3:GetObject", PHOTO)
+    worker = of_role(guest, "TaskRole")
+    assert not any(allows(worker, action, resource) for action, resource in OPERATORS_RIGHTS.values())
 
 
 def test_a_task_may_protect_tasks_of_its_own_cluster_only(guest: Rendered) -> None:

@@ -35,20 +35,20 @@ ATTRIBUTES: Any = [
 class DeadLetterQueue:
     """One dead-letter queue; every method raises QueueError when a call failed."""
 
-    def __init__(self, sqs: "Client[SQSClient]", url: str, arn: str) -> None:
-        self._sqs = sqs
+    def __init__(self, client: "Client[SQSClient]", url: str, arn: str) -> None:
+        self._client = client
         self._url = url
         self._arn = arn
 
     @classmethod
     def of(cls, queue_url: str) -> Self:
         """Find the dead-letter queue of a queue by its redrive policy. Raises ConfigurationError when it has none."""
-        sqs: Client[SQSClient] = Client(
+        client: Client[SQSClient] = Client(
             lambda: session_client("sqs", connect=CONNECT, read=READ, attempts=ATTEMPTS)
         )
         try:
-            answer = sqs.call(
-                lambda s: s.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])
+            answer = client.call(
+                lambda sqs: sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])
             )
             policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
         except (BotoCoreError, ClientError, ValueError) as error:
@@ -60,7 +60,7 @@ class DeadLetterQueue:
                 "comes again and again; docs/operations.md says how to give it one"
             )
         # Both are of one account and region, so that no right to ask for the URL is needed.
-        return cls(sqs, f"{queue_url.rsplit('/', 1)[0]}/{arn.rsplit(':', 1)[1]}", arn)
+        return cls(client, f"{queue_url.rsplit('/', 1)[0]}/{arn.rsplit(':', 1)[1]}", arn)
 
     @property
     def name(self) -> str:
@@ -70,13 +70,13 @@ class DeadLetterQueue:
     def count(self) -> int:
         """How many messages it holds, about; hidden ones included."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = self._call(lambda s: s.get_queue_attributes(QueueUrl=self._url, AttributeNames=names))
+        answer = self._call(lambda sqs: sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names))
         return sum(int(count) for count in answer.get("Attributes", {}).values())
 
     def receive(self, most: int) -> list[Letter]:
         """Receive up to ten letters, hidden from others for HIDDEN seconds; none when there are none left."""
         answer = self._call(
-            lambda s: s.receive_message(
+            lambda sqs: sqs.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=min(most, BATCH),
                 WaitTimeSeconds=LONG_POLL,
@@ -100,26 +100,28 @@ class DeadLetterQueue:
 
     def moves(self) -> list[Move]:
         """Give the last moves out of this queue, the newest first."""
-        answer = self._call(lambda s: s.list_message_move_tasks(SourceArn=self._arn, MaxResults=BATCH))
+        answer = self._call(lambda sqs: sqs.list_message_move_tasks(SourceArn=self._arn, MaxResults=BATCH))
         return [_move(raw) for raw in answer.get("Results", [])]
 
     def start(self, rate: int) -> None:
         """Let SQS move every letter to the queue it came from, so many a second."""
         self._call(
-            lambda s: s.start_message_move_task(SourceArn=self._arn, MaxNumberOfMessagesPerSecond=rate)
+            lambda sqs: sqs.start_message_move_task(SourceArn=self._arn, MaxNumberOfMessagesPerSecond=rate)
         )
 
     def cancel(self, handle: str) -> int:
         """Stop a move; about how many letters it had moved, which stay moved."""
-        answer = self._call(lambda s: s.cancel_message_move_task(TaskHandle=handle))
+        answer = self._call(lambda sqs: sqs.cancel_message_move_task(TaskHandle=handle))
         return int(answer.get("ApproximateNumberOfMessagesMoved", 0))
 
     def _change(self, entries: Any) -> Any:
-        return self._call(lambda s: s.change_message_visibility_batch(QueueUrl=self._url, Entries=entries))
+        return self._call(
+            lambda sqs: sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+        )
 
     def _call(self, use: "Callable[[SQSClient], T]") -> T:
         try:
-            return self._sqs.call(use)
+            return self._client.call(use)
         except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: an answer that cannot be read
             raise QueueError(f"the dead-letter queue {self.name}: {reason(error)}") from error
 
