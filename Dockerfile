@@ -1,39 +1,69 @@
-# The worker's image, for CPUs (`--target cpu`, the last stage and thus the default) and NVIDIA GPUs (`--target gpu`).
-# Dependencies are locked with hashes; the model is built in a stage of its own; the final stages hold no pip cache.
+# The worker's image, for CPUs (target cpu, the default) and NVIDIA GPUs (target gpu). Explained in docs/image.md.
+# The GPU's stages come last but one: a builder that runs all stages in order downloads its gigabytes only when asked.
+ARG BASE=python:3.11-slim-bookworm
 
-FROM python:3.11-slim-bookworm AS base
-ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+FROM ${BASE} AS base
 WORKDIR /app
 
-FROM base AS cpu-packages
-COPY deploy/locks/cpu.txt /locks/
-RUN python -m venv /venv && /venv/bin/pip install --require-hashes -r /locks/cpu.txt
+# What installing needs and running does not. Its strip is that of the base's own Debian.
+FROM base AS builder
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
+RUN python -m venv /venv
+COPY deploy/image/slim.sh /build/
 
-FROM base AS gpu-packages
-COPY deploy/locks/gpu.txt /locks/
-RUN python -m venv /venv && /venv/bin/pip install --require-hashes -r /locks/gpu.txt
+FROM builder AS cpu-packages
+COPY deploy/locks/cpu.txt /build/
+RUN /venv/bin/pip install --require-hashes -r /build/cpu.txt
 
+# Of the worker only what the recipe uses: a change elsewhere does not build the model anew.
 FROM cpu-packages AS model
-COPY worker worker
 COPY models models
 COPY localstack/photos localstack/photos
 COPY tests/data tests/data
+COPY worker/__init__.py worker/bundle.py worker/errors.py worker/hashes.py worker/images.py worker/messages.py worker/result.py worker/
+COPY worker/adapters/__init__.py worker/adapters/quiet.py worker/adapters/
 RUN /venv/bin/python -m models.reference.build
 
-FROM base AS worker
+FROM cpu-packages AS cpu-venv
+RUN /build/slim.sh /venv
+
+FROM base AS app
 COPY LICENSE NOTICE.md ./
-COPY worker worker
 COPY --from=model /app/models/reference/built models/reference/built
-RUN useradd --system --no-create-home --uid 10001 worker
+COPY worker worker
+RUN python -m compileall -q worker
+
+# Nothing is written but below /tmp: it is the home, and with it the place of every library's cache.
+FROM base AS runtime
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/ensurepip /usr/local/lib/python3*/site-packages/* \
+ && useradd --system --no-create-home --home-dir /tmp --uid 10001 worker
+ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001
-ENV PATH=/venv/bin:$PATH
 STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=3 CMD ["python", "-m", "worker", "health"]
 ENTRYPOINT ["python", "-m", "worker"]
+LABEL org.opencontainers.image.title="photo-score-worker" \
+      org.opencontainers.image.description="Scores food photos: S3 upload event in, score in Redis, message deleted last." \
+      org.opencontainers.image.licenses="MIT"
+
+FROM runtime AS cpu
+COPY --from=cpu-venv /venv /venv
+COPY --from=app /app /app
+ARG VERSION=unknown
+LABEL org.opencontainers.image.version=${VERSION}
 
 # The CUDA libraries come as wheels with tensorflow[and-cuda]; the driver comes from the NVIDIA container runtime.
-FROM worker AS gpu
-ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
-COPY --from=gpu-packages /venv /venv
+FROM builder AS gpu-venv
+COPY deploy/locks/gpu.txt /build/
+RUN /venv/bin/pip install --require-hashes -r /build/gpu.txt && /build/slim.sh /venv
 
-FROM worker AS cpu
-COPY --from=cpu-packages /venv /venv
+FROM runtime AS gpu
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+COPY --from=gpu-venv /venv /venv
+COPY --from=app /app /app
+ARG VERSION=unknown
+LABEL org.opencontainers.image.version=${VERSION}
+
+FROM cpu

@@ -10,10 +10,10 @@ VENV := .venv/.installed
 LOCALSTACK := .localstack-venv/.installed
 PEERS := .bench-peers/.installed
 
-.PHONY: help install model run demo submit test check bench publish soak docs simulate lock clean
+.PHONY: help install model run demo submit test check bench publish soak docs simulate image image-check lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV) $(LOCALSTACK) ## install what is missing, into .venv and .localstack-venv
 
@@ -58,11 +58,17 @@ docs: $(VENV) ## write the generated parts of docs/ anew
 simulate: $(VENV) ## a day on AWS, simulated: tasks, backlog, p99, costs; a minute; writes docs/scaling.md
 	@$(BIN)/python -m deploy.simulate --write $(if $(FIGURES),--figures $(FIGURES))
 
+image: ## build the image with Docker, Podman or Buildah; TARGET=cpu|gpu TAG=photo-score-worker:cpu BASE=…
+	@exec $(PYTHON) -m deploy.image.build $(if $(TARGET),--target $(TARGET)) $(if $(TAG),--tag $(TAG)) $(if $(BASE),--base $(BASE))
+
+image-check: install ## build the image, run it here read-only, score a photo, stop it; TARGET=cpu|gpu; Linux only
+	@exec $(BIN)/python -m deploy.image.check $(if $(TARGET),--target $(TARGET))
+
 lock: ## resolve the dependencies anew, with hashes
 	PYTHON=$(PYTHON) deploy/locks/lock.sh
 
 clean: ## remove all that these commands made
-	rm -rf .venv .localstack-venv .bench-peers .localstack .run models/reference/built models/reference/inputs bench-out
+	rm -rf .venv .localstack-venv .bench-peers .localstack .run models/reference/built models/reference/inputs bench-out .image
 	rm -rf .corpus .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # A stamp is written only when the installation is whole.

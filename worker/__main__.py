@@ -1,8 +1,12 @@
 """Entry point of `python -m worker`."""
 
+import os
+import signal
 import sys
 
-from worker.cli import main
-
 if __name__ == "__main__":
+    if os.getpid() == 1:  # a container's first process: Linux drops what it has no handler for, a stop too
+        signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit())
+    from worker.cli import main
+
     sys.exit(main())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from worker import dead_letter_arguments, health, settings
+from worker import dead_letter_arguments, health, settings, supervisor
 from worker.errors import ConfigurationError, MessageError, StorageError, StoreError, WorkerError
 from worker.keys import Keys
 from worker.messages import PhotoId
@@ -34,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(_options: argparse.Namespace) -> int:
     wanted = settings.load(os.environ)
     set_up_logs(wanted.log_format, wanted.log_level)
-    from worker import app, sinks, supervisor  # noqa: PLC0415 - TensorFlow takes seconds; bad settings must not wait for it
-
     stop = supervisor.StopFlag()
     stop.install()
+    from worker import app, sinks  # noqa: PLC0415 - TensorFlow takes seconds; bad settings and a stop must not wait
+
     patience = supervisor.Patience(
         wanted.drain_deadline, wanted.receive_wait, wanted.stall_after, wanted.give_up_after
     )

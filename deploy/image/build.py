@@ -1,0 +1,49 @@
+"""`make image`: build the worker's image with whatever engine there is."""
+
+import argparse
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from deploy.image import engine
+from deploy.image.engine import ROOT, EngineError
+
+TARGETS = ("cpu", "gpu")
+
+
+def main() -> int:
+    """Build; the exit code: 1 when there is no engine or it fails."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.image.build", description=__doc__)
+    parser.add_argument("--target", choices=TARGETS, default="cpu")
+    parser.add_argument("--tag", default="", help="default: photo-score-worker:TARGET")
+    parser.add_argument("--base", default="", help="the image to begin with; default: the Dockerfile's own")
+    options, passed_on = parser.parse_known_args()
+    found = engine.find()
+    if not found:
+        sys.stderr.write(f"no engine to build an image with: {engine.reason(engine.BUILDERS)}\n")
+        return 1
+    tag = options.tag or f"photo-score-worker:{options.target}"
+    try:
+        found.build(options.target, tag, {"VERSION": version(), "BASE": options.base}, passed_on)
+    except EngineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stderr.write(f"built {tag}\n")
+    return 0
+
+
+def version(root: Path = ROOT) -> str:
+    """Name what is built: the project's version and, in a checkout, the commit, `-dirty` when files differ."""
+    number = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    command = ("git", "describe", "--always", "--dirty", "--exclude", "*")
+    try:
+        done = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True)  # noqa: S603 - our own words
+    except OSError:  # no git: an unpacked archive
+        return str(number)
+    commit = done.stdout.strip() if done.returncode == 0 else ""
+    return f"{number}+{commit}" if commit else str(number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

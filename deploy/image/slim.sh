@@ -1,0 +1,10 @@
+#!/bin/sh
+# Takes out of a virtual environment what only building needs. Usage: slim.sh VENV
+# Bytecode stays: the file system is read-only at run time, so every start would compile TensorFlow anew.
+set -eu
+packages=$(echo "$1"/lib/python3*/site-packages)
+
+"$1/bin/python" -m pip uninstall --quiet --yes setuptools wheel pip
+rm -rf "$packages/tensorflow/include" "$packages/clang" # headers and libclang: for those who compile operations
+find "$packages" -type d -name tests -prune -exec rm -rf {} +
+find "$packages/tensorflow" -name '*.so*' -type f -exec strip --strip-unneeded {} +
