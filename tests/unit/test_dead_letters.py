@@ -14,8 +14,9 @@ from rich.console import Console
 
 from tests.fakes import START, MemoryStore
 from tests.integration import bodies, photos
-from worker import dead_letter_arguments, redrive
 from worker import dead_letter_report as report
+from worker import redrive
+from worker.commands import dead_letters as command
 from worker.dead_letter_remedies import ADVICE, Remedy
 from worker.dead_letters import Examiner, Finding, Letter, Rules
 from worker.errors import (
@@ -216,8 +217,8 @@ def test_only_a_move_that_goes_on_is_cancelled() -> None:
 
 def parsed(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    dead_letter_arguments.add_to(parser.add_subparsers(), lambda _: 0)
-    return parser.parse_args(["dead-letters", *arguments])
+    command.add_arguments(parser)
+    return parser.parse_args(arguments)
 
 
 def test_alone_it_lists_and_a_redrive_is_careful() -> None:

@@ -1,10 +1,15 @@
-"""What can be said after `python -m worker dead-letters`, and the rights that it needs."""
+"""dead-letters: list them with what is wrong with each, move them back, stop a move."""
 
 import argparse
+import os
+import sys
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from worker import redrive
+from worker import redrive, settings
+from worker.commands.exit_codes import FAILED, INTERRUPTED
+from worker.errors import MessageError
+from worker.telemetry import Telemetry, set_up_logs
 
 LIMIT, MOST = 100, 10_000  # letters read
 DESCRIPTION = """\
@@ -19,34 +24,48 @@ rights, beside those to read the photos:
               sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes; on the queue: sqs:SendMessage too
   where a queue is encrypted with a key of your own: kms:Decrypt, and kms:GenerateDataKey to redrive"""
 
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # it has no public name
+NAME, HELP = "dead-letters", "list dead letters and what is wrong with each; `redrive` moves them back"
 
 
-def add_to(commands: "Commands", run: Callable[[argparse.Namespace], int]) -> None:
-    """Add the command; `run` finds in `action` whether it is to list, redrive or cancel."""
-    letters = commands.add_parser(
-        "dead-letters",
-        help="list dead letters and what is wrong with each; `redrive` moves them back",
-        description=DESCRIPTION,
-        epilog=RIGHTS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    letters.add_argument(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what can follow the command: `redrive` or `cancel`, or else how it is to list."""
+    parser.description, parser.epilog = DESCRIPTION, RIGHTS
+    parser.add_argument(
         "--limit",
         type=_within(1, MOST),
         default=LIMIT,
         help=f"most letters to read, 1 … {MOST} (default {LIMIT})",
     )
-    letters.add_argument("--json", action="store_true", help="a JSON object a line instead of a table")
-    letters.set_defaults(command=run, action="list")
-    actions = letters.add_subparsers(title="commands", metavar="COMMAND")
-    _add_redrive(actions, run)
+    parser.add_argument("--json", action="store_true", help="a JSON object a line instead of a table")
+    parser.set_defaults(action="list")
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_redrive(actions)
     cancel = actions.add_parser("cancel", help="stop moving; what was moved stays moved")
-    cancel.set_defaults(command=run, action="cancel")
+    cancel.set_defaults(action="cancel")
 
 
-def _add_redrive(actions: "Commands", run: Callable[[argparse.Namespace], int]) -> None:
+def run(options: argparse.Namespace) -> int:
+    """Run it; its exit code. Raises ConfigurationError."""
+    wanted = settings.load(os.environ)
+    set_up_logs(wanted.log_format, wanted.log_level)
+    from worker import dead_letter_commands as letters  # noqa: PLC0415 - the other commands need no AWS client
+
+    try:
+        if options.action == "redrive":
+            wait = sys.stderr.isatty() if options.wait is None else options.wait
+            return letters.move_back(wanted, Telemetry(), time.monotonic, rate=options.rate, wait=wait)
+        if options.action == "cancel":
+            return letters.cancel(wanted)
+        return letters.show(wanted, Telemetry(), time.monotonic, limit=options.limit, as_json=options.json)
+    except MessageError as error:
+        sys.stderr.write(f"worker dead-letters: {error}\n")
+        return FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("worker dead-letters: stopped\n")
+        return INTERRUPTED
+
+
+def _add_redrive(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     back = actions.add_parser(
         "redrive",
         help="move all of them back to the queues they came from",
@@ -64,7 +83,7 @@ def _add_redrive(actions: "Commands", run: Callable[[argparse.Namespace], int]) 
         action=argparse.BooleanOptionalAction,
         help="show how far it is until it has ended (default: on a terminal)",
     )
-    back.set_defaults(command=run, action="redrive")
+    back.set_defaults(action="redrive")
 
 
 def _within(least: int, most: int) -> Callable[[str], int]:
