@@ -1,6 +1,7 @@
 """The simulated day: the queue against what is known of queues, the scaler against examples by hand, the tables."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -137,3 +138,13 @@ def test_the_page_has_a_place_for_each_part_and_all_are_filled() -> None:
     parts = {match["name"]: match[0] for match in MARKED.finditer(PAGE.read_text())}
     assert set(parts) == {"verdict", "pictures", "rates", "targets", "quiet"}
     assert all(len(part.splitlines()) > 2 for part in parts.values()), "run `make simulate`"
+
+
+def test_the_figures_are_those_that_the_bench_has_published() -> None:
+    page = (PAGE.parent / "performance.md").read_text()
+    rows = re.findall(
+        r"^\| (\d+)% \| \d+ \| [\d,]+ \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|", page, re.MULTILINE
+    )
+    published = [tuple(float(cell.replace(",", "")) for cell in row) for row in rows]
+    assert [(round(one.load * 100), one.p50, one.p90, one.p99) for one in FIGURES.latency] == published
+    assert f"100 % are {RATE:.0f} photos/s" in page
