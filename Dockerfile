@@ -40,6 +40,8 @@ FROM base AS runtime
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/ensurepip /usr/local/lib/python3*/site-packages/* \
  && useradd --system --no-create-home --home-dir /tmp --uid 10001 worker
 ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# ECS gives a volume the rights of the folder that an image declares one for, else it would be root's.
+VOLUME ["/tmp"]
 USER 10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=3 CMD ["python", "-m", "worker", "health"]
