@@ -146,6 +146,14 @@ def eventually(
         pause.wait(0.05)
 
 
+def await_polling(process: "subprocess.Popen[str]") -> None:
+    """Read a worker's log up to the line that says it polls; fails when it ends before."""
+    for line in process.stderr or ():
+        if json.loads(line)["event"] == "polling":
+            return
+    raise AssertionError(f"the worker ended with exit code {process.wait(PATIENCE)} before it polled")
+
+
 def known(telemetry: Telemetry) -> int:
     """Photos found to be scored before, at the first look or when their result was to be written."""
     counts = telemetry.counts

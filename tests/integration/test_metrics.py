@@ -7,7 +7,7 @@ import urllib.request
 from localstack.services import free_port
 from tests import emf
 from tests.integration import photos
-from tests.stand import PATIENCE, Stand
+from tests.stand import PATIENCE, Stand, await_polling
 from worker.metrics import STEPS
 
 
@@ -15,6 +15,7 @@ def test_what_happened_is_what_the_metrics_say(stand: Stand) -> None:
     port = free_port()
     stand.announce_uploads()
     process = stand.process(metrics="emf", metrics_port=str(port), service="meals", metrics_interval="1")
+    await_polling(process)
     scored = [stand.client.upload(photos.coffee(quality=quality), ".jpg") for quality in (80, 85, 90)]
     results = [stand.result(image_id) for image_id in scored]
     copy = stand.client.upload(photos.coffee(quality=80), ".jpg")

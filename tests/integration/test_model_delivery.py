@@ -13,7 +13,7 @@ from tests.integration.models import Halves, save_bundle
 from tests.integration.photos import coffee
 from tests.integration.test_reload import Threes
 from tests.integration.test_seen_before import command
-from tests.stand import PATIENCE, Stand, eventually
+from tests.stand import PATIENCE, Stand, await_polling, eventually
 from worker import checksums, delivery
 from worker.adapters.model_bucket import ModelBucket
 from worker.delivery import Library
@@ -188,6 +188,7 @@ def test_a_worker_takes_a_new_version_up_while_photos_flow(shop: Shop) -> None:
         batch_size="4",
         duplicate_window="0",
     )
+    await_polling(process)
     events = list[dict[str, object]]()
     reader = threading.Thread(target=lambda: events.extend(map(json.loads, process.stderr or ())))
     reader.start()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration import bodies, photos
 from tests.integration.models import Halves, save_bundle
-from tests.stand import PATIENCE, Stand, eventually
+from tests.stand import PATIENCE, Stand, await_polling, eventually
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
@@ -105,10 +105,8 @@ def test_a_model_that_does_not_fit_its_bundle_is_said_in_one_line(
 def started(stand: Stand) -> "subprocess.Popen[str]":
     """A worker that polls."""
     process = stand.process()
-    for line in process.stderr or ():
-        if json.loads(line)["event"] == "polling":
-            return process
-    pytest.fail(f"the worker ended before it polled: {process.wait()}")
+    await_polling(process)
+    return process
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
