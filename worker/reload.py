@@ -75,12 +75,10 @@ class Reload:
         try:
             replicas = self._load(self._bundles(), self._checkpoint)
             self._serving.take_up(replicas)
-        except (ShutDown, StorageError) as error:
-            if isinstance(error, ShutDown):
-                raise
-            self._telemetry.warn(
-                "model_look_failed", reason=str(error)
-            )  # S3 in trouble: the next look tries again
+        except ShutDown:
+            raise
+        except StorageError as error:  # not settled: the next look tries again
+            self._telemetry.warn("model_look_failed", reason=str(error))
             return
         except Exception as error:  # noqa: BLE001 - told, and the version that serves is none the worse for it
             self._settled = wanted
