@@ -1,6 +1,7 @@
 """`python -m worker COMMAND`: finds the command, says what does not fit in one line."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ from worker.commands import (
     schema,
     submit,
 )
-from worker.commands.exit_codes import CONFIGURATION
+from worker.commands.exit_codes import BROKEN_PIPE, CONFIGURATION
 from worker.errors import ConfigurationError
 
 COMMANDS = (run, submit, forget, rehash, dead_letters, publish_model, compare, health, schema)
@@ -30,6 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"worker: {error}\n")
         return CONFIGURATION
+    except (
+        BrokenPipeError
+    ):  # whoever read our output has read enough; the interpreter's end would complain once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
 
 
 def _parser() -> argparse.ArgumentParser:

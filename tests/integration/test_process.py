@@ -209,3 +209,15 @@ def test_help_and_schema_need_no_settings(arguments: list[str]) -> None:
         [sys.executable, "-m", "worker", *arguments], capture_output=True, text=True, check=True, timeout=60
     )
     assert "WORKER_QUEUE_URL" in done.stdout or json.loads(done.stdout)["title"] == "Result"
+
+
+def test_a_reader_that_has_read_enough_is_no_error(stand: Stand) -> None:
+    for _ in range(3):
+        stand.sqs.send_message(QueueUrl=stand.dead_url, MessageBody="no event")
+    process = stand.process("dead-letters", "--json")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    err = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(PATIENCE), "Traceback" in err, "Exception ignored" in err) == (141, False, False)
