@@ -97,6 +97,22 @@ def test_the_last_time_all_that_is_left_is_written() -> None:
     assert emf.values(lines(stream))["LatencyTotal"] == [12.35]
 
 
+def test_a_full_line_is_one_event_of_any_log_driver() -> None:
+    """Some split what is longer than 16 KiB, and CloudWatch would find no metrics in the pieces."""
+    stream, clock = io.StringIO(), Clock()
+    sink = embedded(stream, clock)
+    for counter in COUNTERS:
+        sink.count(counter.counts[0], 10_000_000)
+    for one in DISTRIBUTIONS:
+        late = one.observed in {"latency_notify", "latency_queue", "latency_total"}  # after a day's outage
+        for _ in range(100):
+            sink.observe(one.observed, 86_400_000.25 if late else 1_234.56)
+    clock.now = 15
+    sink.flush(last=False)
+    (line,) = lines(stream)
+    assert len(line.encode()) < 16 * 1024
+
+
 happenings = st.lists(
     st.one_of(
         st.tuples(
