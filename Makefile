@@ -54,11 +54,12 @@ soak: install model ## a steady load while faults are drawn at random; MINUTES=2
 docs: $(VENV) ## write the generated parts of docs/ anew
 	@$(BIN)/python -m docs.generate
 
-image: ## build the image with Docker, Podman or Buildah; TARGET=cpu|gpu TAG=photo-score-worker:cpu BASE=…
-	@exec $(PYTHON) -m deploy.image.build $(if $(TARGET),--target $(TARGET)) $(if $(TAG),--tag $(TAG)) $(if $(BASE),--base $(BASE))
+image: ## build the image with Docker, Podman or Buildah; TARGET=cpu|gpu ENGINE=… TAG=… BASE=…
+	@exec $(PYTHON) -m deploy.image.build $(if $(TARGET),--target $(TARGET)) $(if $(ENGINE),--engine $(ENGINE)) \
+	  $(if $(TAG),--tag $(TAG)) $(if $(BASE),--base $(BASE))
 
-image-check: install ## build the image, run it here read-only, score a photo, stop it; TARGET=cpu|gpu; Linux only
-	@exec $(BIN)/python -m deploy.image.check $(if $(TARGET),--target $(TARGET))
+image-check: install ## build the image, run it here read-only, score a photo, stop it; TARGET=cpu|gpu ENGINE=docker|podman; on Linux
+	@exec $(BIN)/python -m deploy.image.check $(if $(TARGET),--target $(TARGET)) $(if $(ENGINE),--engine $(ENGINE))
 
 lock: ## resolve the dependencies anew, with hashes
 	PYTHON=$(PYTHON) deploy/locks/lock.sh

@@ -18,10 +18,12 @@ def main() -> int:
     parser.add_argument("--target", choices=TARGETS, default="cpu")
     parser.add_argument("--tag", default="", help="default: photo-score-worker:TARGET")
     parser.add_argument("--base", default="", help="the image to begin with; default: the Dockerfile's own")
+    parser.add_argument("--engine", choices=engine.BUILDERS, help="default: the first of these that answers")
     options, passed_on = parser.parse_known_args()
-    found = engine.find()
+    names = (options.engine,) if options.engine else engine.BUILDERS
+    found = engine.find(names)
     if not found:
-        sys.stderr.write(f"no engine to build an image with: {engine.reason(engine.BUILDERS)}\n")
+        sys.stderr.write(f"no engine to build an image with: {engine.reason(names)}\n")
         return 1
     tag = options.tag or f"photo-score-worker:{options.target}"
     try:

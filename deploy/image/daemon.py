@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,17 +18,17 @@ STOP = 30.0  # seconds until it is killed
 
 
 @contextmanager
-def runner(folder: Path) -> Iterator[Engine]:
+def runner(folder: Path, names: Sequence[str] = engine.RUNNERS) -> Iterator[Engine]:
     """Give an engine that can run containers: one that is there, or our own; images of our own stay in `folder`.
 
     Raises EngineError when there is none.
     """
-    found = engine.find(engine.RUNNERS)
+    found = engine.find(names)
     if found:
         yield found
         return
-    why = engine.reason(engine.RUNNERS)
-    if not (shutil.which("dockerd") and shutil.which("docker")):
+    why = engine.reason(names)
+    if "docker" not in names or not (shutil.which("dockerd") and shutil.which("docker")):
         raise EngineError(f"no engine to run the image with: {why}. On Debian: apt-get install docker.io")
     if os.geteuid() != 0:
         raise EngineError(f"no engine to run the image with: {why}. Root could start one for the check")

@@ -27,7 +27,6 @@ def main() -> None:
         "read_only": bool(os.statvfs("/").f_flag & os.ST_RDONLY),
         "folders": len(folders),
         "writable": written,
-        "files": sorted(str(path) for folder in written for path in Path(folder).iterdir() if path.is_file()),
         "tools": [tool for tool in TOOLS if shutil.which(tool)],
         "modules": [module for module in MODULES if importlib.util.find_spec(module)],
     }
