@@ -18,6 +18,8 @@ HARDENED = (
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
 )
+PODMAN = ("--read-only-tmpfs=false",)  # or it makes /run and /var/tmp writable, too
+OWN = ("C /etc",)  # Podman hangs its hosts file in there
 STOP = 30  # seconds that ECS waits by default, until it kills
 PROBE = Path(__file__).parent / "probe.py"
 
@@ -44,8 +46,8 @@ class Container:
         return facts
 
     def changes(self) -> list[str]:
-        """Tell what was written to its own layer. Raises EngineError."""
-        return self._engine.ask("diff", self._name).splitlines()
+        """Tell what was written to its own layer, but not by the engine. Raises EngineError."""
+        return [line for line in self._engine.ask("diff", self._name).splitlines() if line not in OWN]
 
     def stop(self) -> tuple[int, float]:
         """Stop it as ECS does, by the image's signal and SIGKILL after STOP seconds; exit code, seconds it took."""
@@ -78,7 +80,7 @@ def started(engine: Engine, tag: str, environment: Mapping[str, str]) -> Iterato
     )
     given = [word for pair in environment.items() for word in ("--env", "=".join(pair))]
     try:
-        engine.ask("run", "--detach", "--name", name, *HARDENED, *given, tag)
+        engine.ask("run", "--detach", "--name", name, *_hardened(engine), *given, tag)
         yield Container(engine, name)
     finally:
         with suppress(TimeoutExpired):
@@ -87,4 +89,10 @@ def started(engine: Engine, tag: str, environment: Mapping[str, str]) -> Iterato
 
 def run_once(engine: Engine, tag: str, command: list[str]) -> int:
     """Run a command instead of the worker, to its end; its exit code."""
-    return engine.run("run", "--rm", *HARDENED, "--entrypoint", command[0], tag, *command[1:]).returncode
+    return engine.run(
+        "run", "--rm", *_hardened(engine), "--entrypoint", command[0], tag, *command[1:]
+    ).returncode
+
+
+def _hardened(engine: Engine) -> tuple[str, ...]:
+    return (*HARDENED, *PODMAN) if engine.name == "podman" else HARDENED
