@@ -7,14 +7,17 @@ import argparse
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 from rich.progress import track
 
 from deploy.simulate import picture, plans, report
 from deploy.simulate.figures import DEFAULT, Figures
-from deploy.simulate.plans import LOADS, PEAKS, TRIED_AT, WAITS, Run
+from deploy.simulate.plans import COOLDOWNS, LOADS, PEAKS, TRIED_AT, WAITS, Run
+from deploy.simulate.policy import GrownFrom
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 MARKED = re.compile(
@@ -38,7 +41,7 @@ def main() -> int:
     best = plans.best(list(swept.values()))
     days = _days(best.plan, figures, console)
     texts = _texts(best, swept, days, figures)
-    for name in ("rates", "targets", "quiet", "verdict"):
+    for name in ("rates", "targets", "quiet", "cooldowns", "verdict"):
         console.print(texts[name], markup=False, soft_wrap=True)
     if options.write:
         _write(texts, days, figures)
@@ -59,7 +62,7 @@ def _days(plan: plans.Plan, figures: Figures, console: Console) -> dict[float, l
     days: dict[float, list[Run]] = {}
     for peak in track(PEAKS, "rates", console=console, disable=not console.is_terminal):
         photos = plans.photos_of_a_day(peak)
-        days[peak] = [plans.run(one, photos, figures) for one in (plan, *plans.rivals(photos, figures))]
+        days[peak] = [plans.run(one, photos, figures) for one in (plan, *plans.rivals(plan, photos, figures))]
     return days
 
 
@@ -69,9 +72,14 @@ def _texts(
     days: Mapping[float, Sequence[Run]],
     figures: Figures,
 ) -> dict[str, str]:
-    photos = plans.photos_of_a_day(TRIED_AT, spikes=False)
+    photos, spiky = (plans.photos_of_a_day(TRIED_AT, spikes=spikes) for spikes in (False, True))
     wait = best.plan.target("backlog")
     quiet = {load: plans.run(plans.of_both(load, wait), photos, figures) for load in LOADS}
+    cooled = {
+        (base, minutes): plans.run(replace(best.plan, cooldown=minutes, grown_from=base), spiky, figures)
+        for base in get_args(GrownFrom)
+        for minutes in COOLDOWNS
+    }
     shown = "".join(f"\n![{peak:,} photos a second](scaling/{peak}.svg)\n" for peak in PEAKS)
     return {
         "verdict": report.verdict(best, days),
@@ -79,6 +87,7 @@ def _texts(
         "pictures": shown.lstrip("\n"),
         "targets": report.tried(swept).markdown(),
         "quiet": report.quiet(quiet).markdown(),
+        "cooldowns": report.cooldowns(cooled).markdown(),
     }
 
 

@@ -29,6 +29,7 @@ class Day:
     backlog: Series  # photos
     p50: Series  # seconds from PUT to result, by minute
     p99: Series
+    median: float  # seconds, of all photos of the day
     late: float  # photos whose result came after the objective
     objective: float
 
@@ -63,9 +64,10 @@ def simulate(
     loads = np.convolve(arrivals, np.full(SMOOTH, 1 / SMOOTH), "same") / rate
     took = waits[:, None] + figures.latencies(np.clip(loads, 0, 1))
     weights = arrivals[:, None] * WEIGHTS
-    p50, p99 = _percentiles(took, weights, (0.5, 0.99))
+    p50, p99 = _percentiles(took, weights, (0.5, 0.99), DAY // 60)
+    median = float(_percentiles(took, weights, (0.5,), 1)[0][0])
     late = float(weights[took > objective].sum())
-    return Day(arrivals, tasks, paid, backlog, p50, p99, late, objective)
+    return Day(arrivals, tasks, paid, backlog, p50, p99, median, late, objective)
 
 
 def _worked_off(
@@ -124,9 +126,9 @@ def _waits(arrivals: Series, done: Series, rate: Series) -> Series:
     return np.maximum(0.0, last + within - (np.arange(DAY) + 0.5))
 
 
-def _percentiles(values: Series, weights: Series, wanted: tuple[float, ...]) -> list[Series]:
-    """Weighted percentiles of each minute; nan in one without a photo."""
-    minutes = values.reshape(DAY // 60, -1), weights.reshape(DAY // 60, -1)
+def _percentiles(values: Series, weights: Series, wanted: tuple[float, ...], parts: int) -> list[Series]:
+    """Weighted percentiles of each of so many equal parts of the day; nan in one without a photo."""
+    minutes = values.reshape(parts, -1), weights.reshape(parts, -1)
     order = np.argsort(minutes[0], axis=1)
     sorted_values = np.take_along_axis(minutes[0], order, axis=1)
     shares = np.cumsum(np.take_along_axis(minutes[1], order, axis=1), axis=1)

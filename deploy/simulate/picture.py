@@ -7,6 +7,7 @@ import numpy as np
 from deploy.simulate.arrivals import DAY
 from deploy.simulate.figures import Series
 from deploy.simulate.plans import Run
+from deploy.simulate.report import share
 from docs import svg
 from docs.svg import WIDTH, Place
 
@@ -81,7 +82,7 @@ def _hours(x: Place, base: float) -> Iterator[str]:
 
 def _legend(runs: Sequence[Run]) -> Iterator[str]:
     for number, (one, colour) in enumerate(zip(runs, COLOURS, strict=True)):
-        says = f"{one.plan.name}: {one.day.in_time:.1%} in time"
+        says = f"{one.plan.name}: {share(one.day.in_time)} in time"
         yield svg.text(LEFT + number * 330, 70, says, colour=colour)
 
 

@@ -8,7 +8,7 @@ from deploy.simulate import arrivals, costs
 from deploy.simulate.costs import Costs
 from deploy.simulate.day import Day, simulate
 from deploy.simulate.figures import Figures, Series
-from deploy.simulate.policy import Policy, Scaler
+from deploy.simulate.policy import OUT_COOLDOWN, GrownFrom, Policy, Scaler
 
 PEAKS = (1, 10, 100, 1000)  # photos per second, the ordinary day's most
 SEED = 1
@@ -16,8 +16,9 @@ MOST = 10_000  # tasks
 GOOD = 0.99  # share of the photos in time that a plan must reach
 OBJECTIVE = 1.0  # seconds
 
-LOADS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+LOADS = (0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 WAITS = (1, 5, 15, 30, 60, 120)  # seconds
+COOLDOWNS = (1, 2, 3, 4, 5)  # minutes
 USUAL = 30  # seconds: after an outage that piled photos up they are gone in so long, without a crowd of tasks
 TRIED_AT = 100  # photos per second
 
@@ -29,6 +30,8 @@ class Plan:
     name: str
     policies: tuple[Policy, ...]
     tasks: int = 1
+    cooldown: int = OUT_COOLDOWN
+    grown_from: GrownFrom = "running"
 
     def target(self, metric: str) -> float:
         """Of the policy for this metric; infinite without one."""
@@ -60,12 +63,12 @@ def of_both(load: float, wait: float) -> Plan:
     return Plan(f"load {load:g}, backlog {wait:g} s", policies)
 
 
-def rivals(photos: Series, figures: Figures) -> list[Plan]:
-    """Plans to compare with: the usual recipe, one policy alone, and as many tasks as the worst second needs."""
+def rivals(plan: Plan, photos: Series, figures: Figures) -> list[Plan]:
+    """Plans to compare one of both policies with: each policy alone, and no scaling at all."""
     enough = math.ceil(photos.max() / figures.task.photos_per_second)
     return [
         Plan("backlog alone, 1 s", (Policy("backlog", OBJECTIVE),)),
-        Plan("load alone, 0.6", (Policy("load", 0.6),)),
+        Plan(f"load alone, {plan.target('load'):g}", (Policy("load", plan.target("load")),)),
         Plan(f"always {enough}: the worst second", (), enough),
     ]
 
@@ -81,14 +84,18 @@ def run(plan: Plan, photos: Series, figures: Figures, tell: Callable[[int], None
     first = plan.tasks
     if plan.policies:
         first = max(1, math.ceil(photos[:600].mean() * seconds / min(plan.target("load"), 1)))
-    scaler = Scaler(plan.policies, seconds, 1, MOST, desired=first)
+    scaler = Scaler(plan.policies, seconds, 1, MOST, plan.cooldown, desired=first, grown_from=plan.grown_from)
     day = simulate(photos, scaler, figures, objective=OBJECTIVE, tell=tell)
     return Run(plan, day, costs.of(day, figures))
 
 
 def best(tried: Sequence[Run]) -> Run:
-    """Choose the cheapest that is good enough, to the cent; the backlog's target then as near as can be to USUAL."""
-    good = [one for one in tried if one.day.in_time >= GOOD - 0.0005] or list(tried)
+    """Choose the cheapest that is good enough, to the cent; the backlog's target then as near as can be to USUAL.
+
+    Where none is good enough: of those that keep most.
+    """
+    most = max(one.day.in_time for one in tried)
+    good = [one for one in tried if one.day.in_time >= min(GOOD, most)]
     least = min(one.a_million for one in good)
     alike = [one for one in good if one.a_million <= least + 0.005]
     return min(alike, key=lambda one: abs(one.plan.target("backlog") - USUAL))

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 OUT_MINUTES, IN_MINUTES = 3, 15
+OUT_COOLDOWN, IN_COOLDOWN = 4, 5  # minutes, as in the template
 IN_PART = 0.9  # of the target
+# The tasks that metric ÷ target is multiplied with. AWS does not say which; a task that starts is in the second only.
+GrownFrom = Literal["running", "desired"]
 MOST_AT_ONCE = 0.5  # scaling in removes at most this part of the tasks in one go
 
 
@@ -44,9 +47,10 @@ class Scaler:
     seconds_per_photo: float
     least: int
     most: int
-    out_cooldown: int = 1
-    in_cooldown: int = 5
+    out_cooldown: int = OUT_COOLDOWN
+    in_cooldown: int = IN_COOLDOWN
     desired: int = 0
+    grown_from: GrownFrom = "running"
     _minutes: list[Minute] = field(default_factory=list)
     _out_since: int = 1_000_000
     _in_since: int = 1_000_000
@@ -77,7 +81,8 @@ class Scaler:
         last = [policy.value(minute, self.seconds_per_photo) for minute in self._minutes[-OUT_MINUTES:]]
         if len(last) < OUT_MINUTES or min(last) <= policy.target:
             return 0
-        return math.ceil(self._minutes[-1].tasks * last[-1] / policy.target - 1e-9)
+        tasks = self._minutes[-1].tasks if self.grown_from == "running" else self.desired
+        return math.ceil(tasks * last[-1] / policy.target - 1e-9)
 
     def _wish_in(self, policy: Policy) -> int | None:
         """As few as keep it below its target, when it was well below for long enough; else None."""
