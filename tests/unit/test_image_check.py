@@ -1,0 +1,204 @@
+"""The image's check itself: what it says of an image that is not as it should be, without an engine."""
+
+# ruff: noqa: S108 - the folders of a container
+
+import io
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from deploy.image import checks, engine
+from deploy.image.build import version
+from deploy.image.engine import Engine, EngineError
+from deploy.image.report import FailedError, Report
+
+GOOD = {
+    "uid": checks.USER,
+    "command": ["python", "-m", "worker"],
+    "catches": [2, 15],
+    "capabilities": 0,
+    "read_only": True,
+    "folders": 3954,
+    "writable": ["/tmp", "/tmp/models"],
+    "tools": [],
+    "modules": [],
+}
+CONFIG = {
+    "User": str(checks.USER),
+    "StopSignal": "SIGTERM",
+    "Entrypoint": ["python", "-m", "worker"],
+    "Healthcheck": {"Test": ["CMD", "python", "-m", "worker", "health"]},
+}
+
+
+class Inspected(Engine):
+    """Knows an image by heart."""
+
+    def image(self, tag: str) -> dict[str, Any]:
+        return {"Config": CONFIG, "Size": 1.3e9} | FACTS.get(tag, {})
+
+
+FACTS: dict[str, dict[str, Any]] = {
+    "root": {"Config": CONFIG | {"User": ""}},
+    "shell": {"Config": CONFIG | {"Entrypoint": ["/bin/sh", "-c", "python -m worker"]}},
+    "kill": {"Config": CONFIG | {"StopSignal": "SIGKILL"}},
+    "large": {"Size": 1.5e9},
+    "podman": {"Config": {**CONFIG, "Healthcheck": None}, "Healthcheck": CONFIG["Healthcheck"]},
+    "none": {"Config": {**CONFIG, "Healthcheck": None}},
+    "by shell": {"Config": CONFIG | {"Healthcheck": {"Test": ["CMD-SHELL", "curl localhost"]}}},
+}
+
+
+def image(tag: str, target: str = "cpu") -> checks.Image:
+    return checks.Image(Inspected("docker"), tag, target, {})
+
+
+def test_an_image_as_it_should_be_passes() -> None:
+    assert checks.declares(image("good")).startswith('User "10001"')
+    assert checks.is_small(image("good")) == "1300 MB, of 1400 MB allowed"
+    for _, look in checks.OF_FACTS:
+        look(GOOD)
+
+
+@pytest.mark.parametrize("tag", ["root", "shell", "kill"])
+def test_what_is_declared_wrongly_is_seen(tag: str) -> None:
+    with pytest.raises(FailedError, match=r"User .*StopSignal .*Entrypoint"):
+        checks.declares(image(tag))
+
+
+def test_size_has_a_bound_for_each_target() -> None:
+    with pytest.raises(FailedError, match="1500 MB"):
+        checks.is_small(image("large"))
+    checks.is_small(image("large", "gpu"))
+
+
+def test_the_health_check_is_found_in_exec_form_wherever_the_engine_tells_it() -> None:
+    words = ["python", "-m", "worker", "health"]
+    assert image("good").health_command() == image("podman").health_command() == words
+    for tag in ("none", "by shell"):
+        with pytest.raises(FailedError, match="health check of the kind"):
+            image(tag).health_command()
+
+
+@pytest.mark.parametrize(
+    ("look", "wrong", "said"),
+    [
+        (checks.runs_without_rights, {"uid": 0}, "uid 0"),
+        (checks.runs_without_rights, {"capabilities": 0x20}, "capabilities 20"),
+        (checks.is_first, {"command": ["/bin/sh", "-c", "python -m worker"]}, "PID 1: /bin/sh"),
+        (checks.is_first, {"catches": [2]}, r"catches \[2\]"),
+        (checks.is_read_only, {"read_only": False}, "WRITABLE"),
+        (checks.is_read_only, {"writable": ["/tmp", "/home/worker"]}, "/home/worker"),
+        (checks.is_read_only, {"writable": ["/tmpfs"]}, "/tmpfs"),
+        (checks.is_read_only, {"writable": []}, r"took a file: \[\]"),
+        (checks.has_no_tools, {"tools": ["gcc"]}, "gcc"),
+        (checks.has_no_tools, {"modules": ["pip"]}, "module pip"),
+    ],
+)
+def test_what_is_wrong_inside_is_said(
+    look: Callable[[Mapping[str, Any]], str], wrong: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(FailedError, match=said):
+        look(GOOD | wrong)
+
+
+# the report
+
+
+def test_a_report_passes_when_all_was_looked_at_and_holds() -> None:
+    report = Report()
+    assert not report.passed, "nothing was looked at"
+    report.check("first", lambda: "as it should be")
+    assert report.passed
+    report.skip("second", "the engine went away")
+    assert not report.passed
+
+
+@pytest.mark.parametrize("trouble", [FailedError("exit 3"), EngineError("exit 3"), TimeoutError("exit 3")])
+def test_what_does_not_hold_is_a_row_and_the_checks_go_on(trouble: Exception) -> None:
+    def look() -> str:
+        raise trouble
+
+    report = Report()
+    report.check("stops [cleanly]", look)
+    report.check("another", lambda: "fine")
+    assert not report.passed
+    shown = Console(file=io.StringIO(), width=120)
+    shown.print(report.table("an image"))
+    assert isinstance(shown.file, io.StringIO)
+    assert all(said in shown.file.getvalue() for said in ("NO", "exit 3", "yes", "another"))
+
+
+# the engine
+
+
+def script(folder: Path, name: str, body: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that alone is searched for commands."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def test_the_first_engine_that_answers_is_taken(only: Path) -> None:
+    assert engine.find() is None
+    assert "none of docker, podman, buildah is installed" in engine.reason(engine.BUILDERS)
+    script(only, "docker", "exit 1")
+    assert engine.find() is None
+    assert engine.reason(engine.BUILDERS).startswith("installed, but not answering: docker")
+    script(only, "buildah", "exit 0")
+    assert engine.find() == Engine("buildah")
+    assert engine.find(engine.RUNNERS) is None, "it cannot run what it builds"
+
+
+def test_a_refusal_is_told_by_the_last_line_of_what_the_engine_said(only: Path) -> None:
+    script(only, "docker", "echo a warning >&2; echo no space left >&2; exit 7")
+    with pytest.raises(EngineError, match="docker run: exit status 7, no space left"):
+        Engine("docker").ask("run", "x")
+
+
+@pytest.mark.parametrize("name", engine.BUILDERS)
+def test_a_build_keeps_the_health_check_and_leaves_out_empty_arguments(
+    name: str, only: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script(only, name, 'echo "$@"')
+    Engine(name).build("cpu", "tag:1", {"VERSION": "1", "BASE": ""}, ["--network", "host"])
+    words = capfd.readouterr().out.split()
+    assert ("--format" in words) == (name != "docker"), "OCI's own format has no health check"
+    assert "VERSION=1" in words
+    assert not any(word.startswith("BASE") for word in words)
+    script(only, name, "exit 3")
+    with pytest.raises(EngineError, match="exit status 3"):
+        Engine(name).build("cpu", "tag:1", {})
+
+
+# the version
+
+
+def test_the_version_tells_the_commit_and_what_differs_from_it(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
+    git = (shutil.which("git") or "git", "-c", "user.name=a", "-c", "user.email=a@b.invalid")
+    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
+
+    def run(*words: str) -> None:
+        subprocess.run([*git, *words], cwd=tmp_path, env=environment, check=True, capture_output=True)
+
+    assert version(tmp_path) == "1.2.3", "no checkout"
+    run("init")
+    run("add", ".")
+    run("commit", "--message", "first")
+    clean = version(tmp_path)
+    assert clean.startswith("1.2.3+")
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3" \n')
+    assert version(tmp_path) == f"{clean}-dirty"
