@@ -3,70 +3,41 @@
 poll ──uploads──▶ infer ──outcomes──▶ commit, each a thread that repeats its stage's step; the two queues are bounded.
 """
 
-import os
 import random
 import re
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from worker import bundle, duplicates, engines, hashes, images, progress
-from worker.adapters import ecs, s3, sqs
+from worker import bundle, engines, hashes, images
+from worker.adapters import ecs
 from worker.adapters.model_bucket import ModelBucket
 from worker.delivery import Library, fetched
-from worker.duplicates import Index
+from worker.ends import Ends, connect, cores, helpers, utc_now
 from worker.errors import ConfigurationError
 from worker.health import StateFile
 from worker.leases import Leases
 from worker.messages import Outcome, Prepared, Upload
-from worker.originals import Originals, Remembered
+from worker.originals import Originals
 from worker.outages import Outages
 from worker.pipeline import Helpers, Pipeline, Stage, Step
 from worker.protection import Protection
 from worker.queues import BoundedQueue
-from worker.rehash import Recipe, listed, rebuild
 from worker.reload import Reload
 from worker.scale_in import ScaleIn
 from worker.service_times import ServiceTimes
 from worker.serving import Replica, Serving
 from worker.settings import Settings
-from worker.stages.commit import Commit, Store
+from worker.stages.commit import Commit
 from worker.stages.infer import Infer
-from worker.stages.poll import Poll, Results, Rules
+from worker.stages.poll import Poll, Rules
 from worker.stages.prepare import Limits, Prepare
-from worker.stores import result_store
 from worker.telemetry import Telemetry
-from worker.uploads import MessageQueue, S3Uploads, Storage, back_off
+from worker.uploads import S3Uploads, back_off
 from worker.window import Window
-
-HELPERS_EACH, HELPERS_MOST = 16, 256  # threads a core and in all: most of their time goes by waiting for S3
-
-SHORT_TIMEOUT = 20  # seconds
-
-
-def utc_now() -> datetime:
-    """Give the wall clock's time; everything else uses the monotonic clock."""
-    return datetime.now(UTC)
-
-
-class ResultsStore(Results, Store, Remembered, Protocol):
-    """A store that results are written to and looked up in, and that knows duplicates."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """What the stages are joined to: queue, bucket and store."""
-
-    queue: MessageQueue
-    visibility_timeout: int  # seconds
-    photos: Storage
-    store: ResultsStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +71,7 @@ def build(
     Raises ConfigurationError, naming the part that is missing or does not fit.
     """
     state = _state_file(settings, clock)
-    ends = _ends(settings, telemetry, clock)
+    ends = connect(settings, telemetry, clock)
 
     def still_starting() -> None:
         state.write("starting")
@@ -226,52 +197,6 @@ def assemble(
     return Assembly(Pipeline(stages, clock, beside), source, outages, stopping)
 
 
-def rehash(
-    settings: Settings, telemetry: Telemetry, clock: Callable[[], float] = time.monotonic
-) -> Counter[str]:
-    """Rebuild the index of photos seen before, with progress; see worker/rehash.py.
-
-    Raises ConfigurationError, StorageError and StoreError.
-    """
-    if not settings.duplicate_window:
-        raise ConfigurationError("WORKER_DUPLICATE_WINDOW is 0: nothing is to be remembered")
-    store, threads = result_store(settings, _index(settings)), helpers(settings)
-    photos = _photos(settings, threads, clock)
-    library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=clock)
-    recipe = Recipe(
-        bundle.read(str(fetched(library, settings.model[0], lambda: None))).manifest.input.target,
-        hashes.named(settings.hash),
-        settings.max_bytes,
-        settings.max_pixels,
-        threading.BoundedSemaphore(settings.decoders or cores()),
-    )
-    since = utc_now() - timedelta(seconds=settings.duplicate_window)
-    pattern = re.compile(settings.image_id_pattern)
-    telemetry.event("listing", buckets=list(settings.buckets))
-    wanted = listed(photos, settings.buckets, pattern, since)
-    with progress.shown("rehash", len(wanted), telemetry=telemetry, clock=clock) as tell:
-        return rebuild(wanted, photos, store, recipe, threads=threads, tell=tell)
-
-
-def cores() -> int:
-    """How many there are."""
-    return os.cpu_count() or 1
-
-
-def helpers(settings: Settings) -> int:
-    """How many threads fetch and prepare photos, at most."""
-    return settings.helpers or min(HELPERS_MOST, HELPERS_EACH * cores())
-
-
-def _ends(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]) -> Ends:
-    store = result_store(settings, _index(settings))
-    photos = _photos(settings, helpers(settings) + 1, clock)
-    queue = sqs.Queue(settings.queue_url, receive_wait=settings.receive_wait, clock=clock, now=utc_now)
-    timeout = queue.visibility_timeout(settings.visibility_timeout)
-    _check_timeout(timeout, settings, telemetry)
-    return Ends(queue, timeout, photos, store)
-
-
 def _state_file(settings: Settings, clock: Callable[[], float]) -> StateFile:
     state = StateFile(Path(settings.state_file), clock, settings.stall_after)
     try:
@@ -286,32 +211,3 @@ def _scale_in(settings: Settings, telemetry: Telemetry, clock: Callable[[], floa
     if agent is None or settings.protection == "off":
         return None
     return ScaleIn(agent, Protection(clock, random.random), telemetry)
-
-
-def _check_timeout(timeout: int, settings: Settings, telemetry: Telemetry) -> None:
-    if timeout < SHORT_TIMEOUT:
-        telemetry.warn(
-            "short_visibility_timeout", seconds=timeout, reason="a pause of the process loses leases"
-        )
-    if timeout > settings.lease_most:
-        raise ConfigurationError(
-            f"the visibility timeout ({timeout} s) is longer than WORKER_LEASE_MOST ({settings.lease_most} s)"
-        )
-
-
-def _index(settings: Settings) -> Index:
-    algorithm, radius = hashes.named(settings.hash), settings.duplicate_radius
-    radius = algorithm.radius if radius is None else radius
-    widest = duplicates.widest_radius(algorithm.bits)
-    if radius > widest:
-        raise ConfigurationError(
-            f"WORKER_DUPLICATE_RADIUS is {radius}: with {algorithm.name} it may be {widest} at most"
-        )
-    return Index(radius, settings.duplicate_window)
-
-
-def _photos(settings: Settings, connections: int, clock: Callable[[], float]) -> s3.Photos:
-    photos = s3.Photos(s3.client(connections), clock, s3.connections(connections))
-    for bucket in settings.buckets:
-        photos.check(bucket)
-    return photos

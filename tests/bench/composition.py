@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from tests.bench.memory_parts import CountingStore, EndlessQueue, MemoryPhotos
 from worker import app, settings
+from worker.ends import Ends
 from worker.pipeline import Pipeline
 from worker.service_times import ServiceTimes
 from worker.serving import Replica
@@ -23,7 +24,7 @@ def compose(
     """Build a pipeline that nothing but `cancel` ends."""
     stored = MemoryPhotos()
     stored.hold(photos)
-    ends = app.Ends(EndlessQueue(), LEASE, stored, store)
+    ends = Ends(EndlessQueue(), LEASE, stored, store)
     joined = app.assemble(
         wanted, ends, replicas, service_times=service_times, telemetry=Telemetry(), clock=time.monotonic
     )

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from tests.bench.memory_worker import InMemory, assembled
 from tests.bench.photos import SIZES, jpegs
 from tests.bench.processes import memory_mb, peak_memory_mb
-from worker import app, images, settings
+from worker import images, settings
+from worker.ends import cores
 from worker.engines import Replica
 from worker.telemetry import set_up_logs
 
@@ -68,7 +69,7 @@ def bare(replicas: Sequence[Replica], photos: list[bytes]) -> dict[str, float]:
     batch = np.stack([some[n % len(some)] for n in range(BATCH)])
     calls = [partial(replica[0].predict, batch) for replica in replicas]
     rate, infer_cpu = repeated(calls, BATCH)
-    _, decode_cpu = repeated([lambda: [decoded(photo) for photo in photos]] * app.cores(), len(photos))
+    _, decode_cpu = repeated([lambda: [decoded(photo) for photo in photos]] * cores(), len(photos))
     return {"images_per_s": rate, "infer_cpu_ms": infer_cpu, "decode_cpu_ms": decode_cpu}
 
 

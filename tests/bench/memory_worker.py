@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tests.bench.memory_parts import CountingStore, MemoryPhotos, MemoryQueue, announcement
 from tests.bench.processes import LostError, busy_seconds, cpu_by_thread
 from worker import app, bundle, engines
+from worker.ends import Ends, cores
 from worker.pipeline import Pipeline
 from worker.service_times import ServiceTimes
 from worker.settings import Settings
@@ -44,7 +45,7 @@ class InMemory:
             if self.pipeline.error or time.monotonic() - begun > SILENCE + count:
                 raise LostError(f"{self.queue.open} of {count} photos are lost: {self.pipeline.error}")
         took, used = time.monotonic() - begun, time.process_time() - cpu
-        taken = max(0.0, busy_seconds() - busy - used) / (took * app.cores())
+        taken = max(0.0, busy_seconds() - busy - used) / (took * cores())
         took = self.store.last - begun  # as on LocalStack; the deletes follow
         stages = cpu_by_thread() - stages
         if self.store.statuses["scored"] - scored != count:
@@ -62,8 +63,8 @@ def assembled(wanted: Settings) -> InMemory:
     telemetry, clock = Telemetry(), time.monotonic
     queue, photos, store = MemoryQueue(), MemoryPhotos(), CountingStore()
     bundles = [bundle.read(location) for location in wanted.model]
-    replicas = engines.load(bundles, wanted, telemetry, cores=app.cores())
-    ends = app.Ends(queue, LEASE, photos, store)
+    replicas = engines.load(bundles, wanted, telemetry, cores=cores())
+    ends = Ends(queue, LEASE, photos, store)
     times = ServiceTimes(engines.seconds_by_size(replicas[0]))
     joined = app.assemble(wanted, ends, replicas, service_times=times, telemetry=telemetry, clock=clock)
     return InMemory(joined.pipeline, joined.uploads, queue, photos, store, replicas)

@@ -20,10 +20,10 @@ def run(_options: argparse.Namespace) -> int:
     """Run it; its exit code. Raises ConfigurationError."""
     wanted = settings.load(os.environ)
     set_up_logs(wanted.log_format, wanted.log_level)
-    from worker import app  # noqa: PLC0415 - see _run
+    from worker import rehash_command  # noqa: PLC0415 - the other commands need none of it
 
     try:
-        counts = app.rehash(wanted, Telemetry())
+        counts = rehash_command.run(wanted, Telemetry())
     except MessageError as error:
         sys.stderr.write(f"worker rehash: {error}\n")
         return FAILED
