@@ -8,11 +8,23 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 from worker.metrics import COUNTERS, DISTRIBUTIONS
 
 MOST_VALUES = 100  # of one metric in a line, by the specification
+
+
+class Stream(Protocol):
+    """Where lines go; neither call raises, nor keeps the main thread waiting for long."""
+
+    def write(self, line: str, /) -> object:
+        """Take a line."""
+        ...
+
+    def flush(self) -> object:
+        """Bring on what was taken."""
+        ...
 
 
 class EmbeddedMetrics:
@@ -24,7 +36,7 @@ class EmbeddedMetrics:
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: Stream,
         *,
         namespace: str,
         service: str,
@@ -68,6 +80,8 @@ class EmbeddedMetrics:
                 self._counts, self._written = Counter(), now
         for members in _lines(counts, values):
             self._write(members)
+        if last:
+            self._stream.flush()
 
     def _write(self, members: Mapping[str, Any]) -> None:
         directive = {
@@ -77,14 +91,7 @@ class EmbeddedMetrics:
         }
         about = {"Timestamp": int(self._now() * 1000), "CloudWatchMetrics": [directive]}
         line = json.dumps({"_aws": about, "Service": self._service, **members}, separators=(",", ":"))
-        try:
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
-        except (
-            OSError,
-            ValueError,
-        ):  # who reads stdout has gone, or it was closed: no reason to stop scoring
-            return
+        self._stream.write(f"{line}\n")
 
 
 UNITS = {one.name: "Count" for one in COUNTERS} | {one.name: one.unit for one in DISTRIBUTIONS}

@@ -61,7 +61,7 @@ COUNTERS = (
         "MessagesLeft",
         ("left_to_dead_letter_queue",),
         "messages_left",
-        "records that nobody could read, or not ours; left to the dead-letter queue",
+        "records that nobody could read, or not ours, at each receive; left to the dead-letter queue",
     ),
     Counter("ObjectiveMet", ("objective_met",), "objective", "written in time", {"result": "met"}),
     Counter("ObjectiveMissed", ("objective_missed",), "objective", "written late", {"result": "missed"}),
@@ -70,7 +70,7 @@ COUNTERS = (
     Counter("ScoresReused", ("scores_reused",), "scores_reused", "photos that the model was spared"),
     Counter("LeasesExtended", ("leases_extended",), "leases_extended", "messages hidden for longer"),
     Counter("LeasesLost", ("lease_lost",), "leases_lost", "messages that others may have received"),
-    Counter("Batches", ("batches",), "batches", "model calls"),
+    Counter("Batches", ("batches",), "batches", "batches given to the models"),
     *(
         Counter(
             f"BatchesClosed{_camel(why)}", (f"batches_closed_{why}",), "batches_closed", doc, {"why": why}

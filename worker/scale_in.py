@@ -6,6 +6,7 @@ came of it.
 """
 
 import threading
+from contextlib import suppress
 from typing import Protocol
 
 from worker.protection import Protection, RefusedError
@@ -39,7 +40,8 @@ class ScaleIn:
         wanted = self._protection.due(in_flight)
         if wanted is not None:
             self._call = _Call(self._agent, wanted)
-            self._call.start()
+            with suppress(RuntimeError):  # no thread is to be had: refused, as the next look finds
+                self._call.start()
 
     def _note(self, call: "_Call") -> None:
         if call.refusal is None:
@@ -65,7 +67,7 @@ class _Call(threading.Thread):
         super().__init__(name="scale-in", daemon=True)
         self._agent = agent
         self.wanted = wanted
-        self.refusal: RefusedError | None = RefusedError("NoAnswer", "the call did not end")
+        self.refusal: RefusedError | None = RefusedError("NoAnswer", "the call was not made, or broke off")
 
     def run(self) -> None:
         try:

@@ -251,6 +251,24 @@ class Settings(BaseModel):
             raise ValueError("must start with redis://, rediss:// or unix://")
         return value
 
+    @field_validator("service")
+    @classmethod
+    def _is_dimension(cls, value: str) -> str:
+        if not re.fullmatch(r"[!-9;-~][ -~]{0,1023}", value):
+            raise ValueError(
+                "must be printable ASCII, no space or colon first, 1024 at most, or CloudWatch drops it"
+            )
+        return value
+
+    @field_validator("metrics_namespace")
+    @classmethod
+    def _is_namespace(cls, value: str) -> str:
+        if not re.fullmatch(r"[\w./#-][\w./#:-]{0,254}", value, re.ASCII):
+            raise ValueError(
+                "must be letters, digits and ._-/#:, no colon first, 255 at most, or CloudWatch drops it"
+            )
+        return value
+
     @field_validator("image_id_pattern")
     @classmethod
     def _has_group(cls, value: str) -> str:

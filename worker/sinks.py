@@ -3,10 +3,10 @@
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import TextIO
 
 from worker.adapters.prometheus import PrometheusMetrics
 from worker.embedded import EmbeddedMetrics
+from worker.lines import Lines
 from worker.settings import Settings
 from worker.telemetry import Sink
 
@@ -16,7 +16,6 @@ IN_ECS = "ECS_CONTAINER_METADATA_URI_V4"  # is set in the containers of a task
 def wanted(
     settings: Settings,
     environment: Mapping[str, str],
-    stream: TextIO = sys.stdout,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Sink]:
     """Make them; a port is listened on from now on. Raises ConfigurationError when it is taken."""
@@ -24,7 +23,7 @@ def wanted(
     if settings.metrics == "emf" or (settings.metrics == "auto" and IN_ECS in environment):
         found.append(
             EmbeddedMetrics(
-                stream,
+                Lines(open(sys.stdout.fileno(), "w", encoding="ascii", closefd=False)),  # noqa: SIM115 - never closed
                 namespace=settings.metrics_namespace,
                 service=settings.service,
                 interval=settings.metrics_interval,

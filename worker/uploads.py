@@ -104,6 +104,7 @@ class S3Uploads:
 
     def give_back(self, messages: list[Message]) -> None:
         """Show messages again at once: nothing is done with them."""
+        self._telemetry.count("returned", len(messages))
         self._release(messages, lambda _: 0)
 
     def extend_due(self) -> None:
@@ -123,6 +124,7 @@ class S3Uploads:
         self._say_lost(self._leases.lost())
         with self._visibility:
             left = self._leases.drop(self._leases.outstanding())
+            self._telemetry.count("released", len(left))
             self._hide([(message, 0) for message in left])
         return len(left)
 

@@ -37,7 +37,7 @@ def says(body: bytes, status: int = 200) -> Answer:
 
 
 class StandInAgent:
-    """Answers on a free port until it is closed; what it was asked, in order. `hold` keeps answers back."""
+    """Answers on a free port until it is closed; what it was asked, in order. `free` unset keeps answers back."""
 
     def __init__(self, answer: Answer = grants) -> None:
         self.answer = answer

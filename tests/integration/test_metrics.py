@@ -1,13 +1,18 @@
 """The metrics of a whole worker, as CloudWatch and Prometheus read them, against what really happened."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import urllib.request
+
+import pytest
 
 from localstack.services import free_port
 from tests import emf
 from tests.integration import photos
-from tests.stand import PATIENCE, Stand, await_polling
+from tests.stand import PATIENCE, ROOT, Stand, await_polling
 from worker.metrics import STEPS
 
 
@@ -51,3 +56,45 @@ def test_what_happened_is_what_the_metrics_say(stand: Stand) -> None:
     assert min(written["InFlight"]) >= 0
     assert 'photo_score_photos_total{outcome="scored"} 4.0' in text
     assert 'photo_score_latency_seconds_count{step="total"} 5.0' in text
+
+
+def unread(reader: str) -> tuple[int, int]:
+    """A pipe whose reader has gone, or stands still before a full one."""
+    read, write = os.pipe()
+    if reader == "gone":
+        os.close(read)
+        return -1, write
+    os.set_blocking(write, False)
+    try:
+        while True:
+            os.write(write, bytes(1024))
+    except BlockingIOError:
+        os.set_blocking(write, True)
+    return read, write
+
+
+@pytest.mark.parametrize("reader", ["gone", "standing still"])
+def test_lines_that_nobody_reads_keep_neither_photos_nor_the_stop_waiting(stand: Stand, reader: str) -> None:
+    read, write = unread(reader)
+    stand.announce_uploads()
+    settings = {"WORKER_METRICS": "emf", "WORKER_METRICS_INTERVAL": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "worker"],
+        env={**stand.environment, **settings, "AWS_EC2_METADATA_DISABLED": "true"},
+        cwd=ROOT,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.close(write)
+        try:
+            await_polling(process)
+            assert stand.result(stand.client.upload(photos.coffee(), ".jpg")).status == "scored"
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=3 * PATIENCE)
+        finally:
+            process.kill()
+    assert process.returncode == 0, err
+    assert json.loads(err.splitlines()[-1])["event"] == "stopped"
+    if read >= 0:
+        os.close(read)

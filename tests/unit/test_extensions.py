@@ -132,6 +132,7 @@ def test_at_the_end_everything_held_is_shown_at_once_ten_a_call() -> None:
     assert bench.queue.hidden == [dict.fromkeys(range(1, 11), 0), {11: 0}]
     assert bench.source.release_all() == 0
     assert bench.held() == []
+    assert bench.said("released") == 11
 
 
 def test_what_was_given_back_at_the_end_is_not_deleted_by_a_late_outcome() -> None:

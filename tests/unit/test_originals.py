@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.fakes import PickyModel, ScriptedSource
-from tests.unit.test_stages import IDS, Bench, photo
+from tests.unit.test_stages import IDS, Bench, photo, taking
 from worker.messages import Outputs
 from worker.originals import Reuse
 from worker.outages import Part
@@ -114,3 +114,16 @@ def test_a_look_alike_is_scored_unless_its_scores_may_be_reused(reuse: Reuse, ba
     bench.commit.step()
     assert bench.models[0].batches == batches
     assert bench.store.results[IDS[1]].reused_from == (IDS[0] if reuse == "near" else None)
+
+
+def test_the_look_up_of_a_look_alike_is_in_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = ScriptedSource(photos={IDS[0]: noisy(0), IDS[1]: noisy(9)})
+    bench = Bench(source, reuse="near", models=[TolerantModel()])
+    settled(bench, IDS[0])
+    monkeypatch.setattr(bench.store, "alike", taking(bench, 2.0, bench.store.alike))
+    bench.uploads.put(source.upload(IDS[1]))
+    bench.prepare.step()
+    bench.commit.step()
+    result = bench.store.results[IDS[1]]
+    assert result.reused_from == IDS[0]
+    assert result.timings_ms["total"] == 2000

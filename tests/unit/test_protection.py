@@ -1,6 +1,7 @@
 """When ECS is asked to protect the task: by the number of photos in flight, with hysteresis, and never too often."""
 
 import itertools
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -259,3 +260,15 @@ def test_a_call_that_breaks_in_an_unforeseen_way_was_refused() -> None:
     agent.gate.open.set()
     until_counted(ScaleIn(agent, Protection(clock, lambda: 0.0), telemetry), telemetry, 1, clock)
     assert "protected" not in telemetry.counts
+
+
+def test_where_no_thread_is_to_be_had_the_call_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", exhausted)
+    agent, clock, telemetry = SlowAgent(), ManualClock(), Telemetry()
+    keeper = ScaleIn(agent, Protection(clock, lambda: 0.0), telemetry)
+    keeper.tick(1)
+    keeper.tick(1)
+    assert (agent.asked, telemetry.counts) == ([], {"protection_refused": 1})

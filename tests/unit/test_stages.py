@@ -4,6 +4,7 @@ import io
 import json
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,6 +22,7 @@ from tests.fakes import (
     ScriptedSource,
     message,
 )
+from worker import images
 from worker.errors import (
     MessageError,
     ModelError,
@@ -482,6 +484,38 @@ def test_the_ledger_adds_up_from_the_upload_to_the_write() -> None:
     assert timings["batch_wait"] == 2000
     assert timings["commit"] == 4000
     assert timings["total"] == 7000
+
+
+def taking(bench: Bench, seconds: float, then: Callable[..., object]) -> Callable[..., object]:
+    """The same call, but time passes in it."""
+
+    def slow(*given: object) -> object:
+        bench.clock.seconds += seconds
+        return then(*given)
+
+    return slow
+
+
+@pytest.mark.parametrize(
+    ("data", "step"),
+    [(ObjectGoneError("gone"), "fetch"), (b"no image", "decode")],
+    ids=["not there", "no photo"],
+)
+def test_what_a_photo_took_until_it_failed_is_in_its_ledger_and_counts_for_the_objective(
+    data: bytes | MessageError, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = ScriptedSource(photos={IDS[0]: data})
+    bench = Bench(source)
+    if step == "fetch":
+        monkeypatch.setattr(source, "fetch", taking(bench, 2.0, source.fetch))
+    else:
+        monkeypatch.setattr(images, "prepare", taking(bench, 2.0, images.prepare))
+    bench.uploads.put(source.upload(IDS[0]))
+    bench.prepare.step()
+    bench.commit.step()
+    timings = bench.store.results[IDS[0]].timings_ms
+    assert (timings[step], timings["total"]) == (2000, 2000)
+    assert bench.telemetry.counts[f"objective_missed_by_{step}"] == 1
 
 
 def test_each_device_takes_its_own_batches_from_the_same_queue() -> None:

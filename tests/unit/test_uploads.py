@@ -169,6 +169,7 @@ def test_what_was_not_started_is_seen_again_at_once() -> None:
     bench.source.give_back([message(number=7)])
     assert bench.queue.hidden == [{0: 0, 1: 0}, {7: 0}]
     assert bench.held() == []
+    assert bench.said("returned") == 1, "commit counts the other two, photo by photo"
 
 
 def test_what_is_not_ours_is_left_alone_until_its_timeout_runs_out() -> None:

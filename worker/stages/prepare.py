@@ -103,16 +103,25 @@ class Prepare:
                     fetched.data, self._target, self._limits.max_pixels, self._algorithm
                 )
         except MessageError as error:
-            return outcome_of(upload, timings, self._clock(), error=error)
+            return self._given_up(upload, timings, begun, error)
         except MemoryError as error:
             trouble = OutOfMemoryError(str(error) or "no memory left")
-            return outcome_of(upload, timings, self._clock(), error=trouble)
+            return self._given_up(upload, timings, begun, trouble)
         ready_at = self._clock()
         timings["decode"] = (ready_at - at_hand) * 1000
         self._window.note(fetch=at_hand - begun, decode=ready_at - decoding)
         if alike := self._originals.of_look(upload, image_hash):
-            return outcome_of(upload, timings, self._clock(), scored=alike, image_hash=image_hash)
+            return outcome_of(upload, timings, ready_at, scored=alike, image_hash=image_hash)
         return Prepared(upload, pixels, image_hash, timings, ready_at, deadline)
+
+    def _given_up(
+        self, upload: Upload, timings: dict[str, float], begun: float, error: MessageError
+    ) -> Outcome:
+        """Its time counts, too: up to the error it was spent in the step that could not be finished."""
+        now = self._clock()
+        step = "decode" if "fetch" in timings else "fetch"
+        timings[step] = (now - begun) * 1000 - timings.get("fetch", 0.0)
+        return outcome_of(upload, timings, now, error=error)
 
     def _fetch(self, upload: Upload) -> Fetched:
         if self._stopping.is_set():
