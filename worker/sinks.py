@@ -3,9 +3,11 @@
 import sys
 import time
 from collections.abc import Callable, Mapping
+from typing import TextIO
 
 from worker.adapters.prometheus import PrometheusMetrics
 from worker.embedded import EmbeddedMetrics
+from worker.errors import ConfigurationError
 from worker.lines import Lines
 from worker.settings import Settings
 from worker.telemetry import Sink
@@ -18,12 +20,12 @@ def wanted(
     environment: Mapping[str, str],
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Sink]:
-    """Make them; a port is listened on from now on. Raises ConfigurationError when it is taken."""
+    """Make them; a port is listened on from now on. Raises ConfigurationError when it is taken, or stdout closed."""
     found: list[Sink] = []
     if settings.metrics == "emf" or (settings.metrics == "auto" and IN_ECS in environment):
         found.append(
             EmbeddedMetrics(
-                Lines(open(sys.stdout.fileno(), "w", encoding="ascii", closefd=False)),  # noqa: SIM115 - never closed
+                Lines(_stdout()),
                 namespace=settings.metrics_namespace,
                 service=settings.service,
                 interval=settings.metrics_interval,
@@ -34,3 +36,12 @@ def wanted(
     if settings.metrics_port:
         found.append(PrometheusMetrics(settings.metrics_port))
     return found
+
+
+def _stdout() -> TextIO:
+    """Open it once more, see worker/lines.py."""
+    if sys.stdout is None:
+        raise ConfigurationError(
+            "stdout is closed, where lines of metrics go; open it, or set WORKER_METRICS=none"
+        )
+    return open(sys.stdout.fileno(), "w", encoding="ascii", closefd=False)

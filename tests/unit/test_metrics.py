@@ -256,3 +256,10 @@ def test_metrics_go_where_the_settings_and_the_place_say(
 ) -> None:
     found = sinks.wanted(settings.load({**REQUIRED, **wanted}), environment)
     assert [type(sink) for sink in found] == kinds
+
+
+def test_a_closed_stdout_takes_no_lines_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert not sinks.wanted(settings.load(REQUIRED), {})
+    with pytest.raises(ConfigurationError, match="stdout is closed"):
+        sinks.wanted(settings.load({**REQUIRED, "WORKER_METRICS": "emf"}), {})
