@@ -39,8 +39,7 @@ class Comparison:
 def compare(lots: Iterable[Lot], path: str = "score") -> Comparison:
     """Read the other service's score at a dotted `path` of its JSON; ours is where the contract says."""
     found = Comparison()
-    differing = list(_differing(lots, path, found))
-    found.furthest = heapq.nlargest(NAMED, differing)
+    found.furthest = heapq.nlargest(NAMED, _differing(lots, path, found))
     return found
 
 
@@ -51,7 +50,7 @@ def _differing(lots: Iterable[Lot], path: str, found: Comparison) -> Iterator[tu
             continue
         try:
             pair = _score(theirs, path), _score(ours, "score")
-        except ValueError:
+        except (ValueError, OverflowError, RecursionError):  # no JSON, 1e999, a thousand brackets
             found.unreadable += 1
             continue
         found.pairs[pair] += 1

@@ -35,7 +35,11 @@ def test_the_others_score_may_lie_deeper() -> None:
     assert found.share_within(0) == 1
 
 
-@pytest.mark.parametrize("theirs", ["", "no JSON", "[]", "{}", '{"score": "four"}', '{"score": true}', "3"])
+UNREADABLE = ["", "no JSON", "[]", "{}", "3", "[" * 100_000]
+NO_NUMBERS = ['{"score": "four"}', '{"score": true}', '{"score": 1e999}', '{"score": NaN}']
+
+
+@pytest.mark.parametrize("theirs", [*UNREADABLE, *NO_NUMBERS])
 def test_what_cannot_be_read_is_counted_and_not_compared(theirs: str) -> None:
     found = compare([[(PhotoId("a"), theirs, stored(4)), (PhotoId("b"), stored(4), None)]])
     assert (found.compared, found.unreadable, found.missing) == (0, 1, 1)
