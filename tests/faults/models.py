@@ -8,6 +8,13 @@ from tests.integration.models import PHOTOS, Halves
 
 TOO_MUCH = 2**46  # numbers: more memory than any machine here has
 ENDLESS = 2**62  # turns of a loop
+A_WHILE = 100_000  # turns that take some tenths of a second
+
+
+def turned(turns: Any) -> Any:
+    """Go round in a loop; a zero that is only there afterwards."""
+    (count,) = tf.while_loop(lambda i: i < turns, lambda i: [i + 1], [tf.constant(0, tf.int64)])
+    return 0 * tf.cast(count, tf.float32)
 
 
 def whites(photos: Any) -> Any:
@@ -16,14 +23,16 @@ def whites(photos: Any) -> Any:
 
 
 class NeedsRoom(Halves):
-    """Finds no memory for a batch with more than one white photo in it."""
+    """Finds no memory for a batch with more than one white photo in it; slow, so that photos gather meanwhile."""
 
     @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # TensorFlow ships no types
     def score(self, photos: Any) -> dict[str, Any]:
         """Give float32 [N, 1]."""
         size = tf.where(whites(photos) > 1, tf.constant(TOO_MUCH, tf.int64), tf.constant(1, tf.int64))
         room = tf.reduce_sum(tf.random.uniform([size]))
-        return {"score": tf.ones([tf.shape(photos)[0], 1]) + 0 * room}
+        return {
+            "score": tf.ones([tf.shape(photos)[0], 1]) + 0 * room + turned(tf.constant(A_WHILE, tf.int64))
+        }
 
 
 class Hangs(Halves):
@@ -33,5 +42,4 @@ class Hangs(Halves):
     def score(self, photos: Any) -> dict[str, Any]:
         """Give float32 [N, 1]."""
         turns = tf.where(whites(photos) > 0, tf.constant(ENDLESS, tf.int64), tf.constant(0, tf.int64))
-        (turned,) = tf.while_loop(lambda i: i < turns, lambda i: [i + 1], [tf.constant(0, tf.int64)])
-        return {"score": tf.ones([tf.shape(photos)[0], 1]) + 0 * tf.cast(turned, tf.float32)}
+        return {"score": tf.ones([tf.shape(photos)[0], 1]) + turned(turns)}

@@ -37,9 +37,8 @@ def test_the_guilty_photo_alone_becomes_a_dead_letter(rig: Rig, tmp_path: Path) 
 def test_without_memory_for_a_batch_smaller_ones_are_tried_for_good(rig: Rig, tmp_path: Path) -> None:
     model = save_bundle(NeedsRoom(), tmp_path / "room" / "1", name="room")
     rig.upload(6, plain("white"))
-    # Two replicas would share the photos, and a worker that waits for nothing may take them one by one.
-    patient = {"batch_wait": "1000", "objective": "60000"}
-    worker = rig.worker(model=str(model), replicas="1", batch_size="4", **patient)
+    # Two replicas would share the photos, and a late photo would be taken without company.
+    worker = rig.worker(model=str(model), replicas="1", batch_size="4", objective="60000")
     rig.account()
     lowered = [event["size"] for event in worker.events("batch_size_lowered")]
     assert lowered[-1] == 1
