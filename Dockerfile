@@ -22,8 +22,11 @@ FROM cpu-packages AS model
 COPY models models
 COPY localstack/photos localstack/photos
 COPY tests/data tests/data
-COPY worker/__init__.py worker/bundle.py worker/errors.py worker/hashes.py worker/images.py worker/messages.py worker/result.py worker/
-COPY worker/adapters/__init__.py worker/adapters/quiet.py worker/adapters/
+COPY worker/__init__.py worker/errors.py worker/messages.py worker/result.py worker/
+COPY worker/photos worker/photos
+COPY worker/inference/__init__.py worker/inference/bundle.py worker/inference/
+COPY worker/adapters/__init__.py worker/adapters/
+COPY worker/adapters/tensorflow/__init__.py worker/adapters/tensorflow/quiet_import.py worker/adapters/tensorflow/
 RUN /venv/bin/python -m models.reference.build
 
 FROM cpu-packages AS cpu-venv

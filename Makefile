@@ -43,10 +43,10 @@ check: $(VENV) ## lint, format, types, layers
 	$(BIN)/cfn-lint deploy/template.yaml
 
 bench: install model $(PEERS) ## measure speed side by side; 30 minutes; writes bench-out/; PART=throughput|latency|accelerator|duplicates
-	@exec $(BIN)/python -m tests.bench $(if $(PART),--part $(PART))
+	@exec $(BIN)/python -m bench $(if $(PART),--part $(PART))
 
 publish: $(VENV) ## copy the last bench into docs/performance.md and docs/duplicates.md
-	@$(BIN)/python -m tests.bench.publish
+	@$(BIN)/python -m bench.pages.publish
 
 soak: install model ## a steady load while faults are drawn at random; MINUTES=2 SEED=… WORKERS=2 RATE=5
 	@exec $(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \

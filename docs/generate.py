@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from worker import settings
-from worker.metrics import COUNTERS, DISTRIBUTIONS, Distribution
+from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS, Distribution
 
 DOCS = Path(__file__).parent
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings as hypothesis
 
 from localstack.services import Services
-from tests.stand import Stand
+from tests.support.stand import Stand
 
 ROOT = Path(__file__).parents[1]
 REFERENCE_MODEL = ROOT / "models" / "reference" / "built" / "reference"

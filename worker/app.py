@@ -12,32 +12,33 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from worker import bundle, engines, hashes, images
-from worker.adapters import ecs
-from worker.adapters.model_bucket import ModelBucket
-from worker.delivery import Library, fetched
-from worker.ends import Ends, connect, cores, helpers, utc_now
+from worker.adapters.aws import ecs
+from worker.adapters.aws.model_bucket import ModelBucket
+from worker.connections import Ends, connect, cores, helpers, utc_now
 from worker.errors import ConfigurationError
-from worker.health import StateFile
-from worker.leases import Leases
+from worker.inference import bundle, engines
+from worker.inference.library import Library, fetched
+from worker.inference.reload import Reload
+from worker.inference.serving import Replica, Serving
+from worker.intake.leases import Leases
+from worker.intake.s3_uploads import S3Uploads, back_off
 from worker.messages import Outcome, Prepared, Upload
-from worker.originals import Originals
-from worker.outages import Outages
-from worker.pipeline import Helpers, Pipeline, Stage, Step
-from worker.protection import Protection
-from worker.queues import BoundedQueue
-from worker.reload import Reload
-from worker.scale_in import ScaleIn
-from worker.service_times import ServiceTimes
-from worker.serving import Replica, Serving
+from worker.photos import decoding, hashes
+from worker.pipeline.outages import Outages
+from worker.pipeline.prefetch import Window
+from worker.pipeline.queues import BoundedQueue
+from worker.pipeline.service_times import ServiceTimes
+from worker.pipeline.threads import Helpers, Pipeline, Stage, Step
+from worker.results.reuse import Originals
 from worker.settings import Settings
 from worker.stages.commit import Commit
 from worker.stages.infer import Infer
 from worker.stages.poll import Poll, Rules
 from worker.stages.prepare import Limits, Prepare
-from worker.telemetry import Telemetry
-from worker.uploads import S3Uploads, back_off
-from worker.window import Window
+from worker.supervision.health import StateFile
+from worker.supervision.protection import Protection
+from worker.supervision.protector import ScaleIn
+from worker.telemetry.counters import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def build(
     library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=clock)
     bundles = [bundle.read(str(fetched(library, one, still_starting))) for one in settings.model]
     replicas = engines.load(bundles, settings, telemetry, still_starting, cores=cores(), clock=clock)
-    images.warm_up(bundles[0].manifest.input.target, hashes.named(settings.hash))
+    decoding.warm_up(bundles[0].manifest.input.target, hashes.named(settings.hash))
     times = ServiceTimes(engines.seconds_by_size(replicas[0]))
     joined = assemble(
         settings, ends, replicas, service_times=times, telemetry=telemetry, clock=clock, library=library

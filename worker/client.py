@@ -7,16 +7,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Self
 
-from worker.adapters import s3
-from worker.adapters.redis import ResultStore
-from worker.adapters.requests import Requests
+from worker.adapters.aws import s3
+from worker.adapters.aws.direct_requests import Requests
+from worker.adapters.redis.store import ResultStore
 from worker.errors import ConfigurationError, NoImageIdError, QueueError
-from worker.events import photo_id
+from worker.intake.events import photo_id
 from worker.messages import PhotoId, S3Object
 from worker.result import Result, timestamp
 from worker.settings import Settings
 from worker.stores import result_store
-from worker.telemetry import Telemetry
+from worker.telemetry.counters import Telemetry
 
 
 class Client:

@@ -23,9 +23,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from worker.errors import ConfigurationError
-from worker.events import UUID_SEGMENT
-from worker.health import STATE_FILE
-from worker.keys import Keys
+from worker.intake.events import UUID_SEGMENT
+from worker.results.redis_keys import Keys
+from worker.supervision.health import STATE_FILE
 
 PREFIX = "WORKER_"
 MODEL_CACHE = "/tmp/photo-score-worker-models"  # noqa: S108 - the one writable folder of the image; checksums guard it
@@ -295,7 +295,7 @@ class Settings(BaseModel):
                 f"({self.receive_wait} s) + {PREFIX}BATCH_WAIT ({self.batch_wait} ms) + twice {PREFIX}REDIS_TIMEOUT "
                 f"({self.redis_timeout:g} s) + {SETTLING} s for deletes are {needed:g} s"
             )
-        # Two tries of a receive with the time-outs of adapters/sqs.py; three calls of Redis, each tried twice.
+        # Two tries of a receive with the time-outs of adapters/aws/sqs.py; three calls of Redis, each tried twice.
         longest = max(2 * (self.receive_wait + 11), 6 * self.redis_timeout)
         if self.stall_after <= longest:
             raise ValueError(

@@ -1,8 +1,8 @@
 """The result store that the settings name."""
 
-from worker.adapters.redis import ResultStore
-from worker.duplicates import Index
-from worker.keys import Keys
+from worker.adapters.redis.store import ResultStore
+from worker.results.look_alikes import Index
+from worker.results.redis_keys import Keys
 from worker.settings import Settings
 
 

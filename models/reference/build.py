@@ -14,7 +14,7 @@ from pathlib import Path
 from models.reference import inputs, recipe
 from models.reference.errors import RecipeError
 from models.reference.inputs import HERE
-from worker.adapters.quiet import start_up_chatter_muted
+from worker.adapters.tensorflow.quiet_import import start_up_chatter_muted
 
 BUILT = HERE / "built"
 BUNDLE = BUILT / "reference" / "1"
@@ -56,7 +56,7 @@ def _make(folder: Path) -> None:
             savedmodel,
             weights,
         )
-    from worker.bundle import read  # noqa: PLC0415
+    from worker.inference.bundle import read  # noqa: PLC0415
 
     say("inputs: pinned wheels")
     inputs.download()

@@ -11,7 +11,7 @@ from models.reference.inputs import HERE
 from models.reference.nutrients import read_nutrients
 from models.reference.nutriscore import Kind, letter
 from models.reference.samples import Seen
-from worker.bundle import Bundle
+from worker.inference.bundle import Bundle
 
 KNOWN_LETTERS = HERE / "known-letters.csv"
 

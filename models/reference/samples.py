@@ -9,8 +9,8 @@ import numpy as np
 from models.reference.errors import RecipeError
 from models.reference.inputs import HERE
 from models.reference.savedmodel import load
-from worker.bundle import Bundle
-from worker.images import prepare
+from worker.inference.bundle import Bundle
+from worker.photos.decoding import prepare
 
 ROOT = HERE.parents[1]
 FOLDERS = (ROOT / "localstack" / "photos", ROOT / "tests" / "data")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from localstack.services import Services
-from tests.faults.rig import Rig
-from tests.integration import photos
+from tests.support import photos
+from tests.support.faults.rig import Rig
 
 _numbers = itertools.count(1)
 HEADING_WIDTH = 66

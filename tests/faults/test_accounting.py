@@ -6,9 +6,9 @@ because nobody looked.
 
 import pytest
 
-from tests.faults.gateway import slow
-from tests.faults.rig import Rig
-from tests.stand import eventually
+from tests.support.faults.gateway import slow
+from tests.support.faults.rig import Rig
+from tests.support.stand import eventually
 
 RUN = """
 import sys

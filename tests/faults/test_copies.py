@@ -4,7 +4,7 @@ Expected: exactly one of them is the original, all others name it, and each gets
 or not. Guards against: two originals after a crash, a copy that waits for its original, or is lost with it.
 """
 
-from tests.faults.rig import Rig
+from tests.support.faults.rig import Rig
 
 
 def originals(rig: Rig) -> tuple[list[str], set[str]]:

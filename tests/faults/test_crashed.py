@@ -6,8 +6,8 @@ Guards against: a pipeline that goes on with a stage missing, or sits there sile
 
 import pytest
 
-from tests.faults.rig import Rig
 from tests.faults.test_stopped import hidden
+from tests.support.faults.rig import Rig
 
 RAISING = """
 import sys

@@ -6,8 +6,8 @@ worker that loops for ever with an expired token.
 
 from pathlib import Path
 
-from tests.faults import gateway
-from tests.faults.rig import Rig
+from tests.support.faults import gateway
+from tests.support.faults.rig import Rig
 
 
 def write(path: Path, key: str) -> None:

@@ -4,8 +4,8 @@ Expected: a repetition costs one look-up and is acknowledged; an event older by 
 never overwrites it. Guards against: scores that go back in time, photos that are paid for twice.
 """
 
-from tests.faults.rig import Rig
-from tests.integration import photos
+from tests.support import photos
+from tests.support.faults.rig import Rig
 
 
 def test_an_object_announced_again_and_again_is_scored_once(rig: Rig, photo: bytes) -> None:

@@ -5,9 +5,9 @@ nothing with a stale receipt handle; each result is written once. Guards against
 from whoever has it now.
 """
 
-from tests.faults.gateway import hanging
-from tests.faults.rig import Rig
-from tests.stand import eventually
+from tests.support.faults.gateway import hanging
+from tests.support.faults.rig import Rig
+from tests.support.stand import eventually
 
 
 def test_another_worker_takes_over_and_the_first_deletes_nothing_when_it_goes_on(

@@ -4,8 +4,8 @@ Expected: each is told apart, and only `wedged` and `gone` are unhealthy. Guards
 while health says fine, and a check that kills a worker which is only slow.
 """
 
-from tests.faults.rig import Rig
-from tests.stand import eventually
+from tests.support.faults.rig import Rig
+from tests.support.stand import eventually
 
 
 def test_a_life_as_the_health_check_sees_it(rig: Rig, photo: bytes) -> None:

@@ -4,8 +4,8 @@ Expected: what the killed worker held comes again when its visibility timeout ha
 result already there, or makes it. Guards against: acknowledging early, state that only the process has.
 """
 
-from tests.faults.gateway import hanging
-from tests.faults.rig import Rig
+from tests.support.faults.gateway import hanging
+from tests.support.faults.rig import Rig
 
 
 def test_killed_before_the_write_the_photos_are_scored_by_the_next_worker(rig: Rig, photo: bytes) -> None:

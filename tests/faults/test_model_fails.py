@@ -11,11 +11,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.faults.models import Hangs, NeedsRoom
-from tests.faults.rig import Rig
 from tests.faults.test_stopped import hidden
-from tests.integration.models import RefusesRed, save_bundle
-from tests.stand import eventually
+from tests.support.faults.models import Hangs, NeedsRoom
+from tests.support.faults.rig import Rig
+from tests.support.models import RefusesRed, save_bundle
+from tests.support.stand import eventually
 
 
 def plain(colour: str) -> bytes:

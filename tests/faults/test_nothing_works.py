@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults import gateway
-from tests.faults.rig import Rig
 from tests.faults.test_stopped import hidden
-from tests.stand import eventually
+from tests.support.faults import gateway
+from tests.support.faults.rig import Rig
+from tests.support.stand import eventually
 
 AWAY: dict[str, Callable[[Rig], None]] = {
     "S3": lambda rig: rig.gateway.break_("s3.GetObject", gateway.unavailable),

@@ -4,9 +4,9 @@ Expected: what is not ours ends in the dead-letter queue, a photo at fault gets 
 neighbours never notice. Guards against: one poison message that fails its whole batch, or is deleted without a trace.
 """
 
-from tests.faults.rig import Rig
-from tests.integration import bodies
-from tests.stand import eventually
+from tests.support import bodies
+from tests.support.faults.rig import Rig
+from tests.support.stand import eventually
 
 NOT_OURS = ["no JSON", "{}", "[" * 100_000, '{"Records": 5}', '{"bucket": "another", "key": "uploads/x.jpg"}']
 BROKEN = {"unsupported_format": b"%PDF-1.4 of a menu", "empty_object": b""}

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.rig import Rig
-from tests.stand import eventually
+from tests.support.faults.rig import Rig
+from tests.support.stand import eventually
 
 OUTAGES: dict[str, tuple[Callable[[Rig], None], Callable[[Rig], None]]] = {
     "refused": (lambda rig: rig.wire.set("refuse"), lambda rig: rig.wire.set("open")),

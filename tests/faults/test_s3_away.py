@@ -7,8 +7,8 @@ that wears out the whole queue.
 
 import pytest
 
-from tests.faults import gateway
-from tests.faults.rig import Rig
+from tests.support.faults import gateway
+from tests.support.faults.rig import Rig
 
 FAULTS = [gateway.unavailable, gateway.throttled, gateway.reset, gateway.cut_short, gateway.hanging]
 

@@ -9,10 +9,10 @@ import json
 
 import pytest
 
-from tests.faults import gateway
-from tests.faults.exchange import Answer, Exchange
-from tests.faults.rig import Rig
-from tests.stand import eventually
+from tests.support.faults import gateway
+from tests.support.faults.exchange import Answer, Exchange
+from tests.support.faults.rig import Rig
+from tests.support.stand import eventually
 
 FAULTS = [gateway.unavailable, gateway.throttled, gateway.reset, gateway.hanging]
 

@@ -9,8 +9,8 @@ import signal
 
 import pytest
 
-from tests.faults.rig import Rig
-from tests.stand import eventually
+from tests.support.faults.rig import Rig
+from tests.support.stand import eventually
 
 
 def hidden(rig: Rig) -> int:

@@ -9,16 +9,16 @@ import sys
 import time
 from pathlib import Path
 
-from worker import images
 from worker.errors import PhotoError
+from worker.photos import decoding
 
-TARGET = images.Target(224, 224, "crop")
+TARGET = decoding.Target(224, 224, "crop")
 MAX_PIXELS = 100_000_000
 
 
 def main() -> None:
     """Read paths until the end of the input; one JSON line for each."""
-    images.warm_up(TARGET)
+    decoding.warm_up(TARGET)
     limit = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for line in sys.stdin:
@@ -35,7 +35,7 @@ def main() -> None:
 def _outcome(data: bytes) -> str:
     """`pixels`, or what kind of error; any other exception is named in full."""
     try:
-        pixels, image_hash = images.prepare(data, TARGET, MAX_PIXELS)
+        pixels, image_hash = decoding.prepare(data, TARGET, MAX_PIXELS)
     except PhotoError as error:
         return error.code
     except MemoryError:

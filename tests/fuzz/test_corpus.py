@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from tests.fuzz.child import Decoded, decode
-from tests.fuzz.corpus import images
+from tests.support.corpus import images
 from worker.errors import MessageError, PhotoError
 
 MOST = 600_000_000  # bytes: what one of these, none of which has more than 30 megapixels, may take

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.fuzz.child import decode
-from worker import images
+from worker.photos import decoding
 
-assert images.FORMATS  # importing it registers HEIF with Pillow
+assert decoding.FORMATS  # importing it registers HEIF with Pillow
 WIDTH, HEIGHT = 3_200, 2_400
 PER_PIXEL, CONSTANT = 16, 64_000_000  # bytes
 NOISE = np.random.default_rng(1).integers(0, 256, (HEIGHT // 8, WIDTH // 8, 3), np.uint8)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.integration import photos
 from tests.integration.test_seen_before import command
-from tests.stand import Stand
+from tests.support import photos
+from tests.support.stand import Stand
 
 
 def test_the_results_of_two_services_are_compared(stand: Stand) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration import photos
-from tests.stand import PATIENCE, Stand, eventually, known
+from tests.support import photos
+from tests.support.stand import PATIENCE, Stand, eventually, known
 from worker.result import Result
 
 CONTRACT = (Path(__file__).parents[2] / "docs" / "contract.md").read_text()

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.integration import bodies, photos
-from tests.stand import PATIENCE, ROOT, Stand, eventually
-from worker.adapters.dead_letters import DeadLetterQueue
-from worker.dead_letter_commands import read
-from worker.dead_letters import Letter
+from tests.support import bodies, photos
+from tests.support.stand import PATIENCE, ROOT, Stand, eventually
+from worker.adapters.aws.dead_letters import DeadLetterQueue
+from worker.commands.dead_letter_actions import read
 from worker.errors import QueueError
+from worker.upkeep.dead_letters import Letter
 
 
 def new_id() -> str:

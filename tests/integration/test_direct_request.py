@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration import photos
-from tests.stand import Stand, eventually, known
+from tests.support import photos
+from tests.support.stand import Stand, eventually, known
 from worker import settings
 from worker.client import Client
-from worker.telemetry import Telemetry
+from worker.telemetry.counters import Telemetry
 
 WRITES = ("set", "evalsha", "eval", "publish")
 

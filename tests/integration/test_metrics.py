@@ -10,10 +10,9 @@ import urllib.request
 import pytest
 
 from localstack.services import free_port
-from tests import emf
-from tests.integration import photos
-from tests.stand import PATIENCE, ROOT, Stand, await_polling
-from worker.metrics import STEPS
+from tests.support import emf, photos
+from tests.support.stand import PATIENCE, ROOT, Stand, await_polling
+from worker.telemetry.metrics import STEPS
 
 
 def test_what_happened_is_what_the_metrics_say(stand: Stand) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration import bodies, photos
-from tests.stand import Stand, eventually
+from tests.support import bodies, photos
+from tests.support.stand import Stand, eventually
 from worker.result import Result
 
 

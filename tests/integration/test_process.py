@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration import bodies, photos
-from tests.integration.models import Halves, save_bundle
-from tests.stand import PATIENCE, Stand, await_polling, eventually
+from tests.support import bodies, photos
+from tests.support.models import Halves, save_bundle
+from tests.support.stand import PATIENCE, Stand, await_polling, eventually
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:

@@ -6,8 +6,8 @@ import uuid
 
 from PIL import Image
 
-from tests.integration.photos import COFFEE, SAMPLES, coffee
-from tests.stand import PATIENCE, Stand
+from tests.support.photos import COFFEE, SAMPLES, coffee
+from tests.support.stand import PATIENCE, Stand
 from worker import settings
 from worker.client import Client
 from worker.result import DuplicateOf

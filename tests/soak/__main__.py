@@ -17,10 +17,10 @@ from pathlib import Path
 from rich.console import Console
 
 from localstack.services import Services, ServicesError
-from tests.faults.rig import Rig
 from tests.soak import report
 from tests.soak.crew import Crew
 from tests.soak.load import Soak
+from tests.support.faults.rig import Rig
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "bench-out"

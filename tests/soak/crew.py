@@ -5,8 +5,8 @@ import signal
 import time
 from collections import Counter
 
-from tests.faults.rig import Rig
-from tests.faults.worker import WorkerProcess
+from tests.support.faults.rig import Rig
+from tests.support.worker_process import WorkerProcess
 
 SETTINGS = {"drain_deadline": "20", "give_up_after": "120"}
 CONFIGURATION = 2  # exit code of a worker that starts while a part it needs is away; the next one is tried

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
-from tests.faults import gateway
-from tests.faults.rig import Rig
 from tests.soak.crew import Crew
+from tests.support.faults import gateway
+from tests.support.faults.rig import Rig
 
 BROKEN = ("no JSON", "{}", '{"Records": [{"eventVersion": "9.9"}]}')
 AGAIN = 5  # photos announced again at a time

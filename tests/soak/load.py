@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.faults.rig import Rig
 from tests.soak.crew import Crew
 from tests.soak.faults import Deck, faults
+from tests.support.faults.rig import Rig
 
 SAMPLES = Path(__file__).parents[2] / "localstack" / "photos"
 PHOTOS = [path.read_bytes() for path in sorted(SAMPLES.glob("*.[jph]*"))]

@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.table import Table
 
-from tests.faults.rig import Tally
 from tests.soak.load import Soak
+from tests.support.faults.rig import Tally
 
 MUST_BE_EMPTY = ("lost", "doubled", "outdated", "promises broken", "workers crashed", "not settled")
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker import events
 from worker.client import direct_request
-from worker.events import Announced
+from worker.intake import events
+from worker.intake.events import Announced
 from worker.messages import S3Object
 
 BEGAN = datetime(2026, 1, 1, 12, 30, 15, 250_000, tzinfo=UTC)

@@ -9,7 +9,7 @@ from rich.console import Console
 from worker import settings
 from worker.commands.exit_codes import FAILED, OK
 from worker.errors import ConfigurationError, StoreError
-from worker.keys import Keys
+from worker.results.redis_keys import Keys
 
 NAME, HELP = "compare", "hold results of another service against these, by their scores"
 
@@ -31,8 +31,9 @@ def run(options: argparse.Namespace) -> int:
         other = Keys(options.other_key)
     except ValueError as error:
         raise ConfigurationError(f"the key template {options.other_key!r} {error}") from None
-    from worker import comparison, comparison_table  # noqa: PLC0415 - the other commands need none of it
+    from worker.commands import comparison_table  # noqa: PLC0415 - the other commands need none of it
     from worker.stores import result_store  # noqa: PLC0415 - the other commands need no Redis client
+    from worker.upkeep import comparison  # noqa: PLC0415 - the other commands need none of it
 
     try:
         found = comparison.compare(result_store(wanted).texts(other), options.score)

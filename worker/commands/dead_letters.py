@@ -6,10 +6,11 @@ import sys
 import time
 from collections.abc import Callable
 
-from worker import redrive, settings
+from worker import settings
 from worker.commands.exit_codes import FAILED, INTERRUPTED
 from worker.errors import MessageError
-from worker.telemetry import Telemetry, set_up_logs
+from worker.telemetry.counters import Telemetry, set_up_logs
+from worker.upkeep import redrive
 
 LIMIT, MOST = 100, 10_000  # letters read
 DESCRIPTION = """\
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     """Run it; its exit code. Raises ConfigurationError."""
     wanted = settings.load(os.environ)
     set_up_logs(wanted.log_format, wanted.log_level)
-    from worker import dead_letter_commands as letters  # noqa: PLC0415 - the other commands need no AWS client
+    from worker.commands import dead_letter_actions as letters  # noqa: PLC0415 - the other commands need no AWS client
 
     try:
         if options.action == "redrive":

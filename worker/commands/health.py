@@ -6,8 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from worker import health, settings
+from worker import settings
 from worker.commands.exit_codes import FAILED, OK
+from worker.supervision import health
 
 NAME, HELP = "health", "tell how the worker on this machine is; 1 when it is wedged or gone"
 

@@ -20,15 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run it; its exit code. Raises ConfigurationError."""
-    from worker import delivery  # noqa: PLC0415 - the other commands need no AWS client
-    from worker.adapters.model_bucket import ModelBucket  # noqa: PLC0415 - the same
+    from worker.adapters.aws.model_bucket import ModelBucket  # noqa: PLC0415 - the same
+    from worker.inference import library  # noqa: PLC0415 - the other commands need no AWS client
 
     def tell(name: str) -> None:
         sys.stdout.write(f"  {name}\n")
         sys.stdout.flush()
 
     try:
-        where = delivery.publish(options.folder, options.to, ModelBucket(), tell)
+        where = library.publish(options.folder, options.to, ModelBucket(), tell)
     except StorageError as error:
         sys.stderr.write(f"worker publish-model: {error}\n")
         return FAILED

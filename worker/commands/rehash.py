@@ -7,7 +7,7 @@ import sys
 from worker import settings
 from worker.commands.exit_codes import FAILED, INTERRUPTED, OK
 from worker.errors import MessageError
-from worker.telemetry import Telemetry, set_up_logs
+from worker.telemetry.counters import Telemetry, set_up_logs
 
 NAME, HELP = "rehash", "rebuild what is known of photos from the buckets"
 
@@ -20,10 +20,10 @@ def run(_options: argparse.Namespace) -> int:
     """Run it; its exit code. Raises ConfigurationError."""
     wanted = settings.load(os.environ)
     set_up_logs(wanted.log_format, wanted.log_level)
-    from worker import rehash_command  # noqa: PLC0415 - the other commands need none of it
+    from worker.commands import rehash_work  # noqa: PLC0415 - the other commands need none of it
 
     try:
-        counts = rehash_command.run(wanted, Telemetry())
+        counts = rehash_work.run(wanted, Telemetry())
     except MessageError as error:
         sys.stderr.write(f"worker rehash: {error}\n")
         return FAILED

@@ -5,9 +5,10 @@ import os
 import sys
 import time
 
-from worker import settings, supervisor
+from worker import settings
 from worker.commands.exit_codes import OK
-from worker.telemetry import Telemetry, set_up_logs
+from worker.supervision import supervisor
+from worker.telemetry.counters import Telemetry, set_up_logs
 
 NAME, HELP = "run", "poll the queue until stopped (the default)"
 
@@ -22,7 +23,8 @@ def run(_options: argparse.Namespace) -> int:
     set_up_logs(wanted.log_format, wanted.log_level)
     stop = supervisor.StopFlag()
     stop.install()
-    from worker import app, sinks  # noqa: PLC0415 - TensorFlow takes seconds; bad settings and a stop must not wait
+    from worker import app  # noqa: PLC0415 - TensorFlow takes seconds; bad settings and a stop must not wait
+    from worker.telemetry import sinks  # noqa: PLC0415 - TensorFlow takes seconds; bad settings and a stop must not wait
 
     patience = supervisor.Patience(
         wanted.drain_deadline, wanted.receive_wait, wanted.stall_after, wanted.give_up_after

@@ -10,7 +10,6 @@ from datetime import datetime
 from itertools import groupby
 from typing import Literal, Protocol
 
-from worker.batching import take_batch
 from worker.errors import (
     MessageError,
     OvertakenError,
@@ -20,10 +19,11 @@ from worker.errors import (
     Verdict,
 )
 from worker.messages import Outcome, Upload, Written
-from worker.outages import Outages, Part
-from worker.queues import BoundedQueue, ShutDown
+from worker.pipeline.batching import take_batch
+from worker.pipeline.outages import Outages, Part
+from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.result import Fault, Result, SourceObject, timestamp
-from worker.telemetry import Telemetry
+from worker.telemetry.counters import Telemetry
 
 IDLE = 1.0  # seconds a step waits for its first outcome
 FULL = 10  # messages that SQS deletes in one call

@@ -6,16 +6,16 @@ from functools import partial
 
 import numpy as np
 
-from worker import scoring
-from worker.batching import Batching
 from worker.errors import BatchTooLargeError, ModelError
+from worker.inference import scoring
+from worker.inference.serving import Replica, Serving
 from worker.messages import Outcome, Outputs, Prepared, outcome_of
-from worker.outages import Outages, Part
-from worker.pipeline import Step
-from worker.queues import BoundedQueue
-from worker.service_times import ServiceTimes
-from worker.serving import Replica, Serving
-from worker.telemetry import Telemetry
+from worker.pipeline.batching import Batching
+from worker.pipeline.outages import Outages, Part
+from worker.pipeline.queues import BoundedQueue
+from worker.pipeline.service_times import ServiceTimes
+from worker.pipeline.threads import Step
+from worker.telemetry.counters import Telemetry
 
 IDLE = 1.0  # seconds a step waits for its first photo
 
@@ -35,7 +35,7 @@ class Infer:
         outages: Outages,
         clock: Callable[[], float],
     ) -> None:
-        """`batch_wait` is the longest wait for a fuller batch, in seconds, see worker/batching.py."""
+        """`batch_wait` is the longest wait for a fuller batch, in seconds, see worker/pipeline/batching.py."""
         self._outcomes = outcomes
         self._serving = serving
         self._most: float = math.inf  # once there was no memory for a larger batch

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from worker import events
 from worker.errors import ForeignBucketError, NotOursError, QueueError, StoreError
-from worker.events import Announced, Ignored
-from worker.idempotency import content, is_unordered, makes_needless
+from worker.intake import events
+from worker.intake.events import Announced, Ignored
 from worker.messages import Message, Outcome, PhotoId, Source, Upload
-from worker.outages import Outages, Part
-from worker.queues import BoundedQueue
+from worker.pipeline.outages import Outages, Part
+from worker.pipeline.queues import BoundedQueue
 from worker.result import Result
-from worker.telemetry import Telemetry
+from worker.results.known import content, is_unordered, makes_needless
+from worker.telemetry.counters import Telemetry
 
 RECEIVE_MOST = 10  # SQS's limit
 ROOM_WAIT = 1.0  # seconds until a full queue is looked at again

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from worker import images
 from worker.errors import (
     MessageError,
     OutOfMemoryError,
@@ -13,13 +12,14 @@ from worker.errors import (
     StorageError,
     TooManyBytesError,
 )
-from worker.hashes import Algorithm
-from worker.images import Target
 from worker.messages import Fetched, Outcome, Prepared, Upload, outcome_of
-from worker.originals import Originals
-from worker.outages import Outages, Part
-from worker.queues import BoundedQueue, ShutDown
-from worker.window import Window
+from worker.photos import decoding
+from worker.photos.decoding import Target
+from worker.photos.hashes import Algorithm
+from worker.pipeline.outages import Outages, Part
+from worker.pipeline.prefetch import Window
+from worker.pipeline.queues import BoundedQueue, ShutDown
+from worker.results.reuse import Originals
 
 REST = 1.0  # seconds until a helper looks again whether it is needed
 
@@ -98,8 +98,8 @@ class Prepare:
             if copy:
                 return outcome_of(upload, timings, at_hand, scored=copy[0], image_hash=copy[1])
             with self._decoding:
-                decoding = self._clock()
-                pixels, image_hash = images.prepare(
+                decoding_since = self._clock()
+                pixels, image_hash = decoding.prepare(
                     fetched.data, self._target, self._limits.max_pixels, self._algorithm
                 )
         except MessageError as error:
@@ -109,7 +109,7 @@ class Prepare:
             return self._given_up(upload, timings, begun, trouble)
         ready_at = self._clock()
         timings["decode"] = (ready_at - at_hand) * 1000
-        self._window.note(fetch=at_hand - begun, decode=ready_at - decoding)
+        self._window.note(fetch=at_hand - begun, decode=ready_at - decoding_since)
         if alike := self._originals.of_look(upload, image_hash):
             return outcome_of(upload, timings, ready_at, scored=alike, image_hash=image_hash)
         return Prepared(upload, pixels, image_hash, timings, ready_at, deadline)

@@ -1,0 +1,1 @@
+"""A simulated accelerator: does the worker keep it busy?"""

@@ -1,0 +1,120 @@
+"""The worker's own stages around a simulated accelerator, photos and messages in memory; in a process of its own.
+
+    python -m tests.bench.feeding KIND REPLICAS
+
+KIND is `ready` (photos that are arrays already) or a kind of JPEG; REPLICAS is how many threads take turns at the one
+device. Prints JSON: how many photos a second the rest of the worker feeds, what that costs, and what the limit is.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.accelerator.composition import compose
+from bench.accelerator.device import SimulatedDevice, service_time
+from bench.photos import jpegs
+from bench.processes import BenchError, busy_seconds, cpu_by_thread
+from bench.rig import CORES, MODEL
+from bench.throughput.memory_parts import BUCKET, CountingStore
+from worker import settings
+from worker.inference import bundle
+from worker.messages import Pixels
+from worker.photos import decoding
+from worker.pipeline.service_times import ServiceTimes
+from worker.telemetry.counters import set_up_logs
+
+READY = "ready"
+READY_HASH = "none:0"  # the hash of photos that are arrays already
+WARM_UP, SECONDS = 1.0, 5.0
+STOP = 10.0  # seconds for the threads to end
+FULL = 0.9  # share of its time from which on the device, or the cores, count as the limit
+NOTHING = {
+    "WORKER_QUEUE_URL": "http://none/none",
+    "WORKER_REDIS_URL": "redis://none",
+    "WORKER_BUCKETS": BUCKET,
+}
+
+
+def main() -> None:
+    """Feed the device, and say how fast that went."""
+    kind, replicas = sys.argv[1], int(sys.argv[2])
+    with Path(os.devnull).open("w") as nowhere:
+        set_up_logs("json", "info", nowhere)  # lines are made as in production, and thrown away
+        print(json.dumps(fed(kind, replicas)))
+
+
+def fed(kind: str, replicas: int) -> dict[str, Any]:
+    """Run for SECONDS after WARM_UP; photos/s, CPU milliseconds a photo by thread, shares. Raises BenchError."""
+    wanted = settings.load({"WORKER_MODEL": str(MODEL), **NOTHING})
+    device, store = SimulatedDevice(bundle.read(str(MODEL)), wanted.batch_size), CountingStore()
+    photos = [b"-"] if kind == READY else jpegs(kind)
+    if kind == READY:
+        take_ready_arrays(device)
+    known = ServiceTimes({size: service_time(size) for size in range(1, wanted.batch_size + 1)})
+    pipeline = compose(wanted, [(device,)] * replicas, known, photos, store)
+    pipeline.start()
+    time.sleep(WARM_UP)
+    before, begun = Reading(device, store), time.monotonic()
+    time.sleep(SECONDS)
+    after, took = Reading(device, store), time.monotonic() - begun
+    pipeline.cancel()
+    pipeline.join(time.monotonic() + STOP)
+    if pipeline.error or store.statuses["failed"] or (kind == READY) != (store.hashes == {READY_HASH}):
+        raise BenchError(f"the stages did not run as meant: {pipeline.error!r}, hashes {len(store.hashes)}")
+    return figures(before, after, took, wanted.batch_size)
+
+
+class Reading:
+    """All counters at one moment."""
+
+    def __init__(self, device: SimulatedDevice, store: CountingStore) -> None:
+        self.cpu, self.all_busy = time.process_time(), busy_seconds()
+        self.written, self.busy, self.calls = store.written, device.busy, device.calls
+        self.threads = cpu_by_thread()
+
+
+def figures(before: Reading, after: Reading, took: float, largest: int) -> dict[str, Any]:
+    """Rates and shares of the time between two readings, `took` seconds apart."""
+    photos, cpu = after.written - before.written, after.cpu - before.cpu
+    threads = after.threads - before.threads
+    measured = {
+        "photos_per_s": photos / took,
+        "device_per_s": largest / service_time(largest),
+        "cpu_ms": 1000 * cpu / photos,
+        "per_core_per_s": photos / cpu,
+        "mean_batch": photos / (after.calls - before.calls),
+        "device_busy": (after.busy - before.busy) / took,
+        "cores_busy": cpu / (took * CORES),
+        "cores_taken": max(0.0, after.all_busy - before.all_busy - cpu) / (took * CORES),
+        "threads_cpu_ms": {name: 1000 * seconds / photos for name, seconds in threads.most_common()},
+    }
+    return {**measured, "limit": limit(measured, largest)}
+
+
+def limit(measured: Mapping[str, Any], largest: int) -> str:
+    """Name what keeps the rest waiting: device, cores, other programs, the model's thread, the helpers before it."""
+    if measured["device_busy"] >= FULL:
+        return "device"
+    if measured["cores_busy"] >= FULL:
+        return "cores"
+    if measured["cores_busy"] + measured["cores_taken"] >= FULL:
+        return "others"
+    # With full batches photos wait for the model's thread, though the device is idle; with small ones it waits.
+    return "model thread" if measured["mean_batch"] >= FULL * largest else "helpers"
+
+
+def take_ready_arrays(device: SimulatedDevice) -> None:
+    """Let decoding cost nothing in this process."""
+    given = device.bundle.manifest.input
+    array: Pixels = np.zeros((given.height, given.width, 3), np.uint8)
+    decoding.prepare = lambda *_, **__: (array, READY_HASH)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What remembering photos finds, misses and costs."""

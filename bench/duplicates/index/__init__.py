@@ -1,0 +1,1 @@
+"""The index in Redis: time and memory by photos remembered."""

@@ -1,0 +1,81 @@
+"""Hashes to fill the index with, by the million: of chance, and as photos have them, of crops of the photos at hand.
+
+The bits of real hashes are not those of chance: phash's first one is always set, and skies are brighter than the
+ground. So some buckets hold many entries, and look-ups read more. (Crops of few photos are more alike than a million
+photos of many people would be, so they may overdo it.)
+"""
+
+import io
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from bench.duplicates.index.rivals import Hashes
+from bench.duplicates.quality import album
+from worker.photos.hashes import LOW, SIDE
+
+MOST = 512  # pixels of a side that crops are taken from
+LEAST = 0.3  # of each side that a crop leaves
+LOT = 2000  # crops at once
+_COSINES = np.cos(np.pi * np.arange(LOW)[:, None] * (2 * np.arange(SIDE) + 1) / (2 * SIDE))
+_UPPER = LOW * LOW // 2  # the least of the upper half
+
+Sums = npt.NDArray[np.float64]  # of the luminance above and left of each corner of a pixel
+Luminances = npt.NDArray[np.float64]  # [n, SIDE, SIDE]
+
+
+def balanced(count: int, seed: int) -> Hashes:
+    """Draw hashes of which half of the bits are set, as phash sets them."""
+    chance, drawn = np.random.default_rng(seed), np.empty(count, np.uint64)
+    for start in range(0, count, 50_000):
+        ranks = chance.random((min(50_000, count - start), 64)).argsort(axis=1)
+        drawn[start : start + len(ranks)] = np.packbits(ranks < 32, axis=1).view(np.uint64)[:, 0]
+    return drawn
+
+
+def crops(count: int, seed: int) -> Hashes:
+    """Hash so many crops, every second one mirrored, in an order of chance. Raises BenchError without the photos."""
+    chance, photos = np.random.default_rng(seed), [sums(one.data) for one in album.photos()]
+    each = -(-count // len(photos))
+    drawn = [
+        phash(luminances(chance, photo, min(LOT, each - start)))
+        for photo in photos
+        for start in range(0, each, LOT)
+    ]
+    return chance.permutation(np.concatenate(drawn))[:count]
+
+
+def sums(photo: bytes) -> Sums:
+    """Sum up a photo's luminance, so that the mean of any rectangle is four look-ups."""
+    with Image.open(io.BytesIO(photo)) as image:
+        grey = image.convert("L")
+    grey.thumbnail((MOST, MOST))
+    return np.pad(np.asarray(grey, np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+
+
+def luminances(chance: np.random.Generator, photo: Sums, count: int) -> Luminances:
+    """Cut crops of any place, size and shape, and average each down to [SIDE, SIDE]."""
+    ys, xs = (_edges(chance, size - 1, count) for size in photo.shape)
+    corners = photo[ys[:, :, None], xs[:, None, :]]
+    areas = np.diff(ys)[:, :, None] * np.diff(xs)[:, None, :]
+    cut: Luminances = np.diff(np.diff(corners, axis=1), axis=2) / areas
+    cut[::2] = cut[::2, :, ::-1]
+    return cut
+
+
+def phash(luminance: Luminances) -> Hashes:
+    """Hash as the worker's phash does, many at once."""
+    low = (_COSINES @ luminance @ _COSINES.T).reshape(len(luminance), -1)
+    upper = np.partition(low, _UPPER, axis=1)[
+        :, _UPPER, None
+    ]  # above the median; a fraction of what that costs
+    return np.packbits(low >= upper, axis=1).view(">u8")[:, 0].astype(np.uint64)
+
+
+def _edges(chance: np.random.Generator, size: int, count: int) -> npt.NDArray[np.int64]:
+    """Where the SIDE parts of each crop begin and end along one side of `size` pixels: [count, SIDE + 1]."""
+    least = max(SIDE, int(size * LEAST))
+    lengths = chance.integers(least, size + 1, count)
+    starts = chance.integers(0, size - lengths + 1)
+    return starts[:, None] + np.arange(SIDE + 1) * lengths[:, None] // SIDE

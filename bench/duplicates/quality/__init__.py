@@ -1,0 +1,1 @@
+"""How well each hash knows a photo again."""

@@ -1,0 +1,125 @@
+"""Pictures to look for duplicates among: the photos at hand on any machine, quarters of them, empty ones.
+
+The photos are the repository's own and those among the images of Pillow's tests, each motif once.
+"""
+
+import io
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from bench.photos import NAMES, SAMPLES
+from bench.processes import ROOT, BenchError
+from tests.support import corpus
+
+OWN = [*(SAMPLES / name for name in NAMES), ROOT / "tests" / "data" / "not-food.jpg"]
+PILLOWS = (  # the photographs among drawings, charts and fonts; chosen by eye
+    "app13-multiple.jpg",  # three dogs
+    "avif/rot0mir0.avif",  # a path through fields
+    "avif/xmp_tags_orientation.avif",  # roses
+    "bc5_unorm.png",  # a gazania
+    "exif-72dpi-int.jpg",  # a mountain
+    "exif_gps_typeerror.jpg",  # an aeroplane
+    "flower.jpg",
+    "flower2.jpg",
+    "frozenpond.mpo",
+    "fujifilm.mpo",  # a rock face
+    "hopper.jpg",  # a portrait
+    "icc_profile_big.jpg",  # a beach
+    "iptc.jpg",  # a house's number
+    "issue_2811.gif",  # a ceiling
+    "junk_jpeg_header.jpg",  # a meadow
+    "sugarshack.mpo",  # a hut in snow
+    "xmp_test.jpg",  # shells
+)
+MOST = 1024  # pixels of a side
+EMPTY_EACH = 10  # pictures of a kind of emptiness
+SIDE = 1200  # pixels of an empty picture
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A file, and which photo it shows: a part of a photo shows that photo, too."""
+
+    photo: str
+    part: int  # 0: all of it; 1 … 4: a quarter
+    data: bytes = field(repr=False)
+
+    def differs(self, other: "Picture") -> bool:
+        """Whether they show different things: other photos, or disjoint quarters of one."""
+        return self.photo != other.photo or bool(self.part and other.part and self.part != other.part)
+
+
+def photos() -> list[Picture]:
+    """Give the whole photos, large ones smaller: they would only cost time. Raises BenchError when one is missing."""
+    return [_smaller(Picture(path.name, 0, path.read_bytes())) for path in [*OWN, *_pillows()]]
+
+
+def quarters(photo: Picture) -> list[Picture]:
+    """Cut a photo into four that have nothing in common: few photos make few pairs."""
+    whole = upright(photo)
+    width, height = whole.width // 2, whole.height // 2
+    corners = [(x, y) for y in (0, height) for x in (0, width)]
+    return [
+        Picture(photo.photo, number, png(whole.crop((x, y, x + width, y + height))))
+        for number, (x, y) in enumerate(corners, start=1)
+    ]
+
+
+def empty() -> list[Picture]:
+    """Pictures without content, as pockets, flashes and covered lenses give them; JPEG, quality 90."""
+    draw = np.random.default_rng(1)
+    made = list[Picture]()
+    for number in range(EMPTY_EACH):
+        slope = np.linspace(draw.integers(0, 100), draw.integers(150, 255), SIDE)
+        for kind, grey in {
+            "black": draw.normal(draw.integers(0, 12), 4, (SIDE, SIDE)),
+            "dark": draw.normal(draw.integers(15, 40), 12, (SIDE, SIDE)),
+            "overexposed": np.where(draw.random((SIDE, SIDE)) < 1e-5, 90.0, 255.0),
+            "flat": draw.normal(draw.integers(60, 200), 5, (SIDE, SIDE)),
+            "gradient": slope + draw.normal(0, 3, (SIDE, SIDE)),
+        }.items():
+            stream = io.BytesIO()
+            Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB").save(
+                stream, "JPEG", quality=90
+            )
+            made.append(Picture(f"{kind} {number}", 0, stream.getvalue()))
+    return made
+
+
+def upright(picture: Picture) -> Image.Image:
+    """Decode it whole, turned as its EXIF tag says; RGB."""
+    with Image.open(io.BytesIO(picture.data)) as image:
+        turned = ImageOps.exif_transpose(image)
+    return turned.convert("RGB")
+
+
+def png(image: Image.Image) -> bytes:
+    """Encode without loss."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def _smaller(picture: Picture) -> Picture:
+    image = upright(picture)
+    if max(image.size) <= MOST:
+        return picture
+    image.thumbnail((MOST, MOST))
+    return replace(picture, data=png(image))
+
+
+def _pillows() -> Sequence[Path]:
+    """The chosen ones; the corpus names each file by its number and where it was."""
+    try:
+        found = {path.name.partition("-")[2]: path for path in corpus.images()}
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BenchError(f"the images of Pillow's tests cannot be fetched: {error}") from None
+    names = [name.replace("/", "_") for name in PILLOWS]
+    if missing := [name for name in names if name not in found]:
+        raise BenchError(f"Pillow's tests no longer have {', '.join(missing)}: choose others")
+    return [found[name] for name in names]

@@ -1,0 +1,91 @@
+"""How well each hash knows a photo again, and how often it takes different photos for one.
+
+Every photo is transformed and hashed on the worker's own way in; so is every two different pictures' pair.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bench.duplicates.quality.album import Picture, empty, photos, quarters, upright
+from bench.duplicates.quality.counts import different, distance, distances, summary
+from bench.duplicates.quality.variants import variants
+from worker.errors import ConfigurationError
+from worker.photos import decoding, hashes
+from worker.photos.hashes import Algorithm
+
+TARGET = decoding.Target(224, 224, "crop")  # as the reference model
+ENOUGH = 100_000_000  # pixels
+STEPS = 1 + len(hashes.ALGORITHMS)  # how often `tell` is called, at most
+
+Variants = Mapping[str, Sequence[bytes]]  # transformation → each photo, in order
+
+
+def measure(tell: Callable[[str], None]) -> dict[str, Any]:
+    """Measure every algorithm whose package is there; the counts by algorithm. Raises BenchError."""
+    tell("duplicates: transforming the photos")
+    wholes = photos()
+    made = transformed(wholes)
+    pictures = wholes + [quarter for whole in wholes for quarter in quarters(whole)]
+    blank = empty()
+    found = dict[str, Any]()
+    for algorithm in available():
+        tell(f"duplicates: hashing by {algorithm.name}")
+        found[algorithm.name] = {
+            "label": algorithm.label,
+            "bits": algorithm.bits,
+            "radius": algorithm.radius,
+            "variants": known_again(algorithm, wholes, made),
+            "different": confused(algorithm, pictures),
+            "empty": confused(algorithm, blank),
+        }
+    return {"photos": len(wholes), "pictures": len(pictures), "empty": len(blank), "algorithms": found}
+
+
+def available() -> list[Algorithm]:
+    """Give the algorithms that can be used here."""
+    usable = list[Algorithm]()
+    for name in hashes.ALGORITHMS:
+        try:
+            usable.append(hashes.named(name))
+        except ConfigurationError:
+            continue  # an optional package that is not installed
+    return usable
+
+
+def transformed(wholes: Sequence[Picture]) -> dict[str, list[bytes]]:
+    """Every photo in every variant."""
+    upright_ones = [upright(whole) for whole in wholes]
+    return {name: [make(image) for image in upright_ones] for name, make in variants().items()}
+
+
+def known_again(algorithm: Algorithm, wholes: Sequence[Picture], made: Variants) -> dict[str, Any]:
+    """Distances of each photo from its variants, by transformation and in all."""
+    originals = [_hash(algorithm, whole.data) for whole in wholes]
+    found = {
+        name: [
+            distance(original, _hash(algorithm, data), algorithm.bits)
+            for original, data in zip(originals, all_of_one, strict=True)
+        ]
+        for name, all_of_one in made.items()
+    }
+    found["all"] = [one for of_one in found.values() for one in of_one]
+    return {name: summary(some, algorithm.bits, algorithm.radius) for name, some in found.items()}
+
+
+def confused(algorithm: Algorithm, pictures: Sequence[Picture]) -> dict[str, Any]:
+    """Distances of every two different pictures, with the content gate and without."""
+    pairs, open_to_all = different(pictures), replace(algorithm, least=0.0)
+    gated = [_hash(algorithm, picture.data) for picture in pictures]
+    ungated = [
+        known or _hash(open_to_all, picture.data) for known, picture in zip(gated, pictures, strict=True)
+    ]
+    found = dict[str, Any]()
+    for name, given in {"gated": gated, "ungated": ungated}.items():
+        found[name] = summary(distances(given, pairs, algorithm.bits), algorithm.bits, algorithm.radius)
+        found[name]["without_hash"] = given.count(None)
+    return found
+
+
+def _hash(algorithm: Algorithm, data: bytes) -> str | None:
+    return decoding.prepare(data, TARGET, ENOUGH, algorithm)[1]

@@ -1,0 +1,90 @@
+"""The quality of the hashes as tables: what each knows again, and what each mistakes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from docs.table import Table
+
+SHOWN = range(0, 17, 2)  # places of radii: phash's distances are even
+
+
+def quality(measured: Mapping[str, Any]) -> list[Table]:
+    """Give the tables: found by transformation, found by radius, mistaken by radius, photos without content."""
+    return [_by_transformation(measured), _found(measured), _mistaken(measured), _empty(measured)]
+
+
+def _by_transformation(measured: Mapping[str, Any]) -> Table:
+    some = measured["algorithms"]
+    columns = ["transformation", *(f"{name}, radius {one['radius']}" for name, one in some.items())]
+    names = list(next(iter(some.values()))["variants"])
+    rows = [(name, *(_known(one["variants"][name]) for one in some.values())) for name in names]
+    return Table(
+        f"Of {measured['photos']} photos found again at the default radius, and the median of the bits that differ",
+        columns,
+        rows,
+    )
+
+
+def _found(measured: Mapping[str, Any]) -> Table:
+    rows = [
+        (name, *(f"{share:.1%}" for share in _shares(one["variants"]["all"])))
+        for name, one in measured["algorithms"].items()
+    ]
+    return Table(f"Variants found by radius{_scale(measured)}", ("", *map(str, SHOWN)), rows)
+
+
+def _mistaken(measured: Mapping[str, Any]) -> Table:
+    some = measured["algorithms"]
+    pairs = next(iter(some.values()))["different"]["gated"]["count"]
+    rows = [
+        (
+            name,
+            *(f"{share:.2%}" if share else "0" for share in _shares(one["different"]["gated"])),
+            str(one["different"]["gated"]["least"]),
+        )
+        for name, one in some.items()
+    ]
+    return Table(
+        f"Of {pairs:,} pairs of different pictures called duplicates, by radius{_scale(measured)}",
+        ("", *map(str, SHOWN), "nearest pair, bits"),
+        rows,
+    )
+
+
+def _empty(measured: Mapping[str, Any]) -> Table:
+    some = measured["algorithms"]
+    rows = [
+        (
+            name,
+            f"{one['empty']['gated']['without_hash']} of {measured['empty']}",
+            f"{_share(one['empty']['ungated']):.1%}",
+            f"{_share(one['empty']['gated']):.1%}",
+            f"{one['different']['gated']['without_hash']} of {measured['pictures']}",
+        )
+        for name, one in some.items()
+    ]
+    heads = (
+        "",
+        "without a hash",
+        "pairs called duplicates, no gate",
+        "with the gate",
+        "of other pictures without a hash",
+    )
+    return Table("Pictures without content at the default radius", heads, rows)
+
+
+def _known(counted: Mapping[str, Any]) -> str:
+    return f"{_share(counted):.0%} · {counted['median']:g}"
+
+
+def _share(counted: Mapping[str, Any]) -> float:
+    return float(counted["within_default"] / counted["count"])
+
+
+def _shares(counted: Mapping[str, Any]) -> list[float]:
+    counts = list(counted["within"].values())
+    return [counts[place] / counted["count"] for place in SHOWN]
+
+
+def _scale(measured: Mapping[str, Any]) -> str:
+    return "; pdq's are four times as large" if "pdq" in measured["algorithms"] else ""

@@ -1,0 +1,1 @@
+"""Milliseconds from PUT to result."""

@@ -1,0 +1,38 @@
+"""How many photos a second all of this machine scores while it is uploading them as well.
+
+A burst that lies ready is scored faster: nobody is uploading then, and on the same cores that is not free. Loads
+are shares of this lower figure.
+"""
+
+import threading
+import time
+
+from bench.latency.listener import SILENCE, Listener
+from bench.latency.sending import by_crew
+from bench.latency.series import Series
+from bench.processes import LostError
+from bench.rig import WORKERS, Rig
+
+OUTSTANDING = 64  # photos on their way at any time: two of the largest batches
+UPLOADERS = 8
+WARM_UP, SECONDS = 4.0, 12.0
+
+
+def capacity(rig: Rig, photos: list[bytes]) -> float:
+    """Photos per second while OUTSTANDING photos are always on their way: each result lets the next one be sent."""
+    series, places = Series("capacity", photos), threading.Semaphore(OUTSTANDING)
+    begun = time.monotonic()
+    end = begun + WARM_UP + SECONDS
+
+    def may_send(_: int) -> bool:
+        if not places.acquire(timeout=SILENCE):
+            raise LostError(f"no result in {SILENCE:.0f} s though {OUTSTANDING} photos are on their way")
+        return time.monotonic() < end
+
+    with Listener(rig.redis, heard=places.release) as listener:
+        sent = by_crew(UPLOADERS, may_send, series.put)
+        ids = [series.image_id(number) for number in sent]
+        listener.first(ids)
+        heard = [at for at in listener.arrivals() if begun + WARM_UP <= at < end]
+    rig.remove(WORKERS, ids)
+    return len(heard) / SECONDS

@@ -1,0 +1,69 @@
+"""The measurements as tables at the terminal, and the machine they were made on."""
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich import table
+from rich.markup import escape
+
+from bench.pages.tables import sections
+from docs.table import Table
+
+MUCH = 0.1  # share of the cores that others may take without a warning
+PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "pillow", "numpy", "boto3", "redis")
+
+
+def tables(measured: Mapping[str, Any]) -> Iterator[table.Table]:
+    """Every table of what was measured."""
+    for some in sections(measured).values():
+        yield from map(_printed, some)
+
+
+def warning(measured: Mapping[str, Any]) -> str:
+    """Say so when other programs had the cores as well; empty when they hardly did."""
+    taken = max(_shares_taken(measured), default=0.0)
+    if taken < MUCH:
+        return ""
+    return f"other programs took up to {taken:.0%} of the cores meanwhile: measure again on a quiet machine"
+
+
+def machine() -> dict[str, Any]:
+    """What this was measured on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
+    there = {
+        package.metadata["Name"].lower().replace("_", "-"): package.version
+        for package in metadata.distributions()
+    }
+    return {
+        "cores": os.cpu_count(),
+        "cpu": model,
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": f"{platform.system()} on {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": {name: there[name] for name in PACKAGES if name in there},
+    }
+
+
+def _shares_taken(measured: Any) -> Iterator[float]:
+    """Every `cores_taken`, wherever it stands."""
+    if isinstance(measured, Mapping):
+        for name, value in measured.items():
+            if name == "cores_taken" and isinstance(value, int | float):
+                yield value
+            else:
+                yield from _shares_taken(value)
+    elif isinstance(measured, list):
+        for one in measured:
+            yield from _shares_taken(one)
+
+
+def _printed(given: Table) -> table.Table:
+    printed = table.Table(*map(escape, given.columns), title=escape(given.title), title_justify="left")
+    for row in given.rows:
+        printed.add_row(*map(escape, row))
+    return printed

@@ -1,0 +1,117 @@
+"""Children of the benchmark: how they are run, and what they have used."""
+
+import json
+import re
+import selectors
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from localstack.services import die_with_parent
+
+ROOT = Path(__file__).parents[1]
+ENDING = 10.0  # seconds
+READY = "ready to score"  # what a rival of the worker prints when it is
+
+
+class BenchError(Exception):
+    """Raised when there is nothing to report; its text is for the person at the terminal."""
+
+
+class LostError(BenchError):
+    """Raised when fewer results came out than photos went in."""
+
+
+def answer_of(module: str, *arguments: str, within: float) -> Any:
+    """Run a module in a fresh interpreter; the JSON it prints last. Raises BenchError, also after `within` seconds."""
+    command = die_with_parent([sys.executable, "-m", module, *arguments])
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=within)
+    except subprocess.TimeoutExpired:
+        raise LostError(f"{module} was not done within {within:.0f} s") from None
+    if done.returncode:
+        raise BenchError(f"{module} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+class Conversation:
+    """A child that answers each line of JSON with one; what it says on stderr goes to a log."""
+
+    def __init__(self, log: Path, module: str, *arguments: str) -> None:
+        self._log, self._module = log, module
+        self._command = die_with_parent([sys.executable, "-m", module, *arguments])
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self._stderr = self._log.open("w")
+        pipe = subprocess.PIPE
+        self._child = subprocess.Popen(
+            self._command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=self._stderr, text=True
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close its input, at which it ends; or kill it after ENDING seconds."""
+        with suppress(OSError, subprocess.TimeoutExpired):
+            self._child.communicate(timeout=ENDING)
+        self._child.kill()
+        self._child.wait()
+        self._stderr.close()
+
+    def ask(self, request: object, within: float) -> Any:
+        """Send a request and give the answer. Raises BenchError when none comes within so many seconds."""
+        if self._child.stdin is None or self._child.stdout is None:
+            raise BenchError(f"{self._module} was started without pipes")
+        with suppress(BrokenPipeError), selectors.DefaultSelector() as selector:
+            self._child.stdin.write(json.dumps(request) + "\n")
+            self._child.stdin.flush()
+            selector.register(self._child.stdout, selectors.EVENT_READ)
+            if selector.select(within) and (line := self._child.stdout.readline()):
+                return json.loads(line)
+        raise BenchError(f"{self._module} did not answer {request}; it says\n{self._log.read_text()[-2000:]}")
+
+
+def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
+    """User and system time of these processes so far."""
+    times = [process.cpu_times() for process in processes]
+    return float(sum(t.user + t.system for t in times))
+
+
+def cpu_by_thread() -> Counter[str]:
+    """CPU seconds so far of this process's threads by name; those that differ only in their number together."""
+    names = {thread.native_id: re.sub(r"-\d+$", "", thread.name) for thread in threading.enumerate()}
+    seconds = Counter[str]()
+    for thread in psutil.Process().threads():
+        seconds[names.get(thread.id, "other")] += thread.user_time + thread.system_time
+    return seconds
+
+
+def busy_seconds() -> float:
+    """Seconds that all cores together were not idle since the machine's start, those taken by other guests included."""
+    t = psutil.cpu_times()
+    return float(t.user + t.nice + t.system + t.irq + t.softirq + t.steal)
+
+
+def peak_memory_mb(pid: int | str = "self") -> float:
+    """Most memory that a process has had resident."""
+    return _status_mb(pid, "VmHWM")
+
+
+def memory_mb(pid: int | str = "self") -> float:
+    """Memory that a process has resident now."""
+    return _status_mb(pid, "VmRSS")
+
+
+def _status_mb(pid: int | str, name: str) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split(f"{name}:")[1].split()[0]) / 1024

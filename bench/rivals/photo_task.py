@@ -1,0 +1,83 @@
+"""What the worker's rivals share with it and with one another: events, downloads, the model, Redis."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote_plus
+
+import boto3
+import numpy as np
+import numpy.typing as npt
+import redis
+
+from worker import settings
+from worker.inference import bundle
+from worker.photos import decoding
+from worker.telemetry.counters import Telemetry
+
+ENOUGH = 10**8  # pixels; no limit to these photos
+SCORES = np.arange(1, 6)
+
+
+def photos_of(body: str) -> Iterator[tuple[str, str]]:
+    """Give bucket and key of each photo that an S3 event announces."""
+    for record in json.loads(body).get("Records", []):
+        yield record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"])
+
+
+class Photos:
+    """Downloads as boto3's guide shows them."""
+
+    def __init__(self) -> None:
+        self._s3: Any = boto3.client("s3")
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """Give an object's bytes."""
+        data: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return data
+
+
+class Results:
+    """Scores in the worker's Redis, under a prefix of their own; each is announced, as the worker's are."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._redis: Any = redis.Redis.from_url(os.environ["WORKER_REDIS_URL"])
+
+    def write(self, key: str, score: int) -> None:
+        """Store and publish the score of the photo under this S3 key."""
+        name = f"{self._prefix}:{key.rsplit('/', 1)[-1].removesuffix('.jpg')}"
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.set(name, score)
+            pipe.publish(name, score)
+            pipe.execute()
+
+
+class Frozen:
+    """The worker's own decoding, and its model on the engine that WORKER_ENGINE names: one replica."""
+
+    def __init__(self, *, threads: int, largest_batch: int = 1) -> None:
+        """Load and warm up for calls of up to `largest_batch` photos on so many threads."""
+        from worker.inference import engines  # takes seconds; a parent of forked processes must not load it
+
+        wanted = settings.load(os.environ).model_copy(
+            update={"replicas": 1, "model_threads": threads, "batch_size": largest_batch}
+        )
+        found = bundle.read(wanted.model[0])
+        self._target = found.manifest.input.target
+        ((self._model,),) = engines.load([found], wanted, Telemetry(), cores=threads)
+        decoding.warm_up(self._target)
+
+    def prepared(self, data: bytes) -> npt.NDArray[np.uint8]:
+        """Decode by the worker's own reduced way."""
+        return decoding.prepare(data, self._target, ENOUGH)[0]
+
+    def scores(self, batch: npt.NDArray[np.uint8]) -> list[int]:
+        """Score photos [N, height, width, 3]."""
+        return [rounded(row) for row in self._model.predict(batch)["score_probs"]]
+
+
+def rounded(probabilities: npt.NDArray[Any]) -> int:
+    """Mean of a distribution over five scores, halves up."""
+    return int(probabilities @ SCORES + 0.5)

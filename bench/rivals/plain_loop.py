@@ -1,0 +1,66 @@
+"""One message at a time: receive, download, decode, model, write, delete.
+
+    python -m tests.bench.plain_loop PREFIX QUEUE_URL predict|frozen
+
+`predict` is the loop as people write it: full decode and `model.predict`. `frozen` has the worker's own decoding and
+model, on its engine, so that what is left between the two is the pipeline alone. Goes on until it is told to stop.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from bench.processes import READY
+from bench.rivals.photo_task import Frozen, Photos, Results, photos_of, rounded
+
+SIDE = 224  # pixels; the reference model's input
+
+
+def main() -> None:
+    """Score what comes."""
+    prefix, queue_url, way = sys.argv[1:]
+    sqs: Any = boto3.client("sqs")
+    photos, results = Photos(), Results(prefix)
+    score = _with_predict() if way == "predict" else _with_frozen_graph()
+    print(READY, flush=True)
+    while True:
+        for message in sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=5).get("Messages", []):
+            for bucket, key in photos_of(message["Body"]):
+                results.write(key, score(photos.read(bucket, key)))
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def _with_predict() -> Callable[[bytes], int]:
+    from worker.adapters.tensorflow.quiet_import import start_up_chatter_muted
+
+    with start_up_chatter_muted():
+        import keras
+
+    folder = str(Path(os.environ["WORKER_MODEL"]) / "1")
+    images = keras.Input((SIDE, SIDE, 3), dtype="uint8")
+    model = keras.Model(images, keras.layers.TFSMLayer(folder, call_endpoint="serving_default")(images))
+    model.predict(np.zeros((1, SIDE, SIDE, 3), np.uint8), verbose=0)
+    return lambda data: rounded(model.predict(_in_full(data)[np.newaxis], verbose=0)["score_probs"][0])
+
+
+def _in_full(data: bytes) -> npt.NDArray[np.uint8]:
+    """Decode in full, turn, cut to the model's square."""
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+    return np.asarray(ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.LANCZOS))
+
+
+def _with_frozen_graph() -> Callable[[bytes], int]:
+    frozen = Frozen(threads=os.cpu_count() or 1)
+    return lambda data: frozen.scores(frozen.prepared(data)[np.newaxis])[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Photos a second, side by side."""

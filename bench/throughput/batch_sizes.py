@@ -1,0 +1,48 @@
+"""How many images a second the model alone takes, by the size of its batches and by engine; in a process of its own.
+
+    python -m tests.bench.batch_sizes MODEL
+
+Prints JSON: engine → batch size → images/s with all replicas at work; medians, the engines taking turns.
+"""
+
+import json
+import os
+import sys
+import time
+
+from worker import settings
+from worker.errors import ConfigurationError, ConversionError
+from worker.inference import bundle, engine_trial, engines
+from worker.telemetry.counters import Telemetry, set_up_logs
+
+SIZES = (1, 2, 4, 8, 16, 32)
+ENGINES = ("tensorflow", "litert")
+
+
+def main() -> None:
+    """Measure the model at MODEL on every engine that runs it."""
+    set_up_logs("json", "warning")
+    found = bundle.read(sys.argv[1])
+    wanted, teams = settings.load(os.environ), dict[str, list[engines.Replica]]()
+    for engine in ENGINES:
+        try:
+            one = wanted.model_copy(update={"engine": engine})
+            teams[engine] = engines.load([found], one, Telemetry(), cores=os.cpu_count() or 1)
+        except (ConfigurationError, ConversionError) as error:
+            print(error, file=sys.stderr)
+    print(json.dumps(by_size(teams, found.manifest.input.height, found.manifest.input.width)))
+
+
+def by_size(teams: dict[str, list[engines.Replica]], height: int, width: int) -> dict[str, dict[int, float]]:
+    """Images per second of each engine's replicas for each of SIZES."""
+    rates: dict[str, dict[int, float]] = {engine: {} for engine in teams}
+    for size in SIZES:
+        photos = engine_trial.random_photos(size, height, width)
+        raced = engine_trial.race(list(teams.values()), photos, time.monotonic, lambda: None)
+        for engine, rate in zip(teams, raced, strict=True):
+            rates[engine][size] = rate
+    return rates
+
+
+if __name__ == "__main__":
+    main()

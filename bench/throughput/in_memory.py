@@ -1,0 +1,96 @@
+"""The worker's pipeline with photos and messages in memory, beside bare decoding and bare inference.
+
+    python -m tests.bench.in_memory MODEL
+
+Reads requests, one JSON a line ({"kind": …, "photos": N}), and answers each with one: photos/s and CPU milliseconds a
+photo of the pipeline, and of its two parts alone, measured just before and just after in this process. With "alone"
+only the pipeline runs, and the answer is the memory that is resident then.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.photos import SIZES, jpegs
+from bench.processes import memory_mb, peak_memory_mb
+from bench.throughput.memory_worker import InMemory, assembled
+from worker import settings
+from worker.connections import cores
+from worker.inference.engines import Replica
+from worker.photos import decoding
+from worker.telemetry.counters import set_up_logs
+
+BATCH = 32  # photos a call of the bare model
+BARE = 0.8  # seconds of each bare measurement
+
+
+def main() -> None:
+    """Answer until nobody asks any more."""
+    wanted = settings.load({**os.environ, "WORKER_MODEL": sys.argv[1]})
+    with Path(os.devnull).open("w") as nowhere:
+        set_up_logs("json", wanted.log_level, nowhere)  # the lines are made, as in production, and go nowhere
+        worker = assembled(wanted)
+        worker.pipeline.start()
+        photos = {kind: jpegs(kind) for kind in SIZES}
+        for line in sys.stdin:
+            request = json.loads(line)
+            some, count = photos[request["kind"]], request["photos"]
+            if request.get("alone"):
+                worker.run(some, count)
+                print(json.dumps({"memory_mb": memory_mb()}), flush=True)
+            else:
+                print(json.dumps(side_by_side(worker, some, count)), flush=True)
+
+
+def side_by_side(worker: InMemory, photos: list[bytes], count: int) -> dict[str, float]:
+    """Bare, pipeline, bare: what changes on the machine meanwhile hits both."""
+    before = bare(worker.replicas, photos)
+    seen = worker.run(photos, count)
+    after = bare(worker.replicas, photos)
+    means = {name: (before[name] + after[name]) / 2 for name in before}
+    return {**means, **seen, "memory_peak_mb": peak_memory_mb()}
+
+
+def bare(replicas: Sequence[Replica], photos: list[bytes]) -> dict[str, float]:
+    """The model alone on ready arrays, all its replicas at work; decoding alone, a thread on each core."""
+    target = replicas[0][0].bundle.manifest.input.target
+
+    def decoded(photo: bytes) -> npt.NDArray[np.uint8]:
+        return decoding.prepare(photo, target, sys.maxsize)[0]
+
+    some = [decoded(photo) for photo in photos]
+    batch = np.stack([some[n % len(some)] for n in range(BATCH)])
+    calls = [partial(replica[0].predict, batch) for replica in replicas]
+    rate, infer_cpu = repeated(calls, BATCH)
+    _, decode_cpu = repeated([lambda: [decoded(photo) for photo in photos]] * cores(), len(photos))
+    return {"images_per_s": rate, "infer_cpu_ms": infer_cpu, "decode_cpu_ms": decode_cpu}
+
+
+def repeated(calls: Sequence[Callable[[], object]], photos: int) -> tuple[float, float]:
+    """Repeat each call in a thread of its own, once before it counts: photos per second, CPU milliseconds per photo."""
+
+    def again(call: Callable[[], object]) -> int:
+        done = 0
+        while time.monotonic() - begun < BARE:
+            call()
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        list(threads.map(lambda call: call(), calls))
+        begun, cpu = time.monotonic(), time.process_time()
+        done = sum(threads.map(again, calls))
+        took, used = time.monotonic() - begun, time.process_time() - cpu
+    return done * photos / took, used * 1000 / (done * photos)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Throughput: the worker beside its limits and its rivals, round by round; at scale; and its memory."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench import ratios
+from bench.photos import SIZES, jpegs
+from bench.processes import Conversation
+from bench.rig import MODEL, Rig
+from bench.rivals.rivals import RIVALS, engine_of
+from bench.throughput import scale
+from bench.throughput.race import FOR_PHOTO, FOR_START, IN_MEMORY, side_by_side
+from worker import settings
+
+EARLY, LATE = 1000, 20_000  # photos after which the memory is read; the second may be set
+
+# name → label and unit, in the order of a table; every one is there for each kind of photo
+ROWS = {
+    "memory_to_limit": ("worker ÷ limit, photos in memory", "ratio"),
+    "memory_cpu_in_work": ("CPU of decode + inference ÷ CPU of the worker, in memory", "share"),
+    "worker_to_limit_with_services": ("worker ÷ limit, LocalStack, services charged", "ratio"),
+    "worker_to_limit": ("worker ÷ limit, LocalStack", "ratio"),
+    "worker_to_model_alone": ("worker ÷ model alone", "ratio"),
+    **{f"worker_to_{rival.name}": (f"worker ÷ {rival.label}", "ratio") for rival in RIVALS},
+    **{f"{rival.name}_same_score": (f"same score: {rival.label}", "share") for rival in RIVALS},
+    "photos_per_s": ("worker, S3 to Redis", "photos/s"),
+    "memory_per_s": ("worker, photos in memory", "photos/s"),
+    "images_per_s": ("model alone, ready arrays, batches of 32", "photos/s"),
+    **{f"{rival.name}_per_s": (rival.label, "photos/s") for rival in RIVALS},
+    "limit_per_s": ("limit: cores ÷ CPU of decode + inference", "photos/s"),
+    "limit_with_services_per_s": ("the same, LocalStack's and Valkey's CPU charged", "photos/s"),
+    "decode_cpu_ms": ("CPU of decoding, alone", "ms a photo"),
+    "infer_cpu_ms": ("CPU of inference, alone", "ms a photo"),
+    "memory_cpu_ms": ("CPU of the worker, photos in memory", "ms a photo"),
+    "memory_infer-helper_cpu_ms": ("of that: decode, by infer's helpers", "ms a photo"),
+    "memory_infer_cpu_ms": ("of that: infer", "ms a photo"),
+    "memory_poll_cpu_ms": ("of that: poll", "ms a photo"),
+    "memory_commit_cpu_ms": ("of that: commit", "ms a photo"),
+    "worker_cpu_ms": ("CPU of the worker", "ms a photo"),
+    "network_cpu_ms": ("of that: its clients of S3, SQS and Redis", "ms a photo"),
+    **{f"{rival.name}_cpu_ms": (f"CPU: {rival.label}", "ms a photo") for rival in RIVALS},
+    "services_cpu_ms": ("CPU of LocalStack and Valkey for the worker", "ms a photo"),
+    **{f"{rival.name}_services_cpu_ms": (f"the same: {rival.label}", "ms a photo") for rival in RIVALS},
+    "cores_busy": ("worker, LocalStack and Valkey ÷ all cores", "share"),
+    "cores_taken": ("other programs meanwhile ÷ all cores", "share"),
+    "memory_cores_taken": ("the same, photos in memory", "share"),
+    **{f"{rival.name}_cores_taken": (f"the same: {rival.label}", "share") for rival in RIVALS},
+    "worker_peak_memory_mb": ("most memory: worker", "MB"),
+    **{f"{rival.name}_peak_memory_mb": (f"most memory: {rival.label}", "MB") for rival in RIVALS},
+}
+
+
+def steps(rounds: int) -> int:
+    """How often `measure` tells that it goes on."""
+    return 1 + (1 + rounds) * len(SIZES) * (2 + len(RIVALS)) + 2
+
+
+def measure(
+    rig: Rig, rounds: int, photos: int, tell: Callable[[str], None], late: int = LATE
+) -> dict[str, Any]:
+    """Run all rounds, kinds and contestants interleaved, then the crews, then the memory; `tell` hears what is next.
+
+    `photos` are those of the worker's burst of small ones; `late`, more than EARLY, is how many have gone through when
+    the memory is read for the second time. Raises LostError and BenchError.
+    """
+    wanted = settings.load(os.environ)
+    os.environ["WORKER_ENGINE"] = engine = engine_of(rig._log)  # from now on everybody's
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tell("starting the worker's rivals")
+        with side_by_side(rig, folder, tell) as race:
+            rows = race.run(rounds, photos)
+        tell("several workers on one queue")
+        crews = scale.measure(rig, folder, jpegs("small"), photos)
+        tell(f"memory after {EARLY} and {late} photos")
+        memory = _memory(folder, late)
+    return {
+        "engine": engine,
+        "settings": wanted.model_dump(mode="json"),  # without the Redis URL: a secret
+        "throughput": {kind: ratios.medians(of_kind) for kind, of_kind in rows.items()},
+        "spread": {kind: ratios.spread(of_kind) for kind, of_kind in rows.items()},
+        "every_round": rows,
+        "worker_peak_memory_mb": rig.peak_memory_mb(),
+        "scale": crews,
+        "memory": memory,
+    }
+
+
+def _memory(folder: Path, late: int) -> dict[str, float]:
+    """What a fresh process, with the real model, has resident early and late."""
+    with Conversation(folder / "memory.log", IN_MEMORY, str(MODEL)) as inside:
+        first, second = (
+            inside.ask({"kind": "small", "photos": n, "alone": True}, within=FOR_START + FOR_PHOTO * n)
+            for n in (EARLY, late - EARLY)
+        )
+    before, after = first["memory_mb"], second["memory_mb"]
+    return {
+        "early_photos": EARLY,
+        "late_photos": late,
+        "early_mb": before,
+        "late_mb": after,
+        "growth": ratios.growth(before, after),
+    }

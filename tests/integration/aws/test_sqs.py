@@ -1,0 +1,29 @@
+"""What the SQS adapter makes of a wrong clock, on a real queue."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.stand import Stand
+from worker.adapters.aws import sqs
+
+
+@pytest.mark.parametrize(
+    ("ahead", "believed"), [(0.0, True), (1.0, True), (-1.0, True), (3600.0, False), (-3600.0, False)]
+)
+def test_a_clock_that_is_wrong_by_more_than_seconds_is_not_believed(
+    stand: Stand, ahead: float, believed: bool
+) -> None:
+    stand.send("a message")
+    queue = sqs.Queue(
+        stand.queue_url,
+        receive_wait=1,
+        clock=time.monotonic,
+        now=lambda: datetime.now(UTC) + timedelta(seconds=ahead),
+    )
+    queue.visibility_timeout(None)
+    (received,) = queue.receive(1)
+    wrong_by = abs((received.received_at - datetime.now(UTC)).total_seconds())
+    assert wrong_by < 1.5 + (abs(ahead) if believed else 1.0)
+    queue.delete([received])

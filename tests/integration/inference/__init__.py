@@ -1,0 +1,1 @@
+"""Real TensorFlow and LiteRT."""

@@ -1,0 +1,221 @@
+"""Models that lie in S3: published, found, downloaded once, checked; and taken up by a worker that scores meanwhile."""
+
+import json
+import signal
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.integration.inference.test_reload import Threes
+from tests.integration.test_seen_before import command
+from tests.support.models import Halves, save_bundle
+from tests.support.photos import coffee
+from tests.support.stand import PATIENCE, Stand, await_polling, eventually
+from worker.adapters.aws.model_bucket import ModelBucket
+from worker.errors import ConfigurationError, StorageError
+from worker.inference import checksums, library
+from worker.inference.library import Library
+from worker.pipeline.queues import ShutDown
+from worker.telemetry.counters import Telemetry
+
+
+class Shop:
+    """A bucket to publish in, and a library that reads it."""
+
+    def __init__(self, stand: Stand, folder: Path) -> None:
+        self.stand = stand
+        self.bucket = f"models-{uuid.uuid4()}"
+        stand.s3.create_bucket(Bucket=self.bucket)
+        self.location = f"s3://{self.bucket}/team/meals/"
+        self.folder = folder
+        self.cache = folder / "cache"
+        self.library = self.another()
+
+    def another(self) -> Library:
+        """A worker's library, with the same cache."""
+        return Library(ModelBucket(), self.cache, telemetry=Telemetry(), clock=lambda: 0.0)
+
+    def publish(self, version: int, *, model: object = None, height: int = 16) -> Path:
+        folder = self.folder / "made" / "meals" / str(version)
+        save_bundle(model or Halves(), folder, name="meals", height=height)
+        library.publish(folder, self.location, ModelBucket())
+        return folder
+
+    def fetch(self) -> Path:
+        return self.library.fetch(self.location, lambda: None)
+
+    def put(self, key: str, body: bytes) -> None:
+        self.stand.s3.put_object(Bucket=self.bucket, Key=f"team/meals/{key}", Body=body)
+
+    def delete(self, key: str) -> None:
+        self.stand.s3.delete_object(Bucket=self.bucket, Key=f"team/meals/{key}")
+
+
+@pytest.fixture
+def shop(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    for name, value in stand.environment.items():
+        monkeypatch.setenv(name, value)
+    return Shop(stand, tmp_path)
+
+
+def test_what_was_published_is_fetched_as_it_was(shop: Shop) -> None:
+    folder = shop.publish(1)
+    found = shop.fetch()
+    assert found == shop.cache / shop.bucket / "team/meals/1"
+    assert checksums.of_folder(found) == checksums.of_folder(folder)
+    assert shop.library.newest(shop.location) == "1"
+
+
+def test_what_is_in_the_cache_is_not_downloaded_again(shop: Shop) -> None:
+    folder = shop.publish(1)
+    before = shop.fetch()
+    for name in checksums.of_folder(folder):
+        shop.delete(f"1/{name}")  # only the list is left: a download would fail
+    assert shop.another().fetch(shop.location, lambda: None) == before
+
+
+def test_a_damaged_file_of_the_cache_is_downloaded_again(shop: Shop) -> None:
+    shop.publish(1)
+    (shop.fetch() / "saved_model.pb").write_bytes(b"torn")
+    assert checksums.match(shop.fetch(), checksums.of_folder(shop.folder / "made" / "meals" / "1"))
+
+
+def test_versions_are_numbers_and_the_newest_whole_one_counts(shop: Shop) -> None:
+    for version in (2, 10):
+        shop.publish(version)
+    shop.put("11/saved_model.pb", b"still on its way, its list comes last")
+    shop.put("latest/SHA256SUMS", b"no number")
+    assert shop.library.newest(shop.location) == "10"
+    assert shop.library.newest(f"{shop.location}2/") == "2", "a version may be named"
+
+
+def test_a_file_that_is_not_what_was_published_is_refused_and_not_kept(shop: Shop) -> None:
+    shop.publish(1)
+    shop.put("1/saved_model.pb", b"somebody's else")
+    with pytest.raises(ConfigurationError, match=r"saved_model\.pb is damaged: its SHA-256 is"):
+        shop.fetch()
+    assert not [path for path in shop.cache.rglob("*") if path.is_file()]
+
+
+def test_a_file_of_the_list_that_is_missing_is_told(shop: Shop) -> None:
+    shop.publish(1)
+    shop.delete("1/saved_model.pb")
+    with pytest.raises(StorageError, match=r"saved_model\.pb: .*NoSuchKey"):
+        shop.fetch()
+
+
+@pytest.mark.parametrize("line", [b"../../../etc/passwd", b"/etc/passwd"])
+def test_a_list_that_leads_out_of_the_folder_is_refused(shop: Shop, line: bytes) -> None:
+    shop.put("1/SHA256SUMS", b"0" * 64 + b"  " + line)
+    with pytest.raises(ConfigurationError, match="is no list of checksums"):
+        shop.fetch()
+
+
+def test_nothing_whole_there_is_told(shop: Shop) -> None:
+    with pytest.raises(ConfigurationError, match="has no whole model"):
+        shop.fetch()
+
+
+def test_a_bucket_that_is_not_there_is_told(shop: Shop) -> None:
+    with pytest.raises(ConfigurationError, match="NoSuchBucket"):
+        shop.library.newest(f"s3://no-{uuid.uuid4()}/meals/")
+
+
+@pytest.mark.parametrize(
+    "location", ["s3://", "s3://bucket", "s3://bucket/", "s3://bucket/../meals", "s3://bucket/a//b"]
+)
+def test_a_location_that_is_none_is_told(shop: Shop, location: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no place of a model"):
+        shop.library.newest(location)
+
+
+def test_a_published_version_is_never_changed(shop: Shop) -> None:
+    shop.publish(1)
+    with pytest.raises(ConfigurationError, match="is published already, with other files"):
+        shop.publish(1, model=Threes())
+    library.publish(shop.folder / "made" / "meals" / "1", f"s3://{shop.bucket}/other/meals", ModelBucket())
+
+
+def test_workers_that_start_together_share_the_cache(shop: Shop) -> None:
+    folder = shop.publish(1)
+    with ThreadPoolExecutor(8) as workers:
+        found = list(workers.map(lambda _: shop.another().fetch(shop.location, lambda: None), range(8)))
+    assert len(set(found)) == 1
+    assert checksums.of_folder(found[0]) == checksums.of_folder(folder)
+    assert [path.name for path in found[0].parent.iterdir()] == ["1"], "nothing half done is left"
+
+
+def test_the_cache_keeps_the_version_before_and_no_more(shop: Shop) -> None:
+    for version in (1, 2, 3):
+        shop.publish(version)
+        found = shop.fetch()
+    assert {path.name for path in found.parent.iterdir()} == {"2", "3"}
+
+
+def test_a_stop_gives_the_download_up(shop: Shop) -> None:
+    shop.publish(1)
+
+    def stop() -> None:
+        raise ShutDown
+
+    with pytest.raises(ShutDown):
+        shop.library.fetch(shop.location, stop)
+    assert not [path for path in shop.cache.rglob("*") if path.is_file()]
+
+
+# whole processes
+
+
+def test_the_command_publishes_and_a_worker_that_cannot_find_a_model_says_so(shop: Shop) -> None:
+    folder = save_bundle(Halves(), shop.folder / "mine" / "meals" / "4", name="meals")
+    code, out, err = command(shop.stand, "publish-model", str(folder), shop.location)
+    assert (code, err) == (0, "")
+    assert f"{shop.location}4/ is whole" in out
+    code, out, err = command(shop.stand, model=f"s3://{shop.bucket}/nothing/")
+    assert (code, "has no whole model" in err) == (2, True)
+
+
+def test_a_worker_takes_a_new_version_up_while_photos_flow(shop: Shop) -> None:
+    stand = shop.stand
+    shop.publish(1)
+    process = stand.process(
+        model=shop.location,
+        model_cache=str(shop.cache),
+        model_refresh="1",
+        batch_size="4",
+        duplicate_window="0",
+    )
+    await_polling(process)
+    events = list[dict[str, object]]()
+    reader = threading.Thread(target=lambda: events.extend(map(json.loads, process.stderr or ())))
+    reader.start()
+    sent = [stand.client.submit(coffee(quality=50), ".jpg")]
+    stand.result(sent[0])
+    shop.publish(2, model=Threes())
+
+    def taken_up() -> bool:
+        sent.append(stand.client.submit(coffee(quality=50 + len(sent) % 40), ".jpg"))
+        return stand.result(sent[-1]).models == {"meals": "2"}
+
+    eventually(taken_up, lambda: [event["event"] for event in events])
+    shop.publish(3, height=32)  # for other photos: refused
+    eventually(lambda: any(event["event"] == "model_refused" for event in events))
+    sent.append(stand.client.submit(coffee(quality=95), ".jpg"))
+    results = [stand.result(image_id) for image_id in sent]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(3 * PATIENCE) == 0
+    reader.join(PATIENCE)
+    for pipe in (process.stdout, process.stderr):
+        assert pipe is not None
+        pipe.close()
+    versions = [result.models["meals"] for result in results]
+    assert versions == sorted(versions)
+    assert (versions[0], versions[-1]) == ("1", "2")
+    assert {result.score for result, version in zip(results, versions, strict=True) if version == "2"} == {3}
+    written = [event["image_id"] for event in events if event["event"] == "scored"]
+    assert sorted(written) == sorted(sent), "each scored once"  # type: ignore[type-var]
+    assert stand.left() == 0
+    assert stand.left(stand.dead_url) == 0

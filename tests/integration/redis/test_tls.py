@@ -1,0 +1,138 @@
+"""Redis as ElastiCache offers it: TLS, and a user who may do no more than the worker needs."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+import trustme
+
+from localstack.services import Services
+from tests.integration.redis.test_look_alikes import seen_as
+from tests.integration.redis.test_store import result
+from tests.support.stand import Stand
+from worker.adapters.redis.store import ResultStore
+from worker.errors import ConfigurationError
+from worker.messages import PhotoId, Written
+from worker.results.look_alikes import Index
+from worker.results.redis_keys import Keys
+
+HOST = "127.0.0.1"
+PASSWORD = "s3cret/with:odd@signs"
+QUOTED = "s3cret%2Fwith%3Aodd%40signs"
+# What SECURITY.md tells operators to grant.
+RIGHTS = (
+    "resetkeys ~result:* ~seen* resetchannels &result:* -@all +ping +info +get +mget +set +append +del +expire +ttl "
+    "+time +evalsha +script|load +publish +subscribe +unsubscribe +client|setinfo"
+)
+
+
+class TlsTerminator:
+    """Takes TLS connections and passes their bytes on in the clear, as the server's wheel has no TLS."""
+
+    def __init__(self, upstream_port: int, context: ssl.SSLContext) -> None:
+        self._upstream_port = upstream_port
+        self._context = context
+        self._listener = socket.create_server((HOST, 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError):  # ssl.SSLError is one: the client does not trust us
+            client.settimeout(10)
+            with (
+                self._context.wrap_socket(client, server_side=True) as safe,
+                socket.create_connection((HOST, self._upstream_port), 10) as server,
+            ):
+                back = threading.Thread(target=self._pump, args=(server, safe), daemon=True)
+                back.start()
+                self._pump(safe, server)
+                back.join(10)
+
+    @staticmethod
+    def _pump(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def port(services: Services, stand: Stand, authority: trustme.CA) -> Iterator[int]:
+    stand.redis.execute_command("ACL", "SETUSER", "scorer", "reset", "on", f">{PASSWORD}", *RIGHTS.split())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(HOST).configure_cert(context)
+    with closing(TlsTerminator(services.redis_port, context)) as terminator:
+        yield terminator.port
+    stand.redis.execute_command("ACL", "DELUSER", "scorer")
+
+
+def connected(port: int, authority: trustme.CA, folder: Path, password: str = QUOTED) -> ResultStore:
+    path = folder / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    url = f"rediss://scorer:{password}@{HOST}:{port}/0?ssl_ca_certs={path}"
+    return ResultStore.connect(
+        url, keys=Keys("result:{image_id}"), expiry=60, timeout=5.0, index=Index(6, 60)
+    )
+
+
+def test_a_user_with_the_rights_of_the_security_page_can_do_all_the_worker_does(
+    port: int, authority: trustme.CA, tmp_path: Path
+) -> None:
+    store = connected(port, authority, tmp_path)
+    assert store.find([PhotoId("one")]) == [None]
+    with store.announcements(PhotoId("one")) as announcements:
+        assert store.write([result()], [""]) == [Written("written")]
+        assert announcements.next(5.0) == result()
+    assert store.write([result()], [""]) == [Written("known")]
+    copied = seen_as("two", "bytes", "phash-1:0123456789abcdef")
+    assert store.write([copied], [""]) == [Written("written")]
+    assert store.alike(PhotoId("three"), "phash-1:0123456789abcdef") == copied
+    assert store.forget(PhotoId("two"))
+    assert store.find([PhotoId("one")]) == [result()]
+
+
+def test_those_rights_are_the_ones_the_security_page_lists() -> None:
+    page = (Path(__file__).parents[3] / "SECURITY.md").read_text()
+    assert RIGHTS in " ".join(page.split())
+
+
+def test_a_certificate_of_another_authority_is_refused(port: int, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="CERTIFICATE_VERIFY_FAILED"):
+        connected(port, trustme.CA(), tmp_path)
+
+
+def test_a_wrong_password_is_refused_without_being_shown(
+    port: int, authority: trustme.CA, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        connected(port, authority, tmp_path, password="another-s3cret")
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_keys_of_others_are_out_of_reach(port: int, authority: trustme.CA, tmp_path: Path) -> None:
+    store = connected(port, authority, tmp_path)
+    with pytest.raises(Exception, match="No permissions"):
+        store._nodes.client.get("session:somebody")

@@ -1,0 +1,157 @@
+"""The template with its functions resolved: what CloudFormation would hand to the services for given parameters."""
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cfnlint.decode import cfn_yaml
+
+from tests.support.stand import ROOT
+
+TEMPLATE = ROOT / "deploy" / "template.yaml"
+REGION, ACCOUNT = "us-east-1", "123456789012"
+PSEUDO = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::NoValue": None,
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::URLSuffix": "amazonaws.com",
+}
+REQUIRED = {
+    "RepositoryArn": f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/team/photo-score",
+    "ImageTag": "1.2.3",
+}
+# GPU instances, an own key, and all that is made on request.
+GPU = {
+    "Launch": "GPU",
+    "ClusterName": "gpus",
+    "Encryption": "OWN_KEY",
+    "ModelBucket": "our-models",
+    "ModelRefresh": "300",
+    "PhotoExpiryDays": "30",
+    "StopTimeout": "120",
+    "AlarmEmail": "someone@example.com",
+    "DecryptKeyArns": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/of-ours",
+    "SettingsFileArn": "arn:aws:s3:::our-settings/worker.env",
+}
+# Bucket, cluster, Redis and topic are there already.
+GUEST = {
+    "ClusterName": "shared",
+    "ClusterExists": "true",
+    "BucketName": "our-photos",
+    "BucketExists": "true",
+    "RedisUrlSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:redis-AbCdEf",
+    "RedisPort": "6380",
+    "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call",
+}
+# What Fn::GetAtt gives: {id} is the physical id, {name} its last part. Others are given as <Resource.Attribute>.
+ATTRIBUTES = {
+    ("AWS::EC2::LaunchTemplate", "LatestVersionNumber"): "1",
+    ("AWS::EC2::SecurityGroup", "GroupId"): "{id}",
+    ("AWS::ECS::Service", "Name"): "{name}",
+    ("AWS::ElastiCache::ReplicationGroup", "PrimaryEndPoint.Address"): "redis.example.com",
+    ("AWS::Events::Rule", "Arn"): f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{{id}}",
+    ("AWS::IAM::InstanceProfile", "Arn"): f"arn:aws:iam::{ACCOUNT}:instance-profile/{{id}}",
+    ("AWS::IAM::Role", "Arn"): f"arn:aws:iam::{ACCOUNT}:role/{{id}}",
+    ("AWS::KMS::Key", "Arn"): f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{{id}}",
+    ("AWS::Logs::LogGroup", "Arn"): f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{id}}:*",
+    ("AWS::S3::Bucket", "Arn"): "arn:aws:s3:::{id}",
+    ("AWS::SQS::Queue", "Arn"): f"arn:aws:sqs:{REGION}:{ACCOUNT}:{{name}}",
+    ("AWS::SQS::Queue", "QueueName"): "{name}",
+}
+
+
+def load(path: Path = TEMPLATE) -> dict[str, Any]:
+    """Read a template, its functions in their long form."""
+    template: dict[str, Any] = cfn_yaml.load(str(path))
+    return template
+
+
+class Rendered:
+    """The template for some parameters; `ids` are physical ids, to be filled as resources are made."""
+
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        """Evaluate the conditions. Raises KeyError when a parameter without a default is not given."""
+        self._template = load()
+        self.ids: dict[str, str] = {}
+        self._functions: dict[str, Callable[[Any], Any]] = {
+            "Ref": self._ref,
+            "Condition": self._holds,
+            "Fn::Base64": lambda text: base64.b64encode(str(self.resolve(text)).encode()).decode(),
+            "Fn::Equals": lambda two: len({str(self.resolve(one)) for one in two}) == 1,
+            "Fn::And": lambda parts: all(self.resolve(part) for part in parts),
+            "Fn::Not": lambda part: not self.resolve(part[0]),
+            "Fn::FindInMap": self._find,
+            "Fn::GetAtt": self._attribute,
+            "Fn::If": lambda three: self.resolve(three[1 if self._holds(three[0]) else 2]),
+            "Fn::Join": lambda two: str(two[0]).join(map(str, self.resolve(two[1]))),
+            "Fn::Select": lambda two: self.resolve(two[1])[int(two[0])],
+            "Fn::Split": lambda two: str(self.resolve(two[1])).split(two[0]),
+            "Fn::Sub": self._substitute,
+        }
+        self.parameters = {name: self._given(name, parameters) for name in self._template["Parameters"]}
+        wanted = self._template["Resources"].items()
+        self.types: dict[str, str] = {
+            name: resource["Type"]
+            for name, resource in wanted
+            if "Condition" not in resource or self._holds(resource["Condition"])
+        }
+
+    def properties(self, name: str) -> dict[str, Any]:
+        """Give a resource's properties as a service gets them."""
+        resolved: dict[str, Any] = self.resolve(self._template["Resources"][name].get("Properties", {}))
+        return resolved
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Give the properties of every resource of a type, by name."""
+        return {name: self.properties(name) for name, its in self.types.items() if its == kind}
+
+    def resolve(self, value: Any) -> Any:
+        """Resolve all functions in a value; what becomes AWS::NoValue is left out."""
+        if isinstance(value, list):
+            return [one for one in map(self.resolve, value) if one is not None]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1 and (function := self._functions.get(next(iter(value)))):
+            return function(next(iter(value.values())))
+        resolved = {key: self.resolve(one) for key, one in value.items()}
+        return {key: one for key, one in resolved.items() if one is not None}
+
+    def _given(self, name: str, parameters: Mapping[str, str]) -> Any:
+        declared = self._template["Parameters"][name]
+        given = str(parameters[name] if name in parameters else declared["Default"])
+        is_list = declared["Type"].startswith(("List", "CommaDelimitedList"))
+        return given.split(",") if is_list else given
+
+    def _holds(self, condition: str) -> bool:
+        return bool(self.resolve(self._template["Conditions"][condition]))
+
+    def _ref(self, name: str) -> Any:
+        if name in PSEUDO:
+            return PSEUDO[name]
+        return self.parameters[name] if name in self.parameters else self.ids.get(name, f"<{name}>")
+
+    def _find(self, path: list[Any]) -> Any:
+        found = self._template["Mappings"]
+        for step in path:
+            found = found[self.resolve(step)]
+        return found
+
+    def _attribute(self, path: list[str]) -> str:
+        name, attribute = path
+        form = ATTRIBUTES.get((self._template["Resources"][name]["Type"], attribute))
+        known = str(self._ref(name))
+        return form.format(id=known, name=known.rsplit("/", 1)[-1]) if form else f"<{name}.{attribute}>"
+
+    def _substitute(self, value: Any) -> str:
+        text, own = (value[0], value[1]) if isinstance(value, list) else (value, {})
+
+        def replace(match: re.Match[str]) -> str:
+            name = match[1]
+            if name in own:
+                return str(self.resolve(own[name]))
+            return str(self._attribute(name.split(".", 1)) if "." in name else self._ref(name))
+
+        return re.sub(r"\$\{([A-Za-z0-9:.]+)\}", replace, text)

@@ -1,0 +1,188 @@
+"""The template's roles: each right that the worker's calls need, tied to its ARN, and no other."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.template.rendered import ACCOUNT, GPU, GUEST, REGION, REQUIRED, Rendered
+from tests.integration.template.rights import allows, everywhere, of_role, several
+from tests.support.stand import ROOT
+
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:photo-score"
+DEAD = f"{QUEUE}-dead"
+PHOTO = "arn:aws:s3:::our-photos/uploads/1.jpg"
+TASK = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/shared/0123456789abcdef"
+# AWS takes no ARN for these: https://docs.aws.amazon.com/service-authorization/latest/reference/
+WITHOUT_ARN = {"ecr:GetAuthorizationToken", "ecs:DiscoverPollEndpoint"}
+
+# The right that each call of the adapters needs, and on what; None: a call of the API's side or of an operator.
+RIGHTS: dict[str, tuple[str, str] | None] = {
+    "change_message_visibility_batch": ("sqs:ChangeMessageVisibility", QUEUE),
+    "delete_message_batch": ("sqs:DeleteMessage", QUEUE),
+    "get_object": ("s3:GetObject", PHOTO),
+    "get_queue_attributes": ("sqs:GetQueueAttributes", QUEUE),
+    "head_bucket": ("s3:ListBucket", "arn:aws:s3:::our-photos"),
+    "list_objects_v2": ("s3:ListBucket", "arn:aws:s3:::our-photos"),
+    "put_object": None,
+    "receive_message": ("sqs:ReceiveMessage", QUEUE),
+    "send_message": None,
+    "upload_file": None,
+}
+OPERATORS = "dead_letters.py"  # what is called for a person, with that person's rights
+OPERATORS_RIGHTS: dict[str, tuple[str, str]] = {
+    "cancel_message_move_task": ("sqs:CancelMessageMoveTask", DEAD),
+    "change_message_visibility_batch": ("sqs:ChangeMessageVisibility", DEAD),
+    "get_queue_attributes": ("sqs:GetQueueAttributes", DEAD),
+    "list_message_move_tasks": ("sqs:ListMessageMoveTasks", DEAD),
+    "receive_message": ("sqs:ReceiveMessage", DEAD),
+    "start_message_move_task": ("sqs:StartMessageMoveTask", DEAD),
+}
+GENERIC = {"get_paginator", "generate_presigned_url"}  # name the call in their first argument
+
+
+@pytest.fixture(scope="module")
+def guest() -> Rendered:
+    return rendered(GUEST)
+
+
+@pytest.fixture(scope="module")
+def gpu() -> Rendered:
+    return rendered({"BucketName": "our-photos"} | GPU)
+
+
+def rendered(parameters: dict[str, str]) -> Rendered:
+    """The template with those resources under their names whose ARNs are spoken of."""
+    made = Rendered(REQUIRED | {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"} | parameters)
+    made.ids.update(
+        Queue="photo-score", DeadLetters="photo-score-dead", LogGroup="/ecs/photo-score", Key="its-own"
+    )
+    return made
+
+
+def calls(*, of_operators: bool = False) -> Iterator[str]:
+    """Every call of S3 and SQS in the adapters: `lambda sqs: sqs.receive_message(…)`."""
+    for path in sorted((ROOT / "worker" / "adapters").rglob("*.py")):
+        if (path.name == OPERATORS) != of_operators:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            on, called = node.func.value, node.func.attr
+            if isinstance(on, ast.Name) and on.id in {"s3", "sqs"}:
+                first = node.args[0] if node.args else None
+                yield str(first.value) if called in GENERIC and isinstance(first, ast.Constant) else called
+
+
+def test_the_worker_may_make_every_call_that_it_makes(guest: Rendered) -> None:
+    made = set(calls())
+    assert made <= set(RIGHTS), "say here what right the new call needs, and give it in deploy/template.yaml"
+    needed = [right for call in made if (right := RIGHTS[call])]
+    assert len(needed) > 5
+    statements = of_role(guest, "TaskRole")
+    assert all(allows(statements, action, resource) for action, resource in needed)
+
+
+def test_the_worker_reads_the_version_that_was_announced(guest: Rendered) -> None:
+    assert allows(of_role(guest, "TaskRole"), "s3:GetObjectVersion", PHOTO)
+
+
+def test_the_worker_may_nothing_else_on_queue_and_bucket(guest: Rendered) -> None:
+    statements = of_role(guest, "TaskRole")
+    for action, resource in [
+        ("sqs:SendMessage", QUEUE),
+        ("sqs:PurgeQueue", QUEUE),
+        ("sqs:SetQueueAttributes", QUEUE),
+        ("s3:PutObject", PHOTO),
+        ("s3:DeleteObject", PHOTO),
+        ("s3:GetObject", "arn:aws:s3:::another-bucket/1.jpg"),
+        ("s3:ListBucket", "arn:aws:s3:::another-bucket"),
+        ("secretsmanager:GetSecretValue", GUEST["RedisUrlSecretArn"]),
+    ]:
+        assert not allows(statements, action, resource), (action, resource)
+
+
+def test_dead_letters_are_the_operators_business_not_the_workers(guest: Rendered) -> None:
+    made = set(calls(of_operators=True))
+    assert made == set(OPERATORS_RIGHTS), (
+        "say here what right the new call needs, and give it in deploy/template.yaml"
+    )
+    operator = guest.properties("OperatorPolicy")["PolicyDocument"]["Statement"]
+    assert all(allows(operator, action, resource) for action, resource in OPERATORS_RIGHTS.values())
+    assert allows(operator, "sqs:DeleteMessage", DEAD), "a move deletes there what it sends here"
+    assert allows(operator, "sqs:SendMessage", QUEUE)
+    assert allows(operator, "sqs:GetQueueAttributes", QUEUE)
+    assert allows(operator, "s3:GetObject", PHOTO)
+    worker = of_role(guest, "TaskRole")
+    assert not any(allows(worker, action, resource) for action, resource in OPERATORS_RIGHTS.values())
+
+
+def test_a_task_may_protect_tasks_of_its_own_cluster_only(guest: Rendered) -> None:
+    statements = of_role(guest, "TaskRole")
+    assert allows(statements, "ecs:UpdateTaskProtection", TASK)
+    assert not allows(statements, "ecs:UpdateTaskProtection", TASK.replace("/shared/", "/another/"))
+    assert not allows(statements, "ecs:StopTask", TASK)
+
+
+def test_the_model_is_read_below_its_prefix_only(gpu: Rendered, guest: Rendered) -> None:
+    statements = of_role(gpu, "TaskRole")
+    below = "arn:aws:s3:::our-models/models/reference/3/bundle.toml"
+    assert allows(statements, "s3:GetObject", below)
+    assert allows(statements, "s3:ListBucket", "arn:aws:s3:::our-models", s3__prefix="models/reference/")
+    assert not allows(statements, "s3:GetObject", "arn:aws:s3:::our-models/secrets/1")
+    assert not allows(statements, "s3:ListBucket", "arn:aws:s3:::our-models", s3__prefix="")
+    assert not allows(of_role(guest, "TaskRole"), "s3:GetObject", below)
+
+
+def test_a_part_of_the_model_that_is_not_there_is_told_from_one_that_is_forbidden(gpu: Rendered) -> None:
+    # S3 answers a GetObject by 404 only to who may list the bucket, and no prefix is given then.
+    assert allows(of_role(gpu, "TaskRole"), "s3:ListBucket", "arn:aws:s3:::our-models")
+
+
+def test_keys_are_named_and_only_where_there_are_any(gpu: Rendered, guest: Rendered) -> None:
+    for role in ("TaskRole", "ExecutionRole"):
+        assert allows(of_role(gpu, role), "kms:Decrypt", GPU["DecryptKeyArns"])
+        assert allows(of_role(gpu, role), "kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/its-own")
+        assert not allows(of_role(gpu, role), "kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/another")
+        assert not [one for one in of_role(guest, role) if "kms" in str(one)]
+
+
+def test_what_starts_the_task_may_pull_log_and_hand_out_the_secret(guest: Rendered) -> None:
+    statements = of_role(guest, "ExecutionRole")
+    assert allows(statements, "ecr:BatchGetImage", REQUIRED["RepositoryArn"])
+    assert allows(statements, "secretsmanager:GetSecretValue", GUEST["RedisUrlSecretArn"])
+    stream = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/photo-score:log-stream:worker/worker/1"
+    assert allows(statements, "logs:PutLogEvents", stream)
+    assert not allows(statements, "logs:PutLogEvents", stream.replace("/ecs/photo-score", "/ecs/another"))
+    assert not allows(statements, "sqs:ReceiveMessage", QUEUE)
+
+
+def test_the_settings_file_is_read_by_what_starts_the_task(gpu: Rendered) -> None:
+    statements = of_role(gpu, "ExecutionRole")
+    assert allows(statements, "s3:GetObject", GPU["SettingsFileArn"])
+    assert allows(statements, "s3:GetBucketLocation", "arn:aws:s3:::our-settings")
+
+
+@pytest.mark.parametrize("which", ["gpu", "guest"])
+def test_a_wildcard_stands_only_where_aws_takes_no_arn(which: str, request: pytest.FixtureRequest) -> None:
+    made: Rendered = request.getfixturevalue(which)
+    unbound = set[str]()
+    for name, kind in made.types.items():
+        for statement in everywhere(made.properties(name)):
+            if statement["Effect"] == "Allow" and kind != "AWS::KMS::Key":  # there, * is the key itself
+                assert not [action for action in several(statement["Action"]) if "*" in action], name
+                if "*" in several(statement.get("Resource", [])):
+                    unbound |= set(several(statement["Action"]))
+    assert unbound == (WITHOUT_ARN if which == "gpu" else WITHOUT_ARN - {"ecs:DiscoverPollEndpoint"})
+
+
+def test_services_may_encrypt_and_decrypt_with_the_key_and_no_more(gpu: Rendered) -> None:
+    account, *services = gpu.properties("Key")["KeyPolicy"]["Statement"]
+    assert account["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    assert {its["Principal"]["Service"].split(".", maxsplit=1)[0] for its in services} == {
+        "s3",
+        "logs",
+        "cloudwatch",
+    }
+    cryptographic = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt", "kms:GenerateDataKey", "kms:DescribeKey")
+    assert all(action.startswith(cryptographic) for its in services for action in its["Action"])

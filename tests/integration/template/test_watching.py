@@ -1,0 +1,217 @@
+"""The template's scaling policies, alarms and dashboard: what they compute, and that what they name exists."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.integration.template.rendered import REQUIRED, Rendered
+from tests.support.stand import ROOT
+from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
+
+METRICS = {counter.name for counter in COUNTERS} | {one.name for one in DISTRIBUTIONS}
+# Of AWS's own: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/aws-services-cloudwatch-metrics.html
+OF_AWS = {
+    "AWS/ECS": {"CPUUtilization", "MemoryUtilization"},
+    "AWS/Events": {"TriggeredRules"},
+    "AWS/ElastiCache": {"DatabaseMemoryUsagePercentage"},
+    "AWS/SQS": {
+        "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesVisible",
+        "NumberOfMessagesDeleted",
+        "NumberOfMessagesSent",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def rendered() -> Rendered:
+    numbers = {"MillisecondsPerPhoto": "20", "AcceptableWait": "0.4", "LoadTarget": "0.6", "MaxTasks": "7"}
+    names = {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2", "BucketName": "our-photos"}
+    return Rendered(REQUIRED | names | numbers)
+
+
+def computed(expression: str, **values: float) -> float:
+    """The value of a metric math expression; of its functions it knows IF and FILL, of its operators AND and =="""
+    python = re.sub(r"FILL\((\w+), (\d+)\)", r"\1", expression)
+    python = python.replace("IF(", "either(").replace(" AND ", " and ")
+    names = {**values, "either": lambda condition, one, other: one if condition else other}
+    return float(eval(python, {"__builtins__": {}}, names))  # noqa: S307 - the template's own
+
+
+def policy(rendered: Rendered, name: str) -> tuple[float, str, dict[str, Any]]:
+    """A scaling policy's target, its expression, and the metrics that it is made of."""
+    tracking = rendered.properties(name)["TargetTrackingScalingPolicyConfiguration"]
+    metrics = tracking["CustomizedMetricSpecification"]["Metrics"]
+    (shown,) = [metric for metric in metrics if metric["ReturnData"]]
+    given = {metric["Id"]: metric["MetricStat"] for metric in metrics if not metric["ReturnData"]}
+    return float(tracking["TargetValue"]), shown["Expression"], given
+
+
+def test_the_backlog_is_seconds_of_work_that_wait_for_each_task(rendered: Rendered) -> None:
+    target, expression, metrics = policy(rendered, "ScaleByBacklog")
+    assert target == 0.4
+    assert computed(expression, visible=120, tasks=4) == pytest.approx(120 / 4 * 0.020)
+    assert metrics["visible"]["Metric"]["MetricName"] == "ApproximateNumberOfMessagesVisible"
+
+
+def test_the_load_is_the_share_of_the_tasks_time_that_is_used(rendered: Rendered) -> None:
+    target, expression, metrics = policy(rendered, "ScaleByLoad")
+    assert target == 0.6
+    a_minute = 60 * 100  # messages, at 100 a second
+    assert computed(expression, sent=a_minute, tasks=4) == pytest.approx(100 * 0.020 / 4)
+    assert (metrics["sent"]["Metric"]["MetricName"], metrics["sent"]["Stat"]) == (
+        "NumberOfMessagesSent",
+        "Sum",
+    )
+
+
+@pytest.mark.parametrize("name", ["ScaleByBacklog", "ScaleByLoad"])
+def test_running_tasks_are_the_samples_of_the_services_own_cpu_metric(rendered: Rendered, name: str) -> None:
+    tasks = policy(rendered, name)[2]["tasks"]
+    assert tasks["Stat"] == "SampleCount"
+    assert tasks["Metric"] == {
+        "Namespace": "AWS/ECS",
+        "MetricName": "CPUUtilization",
+        "Dimensions": [
+            {"Name": "ClusterName", "Value": "photo-score"},
+            {"Name": "ServiceName", "Value": "photo-score"},
+        ],
+    }
+
+
+def test_at_least_one_task_always_runs(rendered: Rendered) -> None:
+    target = rendered.properties("ScalableTarget")
+    assert int(target["MinCapacity"]) >= 1
+    assert "DesiredCount" not in rendered.properties("Service"), (
+        "an update of the stack would undo the scaling"
+    )
+
+
+def alarms(rendered: Rendered) -> dict[str, dict[str, Any]]:
+    """Every alarm by its name, without the service's."""
+    every = rendered.of_type("AWS::CloudWatch::Alarm").values()
+    return {its["AlarmName"].removeprefix("photo-score-"): its for its in every}
+
+
+def expression(alarm: Mapping[str, Any]) -> str:
+    """What an alarm computes."""
+    (shown,) = [metric for metric in alarm["Metrics"] if metric["ReturnData"]]
+    return str(shown["Expression"])
+
+
+def test_each_alarm_says_where_it_is_told_what_to_do(rendered: Rendered) -> None:
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    for name, alarm in alarms(rendered).items():
+        assert alarm["AlarmDescription"].endswith(f"See docs/operations.md#{name}")
+        assert f"\n### {name}\n" in operations, name
+        assert alarm["AlarmActions"] == ["<AlarmTopic>"]
+
+
+@pytest.mark.parametrize(
+    ("visible", "done", "rings"),
+    [(3, 0, True), (3, 1, False), (0, 0, False)],
+    ids=["stuck", "works", "empty"],
+)
+def test_nothing_scored_rings_only_while_messages_wait(
+    rendered: Rendered, visible: int, done: int, rings: bool
+) -> None:
+    alarm = alarms(rendered)["nothing-scored"]
+    assert (computed(expression(alarm), visible=visible, done=done) > alarm["Threshold"]) == rings
+
+
+def test_objective_missed_is_a_share_of_all_photos(rendered: Rendered) -> None:
+    assert computed(expression(alarms(rendered)["objective-missed"]), met=95, missed=5) == 5
+
+
+@pytest.mark.parametrize(
+    ("tasks", "visible", "rings"),
+    [(7, 1000, True), (6, 1000, False), (7, 10, False)],
+    ids=["no more to have", "more to have", "enough"],
+)
+def test_at_max_tasks_rings_only_when_more_tasks_are_wanted(
+    rendered: Rendered, tasks: int, visible: int, rings: bool
+) -> None:
+    alarm = alarms(rendered)["at-max-tasks"]
+    assert (computed(expression(alarm), tasks=tasks, visible=visible) > alarm["Threshold"]) == rings
+
+
+def test_each_alarm_with_metric_math_has_one_period(rendered: Rendered) -> None:
+    for alarm in alarms(rendered).values():
+        periods = {
+            metric["MetricStat"]["Period"] for metric in alarm.get("Metrics", []) if "MetricStat" in metric
+        }
+        assert len(periods) <= 1
+
+
+def test_the_stops_that_count_are_those_that_nobody_asked_for(rendered: Rendered) -> None:
+    rule = rendered.properties("Stops")
+    detail = rule["EventPattern"]["detail"]
+    assert (detail["group"], detail["lastStatus"]) == (["service:photo-score"], ["STOPPED"])
+    assert {"stopCode": ["EssentialContainerExited", "TaskFailedToStart"]} in detail["$or"]
+    counted = alarms(rendered)["task-restarts"]["Dimensions"]
+    assert counted == [{"Name": "RuleName", "Value": rendered.ids.get("Stops", "<Stops>")}]
+
+
+def widgets(rendered: Rendered) -> list[dict[str, Any]]:
+    """What the dashboard shows."""
+    shown: list[dict[str, Any]] = json.loads(rendered.properties("Dashboard")["DashboardBody"])["widgets"]
+    return shown
+
+
+def written_out(metrics: list[list[Any]]) -> Iterator[list[Any]]:
+    """Give a widget's metrics as [namespace, name, dimension, value, …]; a dot stands for what is above it."""
+    before: list[Any] = []
+    for metric in metrics:
+        if isinstance(metric[0], str):
+            given = [part for part in metric if isinstance(part, str)]
+            before = [before[at] if part == "." else part for at, part in enumerate(given)]
+            yield before
+
+
+def used(rendered: Rendered) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Every metric that an alarm, a policy or the dashboard names: namespace, name, dimensions."""
+    for widget in widgets(rendered):
+        for namespace, name, *dimensions in written_out(widget["properties"].get("metrics", [])):
+            yield namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True))
+    named = [metric for alarm in alarms(rendered).values() for metric in alarm.get("Metrics", [])]
+    single = [alarm for alarm in alarms(rendered).values() if "MetricName" in alarm]
+    stats = [its for name in ("ScaleByBacklog", "ScaleByLoad") for its in policy(rendered, name)[2].values()]
+    stats += [metric["MetricStat"] for metric in named if "MetricStat" in metric]
+    for its in [stat["Metric"] for stat in stats] + single:
+        pairs = {dimension["Name"]: dimension["Value"] for dimension in its["Dimensions"]}
+        yield its["Namespace"], its["MetricName"], pairs
+
+
+def test_every_metric_that_is_looked_at_is_one_that_is_sent(rendered: Rendered) -> None:
+    for namespace, name, dimensions in used(rendered):
+        if namespace == "PhotoScore":
+            assert name in METRICS
+            assert dimensions == {"Service": "photo-score"}
+        else:
+            assert name in OF_AWS[namespace]
+
+
+def test_the_dashboard_shows_what_the_worker_measures(rendered: Rendered) -> None:
+    shown = {name for namespace, name, _ in used(rendered) if namespace == "PhotoScore"}
+    assert {
+        "MessagesReceived",
+        "Batches",
+        "BatchedPhotos",
+    } == METRICS - shown  # said by others that are shown
+
+
+def test_the_dashboard_shows_every_alarm_that_is_always_there(rendered: Rendered) -> None:
+    (row,) = [widget for widget in widgets(rendered) if widget["type"] == "alarm"]
+    shown = {arn.rsplit(":", 1)[-1].removeprefix("photo-score-") for arn in row["properties"]["alarms"]}
+    assert shown == set(alarms(rendered)) - {"cache-memory"}  # made only with the cache
+
+
+def test_metrics_go_where_alarms_look_for_them(rendered: Rendered) -> None:
+    (container,) = rendered.properties("TaskDefinition")["ContainerDefinitions"]
+    given = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
+    assert given["WORKER_METRICS"] == "emf"
+    assert (given["WORKER_METRICS_NAMESPACE"], given["WORKER_SERVICE"]) == ("PhotoScore", "photo-score")

@@ -1,0 +1,194 @@
+"""Stand-ins for what a stage talks to, named for what they do. None stands in for a part that a test is about."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from worker.errors import BatchTooLargeError, MessageError, ModelError, QueueError, StoreError
+from worker.inference.bundle import Bundle, Manifest
+from worker.messages import Fetched, Message, Outcome, Outputs, PhotoId, S3Object, Upload, Written
+from worker.result import Result
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class ManualClock:
+    """Monotonic seconds that pass only when told to; `now()` is the wall clock beside it."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds - 1000.0)
+
+
+def message(body: str = "", *, number: int = 1, records: int = 1, receive_count: int = 1) -> Message:
+    return Message(
+        message_id=f"message-{number}",
+        receipt_handle=f"handle-{number}",
+        body=body,
+        receive_count=receive_count,
+        sent_at=START,
+        received_at=START,
+        received=1000.0,
+        records=records,
+    )
+
+
+class ImpatientEvent(threading.Event):
+    """An event nobody waits for: it notes how long somebody wanted to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        return self.is_set()
+
+
+class ScriptedSource:
+    """Gives the messages and photos it was told to give, and remembers what it was told to settle."""
+
+    def __init__(
+        self, messages: Iterable[Message] = (), photos: dict[str, bytes | MessageError] | None = None
+    ) -> None:
+        self.waiting = list(messages)
+        self.photos = photos or {}
+        self.asked_for: list[int] = []
+        self.settled: list[Outcome] = []
+        self.given_back: list[Message] = []
+        self.failures: list[QueueError] = []
+
+    def receive(self, most: int) -> list[Message]:
+        self.asked_for.append(most)
+        if self.failures:
+            raise self.failures.pop(0)
+        given, self.waiting = self.waiting[:most], self.waiting[most:]
+        return given
+
+    def give_back(self, messages: list[Message]) -> None:
+        self.given_back += messages
+
+    def fetch(self, upload: Upload, max_bytes: int) -> Fetched:
+        photo = self.photos[upload.object.key]
+        if isinstance(photo, MessageError):
+            raise photo
+        return Fetched(photo, f"etag-of-{upload.object.key}", sha256=hashlib.sha256(photo).hexdigest())
+
+    def settle(self, outcomes: list[Outcome]) -> None:
+        self.settled += outcomes
+
+    def upload(self, image_id: str, *, number: int = 1, size: int | None = None) -> Upload:
+        """An upload of this source whose key is its id."""
+        stored = S3Object(bucket="photos", key=image_id, size=size)
+        return Upload(image_id, stored, START, message(number=number), self)
+
+
+class MemoryStore:
+    """Keeps results in a dictionary; `away` makes every call fail as if Redis did not answer."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, Result] = {}
+        self.overtaken: set[str] = set()  # ids of whose photos other content was stored meanwhile
+        self.away = False
+
+    def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
+        self._answer()
+        return [self.results.get(photo.image_id) for photo in photos]
+
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+        self._answer()
+        fresh = {result.image_id: result for result in results if result.image_id not in self.overtaken}
+        self.results.update(fresh)
+        return [Written("written" if result.image_id in fresh else "overtaken") for result in results]
+
+    def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
+        self._answer()
+        scored = [r for r in self.results.values() if r.error is None and r.image_id != photo.image_id]
+        return next((result for result in scored if result.source.sha256 == sha256), None)
+
+    def alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+        self._answer()
+        others = [r for r in self.results.values() if r.image_id != photo.image_id]
+        return next((result for result in others if result.image_hash == image_hash), None)
+
+    def _answer(self) -> None:
+        if self.away:
+            raise StoreError("Redis does not answer")
+
+
+class PickyModel:
+    """Gives every photo the score of its first pixel's red value, and refuses batches with a photo it dislikes."""
+
+    def __init__(
+        self, *, dislikes: int = -1, largest_batch: int = 8, name: str = "picky", side: int = 4
+    ) -> None:
+        self.dislikes = dislikes
+        self.largest_batch = largest_batch
+        self.batches: list[int] = []
+        self.bundle = score_bundle(name, side)
+
+    def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
+        self.batches.append(len(batch))
+        scores = batch[:, 0, 0, 0]
+        if (scores == self.dislikes).any():
+            raise ModelError("there is a photo I dislike")
+        return {"score": scores.astype(np.float32)}
+
+
+class ForgetfulModel(PickyModel):
+    """Answers for one photo less than it was given."""
+
+    def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
+        return {role: rows[1:] for role, rows in super().predict(batch).items()}
+
+
+class CrampedModel(PickyModel):
+    """Has memory for `room` photos at a time."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
+        outputs = super().predict(batch)
+        if len(batch) > self.room:
+            raise BatchTooLargeError("no memory left")
+        return outputs
+
+
+def score_bundle(name: str, side: int) -> Bundle:
+    """A bundle whose model puts out a number, for photos of `side` × `side` pixels."""
+    manifest = Manifest.model_validate(
+        {
+            "format": 1,
+            "name": name,
+            "input": {"height": side, "width": side, "fit": "squash"},
+            "outputs": {"score": "score"},
+        }
+    )
+    return Bundle(path=Path(name), version="1", manifest=manifest)
+
+
+class Gate:
+    """A step that waits until it is let through; every wait has a bound."""
+
+    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
+        self._then = then
+        self.reached = threading.Event()
+        self.open = threading.Event()
+
+    def __call__(self) -> None:
+        self.reached.set()
+        if not self.open.wait(10):
+            raise TimeoutError("nobody opened the gate")
+        self._then()

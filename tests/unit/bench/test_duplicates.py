@@ -1,0 +1,182 @@
+"""The quality of the hashes: what is counted, what is transformed, and that picture and tables say what was counted."""
+
+import io
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ExifTags, Image, ImageOps
+
+from bench.duplicates.quality import album, chart, counts, recognition, tables
+from bench.duplicates.quality.album import Picture
+from bench.duplicates.quality.variants import TURNED, variants
+from worker.photos.hashes import ALGORITHMS, PHASH
+
+SVG = "{http://www.w3.org/2000/svg}"
+HEX = st.integers(0, 2**64 - 1)
+
+
+def scene(width: int = 96, height: int = 64) -> Image.Image:
+    """A picture without symmetry."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[..., 0] = np.linspace(0, 255, width).astype(np.uint8)
+    pixels[: height // 3, : width // 4, 1:] = 220
+    pixels[height // 2 :, width // 2 :, 2] = np.random.default_rng(2).integers(0, 256, 1)
+    return Image.fromarray(pixels)
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+# what is counted
+
+
+@given(HEX, HEX)
+def test_the_distance_is_the_number_of_bits_that_differ(one: int, other: int) -> None:
+    found = counts.distance(f"phash-1:{one:016x}", f"phash-1:{other:016x}", 64)
+    assert found == sum((one >> bit & 1) != (other >> bit & 1) for bit in range(64))
+
+
+@pytest.mark.parametrize("pair", [(None, "phash-1:00"), ("phash-1:00", None), (None, None)])
+def test_without_a_hash_nothing_is_found(pair: tuple[str | None, str | None]) -> None:
+    assert counts.distance(*pair, 64) == 64
+    assert counts.within([64], 64)["16"] == 0
+
+
+def test_longer_hashes_are_looked_at_as_far_in_proportion() -> None:
+    assert counts.radii(64) == list(range(17))
+    assert counts.radii(256) == list(range(0, 65, 4))
+
+
+@given(st.lists(st.integers(0, 64), min_size=1))
+def test_within_a_radius_is_what_is_not_beyond_it(found: list[int]) -> None:
+    expected = {str(radius): sum(one <= radius for one in found) for radius in range(17)}
+    assert counts.within(found, 64) == expected
+
+
+def test_the_summary_counts_what_the_default_radius_finds() -> None:
+    found = counts.summary([0, 6, 7, 20], 64, 6)
+    assert (found["count"], found["within_default"], found["median"], found["least"]) == (4, 2, 6.5, 0)
+
+
+def test_pairs_are_of_different_photos_or_of_disjoint_quarters() -> None:
+    some = [Picture("a", part, b"") for part in range(3)] + [Picture("b", part, b"") for part in (0, 1)]
+    assert counts.different(some) == [(0, 3), (0, 4), (1, 2), (1, 3), (1, 4), (2, 3), (2, 4)]
+
+
+# what is hashed
+
+
+def test_quarters_have_nothing_in_common_and_leave_nothing_out() -> None:
+    whole = Picture("scene", 0, album.png(scene()))
+    parts = [np.asarray(opened(one.data)) for one in album.quarters(whole)]
+    put_together = np.vstack([np.hstack(parts[:2]), np.hstack(parts[2:])])
+    assert (put_together == np.asarray(scene())).all()
+
+
+@pytest.mark.parametrize("name", variants())
+def test_a_variant_shows_the_same_picture(name: str) -> None:
+    shown = ImageOps.exif_transpose(opened(variants()[name](scene()))).convert("RGB").resize((96, 64))
+    assert np.abs(np.asarray(shown, np.float64) - np.asarray(scene())).mean() < 25
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("size 50 %", (48, 32)),
+        ("size 200 %", (192, 128)),
+        ("crop 5 %, each side", (86, 58)),
+        ("crop 5 %, one side", (91, 64)),
+        ("orientation 6", (64, 96)),
+    ],
+)
+def test_a_variant_has_the_size_that_its_name_says(name: str, size: tuple[int, int]) -> None:
+    assert opened(variants()[name](scene())).size == size
+
+
+@pytest.mark.parametrize("tag", TURNED)
+def test_a_turned_variant_carries_the_tag(tag: int) -> None:
+    assert opened(variants()[f"orientation {tag}"](scene())).getexif()[ExifTags.Base.Orientation] == tag
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("brightness +20 %", 1.1, 1.25), ("brightness -20 %", 0.75, 0.85)]
+)
+def test_a_variant_is_as_bright_as_its_name_says(name: str, least: float, most: float) -> None:
+    bright, plain = np.asarray(opened(variants()[name](scene()))).mean(), np.asarray(scene()).mean()
+    assert least < bright / plain < most
+
+
+def test_pictures_without_content_are_confused_only_without_the_gate() -> None:
+    found = recognition.confused(PHASH, album.empty())
+    assert found["gated"]["without_hash"] == len(album.empty())
+    assert found["ungated"]["without_hash"] == 0
+    assert found["gated"]["within_default"] == 0 < found["ungated"]["within_default"]
+
+
+def test_another_picture_is_not_known_again() -> None:
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8))
+    whole = Picture("scene", 0, album.png(noise))
+    made = {"same": [whole.data], "turned": [album.png(noise.rotate(180))]}
+    found = recognition.known_again(PHASH, [whole], made)
+    assert {name: one["within_default"] for name, one in found.items()} == {"same": 1, "turned": 0, "all": 1}
+
+
+# how it is shown
+
+
+def counted(distances: list[int], bits: int, radius: int) -> dict[str, Any]:
+    return {**counts.summary(distances, bits, radius), "without_hash": 3}
+
+
+def measured() -> dict[str, Any]:
+    some = {
+        name: {
+            "bits": one.bits,
+            "radius": one.radius,
+            "variants": {
+                "JPEG 30": counted([0, 1], one.bits, one.radius),
+                "all": counted([0, 1, one.bits, one.bits], one.bits, one.radius),
+            },
+            "different": {
+                gate: counted([0] + [one.bits] * 199, one.bits, one.radius) for gate in ("gated", "ungated")
+            },
+            "empty": {
+                "gated": counted([one.bits] * 4, one.bits, one.radius),
+                "ungated": counted([0] * 3 + [one.bits], one.bits, one.radius),
+            },
+        }
+        for name, one in ALGORITHMS.items()
+    }
+    return {"photos": 2, "pictures": 10, "empty": 3, "algorithms": some}
+
+
+def test_the_picture_is_well_formed_and_says_what_the_default_radius_gives() -> None:
+    drawn = chart.quality(measured())
+    root = ElementTree.fromstring(drawn)  # noqa: S314 - our own
+    words = [text.text or "" for text in root.iter(f"{SVG}text")]
+    assert "phash, radius 6: 50.0% found, 0.50% mistaken" in words
+    rings = [circle for circle in root.iter(f"{SVG}circle") if circle.get("fill") == "none"]
+    assert len(rings) == 2 * len(ALGORITHMS)
+    assert drawn == chart.quality(measured())
+
+
+def test_what_never_happened_is_drawn_below_the_least_share() -> None:
+    places = chart._wrong(100, 200)
+    assert places(0) > places(chart.LEAST) == pytest.approx(200)
+    assert places(chart.MOST) == pytest.approx(100)
+
+
+def test_the_tables_say_what_was_counted() -> None:
+    by_transformation, found, mistaken, empty = tables.quality(measured())
+    assert by_transformation.rows[0][:2] == ("JPEG 30", "100% · 0.5")
+    assert by_transformation.rows[1][:2] == ("all", "50% · 32.5")
+    assert found.rows[0][:3] == ("phash", "25.0%", "50.0%")
+    assert mistaken.rows[0][:2] == ("phash", "0.50%")
+    assert empty.rows[0] == ("phash", "3 of 3", "75.0%", "0.0%", "3 of 10")
+    for table in (by_transformation, found, mistaken, empty):
+        assert {len(row) for row in table.rows} == {len(table.columns)}

@@ -1,0 +1,100 @@
+"""A queue that answers as it is told, and a source that holds messages of it."""
+
+from collections.abc import Callable, Sequence
+
+from tests.support.fakes import ManualClock, message
+from worker.errors import MessageError, QueueError
+from worker.intake.leases import Leases
+from worker.intake.s3_uploads import Refused, S3Uploads, back_off
+from worker.messages import Fetched, Message, Outcome, S3Object
+from worker.telemetry.counters import Telemetry
+
+TIMEOUT, LONGEST = 30, 100
+RETRY_DELAY = back_off(5, 300)
+Answer = Callable[[Sequence[Message]], list[Refused]]
+
+
+def in_passing(messages: Sequence[Message]) -> list[Refused]:
+    return [Refused(m, "InternalError", stale=False) for m in messages]
+
+
+def for_good(messages: Sequence[Message]) -> list[Refused]:
+    return [Refused(m, "ReceiptHandleIsInvalid", stale=True) for m in messages]
+
+
+def not_at_all(messages: Sequence[Message]) -> list[Refused]:
+    raise QueueError(f"no answer for {len(messages)}")
+
+
+class AnsweringQueue:
+    """Notes what each call asks for and gives it the next of `answers`; without one, all is carried out."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Message] = []
+        self.deleted: list[list[int]] = []  # numbers of messages, by call
+        self.hidden: list[dict[int, int]] = []  # number → seconds, by call
+        self.calls: list[str] = []
+        self.answers: list[Answer] = []
+        self.down = False  # a receive fails
+
+    def receive(self, most: int) -> list[Message]:
+        if self.down:
+            raise QueueError("no answer")
+        given, self.waiting = self.waiting[:most], self.waiting[most:]
+        return given
+
+    def delete(self, messages: Sequence[Message]) -> list[Refused]:
+        self.calls.append("delete")
+        self.deleted.append([number(m) for m in messages])
+        return self._answer(messages)
+
+    def hide(self, messages: Sequence[tuple[Message, int]]) -> list[Refused]:
+        self.calls.append("hide")
+        self.hidden.append({number(m): seconds for m, seconds in messages})
+        return self._answer([m for m, _ in messages])
+
+    def _answer(self, messages: Sequence[Message]) -> list[Refused]:
+        return self.answers.pop(0)(messages) if self.answers else []
+
+
+class EchoingStorage:
+    """Gives a key for its photo."""
+
+    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
+        return Fetched(wanted.key.encode()[:max_bytes])
+
+
+class Bench:
+    """A source that holds `count` messages."""
+
+    def __init__(self, count: int = 1, *, retry_delay: Callable[[int], int] = RETRY_DELAY) -> None:
+        self.clock, self.queue, self.telemetry = ManualClock(), AnsweringQueue(), Telemetry()
+        self.leases = Leases(TIMEOUT, LONGEST, self.clock)
+        self.source = S3Uploads(
+            queue=self.queue,
+            photos=EchoingStorage(),
+            leases=self.leases,
+            retry_delay=retry_delay,
+            telemetry=self.telemetry,
+            clock=self.clock,
+        )
+        self.messages = [message(number=n) for n in range(count)]
+        self.receive(*self.messages)
+
+    def receive(self, *messages: Message) -> None:
+        self.queue.waiting += messages
+        while self.queue.waiting:
+            self.source.receive(10)
+
+    def settle(self, *messages: Message, error: MessageError | None = None) -> None:
+        self.source.settle([Outcome(m, self.source, error=error) for m in messages or self.messages])
+
+    def held(self) -> list[int]:
+        return [number(m) for m in self.leases.outstanding()]
+
+    def said(self, name: str) -> int:
+        return self.telemetry.counts.get(name, 0)
+
+
+def number(received: Message) -> int:
+    return int(received.message_id.removeprefix("message-"))

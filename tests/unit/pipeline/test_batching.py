@@ -1,0 +1,201 @@
+"""When a batch is ready: what is there is taken, waits must pay, nothing is made late."""
+
+import pytest
+
+from worker.pipeline.batching import Batching, take_batch
+from worker.pipeline.queues import BoundedQueue, ShutDown
+
+
+def filled(*items: float, size: int = 64) -> BoundedQueue[float]:
+    queue: BoundedQueue[float] = BoundedQueue(size)
+    for item in items:
+        queue.put(item)
+    return queue
+
+
+class Clock:
+    """Shows the same time until told another."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_takes_what_is_there_without_waiting() -> None:
+    assert take_batch(filled(1, 2, 3), 8, idle=0.001) == [1, 2, 3]
+
+
+def test_takes_no_more_than_the_largest_batch_and_leaves_the_rest() -> None:
+    items = filled(1, 2, 3)
+    assert take_batch(items, 2, idle=0.001) == [1, 2]
+    assert take_batch(items, 2, idle=0.001) == [3]
+
+
+def test_a_single_item_is_a_batch() -> None:
+    assert take_batch(filled(1), 1, idle=0.001) == [1]
+
+
+def test_nothing_there_gives_an_empty_batch_after_the_idle_time() -> None:
+    assert take_batch(filled(), 8, idle=0.001) == []
+
+
+def test_a_closed_queue_gives_what_it_has_and_then_ends() -> None:
+    items = filled(1.0)
+    items.shutdown()
+    assert take_batch(items, 8, idle=1.0) == [1.0]
+    with pytest.raises(ShutDown):
+        take_batch(items, 8, idle=1.0)
+
+
+# Batching. An item is the time at which it was ready; it must be done `allowed` seconds later.
+
+
+class Arriving(BoundedQueue[float]):
+    """The items to come, each at its time: a wait lets the clock run until then, or until the wait is over."""
+
+    def __init__(self, clock: Clock, *items: float) -> None:
+        super().__init__(64)
+        self.clock = clock
+        self.waits: list[float] = []
+        self.coming = sorted(items)
+        self._arrive()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> float:
+        self._arrive()
+        if block and timeout is not None and not self.qsize():
+            self.waits.append(timeout)
+            end = self.clock.now + timeout
+            self.clock.now = min([end, *self.coming[:1]])
+        self._arrive()
+        return super().get(block=False)
+
+    def _arrive(self) -> None:
+        while self.coming and self.coming[0] <= self.clock.now:
+            self.put(self.coming.pop(0))
+
+
+def batching(
+    items: BoundedQueue[float],
+    clock: Clock,
+    *,
+    allowed: float = 1000.0,
+    base: float = 1.0,
+    each: float = 1.0,
+    wait: float = 0.0,
+) -> Batching[float]:
+    return Batching(
+        items,
+        since=lambda at: at,
+        deadline=lambda at: at + allowed,
+        expected=lambda size: base + each * size,
+        wait=wait,
+        clock=clock,
+    )
+
+
+def test_a_free_device_takes_what_is_there() -> None:
+    clock = Clock(10.0)
+    assert batching(Arriving(clock, 1, 2, 3), clock).take(8, 1.0) == ([1, 2, 3], "device_free")
+
+
+def test_a_full_batch_says_so() -> None:
+    clock = Clock(10.0)
+    gathering = batching(Arriving(clock, 1, 2, 3), clock)
+    assert gathering.take(2, 1.0) == ([1, 2], "full")
+    assert gathering.take(2, 1.0) == ([3], "device_free")
+
+
+@pytest.mark.parametrize(("others", "taken"), [(0, [1, 2, 3, 4, 5]), (1, [1, 2, 3]), (2, [1, 2]), (9, [1])])
+def test_devices_that_are_free_at_once_share_what_is_there(others: int, taken: list[float]) -> None:
+    clock = Clock(10.0)
+    items = Arriving(clock, 1, 2, 3, 4, 5)
+    items.takers = others
+    assert batching(items, clock).take(8, 1.0) == (taken, "device_free")
+
+
+def test_a_batch_takes_no_company_that_would_make_its_earliest_item_late() -> None:
+    clock = Clock(10.0)
+    items = Arriving(
+        clock, 7, 8, 9, 10
+    )  # calls with 1, 2, 3 items take 2, 3, 4 s: the first must be done at 13.5
+    gathering = batching(items, clock, allowed=6.5)
+    assert gathering.take(8, 1.0) == ([7, 8], "deadline")
+    assert gathering.take(8, 1.0) == ([9, 10], "device_free")
+
+
+def test_an_item_that_is_late_anyway_leaves_no_company_behind() -> None:
+    clock = Clock(100.0)
+    assert batching(Arriving(clock, 1, 2, 3), clock, allowed=5.0).take(8, 1.0) == ([1, 2, 3], "device_free")
+
+
+def known_gap(items: Arriving, gathering: Batching[float]) -> None:
+    """Let it learn how soon one item follows another."""
+    before = items.clock.now
+    gathering.take(8, 1.0)
+    items.waits.clear()
+    items.clock.now = before
+
+
+def test_it_waits_where_company_saves_more_time_than_it_is_likely_to_take() -> None:
+    clock = Clock(10.0)
+    items = Arriving(clock, 9.9, 10.0, 10.1, 10.2, 10.3)
+    gathering = batching(items, clock, base=1.0, wait=5.0)  # a call of its own costs 1 s more
+    known_gap(items, gathering)
+    clock.now = 10.1
+    items.coming = [10.1, 10.2, 10.3, 12.0]
+    batch, closed = gathering.take(8, 1.0)
+    assert (batch, closed) == ([10.1, 10.2, 10.3], "device_free")
+    assert items.waits == [1.0, 1.0, 1.0]  # never longer than what it saves
+
+
+@pytest.mark.parametrize(
+    ("base", "wait", "gap"),
+    [(0.0, 5.0, 0.1), (1.0, 0.0, 0.1), (1.0, 5.0, 3.0)],
+    ids=["company saves nothing", "no wait is allowed", "the next is far"],
+)
+def test_it_does_not_wait_where_that_does_not_pay(base: float, wait: float, gap: float) -> None:
+    clock = Clock(100.0)
+    items = Arriving(clock, 10.0, 10.0 + gap)
+    gathering = batching(items, clock, base=base, wait=wait)
+    known_gap(items, gathering)
+    items.coming = [100.0, 100.05]
+    assert gathering.take(8, 1.0) == ([100.0], "device_free")
+    assert items.waits == []
+
+
+def test_the_longest_wait_counts_from_the_first_item_and_is_not_repeated_for_one_that_waited() -> None:
+    clock = Clock(10.0)
+    items = Arriving(clock, 9.9, 10.0)
+    gathering = batching(items, clock, base=9.0, wait=2.0)
+    known_gap(items, gathering)
+    items.coming = [10.0, 11.5, 12.5]
+    assert gathering.take(8, 1.0)[0] == [10.0, 11.5]
+    assert items.waits == [2.0, 0.5]
+    clock.now = 20.0
+    assert gathering.take(8, 1.0)[0] == [12.5]
+    assert items.waits == [2.0, 0.5]
+
+
+def test_a_late_item_does_not_wait_for_company_nor_is_one_made_late_by_waiting() -> None:
+    clock = Clock(10.0)
+    items = Arriving(clock, 9.9, 10.0)
+    gathering = batching(items, clock, allowed=5.0, base=1.0, wait=5.0)
+    known_gap(items, gathering)
+    items.coming = [6.9]  # of 5 s are 1.9 left, and two photos take 3
+    assert gathering.take(8, 1.0)[0] == [6.9]
+    assert items.waits == []
+    items.coming = [8.5]  # 0.5 s are left beyond the time of two
+    assert gathering.take(8, 1.0)[0] == [8.5]
+    assert items.waits == [pytest.approx(0.5)]
+
+
+def test_nothing_there_gives_nothing_and_a_queue_closed_meanwhile_what_was_taken() -> None:
+    clock = Clock(10.0)
+    assert batching(Arriving(clock), clock).take(8, 0.5) == ([], "device_free")
+    closed = filled(1.0)
+    closed.shutdown()
+    assert batching(closed, clock).take(8, 1.0) == ([1.0], "device_free")
+    with pytest.raises(ShutDown):
+        batching(closed, clock).take(8, 1.0)

@@ -1,0 +1,134 @@
+"""The closable queue: what is inside is drained or dropped, and no waiter stays behind."""
+
+import queue
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.stand import eventually
+from worker.pipeline.queues import BoundedQueue, ShutDown
+
+SOON = 5.0  # seconds any thread here may take
+
+
+def in_thread(call: Callable[[], object]) -> Callable[[], object]:
+    """Start a call; the returned function gives its result or the exception it raised."""
+    answer: list[object] = []
+
+    def run() -> None:
+        try:
+            answer.append(call())
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            answer.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def result() -> object:
+        thread.join(SOON)
+        assert answer, "the call did not return"
+        return answer[0]
+
+    return result
+
+
+def test_items_come_out_in_order_and_a_full_queue_refuses_in_time() -> None:
+    items: BoundedQueue[int] = BoundedQueue(2)
+    items.put(1)
+    items.put(2)
+    with pytest.raises(queue.Full):
+        items.put(3, timeout=0.001)
+    with pytest.raises(queue.Full):
+        items.put(3, block=False)
+    assert [items.get(), items.get()] == [1, 2]
+    with pytest.raises(queue.Empty):
+        items.get(timeout=0.001)
+
+
+def test_a_closed_queue_gives_what_it_has_and_then_ends() -> None:
+    items: BoundedQueue[int] = BoundedQueue(2)
+    items.put(1)
+    items.shutdown()
+    with pytest.raises(ShutDown):
+        items.put(2)
+    assert items.get() == 1
+    with pytest.raises(ShutDown):
+        items.get()
+
+
+def test_an_immediate_shutdown_drops_what_it_has() -> None:
+    items: BoundedQueue[int] = BoundedQueue(2)
+    items.put(1)
+    items.shutdown(immediate=True)
+    with pytest.raises(ShutDown):
+        items.get()
+
+
+@pytest.mark.parametrize("immediate", [False, True])
+def test_shutdown_wakes_everybody_who_waits(immediate: bool) -> None:
+    empty: BoundedQueue[int] = BoundedQueue(1)
+    full: BoundedQueue[int] = BoundedQueue(1)
+    full.put(1)
+    waiting = [in_thread(empty.get) for _ in range(3)]
+    waiting += [in_thread(lambda: full.put(2)), in_thread(lambda: full.room(1, SOON))]
+    empty.shutdown(immediate)
+    full.shutdown(immediate)
+    assert all(isinstance(result(), ShutDown) for result in waiting)
+
+
+def test_room_counts_free_places_and_waits_for_one() -> None:
+    items: BoundedQueue[int] = BoundedQueue(2)
+    assert items.room(1, 0) == 2
+    items.put(1)
+    items.put(2)
+    assert items.room(1, 0.001) == 0
+    waiting = in_thread(lambda: items.room(1, SOON))
+    items.get()
+    assert waiting() == 1
+
+
+def test_a_look_for_room_does_not_eat_the_wake_up_of_a_put() -> None:
+    items: BoundedQueue[int] = BoundedQueue(1)
+    items.put(1)
+    waiting = [in_thread(lambda: items.room(1, SOON)), in_thread(lambda: items.put(2))]
+    items.get()
+    assert waiting[1]() is None
+    assert items.get() == 2
+    assert waiting[0]() == 1
+
+
+def test_what_is_put_together_keeps_its_order_and_waits_for_places() -> None:
+    items: BoundedQueue[int] = BoundedQueue(2)
+    putting = in_thread(lambda: items.put_all(range(5)))
+    assert [items.get(timeout=SOON) for _ in range(5)] == [0, 1, 2, 3, 4]
+    assert putting() is None
+    assert items.empty()
+
+
+def test_what_is_put_together_wakes_as_many_as_can_take() -> None:
+    items: BoundedQueue[int] = BoundedQueue(3)
+    taking = [in_thread(lambda: items.get(timeout=SOON)) for _ in range(3)]
+    items.put_all([1, 2, 3])
+    assert sorted(str(take()) for take in taking) == ["1", "2", "3"]
+
+
+def test_a_closed_queue_takes_nothing_together() -> None:
+    items: BoundedQueue[int] = BoundedQueue(1)
+    putting = in_thread(lambda: items.put_all([1, 2]))
+    assert items.get(timeout=SOON) == 1
+    assert items.get(timeout=SOON) == 2
+    assert putting() is None
+    items.shutdown()
+    with pytest.raises(ShutDown):
+        items.put_all([3])
+    items.put_all([])
+
+
+def test_it_knows_how_many_wait_for_an_item() -> None:
+    items: BoundedQueue[int] = BoundedQueue(2)
+    taking = [in_thread(lambda: items.get(timeout=SOON)) for _ in range(2)]
+    eventually(lambda: items.takers == 2)
+    items.put_all([1, 2])
+    assert {take() for take in taking} == {1, 2}
+    assert items.takers == 0

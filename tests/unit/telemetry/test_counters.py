@@ -1,0 +1,209 @@
+"""Logs that machines and people can read, without passwords; and counts that add up."""
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.telemetry.counters import Telemetry, set_up_logs
+
+URL = "redis://worker:s3cret@redis.internal:6379/0"
+
+
+@pytest.fixture(autouse=True)
+def structlog_as_it_was() -> Iterator[None]:
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def logs(log_format: str = "json", level: str = "info", stream: io.StringIO | None = None) -> io.StringIO:
+    stream = stream or io.StringIO()
+    set_up_logs(log_format, level, stream)
+    return stream
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def fails_with_a_secret_at_hand(text: str = "Redis does not answer") -> None:
+    password = "s3cret"
+    if password:
+        raise ConnectionError(text)
+
+
+def failed(log_format: str, text: str = "Redis does not answer") -> str:
+    """What is logged of an error raised where a variable holds a password."""
+    stream = logs(log_format)
+    try:
+        fails_with_a_secret_at_hand(text)
+    except ConnectionError as error:
+        Telemetry().fail("stopped", error, url=URL)
+    return stream.getvalue()
+
+
+def test_each_json_line_is_an_object_that_begins_with_when_how_grave_and_what() -> None:
+    stream = logs()
+    Telemetry().event("started", models={"reference": "1"}, queue=None)
+    Telemetry().warn("write_failed", reason="line one\nline two", photos=3)
+    first, second = lines(stream)
+    assert list(first) == ["timestamp", "level", "event", "models"]
+    assert (first["level"], first["event"], first["models"]) == ("info", "started", {"reference": "1"})
+    assert first["timestamp"].endswith("Z")
+    assert (second["level"], second["reason"]) == ("warning", "line one\nline two")
+
+
+def test_a_photo_is_one_line_with_its_id_and_where_its_time_went() -> None:
+    stream, telemetry = logs(), Telemetry()
+    telemetry.photo(
+        "scored", image_id="meal-1", score=4, receive_count=1, code=None, timings_ms={"fetch": 12.345, "x": 0}
+    )
+    (line,) = lines(stream)
+    assert line.pop("timestamp")
+    assert line == {
+        "level": "info",
+        "event": "scored",
+        "image_id": "meal-1",
+        "score": 4,
+        "receive_count": 1,
+        "timings_ms": {"fetch": 12.3, "x": 0},
+    }
+    assert telemetry.counts == {"photos_scored": 1}
+
+
+@pytest.mark.parametrize(("log_format", "readable"), [("json", False), ("console", True), ("auto", False)])
+def test_the_format_is_the_one_asked_for(log_format: str, readable: bool) -> None:
+    stream = logs(log_format)
+    Telemetry().event("started", image_id="meal-1")
+    assert stream.getvalue().count("\n") == 1
+    assert ("image_id=meal-1" in stream.getvalue()) == readable
+    assert stream.getvalue().startswith("{") != readable
+    assert "\x1b" not in stream.getvalue(), "colours are for terminals"
+
+
+def test_on_a_terminal_auto_is_readable_and_json_stays_json() -> None:
+    stream = logs("auto", stream=Terminal())
+    Telemetry().event("started")
+    assert "\x1b[" in stream.getvalue()
+    stream = logs("json", stream=Terminal())
+    Telemetry().event("started")
+    assert lines(stream)[0]["event"] == "started"
+
+
+def test_lines_below_the_level_are_not_written_but_counted() -> None:
+    stream, telemetry = logs(level="warning"), Telemetry()
+    telemetry.event("ignored")
+    telemetry.received(3, 0.5, again=1)
+    telemetry.warn("look_up_failed")
+    assert [line["event"] for line in lines(stream)] == ["look_up_failed"]
+    assert telemetry.counts == {
+        "ignored": 1,
+        "receives": 1,
+        "messages_received": 3,
+        "redeliveries": 1,
+        "look_up_failed": 1,
+    }
+
+
+def test_an_error_is_logged_with_its_traceback() -> None:
+    (line,) = [json.loads(text) for text in failed("json").splitlines()]
+    assert (line["level"], line["event"]) == ("error", "stopped")
+    (exception,) = line["exception"]
+    assert (exception["exc_type"], exception["exc_value"]) == ("ConnectionError", "Redis does not answer")
+    assert exception["frames"][-1]["name"] == "fails_with_a_secret_at_hand"
+    assert "ConnectionError: Redis does not answer" in failed("console")
+
+
+def test_an_error_without_an_exception_is_a_plain_line() -> None:
+    stream = logs()
+    Telemetry().fail("deadline", threads=["infer"])
+    (line,) = lines(stream)
+    assert (line["level"], line["threads"], "exception" in line) == ("error", ["infer"], False)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_traceback_shows_no_password(log_format: str) -> None:
+    text = failed(log_format, f"cannot reach {URL}")
+    assert "***@redis.internal" in text
+    assert "s3cret" not in text
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize(
+    "detail",
+    [
+        URL,
+        f"cannot reach {URL}: timed out, nor {URL}",
+        "redis://:s3cret@redis.internal",
+        "redis://worker:s3cret@s3cret@redis.internal",
+        "https://worker:s3cret%40@redis.internal/x?y=z",
+        [URL],
+        {"urls": {"first": (URL,)}},
+        ConnectionError(URL),
+    ],
+    ids=["url", "twice", "no user", "at sign", "encoded", "list", "nested", "exception"],
+)
+def test_no_password_is_shown_wherever_the_url_stands(log_format: str, detail: object) -> None:
+    stream = logs(log_format)
+    Telemetry().warn("look_up_failed", reason=detail)
+    assert "s3cret" not in stream.getvalue()
+    assert "***@redis.internal" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "https://sqs.eu-central-1.amazonaws.com:443/111122223333/uploads",
+        "me@example.com at 10:30",
+        "a:b@c",
+        "s3://photos/a@b:c",
+    ],
+)
+def test_what_is_no_password_is_left_as_it_is(harmless: str) -> None:
+    stream = logs()
+    Telemetry().event("started", text=harmless, other="you@example.com")
+    assert (lines(stream)[0]["text"], lines(stream)[0]["other"]) == (harmless, "you@example.com")
+
+
+@given(st.text(st.characters()) | st.floats() | st.dictionaries(st.text(), st.text()))
+def test_any_detail_makes_a_line_that_parses(detail: object) -> None:
+    stream = logs()
+    Telemetry().event("ignored", what=detail)
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["event"] == "ignored"
+
+
+def test_counts_add_up_over_threads() -> None:
+    telemetry = Telemetry()
+
+    def count() -> None:
+        for _ in range(500):
+            telemetry.batch(3, "full")
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert telemetry.counts == {"batches": 4_000, "batches_closed_full": 4_000, "batched_photos": 12_000}
+
+
+def test_the_counts_given_are_a_copy() -> None:
+    telemetry = Telemetry()
+    telemetry.count("batches", 2)
+    telemetry.counts["batches"] = 99
+    assert telemetry.counts == {"batches": 2}

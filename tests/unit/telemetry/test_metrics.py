@@ -1,0 +1,266 @@
+"""Metrics: every value reaches CloudWatch and Prometheus once, in the form that each of them reads."""
+
+import io
+import urllib.request
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from localstack.services import free_port
+from tests.support import emf
+from worker import settings
+from worker.errors import ConfigurationError
+from worker.telemetry import sinks
+from worker.telemetry.counters import Telemetry
+from worker.telemetry.emf import EmbeddedMetrics
+from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
+from worker.telemetry.prometheus import PrometheusMetrics
+
+REQUIRED = {
+    "WORKER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/111122223333/photos",
+    "WORKER_BUCKETS": "photos",
+    "WORKER_REDIS_URL": "redis://localhost:6379/0",
+}
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def embedded(stream: io.StringIO, clock: Clock) -> EmbeddedMetrics:
+    return EmbeddedMetrics(
+        stream, namespace="PhotoScore", service="meals", interval=15, clock=clock, now=lambda: 1_700_000_000.5
+    )
+
+
+def lines(stream: io.StringIO) -> list[str]:
+    return stream.getvalue().splitlines()
+
+
+def test_a_line_has_every_counter_also_those_that_are_zero() -> None:
+    stream, clock = io.StringIO(), Clock()
+    telemetry = Telemetry([embedded(stream, clock)])
+    telemetry.batch(3, "full")
+    clock.now = 15
+    telemetry.flush()
+    (line,) = lines(stream)
+    document = emf.check(line)
+    assert document["Service"] == "meals"
+    assert document["_aws"]["Timestamp"] == 1_700_000_000_500
+    assert document["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Service"]]
+    counters = {one.name: document[one.name] for one in COUNTERS}
+    assert {name: n for name, n in counters.items() if n} == {
+        "Batches": 1,
+        "BatchesClosedFull": 1,
+        "BatchedPhotos": 3,
+    }
+    assert document["BatchSize"] == [3]
+    assert "LatencyTotal" not in document, "no value, no metric"
+
+
+def test_nothing_is_written_before_its_time_unless_a_line_is_full() -> None:
+    stream, clock = io.StringIO(), Clock()
+    sink = embedded(stream, clock)
+    for _ in range(99):
+        sink.observe("batch_size", 1)
+    sink.count("batches", 99)
+    sink.flush(last=False)
+    assert lines(stream) == []
+    sink.observe("batch_size", 2)
+    sink.flush(last=False)
+    assert emf.values(lines(stream)) == {"BatchSize": [1.0] * 99 + [2.0]}
+    clock.now = 15
+    sink.flush(last=False)
+    assert emf.values(lines(stream))["Batches"] == [99], "counters wait for the interval"
+
+
+def test_the_last_time_all_that_is_left_is_written() -> None:
+    stream = io.StringIO()
+    sink = embedded(stream, Clock())
+    sink.observe("latency_total", 12.3456)
+    sink.flush(last=True)
+    assert emf.values(lines(stream))["LatencyTotal"] == [12.35]
+
+
+def test_a_full_line_is_one_event_of_any_log_driver() -> None:
+    """Some split what is longer than 16 KiB, and CloudWatch would find no metrics in the pieces."""
+    stream, clock = io.StringIO(), Clock()
+    sink = embedded(stream, clock)
+    for counter in COUNTERS:
+        sink.count(counter.counts[0], 10_000_000)
+    for one in DISTRIBUTIONS:
+        late = one.observed in {"latency_notify", "latency_queue", "latency_total"}  # after a day's outage
+        for _ in range(100):
+            sink.observe(one.observed, 86_400_000.25 if late else 1_234.56)
+    clock.now = 15
+    sink.flush(last=False)
+    (line,) = lines(stream)
+    assert len(line.encode()) < 16 * 1024
+
+
+happenings = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("count"), st.sampled_from([one.counts[0] for one in COUNTERS]), st.integers(0, 500)
+        ),
+        st.tuples(
+            st.just("observe"),
+            st.sampled_from([one.observed for one in DISTRIBUTIONS]),
+            st.integers(0, 60_000),
+        ),
+        st.tuples(
+            st.just("many"), st.sampled_from([one.observed for one in DISTRIBUTIONS]), st.integers(1, 450)
+        ),
+        st.tuples(st.just("later"), st.just(""), st.integers(1, 20)),
+    ),
+    max_size=60,
+)
+
+
+@given(happenings)
+def test_whatever_happens_every_count_and_every_value_is_written_once(
+    happened: list[tuple[str, str, int]],
+) -> None:
+    stream, clock = io.StringIO(), Clock()
+    sink = embedded(stream, clock)
+    counted = dict.fromkeys((one.name for one in COUNTERS), 0)
+    observed: dict[str, list[float]] = {one.name: [] for one in DISTRIBUTIONS}
+    counters = {one.counts[0]: one.name for one in COUNTERS}
+    distributions = {one.observed: one.name for one in DISTRIBUTIONS}
+    for what, name, number in happened:
+        if what == "count":
+            sink.count(name, number)
+            counted[counters[name]] += number
+        elif what == "later":
+            clock.now += number
+        else:
+            for value in [number] if what == "observe" else range(number):
+                sink.observe(name, value)
+                observed[distributions[name]].append(value)
+        sink.flush(last=False)
+    sink.flush(last=True)
+    written = emf.values(lines(stream))
+    assert {name: sum(written[name]) for name in counted} == counted
+    assert {name: written[name] for name in observed} == observed
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '{"Service":"meals"}',
+        '{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"","Dimensions":[["S"]],"Metrics":[{"Name":"A"}]}]},"A":1,"S":"x"}',
+        '{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[["S"]],"Metrics":[{"Name":"A","Unit":"ms"}]}]},"A":1,"S":"x"}',
+        '{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[["S"]],"Metrics":[{"Name":"A"}]}]},"A":[],"S":"x"}',
+    ],
+    ids=["no directive", "no namespace", "a unit that there is not", "no value"],
+)
+def test_the_schema_refuses_what_cloudwatch_would_not_take(broken: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        emf.check(broken)
+
+
+def test_every_metric_has_a_name_of_its_own() -> None:
+    names = [one.name for one in COUNTERS] + [one.name for one in DISTRIBUTIONS]
+    assert len(set(names)) == len(names)
+    assert len(names) <= 100, "more would not fit into a line"
+
+
+def test_a_late_photo_is_a_missed_objective_and_says_which_step_it_was() -> None:
+    stream = io.StringIO()
+    telemetry = Telemetry([embedded(stream, Clock())])
+    telemetry.objective(True, "queue")
+    telemetry.objective(False, "queue")
+    telemetry.flush(last=True)
+    written = emf.values(lines(stream))
+    assert (written["ObjectiveMet"], written["ObjectiveMissed"]) == ([1], [1])
+    assert telemetry.counts["objective_missed_by_queue"] == 1
+
+
+def test_what_was_known_already_has_no_latency() -> None:
+    stream = io.StringIO()
+    telemetry = Telemetry([embedded(stream, Clock())])
+    telemetry.photo("already_scored", image_id="a", timings_ms={"total": 9_000.0})
+    telemetry.photo("scored", image_id="b", timings_ms={"total": 80.0})
+    telemetry.flush(last=True)
+    written = emf.values(lines(stream))
+    assert written["LatencyTotal"] == [80.0]
+    assert (written["PhotosAlreadyScored"], written["PhotosScored"]) == ([1], [1])
+
+
+# Prometheus
+
+
+def scraped(port: int) -> dict[str, float]:
+    """Ask as Prometheus does: `name{labels}` → value."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        text = answer.read().decode()
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {
+        sample.name
+        + "".join(f"{{{name}={value}}}" for name, value in sorted(sample.labels.items())): sample.value
+        for sample in samples
+    }
+
+
+def test_prometheus_finds_the_same_figures() -> None:
+    port = free_port()
+    telemetry = Telemetry([PrometheusMetrics(port)])
+    telemetry.photo("scored", image_id="a", timings_ms={"infer": 20.0, "total": 900.0})
+    telemetry.batch(5, "device_free")
+    telemetry.objective(True, "infer")
+    telemetry.observe("in_flight", 7)
+    telemetry.observe("in_flight", 4)
+    telemetry.flush()
+    found = scraped(port)
+    assert found["photo_score_photos_total{outcome=scored}"] == 1
+    assert found["photo_score_photos_total{outcome=failed}"] == 0
+    assert found["photo_score_batches_closed_total{why=device_free}"] == 1
+    assert found["photo_score_objective_total{result=met}"] == 1
+    assert found["photo_score_latency_seconds_sum{step=infer}"] == pytest.approx(0.02)
+    assert found["photo_score_latency_seconds_bucket{le=0.75}{step=total}"] == 0
+    assert found["photo_score_latency_seconds_bucket{le=1.0}{step=total}"] == 1
+    assert found["photo_score_batch_size_sum"] == 5
+    assert found["photo_score_in_flight"] == 4
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    port = free_port()
+    PrometheusMetrics(port)
+    with pytest.raises(ConfigurationError, match=f"cannot listen on {port}"):
+        PrometheusMetrics(port)
+
+
+# which of them
+
+
+@pytest.mark.parametrize(
+    ("wanted", "environment", "kinds"),
+    [
+        ({}, {}, []),
+        ({}, {sinks.IN_ECS: "http://169.254.170.2/v4/0123"}, [EmbeddedMetrics]),
+        ({"WORKER_METRICS": "none"}, {sinks.IN_ECS: "http://169.254.170.2/v4/0123"}, []),
+        ({"WORKER_METRICS": "emf"}, {}, [EmbeddedMetrics]),
+    ],
+    ids=["at home", "in an ECS task", "not wanted", "wanted"],
+)
+def test_metrics_go_where_the_settings_and_the_place_say(
+    wanted: dict[str, str], environment: dict[str, str], kinds: list[type]
+) -> None:
+    found = sinks.wanted(settings.load({**REQUIRED, **wanted}), environment)
+    assert [type(sink) for sink in found] == kinds
+
+
+def test_a_closed_stdout_takes_no_lines_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert not sinks.wanted(settings.load(REQUIRED), {})
+    with pytest.raises(ConfigurationError, match="stdout is closed"):
+        sinks.wanted(settings.load({**REQUIRED, "WORKER_METRICS": "emf"}), {})

@@ -1,0 +1,66 @@
+"""Two services' results side by side: what counts as agreement, and what cannot be compared."""
+
+import json
+
+import pytest
+
+from worker.messages import PhotoId
+from worker.results.redis_keys import Keys
+from worker.upkeep.comparison import Lot, compare
+
+
+def stored(score: object) -> str:
+    return json.dumps({"score": score, "status": "scored"})
+
+
+def test_scores_are_counted_in_pairs_and_the_furthest_apart_are_named() -> None:
+    lot: Lot = [
+        (PhotoId("a"), stored(4), stored(4)),
+        (PhotoId("b"), stored(3.6), stored(4)),
+        (PhotoId("c"), stored(3), stored(4)),
+        (PhotoId("d"), stored(1), stored(5)),
+        (PhotoId("e"), stored(None), stored(2)),
+        (PhotoId("f"), stored(None), stored(None)),
+    ]
+    found = compare([lot[:3], lot[3:]])
+    assert found.compared == 6
+    assert found.pairs[4, 4] == 2
+    assert found.pairs[None, 2] == 1
+    assert (found.share_within(0), found.share_within(1)) == (3 / 6, 4 / 6)
+    assert [image_id for _, image_id in found.furthest] == ["e", "d", "c"]
+
+
+def test_the_others_score_may_lie_deeper() -> None:
+    found = compare([[(PhotoId("a"), '{"result": {"rating": 5}}', stored(5))]], "result.rating")
+    assert found.share_within(0) == 1
+
+
+UNREADABLE = ["", "no JSON", "[]", "{}", "3", "[" * 100_000]
+NO_NUMBERS = ['{"score": "four"}', '{"score": true}', '{"score": 1e999}', '{"score": NaN}']
+
+
+@pytest.mark.parametrize("theirs", [*UNREADABLE, *NO_NUMBERS])
+def test_what_cannot_be_read_is_counted_and_not_compared(theirs: str) -> None:
+    found = compare([[(PhotoId("a"), theirs, stored(4)), (PhotoId("b"), stored(4), None)]])
+    assert (found.compared, found.unreadable, found.missing) == (0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("template", "photo"),
+    [
+        ("old:{image_id}", PhotoId("a-b")),
+        ("{photos}:result:{image_id}", PhotoId("a-b")),
+        ("{{owner}}:result:{image_id}", PhotoId("a-b", "mia")),
+        ("of:{owner}:{image_id}:by:{owner}", PhotoId("a-b", "mia")),
+        ("a*b[c]?:{image_id}", PhotoId("a-b")),
+    ],
+)
+def test_a_key_is_read_back_as_it_was_named(template: str, photo: PhotoId) -> None:
+    keys = Keys(template)
+    assert keys.photo(keys.result(photo)) == photo
+    assert keys.photo("something:else") is None
+
+
+def test_a_pattern_matches_its_own_keys_only() -> None:
+    assert Keys("a*b[c]:{image_id}").glob == r"a\*b\[c\]:*"
+    assert Keys("{{owner}}:result:{image_id}").glob == "{*}:result:*"

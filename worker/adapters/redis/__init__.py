@@ -1,0 +1,1 @@
+"""Redis, alone or as a cluster; the scripts it runs."""

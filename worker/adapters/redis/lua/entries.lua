@@ -1,0 +1,134 @@
+-- The index's buckets: strings of entries, the oldest first. An entry is a photo's hash, the moment it was first seen
+-- (8 bytes: microseconds, of which the clock's key makes each unique), and its image id (1 byte: how long; then itself;
+-- or 0 and the 16 bytes of a UUID). What Python computes of a hash is in worker/results/look_alikes.py.
+local SEEN, COPIES = 8, 16 -- bytes of a moment; entries kept of one and the same hash, the oldest and the youngest
+
+local function text(key) -- what is no string is none of ours
+  local value = redis.pcall('GET', key)
+  return type(value) == 'string' and value
+end
+
+local function packed(id)
+  if not string.find(id, '^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x+$') or #id ~= 36 or string.find(id, '%u') then
+    return string.char(#id) .. id
+  end
+  return '\0' .. string.gsub(string.gsub(id, '-', ''), '%x%x', function(x) return string.char(tonumber(x, 16)) end)
+end
+local function unpacked(id)
+  if string.byte(id) > 0 then return string.sub(id, 2) end
+  local hex = string.gsub(string.sub(id, 2), '.', function(c) return string.format('%02x', string.byte(c)) end)
+  return (string.gsub(hex, '^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)', '%1-%2-%3-%4-'))
+end
+
+local function moment_of(bucket, at, width) return (struct.unpack('>I8', bucket, at + width)) end
+local function id_of(bucket, at, width)
+  local from = at + width + SEEN
+  local length = string.byte(bucket, from)
+  return string.sub(bucket, from, from + (length > 0 and length or 16))
+end
+local function next_of(bucket, at, width)
+  local length = string.byte(bucket, at + width + SEEN)
+  return at + width + SEEN + 1 + (length > 0 and length or 16)
+end
+
+local function set_bits() -- how many bits are set in each byte
+  local ones = {[0] = 0}
+  for half = 0, 127 do
+    ones[2 * half], ones[2 * half + 1] = ones[half], ones[half] + 1
+  end
+  return ones
+end
+
+-- Who has the same bytes: the first photo and, so that one is left when that goes, the latest; each {moment, id}.
+local function sharers(key, since)
+  local found = {}
+  for moment, id in string.gmatch(text(key) or '', '(%d+) (%S+)') do
+    if tonumber(moment) >= since then found[#found + 1] = {moment, id} end
+  end
+  return found
+end
+local function older(a, b)
+  local m, n = tonumber(a[1]), tonumber(b[1])
+  return m < n or (m == n and a[2] < b[2])
+end
+local function share(key, found, own, expiry)
+  local others = {}
+  for _, one in ipairs(found) do if one[2] ~= own[2] then others[#others + 1] = one end end
+  others[#others + 1] = own
+  table.sort(others, older)
+  local first, latest = others[1], others[#others]
+  local value = first[1] .. ' ' .. first[2]
+  if latest ~= first then value = value .. ' ' .. latest[1] .. ' ' .. latest[2] end
+  redis.call('SET', key, value, 'EX', math.max(expiry, redis.call('TTL', key)))
+end
+
+-- The oldest entry within the radius, of two as old the one with the lesser id: {id, distance, moment}. Neither what
+-- was seen before `since`, nor the photo `own` and what is younger than it. Then, of the first bucket, which all photos
+-- with this very hash share: how many they are, and the id of the youngest.
+-- Nearly all that lies in a bucket is far away, and this is where the time goes: calls cost more than anything else in
+-- Lua, so of each entry a byte of every band is looked at first, and no function of ours is called for it.
+local function nearest(buckets, hash, radius, since, own)
+  local ones, bxor, byte, best, copies = set_bits(), bit.bxor, string.byte, nil, 0
+  local youngest, youngest_moment = nil, -1
+  local A, B, C, D, E, F, G, H = byte(hash, 1, 8)
+  local width = #hash
+  local length_at, id_at = width + SEEN, width + SEEN + 1
+  for number, bucket in ipairs(buckets) do
+    local at, size = 1, bucket and #bucket or 0
+    while at <= size do
+      local a, b, c, d, e, f, g, h = byte(bucket, at, at + 7)
+      local distance = ones[bxor(a, A)] + ones[bxor(c, C)] + ones[bxor(e, E)] + ones[bxor(g, G)]
+      local length = byte(bucket, at + length_at)
+      local following = at + id_at + (length > 0 and length or 16)
+      if distance <= radius then
+        distance = distance + ones[bxor(b, B)] + ones[bxor(d, D)] + ones[bxor(f, F)] + ones[bxor(h, H)]
+        for more = 8, distance <= radius and width - 1 or 0 do
+          distance = distance + ones[bxor(byte(bucket, at + more), byte(hash, 1 + more))]
+        end
+      end
+      if distance <= radius then
+        local moment, id = moment_of(bucket, at, width), string.sub(bucket, at + length_at, following - 1)
+        local older = moment < own.moment or (moment == own.moment and id < own.id)
+        if moment >= since and older and id ~= own.id
+          and (not best or moment < best.moment or (moment == best.moment and id < best.id)) then
+          best = {id = id, distance = distance, moment = moment}
+        end
+        if number == 1 and distance == 0 then
+          copies = copies + 1
+          if moment > youngest_moment then youngest, youngest_moment = id, moment end
+        end
+      end
+      at = following
+    end
+  end
+  return best, copies, youngest
+end
+
+-- A bucket without the entries of an image.
+local function without(bucket, id, width)
+  local kept, at = {}, 1
+  while at <= #bucket do
+    local following = next_of(bucket, at, width)
+    if id_of(bucket, at, width) ~= id then kept[#kept + 1] = string.sub(bucket, at, following - 1) end
+    at = following
+  end
+  return table.concat(kept)
+end
+
+-- Put an entry at the end, or where its moment belongs if it is `late`; drop what was seen before `since`, and the
+-- entry of the image `instead`.
+local function put(key, bucket, entry, since, expiry, width, late, instead)
+  bucket = bucket or ''
+  if instead then bucket = without(bucket, instead, width) end
+  local first = 1
+  while first <= #bucket and moment_of(bucket, first, width) < since do first = next_of(bucket, first, width) end
+  local at = late and first or #bucket + 1
+  while at <= #bucket and moment_of(bucket, at, width) <= late do at = next_of(bucket, at, width) end
+  local expires = math.max(expiry, redis.call('TTL', key))
+  if first == 1 and at > #bucket and bucket ~= '' and not instead then
+    redis.call('APPEND', key, entry)
+    redis.call('EXPIRE', key, expires)
+  else
+    redis.call('SET', key, string.sub(bucket, first, at - 1) .. entry .. string.sub(bucket, at), 'EX', expires)
+  end
+end

@@ -1,0 +1,1 @@
+"""Where photos come from: what a message announces, and how long it is held."""

@@ -1,0 +1,195 @@
+"""The source of photos that S3 announces on one queue: received under a lease, settled as their outcome says."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from worker.errors import QueueError, Verdict
+from worker.intake.leases import Leases
+from worker.messages import Fetched, Message, Outcome, S3Object, Upload
+from worker.telemetry.counters import Telemetry
+
+BATCH = 10  # SQS's limit of entries a call
+MOST_HIDDEN = 43_200  # seconds: SQS's limit of a visibility timeout
+
+Entries = Sequence[tuple[Message, int]]  # with the seconds for which each is to be hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An entry of a batch that the queue did not carry out; it is `stale` when its receipt handle is."""
+
+    message: Message
+    reason: str
+    stale: bool
+
+
+class MessageQueue(Protocol):
+    """A queue in the way of SQS; every method raises QueueError when the whole call failed."""
+
+    def receive(self, most: int) -> list[Message]:
+        """Wait for 1 … `most` messages, up to the long poll's time."""
+        ...
+
+    def delete(self, messages: Sequence[Message]) -> list[Refused]:
+        """Delete up to ten."""
+        ...
+
+    def hide(self, messages: Sequence[tuple[Message, int]]) -> list[Refused]:
+        """Set how many seconds from now on each of up to ten stays hidden; 0 shows it at once."""
+        ...
+
+
+class Storage(Protocol):
+    """Where the photos lie."""
+
+    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
+        """Read an object; raises PhotoError or StorageError."""
+        ...
+
+
+class S3Uploads:
+    """Thread-safe. No call of the queue is ever made for a message whose lease is known to be lost."""
+
+    def __init__(
+        self,
+        *,
+        queue: MessageQueue,
+        photos: Storage,
+        leases: Leases,
+        retry_delay: Callable[[int], int],
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+    ) -> None:
+        self._queue = queue
+        self._photos = photos
+        self._leases = leases
+        self._retry_delay = retry_delay
+        self._telemetry = telemetry
+        self._clock = clock
+        # An extension under way must not arrive after the release of the same message, and hide it once more.
+        self._visibility = threading.Lock()
+
+    @property
+    def in_flight(self) -> int:
+        """How many messages are held."""
+        return len(self._leases.outstanding())
+
+    def receive(self, most: int) -> list[Message]:
+        """Long-poll for 1 … `most` (10 at most) messages; their leases have begun. Raises QueueError."""
+        asked = self._clock()
+        messages = self._queue.receive(most)
+        self._say_lost(self._leases.hold(messages, since=asked))
+        again = sum(message.receive_count > 1 for message in messages)
+        self._telemetry.received(len(messages), self._clock() - asked, again)
+        return messages
+
+    def fetch(self, upload: Upload, max_bytes: int) -> Fetched:
+        """Read the photo from S3."""
+        return self._photos.fetch(upload.object, max_bytes)
+
+    def settle(self, outcomes: list[Outcome]) -> None:
+        """Delete, release or leave each message that is done with; one with open records waits for them."""
+        self._say_lost(self._leases.lost())
+        done: dict[Verdict, list[Message]] = {verdict: [] for verdict in Verdict}
+        for outcome in outcomes:
+            verdict = self._leases.settle_record(outcome.message, outcome.verdict)
+            if verdict is not None:
+                done[verdict].append(outcome.message)
+        self._delete(done[Verdict.ACKNOWLEDGE])
+        self._release(done[Verdict.RETURN], lambda _: 0)
+        self._release(done[Verdict.RELEASE], lambda message: self._retry_delay(message.receive_count))
+        self._leases.drop(done[Verdict.LEAVE])
+
+    def give_back(self, messages: list[Message]) -> None:
+        """Show messages again at once: nothing is done with them."""
+        self._telemetry.count("returned", len(messages))
+        self._release(messages, lambda _: 0)
+
+    def extend_due(self) -> None:
+        """Hold on to what is in work, let go what was held too long: to be called every second or so."""
+        over = self._leases.over()
+        self._say_lost(self._leases.lost())
+        if over:
+            self._telemetry.warn("held_too_long", messages=[m.message_id for m in over])
+            self._hide([(message, self._retry_delay(message.receive_count)) for message in over])
+        with self._visibility:
+            due = self._leases.due()
+            for start in range(0, len(due), BATCH):
+                self._extend(due[start : start + BATCH])
+
+    def release_all(self) -> int:
+        """Give back at once whatever is not settled; how many messages that were."""
+        self._say_lost(self._leases.lost())
+        with self._visibility:
+            left = self._leases.drop(self._leases.outstanding())
+            self._telemetry.count("released", len(left))
+            self._hide([(message, 0) for message in left])
+        return len(left)
+
+    def _extend(self, due: "Entries") -> None:
+        """What fails is due again soon, see Leases."""
+        since = self._clock()
+        try:
+            refused = {r.message.message_id: r for r in self._queue.hide(due)}
+        except QueueError as error:
+            self._telemetry.warn("extension_failed", messages=len(due), reason=str(error))
+            return
+        for message, seconds in due:
+            if message.message_id not in refused:
+                self._leases.extended(message, seconds, since)
+        self._telemetry.count("leases_extended", len(due) - len(refused))
+        self._say_lost(self._leases.lose([r.message for r in refused.values() if r.stale]))
+
+    def _delete(self, messages: Sequence[Message]) -> None:
+        """A message that stays undeleted comes again and costs one look-up; it is not lost."""
+
+        def call(ten: Entries) -> list[Refused]:
+            held = [message for message, _ in ten if self._leases.holds(message)]
+            return self._queue.delete(held) if held else []
+
+        self._carry_out("delete", [(message, 0) for message in messages], call)
+        self._leases.drop(messages)
+
+    def _release(self, messages: Sequence[Message], seconds: Callable[[Message], int]) -> None:
+        with self._visibility:
+            held = self._leases.drop(messages)
+            self._hide([(message, min(MOST_HIDDEN, seconds(message))) for message in held])
+
+    def _hide(self, entries: "Entries") -> None:
+        """What fails is seen again when its visibility timeout has run out."""
+        self._carry_out("release", entries, self._queue.hide)
+
+    def _carry_out(self, verb: str, entries: "Entries", call: "Callable[[Entries], list[Refused]]") -> None:
+        """Call for each ten, and once more for those that did not succeed and still may."""
+        for entry in self._once(verb, self._once(verb, entries, call), call):
+            self._telemetry.warn(f"{verb}_given_up", message_id=entry[0].message_id)
+
+    def _once(
+        self, verb: str, entries: "Entries", call: "Callable[[Entries], list[Refused]]"
+    ) -> "list[tuple[Message, int]]":
+        """Call for each ten, up to the first call that fails as a whole; what may be tried again."""
+        again: list[tuple[Message, int]] = []
+        for start in range(0, len(entries), BATCH):
+            try:
+                refused = call(entries[start : start + BATCH])
+            except QueueError as error:
+                self._telemetry.warn(f"{verb}_failed", messages=len(entries) - start, reason=str(error))
+                return [*again, *entries[start:]]
+            for one in refused:
+                self._telemetry.warn(f"{verb}_refused", message_id=one.message.message_id, reason=one.reason)
+            may = {one.message.message_id for one in refused if not one.stale}
+            again += [entry for entry in entries[start : start + BATCH] if entry[0].message_id in may]
+        return again
+
+    def _say_lost(self, messages: list[Message]) -> None:
+        for message in messages:
+            self._telemetry.warn(
+                "lease_lost", message_id=message.message_id, receive_count=message.receive_count
+            )
+
+
+def back_off(first: int, most: int) -> Callable[[int], int]:
+    """Seconds until a released message is seen again, doubled at each receive."""
+    return lambda receive_count: min(most, first * 2 ** min(max(0, receive_count - 1), 20))

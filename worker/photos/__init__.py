@@ -1,0 +1,1 @@
+"""A photo's bytes become an array and a perceptual hash. Pure."""

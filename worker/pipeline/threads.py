@@ -1,0 +1,161 @@
+"""Threads that repeat steps, joined by bounded queues: starting, draining, cancelling. Knows nothing of the job.
+
+A stage whose input is closed and empty ends and closes its output, so that closing the first stage drains the
+others in order. The first stage that raises cancels the rest: every queue is closed at once, what lies in them is
+dropped (its owner still knows of it), and `error` is that first error. Nothing is started again.
+
+Each thread's heartbeat is the beginning of a step, and any second of waiting at a queue: what `ages` shows to grow is a
+thread that hangs inside a step.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from worker.pipeline.queues import BoundedQueue, ShutDown
+
+Step = Callable[[], None]  # one iteration; a ShutDown from a queue ends its thread
+Clock = Callable[[], float]  # monotonic seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Helpers:
+    """Threads that work ahead for one stage, a step for each, and the queue between them and it."""
+
+    steps: Sequence[Step]
+    output: BoundedQueue[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage thread: the step it repeats, and the queue that is closed when it ends.
+
+    `more` are steps of further threads that share its work, such as one for each further device.
+    """
+
+    name: str
+    step: Step
+    output: BoundedQueue[Any] | None = None
+    helpers: Helpers | None = None
+    more: Sequence[Step] = ()
+
+
+class _Crew:
+    """Threads with one output; the last of them to end closes it."""
+
+    def __init__(self, output: BoundedQueue[Any] | None, threads: int) -> None:
+        self.output = output
+        self._left = threads
+        self._lock = threading.Lock()
+
+    def one_ended(self) -> None:
+        with self._lock:
+            self._left -= 1
+            last = self._left == 0
+        if last and self.output is not None:
+            self.output.shutdown()
+
+
+class Pipeline:
+    """`start` once, then `close` (drain) or `cancel`, then `join`; each may be called again without harm."""
+
+    def __init__(
+        self, stages: Sequence[Stage], clock: Clock, beside: Mapping[str, Step] | None = None
+    ) -> None:
+        """`beside` are steps by thread name that no photo depends on: nobody waits for such a thread to end."""
+        self._clock = clock
+        self._closing = threading.Event()
+        self._ended = threading.Condition()
+        self._ended_threads = 0
+        self._error: BaseException | None = None
+        self._beats: dict[str, float] = {}  # by thread
+        self._outputs: list[BoundedQueue[Any]] = []
+        self._threads = [
+            thread for stage in stages for thread in self._build(stage, first=stage is stages[0])
+        ]
+        self._beside = [
+            self._thread(name, step, _Crew(None, 1), first=True) for name, step in (beside or {}).items()
+        ]
+
+    def start(self) -> None:
+        """Start the last stage first, so that nothing is put where nobody takes."""
+        for thread in [*reversed(self._threads), *self._beside]:
+            thread.start()
+
+    def close(self) -> None:
+        """Let the first stage end after the step under way; what it has put is worked off."""
+        self._closing.set()
+
+    def cancel(self, error: BaseException | None = None) -> None:
+        """Close every queue at once; a step under way ends as soon as it touches one. The first error stays."""
+        with self._ended:
+            self._error = self._error or error
+        self._closing.set()
+        for output in self._outputs:
+            output.shutdown(immediate=True)
+
+    def join(self, deadline: float) -> list[str]:
+        """Wait for all threads until the clock shows `deadline`; the names of those that are still at it."""
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - self._clock()))
+        return [thread.name for thread in self._threads if thread.is_alive()]
+
+    def wait(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for a thread to end; whether all are still at work."""
+        with self._ended:
+            return not self._ended.wait_for(lambda: self._ended_threads > 0, timeout)
+
+    def ages(self) -> dict[str, float]:
+        """Seconds since the last heartbeat of each thread that runs."""
+        now = self._clock()
+        return {t.name: now - self._beats.get(t.name, now) for t in self._threads if t.is_alive()}
+
+    @property
+    def lingers(self) -> bool:
+        """Whether any thread still runs, also one that nobody waits for."""
+        return any(thread.is_alive() for thread in [*self._threads, *self._beside])
+
+    @property
+    def error(self) -> BaseException | None:
+        """The first error of any stage, or the one that `cancel` was given."""
+        return self._error
+
+    def _build(self, stage: Stage, *, first: bool) -> Iterator[threading.Thread]:
+        if stage.helpers is not None:
+            helpers = stage.helpers
+            crew = self._crew(helpers.output, len(helpers.steps))
+            for number, step in enumerate(helpers.steps, 1):
+                yield self._thread(f"{stage.name}-helper-{number}", step, crew, first=False)
+        crew = self._crew(stage.output, 1 + len(stage.more))
+        yield self._thread(stage.name, stage.step, crew, first=first)
+        for number, step in enumerate(stage.more, 2):
+            yield self._thread(f"{stage.name}-{number}", step, crew, first=first)
+
+    def _crew(self, output: BoundedQueue[Any] | None, threads: int) -> _Crew:
+        if output is not None:
+            output.alive = self._beat
+            self._outputs.append(output)
+        return _Crew(output, threads)
+
+    def _thread(self, name: str, step: Step, crew: _Crew, *, first: bool) -> threading.Thread:
+        # Daemons: a thread stuck in a call that never returns must not keep a process alive that gave up on it.
+        return threading.Thread(target=self._repeat, args=(step, crew, first), name=name, daemon=True)
+
+    def _beat(self) -> None:
+        self._beats[threading.current_thread().name] = self._clock()
+
+    def _repeat(self, step: Step, crew: _Crew, first: bool) -> None:
+        try:
+            while not (first and self._closing.is_set()):
+                self._beat()
+                step()
+        except ShutDown:
+            pass  # its input is closed and empty, or all was cancelled
+        except BaseException as error:  # noqa: BLE001 - not swallowed: it cancels the rest, `error` reports it
+            self.cancel(error)
+        finally:
+            crew.one_ended()
+            with self._ended:
+                self._ended_threads += 1
+                self._ended.notify_all()

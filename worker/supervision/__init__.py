@@ -1,0 +1,1 @@
+"""The main thread: signals, leases, health, and protection from scale-in."""

@@ -1,0 +1,1 @@
+"""Log lines, counts and metrics, and where they go."""

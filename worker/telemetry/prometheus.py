@@ -1,0 +1,68 @@
+"""Prometheus: the same metrics by HTTP, for who asks. The library answers in a thread of its own."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from worker.errors import ConfigurationError
+from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
+
+PREFIX = "photo_score_"
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30, 60, 300)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class PrometheusMetrics:
+    """A sink that keeps the figures until they are asked for; thread-safe."""
+
+    def __init__(self, port: int) -> None:
+        """Listen on all addresses. Raises ConfigurationError when the port is taken."""
+        registry = CollectorRegistry()
+        self._counters: dict[str, Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._register_counters(registry)
+        self._register_distributions(registry)
+        try:
+            start_http_server(port, registry=registry)
+        except OSError as error:
+            raise ConfigurationError(f"WORKER_METRICS_PORT: cannot listen on {port}: {error}") from None
+
+    def count(self, name: str, by: int) -> None:
+        """Add to a count; one that is no metric is dropped."""
+        counter = self._counters.get(name)
+        if counter is not None:
+            counter.inc(by)
+
+    def observe(self, name: str, value: float) -> None:
+        """Note one value; one that is no metric is dropped."""
+        if name in self._gauges:
+            self._gauges[name].set(value)
+        elif name in self._histograms:
+            seconds = name.startswith("latency_")
+            self._histograms[name].observe(value / 1000 if seconds else value)
+
+    def flush(self, *, last: bool) -> None:
+        """Prometheus comes for it."""
+
+    def _register_counters(self, registry: CollectorRegistry) -> None:
+        families: dict[str, Counter] = {}
+        for one in COUNTERS:
+            if one.family not in families:
+                doc = f"by {', '.join(one.labels)}" if one.labels else one.doc
+                families[one.family] = Counter(PREFIX + one.family, doc, list(one.labels), registry=registry)
+            family = families[one.family]
+            child = family.labels(**one.labels) if one.labels else family
+            self._counters |= dict.fromkeys(one.counts, child)
+
+    def _register_distributions(self, registry: CollectorRegistry) -> None:
+        latency = Histogram(
+            f"{PREFIX}latency_seconds", "by step", ["step"], registry=registry, buckets=SECONDS
+        )
+        for one in DISTRIBUTIONS:
+            if one.gauge:
+                self._gauges[one.observed] = Gauge(PREFIX + one.family, one.doc, registry=registry)
+            elif one.family == "latency":
+                self._histograms[one.observed] = latency.labels(**one.labels)
+            else:
+                self._histograms[one.observed] = Histogram(
+                    PREFIX + one.family, one.doc, registry=registry, buckets=SIZES
+                )

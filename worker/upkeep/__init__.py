@@ -1,0 +1,1 @@
+"""What an operator does now and then: dead letters, the index rebuilt, two services compared."""
