@@ -8,13 +8,12 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from worker.adapters.aws import ecs
 from worker.adapters.aws.model_bucket import ModelBucket
-from worker.connections import Ends, connect, cores, helpers, utc_now
+from worker.connections import Connections, connect, cores, helpers, utc_now
 from worker.errors import ConfigurationError
 from worker.inference import bundle, engines
 from worker.inference.library import Library, fetched
@@ -25,11 +24,11 @@ from worker.intake.s3_uploads import S3Uploads, back_off
 from worker.messages import Outcome, Prepared, Upload
 from worker.photos import decoding, hashes
 from worker.pipeline.outages import Outages
-from worker.pipeline.prefetch import Window
+from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Helpers, Pipeline, Stage, Step
-from worker.results.reuse import Originals
+from worker.results.reuse import ScoreReuse
 from worker.settings import Settings
 from worker.stages.commit import Commit
 from worker.stages.infer import Infer
@@ -37,27 +36,9 @@ from worker.stages.poll import Poll, Rules
 from worker.stages.prepare import Limits, Prepare
 from worker.supervision.health import StateFile
 from worker.supervision.protection import Protection
-from worker.supervision.protector import ScaleIn
+from worker.supervision.protector import Protector
+from worker.supervision.supervisor import Assembly, Worker
 from worker.telemetry.counters import Telemetry
-
-
-@dataclass(frozen=True, slots=True)
-class Assembly:
-    """The stages, joined."""
-
-    pipeline: Pipeline
-    uploads: S3Uploads
-    outages: Outages
-    stopping: threading.Event  # set by the main thread: begin nothing new
-
-
-@dataclass(frozen=True, slots=True)
-class App(Assembly):
-    """A worker ready to start."""
-
-    telemetry: Telemetry
-    state: StateFile
-    scale_in: ScaleIn | None = None  # in an ECS task
 
 
 def build(
@@ -65,14 +46,14 @@ def build(
     telemetry: Telemetry,
     clock: Callable[[], float] = time.monotonic,
     checkpoint: Callable[[], None] = lambda: None,
-) -> App:
+) -> Worker:
     """Check that every part is there, warm the models up and join the stages; nothing is polled yet.
 
     `checkpoint` is called again and again meanwhile; it may raise to give the start up.
     Raises ConfigurationError, naming the part that is missing or does not fit.
     """
     state = _state_file(settings, clock)
-    ends = connect(settings, telemetry, clock)
+    connections = connect(settings, telemetry, clock)
 
     def still_starting() -> None:
         state.write("starting")
@@ -84,15 +65,23 @@ def build(
     decoding.warm_up(bundles[0].manifest.input.target, hashes.named(settings.hash))
     times = ServiceTimes(engines.seconds_by_size(replicas[0]))
     joined = assemble(
-        settings, ends, replicas, service_times=times, telemetry=telemetry, clock=clock, library=library
+        settings,
+        connections,
+        replicas,
+        service_times=times,
+        telemetry=telemetry,
+        clock=clock,
+        library=library,
     )
-    scale_in = _scale_in(settings, telemetry, clock)
-    return App(joined.pipeline, joined.uploads, joined.outages, joined.stopping, telemetry, state, scale_in)
+    protector = _protector(settings, telemetry, clock)
+    return Worker(
+        joined.pipeline, joined.uploads, joined.outages, joined.stopping, telemetry, state, protector
+    )
 
 
 def assemble(
     settings: Settings,
-    ends: Ends,
+    connections: Connections,
     replicas: Sequence[Replica],
     *,
     service_times: ServiceTimes,
@@ -113,16 +102,16 @@ def assemble(
     outcomes: BoundedQueue[Outcome] = BoundedQueue(settings.outcome_queue)
 
     source = S3Uploads(
-        queue=ends.queue,
-        photos=ends.photos,
-        leases=Leases(ends.visibility_timeout, settings.lease_most, clock),
+        queue=connections.queue,
+        photos=connections.photos,
+        leases=Leases(connections.visibility_timeout, settings.lease_most, clock),
         retry_delay=back_off(settings.retry_delay, settings.retry_delay_max),
         telemetry=telemetry,
         clock=clock,
     )
     poll = Poll(
         queue=source,
-        results=ends.store,
+        results=connections.store,
         uploads=uploads,
         rules=Rules(frozenset(settings.buckets), re.compile(settings.image_id_pattern)),
         models=lambda: serving.versions,
@@ -137,10 +126,10 @@ def assemble(
         target=target,
         limits=Limits(settings.max_bytes, settings.max_pixels, decoders),
         algorithm=algorithm,
-        window=Window(decoders, threads, lambda: service_times.rate() * len(replicas)),
+        window=PrefetchWindow(decoders, threads, lambda: service_times.rate() * len(replicas)),
         objective=settings.objective / 1000,
-        originals=Originals(
-            ends.store,
+        originals=ScoreReuse(
+            connections.store,
             lambda: serving.versions,
             algorithm,
             settings.reuse if settings.duplicate_window else "none",
@@ -163,7 +152,7 @@ def assemble(
     )
     commit = Commit(
         outcomes=outcomes,
-        store=ends.store,
+        store=connections.store,
         models=lambda: serving.versions,
         telemetry=telemetry,
         outages=outages,
@@ -207,8 +196,8 @@ def _state_file(settings: Settings, clock: Callable[[], float]) -> StateFile:
     return state
 
 
-def _scale_in(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]) -> ScaleIn | None:
+def _protector(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]) -> Protector | None:
     agent = ecs.Agent.here()
     if agent is None or settings.protection == "off":
         return None
-    return ScaleIn(agent, Protection(clock, random.random), telemetry)
+    return Protector(agent, Protection(clock, random.random), telemetry)

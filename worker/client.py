@@ -10,12 +10,12 @@ from typing import Self
 from worker.adapters.aws import s3
 from worker.adapters.aws.direct_requests import Requests
 from worker.adapters.redis.store import ResultStore
+from worker.connections import result_store
 from worker.errors import ConfigurationError, NoImageIdError, QueueError
 from worker.intake.events import photo_id
 from worker.messages import PhotoId, S3Object
 from worker.result import Result, timestamp
 from worker.settings import Settings
-from worker.stores import result_store
 from worker.telemetry.counters import Telemetry
 
 

@@ -1,4 +1,4 @@
-"""What a worker is joined to: queue, buckets and result store, as the settings name them, checked to be there."""
+"""Connections to SQS, S3 and Redis, each checked at start."""
 
 import os
 from collections.abc import Callable
@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from worker.adapters.aws import s3, sqs
+from worker.adapters.redis.store import ResultStore
 from worker.errors import ConfigurationError
 from worker.intake.s3_uploads import MessageQueue, Storage
 from worker.photos import hashes
 from worker.results import look_alikes
-from worker.results.look_alikes import Index
+from worker.results.look_alikes import DuplicateRule
+from worker.results.redis_keys import Keys
 from worker.results.reuse import Remembered
 from worker.settings import Settings
 from worker.stages.commit import Store
 from worker.stages.poll import Results
-from worker.stores import result_store
 from worker.telemetry.counters import Telemetry
 
 HELPERS_EACH, HELPERS_MOST = 16, 256  # threads a core and in all: most of their time goes by waiting for S3
@@ -34,7 +35,7 @@ class ResultsStore(Results, Store, Remembered, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class Connections:
     """What the stages are joined to: queue, bucket and store."""
 
     queue: MessageQueue
@@ -43,18 +44,29 @@ class Ends:
     store: ResultsStore
 
 
-def connect(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]) -> Ends:
+def connect(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]) -> Connections:
     """Connect to all of them. Raises ConfigurationError, naming the part that is missing or does not fit."""
-    store = result_store(settings, index(settings))
+    store = result_store(settings, duplicate_rule(settings))
     stored = photos(settings, helpers(settings) + 1, clock)
-    queue = sqs.Queue(settings.queue_url, receive_wait=settings.receive_wait, clock=clock, now=utc_now)
+    queue = sqs.SqsQueue(settings.queue_url, receive_wait=settings.receive_wait, clock=clock, now=utc_now)
     timeout = queue.visibility_timeout(settings.visibility_timeout)
     _check_timeout(timeout, settings, telemetry)
-    return Ends(queue, timeout, stored, store)
+    return Connections(queue, timeout, stored, store)
 
 
-def index(settings: Settings) -> Index:
-    """Make the index of photos seen before. Raises ConfigurationError for a radius that it cannot find."""
+def result_store(settings: Settings, duplicates: DuplicateRule | None = None) -> ResultStore:
+    """Connect to Redis; without `duplicates`, to read and to forget only. Raises ConfigurationError."""
+    return ResultStore.connect(
+        settings.redis_url.get_secret_value(),
+        keys=Keys(settings.result_key),
+        expiry=settings.result_expiry,
+        timeout=settings.redis_timeout,
+        index=duplicates,
+    )
+
+
+def duplicate_rule(settings: Settings) -> DuplicateRule:
+    """Read what counts as a duplicate. Raises ConfigurationError for a radius that the index cannot search."""
     algorithm, radius = hashes.named(settings.hash), settings.duplicate_radius
     radius = algorithm.radius if radius is None else radius
     widest = look_alikes.widest_radius(algorithm.bits)
@@ -62,7 +74,7 @@ def index(settings: Settings) -> Index:
         raise ConfigurationError(
             f"WORKER_DUPLICATE_RADIUS is {radius}: with {algorithm.name} it may be {widest} at most"
         )
-    return Index(radius, settings.duplicate_window)
+    return DuplicateRule(radius, settings.duplicate_window)
 
 
 def photos(settings: Settings, connections: int, clock: Callable[[], float]) -> s3.Photos:

@@ -23,11 +23,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from worker.errors import ConfigurationError
-from worker.intake.events import UUID_SEGMENT
 from worker.results.redis_keys import Keys
-from worker.supervision.health import STATE_FILE
 
 PREFIX = "WORKER_"
+STATE_FILE = "/tmp/photo-score-worker.json"  # noqa: S108 - replaced as a whole, never opened for writing
+UUID_SEGMENT = r"(?:^|/)(?P<image_id>[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})(?:\.[^/]*)?$"
 MODEL_CACHE = "/tmp/photo-score-worker-models"  # noqa: S108 - the one writable folder of the image; checksums guard it
 SETTLING = 4  # seconds that a stop leaves to the last deletes and releases
 Names = tuple[str, ...]  # comma-separated in the environment

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bench.throughput.memory_parts import CountingStore, EndlessQueue, MemoryPhotos
 from worker import app, settings
-from worker.connections import Ends
+from worker.connections import Connections
 from worker.inference.serving import Replica
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Pipeline
@@ -24,7 +24,7 @@ def compose(
     """Build a pipeline that nothing but `cancel` ends."""
     stored = MemoryPhotos()
     stored.hold(photos)
-    ends = Ends(EndlessQueue(), LEASE, stored, store)
+    ends = Connections(EndlessQueue(), LEASE, stored, store)
     joined = app.assemble(
         wanted, ends, replicas, service_times=service_times, telemetry=Telemetry(), clock=time.monotonic
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.processes import LostError, busy_seconds, cpu_by_thread
 from bench.throughput.memory_parts import CountingStore, MemoryPhotos, MemoryQueue, announcement
 from worker import app
-from worker.connections import Ends, cores
+from worker.connections import Connections, cores
 from worker.inference import bundle, engines
 from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.service_times import ServiceTimes
@@ -65,7 +65,7 @@ def assembled(wanted: Settings) -> InMemory:
     queue, photos, store = MemoryQueue(), MemoryPhotos(), CountingStore()
     bundles = [bundle.read(location) for location in wanted.model]
     replicas = engines.load(bundles, wanted, telemetry, cores=cores())
-    ends = Ends(queue, LEASE, photos, store)
+    ends = Connections(queue, LEASE, photos, store)
     times = ServiceTimes(engines.seconds_by_size(replicas[0]))
     joined = app.assemble(wanted, ends, replicas, service_times=times, telemetry=telemetry, clock=clock)
     return InMemory(joined.pipeline, joined.uploads, queue, photos, store, replicas)

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigurationError(f"the key template {options.other_key!r} {error}") from None
     from worker.commands import comparison_table  # noqa: PLC0415 - the other commands need none of it
-    from worker.stores import result_store  # noqa: PLC0415 - the other commands need no Redis client
+    from worker.connections import result_store  # noqa: PLC0415 - the other commands need no Redis client
     from worker.upkeep import comparison  # noqa: PLC0415 - the other commands need none of it
 
     try:

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from worker.adapters.aws import s3
 from worker.adapters.aws.dead_letters import HIDDEN, DeadLetterQueue
 from worker.commands import dead_letter_report as report
+from worker.connections import result_store
 from worker.errors import ConfigurationError, QueueError
 from worker.settings import Settings
-from worker.stores import result_store
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
 from worker.upkeep import redrive

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     if owned != bool(options.owner):
         why = "name it with --owner" if owned else "--owner means nothing here"
         raise ConfigurationError(f"WORKER_IMAGE_ID_PATTERN names {'an' if owned else 'no'} owner: {why}")
-    from worker.stores import result_store  # noqa: PLC0415 - the other commands need no Redis client
+    from worker.connections import result_store  # noqa: PLC0415 - the other commands need no Redis client
 
     store = result_store(wanted)
     try:

@@ -19,7 +19,7 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 def run(_options: argparse.Namespace) -> int:
     """Run it; its exit code. Raises ConfigurationError."""
-    path = Path(os.environ.get(f"{settings.PREFIX}STATE_FILE") or health.STATE_FILE)
+    path = Path(os.environ.get(f"{settings.PREFIX}STATE_FILE") or settings.STATE_FILE)
     state = health.State.read(path)
     if state is None:
         sys.stdout.write(f"gone: no worker writes {path}\n")

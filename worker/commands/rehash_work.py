@@ -10,12 +10,12 @@ from pathlib import Path
 
 from worker import connections
 from worker.adapters.aws.model_bucket import ModelBucket
+from worker.connections import result_store
 from worker.errors import ConfigurationError
 from worker.inference import bundle
 from worker.inference.library import Library, fetched
 from worker.photos import hashes
 from worker.settings import Settings
-from worker.stores import result_store
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
 from worker.upkeep.rehash import Recipe, listed, rebuild
@@ -30,7 +30,10 @@ def run(
     """
     if not settings.duplicate_window:
         raise ConfigurationError("WORKER_DUPLICATE_WINDOW is 0: nothing is to be remembered")
-    store, threads = result_store(settings, connections.index(settings)), connections.helpers(settings)
+    store, threads = (
+        result_store(settings, connections.duplicate_rule(settings)),
+        connections.helpers(settings),
+    )
     photos = connections.photos(settings, threads, clock)
     recipe = _recipe(settings, telemetry, clock)
     since = connections.utc_now() - timedelta(seconds=settings.duplicate_window)

@@ -24,13 +24,13 @@ def run(_options: argparse.Namespace) -> int:
     stop = supervisor.StopFlag()
     stop.install()
     from worker import app  # noqa: PLC0415 - TensorFlow takes seconds; bad settings and a stop must not wait
-    from worker.telemetry import sinks  # noqa: PLC0415 - TensorFlow takes seconds; bad settings and a stop must not wait
+    from worker.commands import metric_sinks  # noqa: PLC0415 - the same
 
     patience = supervisor.Patience(
         wanted.drain_deadline, wanted.receive_wait, wanted.stall_after, wanted.give_up_after
     )
     try:
-        telemetry = Telemetry(sinks.wanted(wanted, os.environ))
+        telemetry = Telemetry(metric_sinks.open_sinks(wanted, os.environ))
         worker = app.build(wanted, telemetry, checkpoint=stop.checkpoint)
     except supervisor.StoppedError:
         return OK

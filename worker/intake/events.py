@@ -20,7 +20,6 @@ MAX_BODY = 1_048_576  # characters; SQS's own limit is 1 MiB
 MAX_DEPTH = 32  # objects and lists in one another; the deepest known shape has 7
 MAX_KEY_BYTES = 1024  # S3's own limit
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-UUID_SEGMENT = r"(?:^|/)(?P<image_id>[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})(?:\.[^/]*)?$"
 SHOWN = 80  # characters of a stranger's text in a reason: a body may be 256 KB, a log line should not
 _HEX = re.compile(r"[0-9A-Fa-f]{1,64}")
 

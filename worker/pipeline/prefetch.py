@@ -12,7 +12,7 @@ BEFORE = 6  # downloads allowed beside the decoders until something was measured
 WEIGHT = 1 / 16  # of a new measurement in the running means
 
 
-class Window:
+class PrefetchWindow:
     """Thread-safe. `decoders` photos may be decoded at once, `most` be on their way; `rate` is the model's photos/s.
 
     Helpers have ranks, and those whose rank is within the window work: the same few again and again, so that their

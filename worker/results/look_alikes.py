@@ -20,7 +20,7 @@ WIDEST = 2_500  # buckets a look-up may read; Redis's Lua takes no more than som
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class DuplicateRule:
     """What counts as a duplicate: a hash of the same algorithm within `radius` bits, seen in the last `window` seconds.
 
     With a window of 0 nothing is looked for, and nothing kept.

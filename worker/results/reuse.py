@@ -27,7 +27,7 @@ class Remembered(Protocol):
         ...
 
 
-class Originals:
+class ScoreReuse:
     """A saving only: what is not found is scored. What is a duplicate of what, the write decides."""
 
     def __init__(

@@ -22,7 +22,7 @@ REST = 1.0  # seconds until a receiver that is not needed looks whether it is
 NEEDED = (Part.QUEUE, Part.STORAGE, Part.MODEL)  # without them each receive only wears the message out
 
 
-class Queue(Source, Protocol):
+class MessageSource(Source, Protocol):
     """A source that is polled."""
 
     def receive(self, most: int) -> list[Message]:
@@ -56,7 +56,7 @@ class Poll:
     def __init__(
         self,
         *,
-        queue: Queue,
+        queue: MessageSource,
         results: Results,
         uploads: BoundedQueue[Upload | Outcome],
         rules: Rules,

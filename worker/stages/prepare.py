@@ -17,9 +17,9 @@ from worker.photos import decoding
 from worker.photos.decoding import Target
 from worker.photos.hashes import Algorithm
 from worker.pipeline.outages import Outages, Part
-from worker.pipeline.prefetch import Window
+from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue, ShutDown
-from worker.results.reuse import Originals
+from worker.results.reuse import ScoreReuse
 
 REST = 1.0  # seconds until a helper looks again whether it is needed
 
@@ -45,9 +45,9 @@ class Prepare:
         target: Target,
         limits: Limits,
         algorithm: Algorithm,
-        window: Window,
+        window: PrefetchWindow,
         objective: float,
-        originals: Originals,
+        originals: ScoreReuse,
         outages: Outages,
         stopping: threading.Event,
         clock: Callable[[], float],

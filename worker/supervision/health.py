@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-STATE_FILE = "/tmp/photo-score-worker.json"  # noqa: S108 - replaced as a whole, never opened for writing
 STARTING_MOST = 600.0  # seconds that loading and warming up a model may take
 EVERY = 1.0  # seconds between two writes
 

@@ -21,7 +21,7 @@ class Agent(Protocol):
         ...
 
 
-class ScaleIn:
+class Protector:
     """Belongs to the main thread."""
 
     def __init__(self, agent: Agent, protection: Protection, telemetry: Telemetry) -> None:

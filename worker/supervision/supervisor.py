@@ -1,16 +1,18 @@
 """The main thread: starts the pipeline, keeps leases and the state file, acts on signals, decides the exit code."""
 
 import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from worker.errors import GivenUpError, StalledError, WorkerError
-
-if TYPE_CHECKING:  # importing it for real takes TensorFlow's seconds
-    from worker.app import App
-    from worker.supervision.health import Phase
+from worker.intake.s3_uploads import S3Uploads
+from worker.pipeline.outages import Outages
+from worker.pipeline.threads import Pipeline
+from worker.supervision.health import Phase, StateFile
+from worker.supervision.protector import Protector
+from worker.telemetry.counters import Telemetry
 
 TICK = 0.25  # seconds between two looks at flags and leases
 NOTICE = 2.0  # seconds a cancelled thread has to notice
@@ -56,12 +58,33 @@ class Patience:
     give_up_after: float  # longest outage; 0: any
 
 
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The stages, joined."""
+
+    pipeline: Pipeline
+    uploads: S3Uploads
+    outages: Outages
+    stopping: threading.Event  # set by the main thread: begin nothing new
+
+
+@dataclass(frozen=True, slots=True)
+class Worker(Assembly):
+    """A worker ready to start."""
+
+    telemetry: Telemetry
+    state: StateFile
+    protector: Protector | None = None  # in an ECS task
+
+
 class Supervisor:
     """Runs one worker until it is told to stop or something fails; nothing that was received is left hidden."""
 
-    def __init__(self, app: "App", stop: StopFlag, patience: Patience, clock: Callable[[], float]) -> None:
-        self._app = app
-        self._pipeline = app.pipeline
+    def __init__(
+        self, worker: Worker, stop: StopFlag, patience: Patience, clock: Callable[[], float]
+    ) -> None:
+        self._worker = worker
+        self._pipeline = worker.pipeline
         self._stop = stop
         self._patience = patience
         self._clock = clock
@@ -75,7 +98,7 @@ class Supervisor:
         """
         self._pipeline.start()
         self._tick("polling")
-        self._app.telemetry.event("polling")
+        self._worker.telemetry.event("polling")
         while self._stop.asked == 0 and self._pipeline.wait(TICK):
             self._tick("polling")
         if self._pipeline.error is None:
@@ -84,27 +107,27 @@ class Supervisor:
 
     def _drain(self) -> None:
         """Stop polling and work off what was begun, until the deadline or a second signal."""
-        self._app.telemetry.event("draining", in_flight=self._app.uploads.in_flight)
+        self._worker.telemetry.event("draining", in_flight=self._worker.uploads.in_flight)
         deadline = self._stop.since + self._patience.drain_deadline
-        self._app.stopping.set()
+        self._worker.stopping.set()
         self._pipeline.close()
         while self._stop.asked < 2 and self._pipeline.error is None and self._clock() < deadline:
             if not self._pipeline.join(self._clock() + TICK):
                 return
             self._tick("draining")
 
-    def _tick(self, phase: "Phase") -> None:
+    def _tick(self, phase: Phase) -> None:
         awake = self._awake()
-        self._app.uploads.extend_due()
-        self._app.telemetry.observe("in_flight", self._app.uploads.in_flight)
-        self._app.telemetry.flush()
-        if phase == "polling" and self._app.scale_in:  # a task that drains was chosen already
-            self._app.scale_in.tick(self._app.uploads.in_flight)
+        self._worker.uploads.extend_due()
+        self._worker.telemetry.observe("in_flight", self._worker.uploads.in_flight)
+        self._worker.telemetry.flush()
+        if phase == "polling" and self._worker.protector:  # a task that drains was chosen already
+            self._worker.protector.tick(self._worker.uploads.in_flight)
         ages = {thread: min(age, awake) for thread, age in self._pipeline.ages().items()}
         try:
-            self._app.state.write(phase, self._app.uploads.in_flight, ages)
+            self._worker.state.write(phase, self._worker.uploads.in_flight, ages)
         except OSError as error:  # a full disk is no reason to stop scoring
-            self._app.telemetry.warn("state_file_failed", reason=str(error))
+            self._worker.telemetry.warn("state_file_failed", reason=str(error))
         hopeless = self._hopeless(ages)
         if hopeless is not None:
             self._pipeline.cancel(hopeless)
@@ -121,7 +144,7 @@ class Supervisor:
         thread, age = max(ages.items(), key=lambda item: item[1], default=("", 0.0))
         if age > self._patience.stall_after:
             return StalledError(f"{thread} has not moved for {age:.0f} s")
-        lasting, what = self._app.outages.longest()
+        lasting, what = self._worker.outages.longest()
         if 0 < self._patience.give_up_after <= lasting:
             return GivenUpError(f"{what} (for {lasting:.0f} s)")
         return None
@@ -129,23 +152,23 @@ class Supervisor:
     def _finish(self) -> int:
         """Cancel whatever still runs (after a drain nothing does) and release what it held, first what is known now."""
         self._pipeline.cancel()
-        self._app.stopping.set()
-        released = self._app.uploads.release_all()
+        self._worker.stopping.set()
+        released = self._worker.uploads.release_all()
         grace = NOTICE if self._stop.asked > 1 else NOTICE + self._patience.receive_wait
         stuck = self._pipeline.join(self._clock() + grace)
-        released += self._app.uploads.release_all()  # what the long poll has brought meanwhile
-        self._app.state.remove()
+        released += self._worker.uploads.release_all()  # what the long poll has brought meanwhile
+        self._worker.state.remove()
         code = self._exit_code(released, stuck)
-        self._app.telemetry.flush(last=True)
+        self._worker.telemetry.flush(last=True)
         return code
 
     def _exit_code(self, released: int, stuck: list[str]) -> int:
         error = self._pipeline.error
         if error is not None:
-            self._app.telemetry.fail("stage_failed", error, released=released)
+            self._worker.telemetry.fail("stage_failed", error, released=released)
             return FAILED
         if released or stuck:
-            self._app.telemetry.warn("drain_unfinished", released=released, stuck=stuck)
+            self._worker.telemetry.warn("drain_unfinished", released=released, stuck=stuck)
             return UNFINISHED
-        self._app.telemetry.event("stopped", counts=self._app.telemetry.counts)
+        self._worker.telemetry.event("stopped", counts=self._worker.telemetry.counts)
         return OK

@@ -23,7 +23,7 @@ from worker.adapters.redis.store import ResultStore
 from worker.messages import PhotoId
 from worker.photos.hashes import PHASH
 from worker.results import look_alikes
-from worker.results.look_alikes import Index
+from worker.results.look_alikes import DuplicateRule
 from worker.results.redis_keys import Keys
 
 QUERIES = 400  # look-ups in a row; every second one has a look-alike
@@ -143,7 +143,7 @@ class Filled:
 
     def _store(self, radius: int) -> ResultStore:
         port = self.server.get_connection_kwargs()["port"]
-        url, index = f"redis://{HOST}:{port}/0", Index(radius, 7 * DAY)
+        url, index = f"redis://{HOST}:{port}/0", DuplicateRule(radius, 7 * DAY)
         return ResultStore.connect(url, keys=Keys("result:{image_id}"), expiry=1, timeout=10, index=index)
 
     def _used(self) -> int:

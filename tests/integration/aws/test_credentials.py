@@ -121,9 +121,9 @@ def credentials(server: PickyServer, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     return file
 
 
-def queue(server: PickyServer) -> sqs.Queue:
+def queue(server: PickyServer) -> sqs.SqsQueue:
     clock = ManualClock()
-    return sqs.Queue(f"{server.url}/0/photos", receive_wait=0, clock=clock, now=clock.now)
+    return sqs.SqsQueue(f"{server.url}/0/photos", receive_wait=0, clock=clock, now=clock.now)
 
 
 def user_of(what: str, server: PickyServer) -> Callable[[], Any]:

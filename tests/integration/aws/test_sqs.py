@@ -16,7 +16,7 @@ def test_a_clock_that_is_wrong_by_more_than_seconds_is_not_believed(
     stand: Stand, ahead: float, believed: bool
 ) -> None:
     stand.send("a message")
-    queue = sqs.Queue(
+    queue = sqs.SqsQueue(
         stand.queue_url,
         receive_wait=1,
         clock=time.monotonic,

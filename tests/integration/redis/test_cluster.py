@@ -18,7 +18,7 @@ from worker.client import Client
 from worker.errors import ConfigurationError, StoreError
 from worker.messages import PhotoId
 from worker.result import DuplicateOf
-from worker.results.look_alikes import Index, Seen
+from worker.results.look_alikes import DuplicateRule, Seen
 from worker.results.redis_keys import Keys
 
 Nodes = Sequence["redis.Redis"]
@@ -40,7 +40,7 @@ def empty(nodes: Nodes) -> None:
 
 def store_on(nodes: Nodes, template: str) -> ResultStore:
     url = f"redis://127.0.0.1:{port_of(nodes[1])}/0"
-    return ResultStore.connect(url, keys=Keys(template), expiry=60, timeout=2, index=Index(6, 60))
+    return ResultStore.connect(url, keys=Keys(template), expiry=60, timeout=2, index=DuplicateRule(6, 60))
 
 
 def holder(nodes: Nodes, key: str) -> int:
@@ -107,7 +107,7 @@ def test_the_rights_of_the_security_page_and_two_more_are_enough(nodes: Nodes) -
         user = ["SETUSER", "scorer", "reset", "on", ">pw", *rights.split(), "+cluster|slots", "+command"]
         ask(node, *user, command="ACL")
     url = f"redis://scorer:pw@127.0.0.1:{port_of(nodes[0])}/0"
-    store = ResultStore.connect(url, keys=Keys(ONE_SLOT), expiry=60, timeout=2, index=Index(6, 60))
+    store = ResultStore.connect(url, keys=Keys(ONE_SLOT), expiry=60, timeout=2, index=DuplicateRule(6, 60))
     assert write(store, seen_as("one", "1", phash(0))) is None
     assert store.forget(PhotoId("one"))
 

@@ -16,7 +16,7 @@ from worker.adapters.redis.store import ResultStore
 from worker.messages import PhotoId, Written
 from worker.result import DuplicateOf, Result
 from worker.results import look_alikes
-from worker.results.look_alikes import Index, Seen
+from worker.results.look_alikes import DuplicateRule, Seen
 from worker.results.redis_keys import Keys
 
 WINDOW = 60  # seconds
@@ -53,7 +53,7 @@ def store_on(
 ) -> ResultStore:
     url = stand.environment["WORKER_REDIS_URL"]
     return ResultStore.connect(
-        url, keys=Keys(template), expiry=WINDOW, timeout=2, index=Index(radius, window)
+        url, keys=Keys(template), expiry=WINDOW, timeout=2, index=DuplicateRule(radius, window)
     )
 
 
@@ -98,7 +98,7 @@ def test_every_hash_within_the_radius_is_found_and_the_oldest_wins(
 ) -> None:
     """Photos come and go; at each the index answers as a look at all of them would."""
     store = ResultStore.connect(
-        url, keys=Keys("result:{image_id}"), expiry=WINDOW, timeout=2, index=Index(radius, WINDOW)
+        url, keys=Keys("result:{image_id}"), expiry=WINDOW, timeout=2, index=DuplicateRule(radius, WINDOW)
     )
     assert isinstance(store._nodes.client.flushdb(), bool)
     known = list[Known]()
@@ -128,7 +128,7 @@ def test_every_hash_within_the_radius_is_found_and_the_oldest_wins(
 )
 def test_so_it_is_for_hashes_of_256_bits(url: str, bits: int, flips: set[int], radius: int) -> None:
     store = ResultStore.connect(
-        url, keys=Keys("result:{image_id}"), expiry=WINDOW, timeout=2, index=Index(radius, WINDOW)
+        url, keys=Keys("result:{image_id}"), expiry=WINDOW, timeout=2, index=DuplicateRule(radius, WINDOW)
     )
     store._nodes.client.flushdb()
     write(store, seen_as("one", "1", pdq(bits)))

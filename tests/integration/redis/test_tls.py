@@ -17,7 +17,7 @@ from tests.support.stand import Stand
 from worker.adapters.redis.store import ResultStore
 from worker.errors import ConfigurationError
 from worker.messages import PhotoId, Written
-from worker.results.look_alikes import Index
+from worker.results.look_alikes import DuplicateRule
 from worker.results.redis_keys import Keys
 
 HOST = "127.0.0.1"
@@ -94,7 +94,7 @@ def connected(port: int, authority: trustme.CA, folder: Path, password: str = QU
     authority.cert_pem.write_to_path(path)
     url = f"rediss://scorer:{password}@{HOST}:{port}/0?ssl_ca_certs={path}"
     return ResultStore.connect(
-        url, keys=Keys("result:{image_id}"), expiry=60, timeout=5.0, index=Index(6, 60)
+        url, keys=Keys("result:{image_id}"), expiry=60, timeout=5.0, index=DuplicateRule(6, 60)
     )
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from worker.errors import NoImageIdError, NotOursError, UnknownBodyError
 from worker.intake import events
-from worker.intake.events import UUID_SEGMENT, Announced, Ignored
+from worker.intake.events import Announced, Ignored
 from worker.messages import S3Object
+from worker.settings import UUID_SEGMENT
 
 BODIES = Path(__file__).parents[2] / "data" / "events"
 ID = "3f0e8a52-6a0f-4c11-9f0e-0a1b2c3d4e5f"

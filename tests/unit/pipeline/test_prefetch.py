@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from worker.pipeline.prefetch import Window
+from worker.pipeline.prefetch import PrefetchWindow
 
 
 @pytest.mark.parametrize(
@@ -20,18 +20,18 @@ from worker.pipeline.prefetch import Window
 def test_it_holds_what_keeps_decoders_and_model_busy_during_a_fetch(
     fetch: float, decode: float, rate: float, size: int
 ) -> None:
-    window = Window(2, 32, lambda: rate)
+    window = PrefetchWindow(2, 32, lambda: rate)
     window.note(fetch, decode)
     assert window.size == size
 
 
 def test_before_anything_was_measured_it_is_neither_small_nor_large() -> None:
-    assert Window(2, 32, lambda: 100.0).size == 8
-    assert Window(2, 3, lambda: 100.0).size == 3
+    assert PrefetchWindow(2, 32, lambda: 100.0).size == 8
+    assert PrefetchWindow(2, 3, lambda: 100.0).size == 3
 
 
 def test_one_odd_measurement_changes_little() -> None:
-    window = Window(2, 64, lambda: 100.0)
+    window = PrefetchWindow(2, 64, lambda: 100.0)
     for _ in range(50):
         window.note(0.05, 0.01)
     window.note(2.0, 0.01)
@@ -39,7 +39,7 @@ def test_one_odd_measurement_changes_little() -> None:
 
 
 def test_ranks_beyond_it_wait_until_it_grows() -> None:
-    window = Window(1, 16, lambda: 100.0)
+    window = PrefetchWindow(1, 16, lambda: 100.0)
     window.note(0.0, 0.01)
     assert [window.admits(rank, 0.0) for rank in range(3)] == [True, True, False]
     assert not window.admits(2, 0.001)
@@ -53,7 +53,7 @@ def test_ranks_beyond_it_wait_until_it_grows() -> None:
 
 
 def test_who_waits_hears_when_the_work_is_over() -> None:
-    window = Window(1, 16, lambda: 100.0)
+    window = PrefetchWindow(1, 16, lambda: 100.0)
     window.note(0.0, 0.01)
     admitted: list[bool] = []
     thread = threading.Thread(target=lambda: admitted.append(window.admits(15, 10.0)))

@@ -34,15 +34,15 @@ from worker.errors import (
     Verdict,
 )
 from worker.inference.serving import Serving
-from worker.intake.events import UUID_SEGMENT
 from worker.messages import Outcome, Prepared, Upload
 from worker.photos import decoding
 from worker.photos.hashes import PHASH
 from worker.pipeline.outages import Outages, Part
-from worker.pipeline.prefetch import Window
+from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.pipeline.service_times import ServiceTimes
-from worker.results.reuse import Originals, Reuse
+from worker.results.reuse import Reuse, ScoreReuse
+from worker.settings import UUID_SEGMENT
 from worker.stages.commit import Commit
 from worker.stages.infer import Infer
 from worker.stages.poll import Poll, Rules
@@ -110,7 +110,7 @@ class Bench:
             outages=self.outages,
             stopping=self.stopping,
         )
-        self.window = Window(2, 8, lambda: 100.0)
+        self.window = PrefetchWindow(2, 8, lambda: 100.0)
         self.prepare = Prepare(
             uploads=self.uploads,
             ready=self.ready,
@@ -120,7 +120,7 @@ class Bench:
             algorithm=PHASH,
             window=self.window,
             objective=1.0,
-            originals=Originals(
+            originals=ScoreReuse(
                 self.store,
                 lambda: self.serving.versions,
                 PHASH,

@@ -16,16 +16,16 @@ from PIL import Image
 from tests.support.fakes import CrampedModel, ImpatientEvent, ManualClock, PickyModel
 from tests.unit.stages.simulated import ComparingStore, OutagedStorage, VisibilityQueue, images_of, is_ours
 from worker.inference.serving import Serving
-from worker.intake.events import UUID_SEGMENT
 from worker.intake.leases import Leases
 from worker.intake.s3_uploads import S3Uploads, back_off
 from worker.messages import Outcome, Prepared, Upload
 from worker.photos.hashes import PHASH
 from worker.pipeline.outages import Outages
-from worker.pipeline.prefetch import Window
+from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.pipeline.service_times import ServiceTimes
-from worker.results.reuse import Originals
+from worker.results.reuse import ScoreReuse
+from worker.settings import UUID_SEGMENT
 from worker.stages.commit import Commit
 from worker.stages.infer import Infer
 from worker.stages.poll import Poll, Rules
@@ -100,9 +100,9 @@ class StepwiseWorker:
             target=model.bundle.manifest.input.target,
             limits=Limits(max_bytes=10_000, max_pixels=100, decoders=1),
             algorithm=PHASH,
-            window=Window(1, 8, lambda: 100.0),
+            window=PrefetchWindow(1, 8, lambda: 100.0),
             objective=1.0,
-            originals=Originals(
+            originals=ScoreReuse(
                 store, lambda: serving.versions, PHASH, "exact", telemetry=telemetry, outages=outages
             ),
             outages=outages,

@@ -24,7 +24,7 @@ from worker.supervision.protection import (
     Protection,
     RefusedError,
 )
-from worker.supervision.protector import ScaleIn
+from worker.supervision.protector import Protector
 from worker.telemetry.counters import Telemetry
 
 TICK = 0.25  # seconds
@@ -212,7 +212,7 @@ class SlowAgent:
 
 def test_a_call_that_takes_long_keeps_nobody_waiting_and_no_second_one_is_made() -> None:
     agent, clock, telemetry = SlowAgent(), ManualClock(), Telemetry()
-    keeper = ScaleIn(agent, Protection(clock, lambda: 0.0), telemetry)
+    keeper = Protector(agent, Protection(clock, lambda: 0.0), telemetry)
     for _ in range(400):
         clock.seconds += 1
         keeper.tick(1)
@@ -228,7 +228,7 @@ def test_a_call_that_takes_long_keeps_nobody_waiting_and_no_second_one_is_made()
     eventually(is_noted)
 
 
-def until_counted(keeper: ScaleIn, telemetry: Telemetry, times: int, clock: ManualClock) -> None:
+def until_counted(keeper: Protector, telemetry: Telemetry, times: int, clock: ManualClock) -> None:
     def is_counted() -> bool:
         clock.seconds += LONGEST
         keeper.tick(1)
@@ -244,7 +244,7 @@ def test_refusals_are_counted_each_and_logged_once() -> None:
     agent, clock, telemetry = SlowAgent(refuse), ManualClock(), Telemetry()
     agent.gate.open.set()
     with structlog.testing.capture_logs() as lines:
-        until_counted(ScaleIn(agent, Protection(clock, lambda: 0.0), telemetry), telemetry, 3, clock)
+        until_counted(Protector(agent, Protection(clock, lambda: 0.0), telemetry), telemetry, 3, clock)
     (line,) = lines
     assert (line["event"], line["log_level"]) == ("protection_refused", "warning")
     assert (line["code"], line["protect"]) == ("AccessDeniedException", True)
@@ -258,7 +258,7 @@ def test_a_call_that_breaks_in_an_unforeseen_way_was_refused() -> None:
 
     agent, clock, telemetry = SlowAgent(break_off), ManualClock(), Telemetry()
     agent.gate.open.set()
-    until_counted(ScaleIn(agent, Protection(clock, lambda: 0.0), telemetry), telemetry, 1, clock)
+    until_counted(Protector(agent, Protection(clock, lambda: 0.0), telemetry), telemetry, 1, clock)
     assert "protected" not in telemetry.counts
 
 
@@ -268,7 +268,7 @@ def test_where_no_thread_is_to_be_had_the_call_was_refused(monkeypatch: pytest.M
 
     monkeypatch.setattr(threading.Thread, "start", exhausted)
     agent, clock, telemetry = SlowAgent(), ManualClock(), Telemetry()
-    keeper = ScaleIn(agent, Protection(clock, lambda: 0.0), telemetry)
+    keeper = Protector(agent, Protection(clock, lambda: 0.0), telemetry)
     keeper.tick(1)
     keeper.tick(1)
     assert (agent.asked, telemetry.counts) == ([], {"protection_refused": 1})

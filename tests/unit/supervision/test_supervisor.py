@@ -77,7 +77,7 @@ class FakeApp:
     outages: Outages = field(default_factory=lambda: Outages(time.monotonic, lambda: 0.0))
     state: NotedState = field(default_factory=NotedState)
     stopping: threading.Event = field(default_factory=threading.Event)
-    scale_in: "NotedTicks | None" = None
+    protector: "NotedTicks | None" = None
 
 
 PATIENCE = Patience(drain_deadline=10.0, receive_wait=0.0, stall_after=60.0, give_up_after=0.0)
@@ -109,7 +109,7 @@ def test_a_stop_drains_and_exits_with_0() -> None:
 def test_protection_is_looked_after_while_it_polls_and_not_while_it_drains() -> None:
     ticks, stop, answer = NotedTicks(), StopFlag(), list[int]()
     gate = Gate()
-    app = FakeApp(Pipeline([Stage("poll", gate)], time.monotonic), CountingUploads(held=2), scale_in=ticks)
+    app = FakeApp(Pipeline([Stage("poll", gate)], time.monotonic), CountingUploads(held=2), protector=ticks)
     patience = replace(PATIENCE, drain_deadline=60.0)
     supervisor = threading.Thread(target=lambda: answer.append(run(app, stop, patience)))
     supervisor.start()

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from localstack.services import free_port
 from tests.support import emf
 from worker import settings
+from worker.commands import metric_sinks
 from worker.errors import ConfigurationError
-from worker.telemetry import sinks
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.emf import EmbeddedMetrics
 from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
@@ -246,8 +246,8 @@ def test_a_port_that_is_taken_is_said() -> None:
     ("wanted", "environment", "kinds"),
     [
         ({}, {}, []),
-        ({}, {sinks.IN_ECS: "http://169.254.170.2/v4/0123"}, [EmbeddedMetrics]),
-        ({"WORKER_METRICS": "none"}, {sinks.IN_ECS: "http://169.254.170.2/v4/0123"}, []),
+        ({}, {metric_sinks.IN_ECS: "http://169.254.170.2/v4/0123"}, [EmbeddedMetrics]),
+        ({"WORKER_METRICS": "none"}, {metric_sinks.IN_ECS: "http://169.254.170.2/v4/0123"}, []),
         ({"WORKER_METRICS": "emf"}, {}, [EmbeddedMetrics]),
     ],
     ids=["at home", "in an ECS task", "not wanted", "wanted"],
@@ -255,12 +255,12 @@ def test_a_port_that_is_taken_is_said() -> None:
 def test_metrics_go_where_the_settings_and_the_place_say(
     wanted: dict[str, str], environment: dict[str, str], kinds: list[type]
 ) -> None:
-    found = sinks.wanted(settings.load({**REQUIRED, **wanted}), environment)
+    found = metric_sinks.open_sinks(settings.load({**REQUIRED, **wanted}), environment)
     assert [type(sink) for sink in found] == kinds
 
 
 def test_a_closed_stdout_takes_no_lines_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", None)
-    assert not sinks.wanted(settings.load(REQUIRED), {})
+    assert not metric_sinks.open_sinks(settings.load(REQUIRED), {})
     with pytest.raises(ConfigurationError, match="stdout is closed"):
-        sinks.wanted(settings.load({**REQUIRED, "WORKER_METRICS": "emf"}), {})
+        metric_sinks.open_sinks(settings.load({**REQUIRED, "WORKER_METRICS": "emf"}), {})

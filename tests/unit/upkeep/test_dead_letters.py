@@ -25,8 +25,8 @@ from worker.errors import (
     QueueError,
     StorageError,
 )
-from worker.intake.events import UUID_SEGMENT
 from worker.messages import Fetched, S3Object
+from worker.settings import UUID_SEGMENT
 from worker.upkeep import redrive
 from worker.upkeep.dead_letters import Examiner, Finding, Letter, Rules
 from worker.upkeep.redrive import Move, RunningError

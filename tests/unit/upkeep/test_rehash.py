@@ -12,11 +12,11 @@ from PIL import Image
 
 from tests.support.fakes import START
 from worker.errors import StorageError
-from worker.intake.events import UUID_SEGMENT
 from worker.messages import Fetched, PhotoId, S3Object
 from worker.photos.decoding import Target
 from worker.photos.hashes import PHASH
 from worker.results.look_alikes import Seen
+from worker.settings import UUID_SEGMENT
 from worker.upkeep.rehash import LOT, Recipe, listed, rebuild
 
 RECIPE = Recipe(

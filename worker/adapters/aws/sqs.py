@@ -22,7 +22,7 @@ SKEW = 2.0  # seconds
 SETTLE_CONNECT, SETTLE_READ = 1, 2  # the main thread waits for it, a lease may end: whoever calls tries again
 
 
-class Queue:
+class SqsQueue:
     """One SQS queue; thread-safe. Long polls have a client of their own, so that nothing waits behind them."""
 
     def __init__(

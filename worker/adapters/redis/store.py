@@ -12,7 +12,7 @@ from worker.errors import ConfigurationError, StoreError
 from worker.messages import PhotoId, Written
 from worker.result import DuplicateOf, Result
 from worker.results import look_alikes
-from worker.results.look_alikes import Index, Seen
+from worker.results.look_alikes import DuplicateRule, Seen
 from worker.results.redis_keys import Keys
 
 SUBSCRIBE_WAIT = 5.0  # seconds
@@ -27,7 +27,7 @@ _LOOK_UP, _ENTER, _REMOVE = (Script("entries", name) for name in ("look_up", "en
 class ResultStore:
     """Thread-safe. `expiry` of results in seconds."""
 
-    def __init__(self, nodes: Nodes, keys: Keys, expiry: int, index: Index) -> None:
+    def __init__(self, nodes: Nodes, keys: Keys, expiry: int, index: DuplicateRule) -> None:
         self._nodes = nodes
         self._keys = keys
         self._expiry = expiry
@@ -35,7 +35,7 @@ class ResultStore:
 
     @classmethod
     def connect(
-        cls, url: str, *, keys: Keys, expiry: int, timeout: float, index: Index | None = None
+        cls, url: str, *, keys: Keys, expiry: int, timeout: float, index: DuplicateRule | None = None
     ) -> Self:
         """Connect to Redis or a cluster, waiting `timeout` seconds for each answer; without an index for reading only.
 
@@ -47,7 +47,7 @@ class ResultStore:
                 "this Redis is a cluster: WORKER_RESULT_KEY needs a hash tag, which keeps all keys of a script in one "
                 "slot, such as {photos}:result:{image_id}"
             )
-        return cls(nodes, keys, expiry, index or Index(radius=0, window=0))
+        return cls(nodes, keys, expiry, index or DuplicateRule(radius=0, window=0))
 
     def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
         """Give the stored result of each photo; None too for what is no result of ours. Raises StoreError."""

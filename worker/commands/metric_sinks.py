@@ -1,4 +1,4 @@
-"""Where the settings want the worker's figures to go, besides the log."""
+"""Where metrics go besides the log: CloudWatch, Prometheus, both or neither, as the settings say."""
 
 import sys
 import time
@@ -15,12 +15,12 @@ from worker.telemetry.prometheus import PrometheusMetrics
 IN_ECS = "ECS_CONTAINER_METADATA_URI_V4"  # is set in the containers of a task
 
 
-def wanted(
+def open_sinks(
     settings: Settings,
     environment: Mapping[str, str],
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Sink]:
-    """Make them; a port is listened on from now on. Raises ConfigurationError when it is taken, or stdout closed."""
+    """Open them; Prometheus's port is open from now on. Raises ConfigurationError for a taken port or a closed stdout."""
     found: list[Sink] = []
     if settings.metrics == "emf" or (settings.metrics == "auto" and IN_ECS in environment):
         found.append(
