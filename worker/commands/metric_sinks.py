@@ -20,7 +20,7 @@ def open_sinks(
     environment: Mapping[str, str],
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Sink]:
-    """Open them; Prometheus's port is open from now on. Raises ConfigurationError for a taken port or a closed stdout."""
+    """Open them, Prometheus's port too. Raises ConfigurationError for a taken port or a closed stdout."""
     found: list[Sink] = []
     if settings.metrics == "emf" or (settings.metrics == "auto" and IN_ECS in environment):
         found.append(
