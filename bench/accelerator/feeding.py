@@ -27,7 +27,7 @@ from worker.inference import bundle
 from worker.messages import Pixels
 from worker.photos import decoding
 from worker.pipeline.service_times import ServiceTimes
-from worker.telemetry.counters import set_up_logs
+from worker.telemetry.log import set_up_logs
 
 READY = "ready"
 READY_HASH = "none:0"  # the hash of photos that are arrays already

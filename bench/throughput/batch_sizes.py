@@ -13,7 +13,8 @@ import time
 from worker import settings
 from worker.errors import ConfigurationError, ConversionError
 from worker.inference import bundle, engine_trial, engines
-from worker.telemetry.counters import Telemetry, set_up_logs
+from worker.telemetry.counters import Telemetry
+from worker.telemetry.log import set_up_logs
 
 SIZES = (1, 2, 4, 8, 16, 32)
 ENGINES = ("tensorflow", "litert")

@@ -26,7 +26,7 @@ from worker import settings
 from worker.connections import cores
 from worker.inference.engines import Replica
 from worker.photos import decoding
-from worker.telemetry.counters import set_up_logs
+from worker.telemetry.log import set_up_logs
 
 BATCH = 32  # photos a call of the bare model
 BARE = 0.8  # seconds of each bare measurement

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from worker import settings
 from worker.commands.exit_codes import FAILED, INTERRUPTED
 from worker.errors import MessageError
-from worker.telemetry.counters import Telemetry, set_up_logs
+from worker.telemetry.counters import Telemetry
+from worker.telemetry.log import set_up_logs
 from worker.upkeep import redrive
 
 LIMIT, MOST = 100, 10_000  # letters read

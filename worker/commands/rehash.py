@@ -7,7 +7,8 @@ import sys
 from worker import settings
 from worker.commands.exit_codes import FAILED, INTERRUPTED, OK
 from worker.errors import MessageError
-from worker.telemetry.counters import Telemetry, set_up_logs
+from worker.telemetry.counters import Telemetry
+from worker.telemetry.log import set_up_logs
 
 NAME, HELP = "rehash", "rebuild what is known of photos from the buckets"
 

@@ -8,7 +8,8 @@ import time
 from worker import settings
 from worker.commands.exit_codes import OK
 from worker.supervision import supervisor
-from worker.telemetry.counters import Telemetry, set_up_logs
+from worker.telemetry.counters import Telemetry
+from worker.telemetry.log import set_up_logs
 
 NAME, HELP = "run", "poll the queue until stopped (the default)"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from worker import settings
 from worker.commands.exit_codes import FAILED, OK
 from worker.errors import WorkerError
-from worker.telemetry.counters import set_up_logs
+from worker.telemetry.log import set_up_logs
 
 NAME, HELP = "submit", "upload photos the way the API does and print their results"
 

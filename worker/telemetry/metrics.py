@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-STEPS = ("notify", "queue", "wait", "fetch", "decode", "batch_wait", "infer", "commit", "total")
 Unit = Literal["Count", "Milliseconds"]  # as CloudWatch calls them
 
 

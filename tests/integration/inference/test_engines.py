@@ -22,7 +22,8 @@ from worker.errors import ConfigurationError, ModelError
 from worker.inference import bundle, engine_trial, engines
 from worker.inference.bundle import Bundle
 from worker.settings import Settings
-from worker.telemetry.counters import Telemetry, set_up_logs
+from worker.telemetry.counters import Telemetry
+from worker.telemetry.log import set_up_logs
 
 CHILD = 120  # seconds that a child may take
 
