@@ -15,7 +15,7 @@ from worker.adapters.aws import ecs
 from worker.adapters.aws.model_bucket import ModelBucket
 from worker.connections import Connections, connect, cores, helpers, utc_now
 from worker.errors import ConfigurationError
-from worker.inference import bundle, engines
+from worker.inference import bundle, model_loader
 from worker.inference.library import Library, fetched
 from worker.inference.reload import Reload
 from worker.inference.serving import Replica, Serving
@@ -61,9 +61,9 @@ def build(
 
     library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=clock)
     bundles = [bundle.read(str(fetched(library, one, still_starting))) for one in settings.model]
-    replicas = engines.load(bundles, settings, telemetry, still_starting, cores=cores(), clock=clock)
+    replicas = model_loader.load(bundles, settings, telemetry, still_starting, cores=cores(), clock=clock)
     decoding.warm_up(bundles[0].manifest.input.target, hashes.named(settings.hash))
-    times = ServiceTimes(engines.seconds_by_size(replicas[0]))
+    times = ServiceTimes(model_loader.seconds_by_size(replicas[0]))
     joined = assemble(
         settings,
         connections,
@@ -178,7 +178,7 @@ def assemble(
             library=library,
             locations=settings.model,
             serving=serving,
-            load=partial(engines.load_beside, serving, settings, telemetry, cores=cores(), clock=clock),
+            load=partial(model_loader.load_beside, serving, settings, telemetry, cores=cores(), clock=clock),
             every=settings.model_refresh,
             telemetry=telemetry,
             stopping=stopping,

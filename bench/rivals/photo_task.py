@@ -59,14 +59,16 @@ class Frozen:
 
     def __init__(self, *, threads: int, largest_batch: int = 1) -> None:
         """Load and warm up for calls of up to `largest_batch` photos on so many threads."""
-        from worker.inference import engines  # takes seconds; a parent of forked processes must not load it
+        from worker.inference import (
+            model_loader,  # takes seconds; a parent of forked processes must not load it
+        )
 
         wanted = settings.load(os.environ).model_copy(
             update={"replicas": 1, "model_threads": threads, "batch_size": largest_batch}
         )
         found = bundle.read(wanted.model[0])
         self._target = found.manifest.input.target
-        ((self._model,),) = engines.load([found], wanted, Telemetry(), cores=threads)
+        ((self._model,),) = model_loader.load([found], wanted, Telemetry(), cores=threads)
         decoding.warm_up(self._target)
 
     def prepared(self, data: bytes) -> npt.NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from bench.processes import LostError, busy_seconds, cpu_by_thread
 from bench.throughput.memory_parts import CountingStore, MemoryPhotos, MemoryQueue, announcement
 from worker import app
 from worker.connections import Connections, cores
-from worker.inference import bundle, engines
+from worker.inference import bundle, model_loader
 from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Pipeline
@@ -30,7 +30,7 @@ class InMemory:
     queue: MemoryQueue
     photos: MemoryPhotos
     store: CountingStore
-    replicas: Sequence[engines.Replica]
+    replicas: Sequence[model_loader.Replica]
 
     def run(self, photos: list[bytes], count: int) -> dict[str, float]:
         """Score `count` photos, from the send to the last result: photos/s, CPU milliseconds, share of cores taken.
@@ -64,8 +64,8 @@ def assembled(wanted: Settings) -> InMemory:
     telemetry, clock = Telemetry(), time.monotonic
     queue, photos, store = MemoryQueue(), MemoryPhotos(), CountingStore()
     bundles = [bundle.read(location) for location in wanted.model]
-    replicas = engines.load(bundles, wanted, telemetry, cores=cores())
+    replicas = model_loader.load(bundles, wanted, telemetry, cores=cores())
     ends = Connections(queue, LEASE, photos, store)
-    times = ServiceTimes(engines.seconds_by_size(replicas[0]))
+    times = ServiceTimes(model_loader.seconds_by_size(replicas[0]))
     joined = app.assemble(wanted, ends, replicas, service_times=times, telemetry=telemetry, clock=clock)
     return InMemory(joined.pipeline, joined.uploads, queue, photos, store, replicas)

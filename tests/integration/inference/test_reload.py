@@ -15,7 +15,7 @@ from worker import settings
 from worker.adapters.tensorflow.frozen_model import FrozenModel
 from worker.adapters.tensorflow.litert_model import InterpretedModel
 from worker.errors import ConfigurationError, StorageError
-from worker.inference import bundle, engines
+from worker.inference import bundle, model_loader
 from worker.inference.bundle import Bundle
 from worker.inference.reload import Reload
 from worker.inference.serving import Replica, Serving
@@ -63,7 +63,7 @@ class Worker:
         self.location = str(location)
         self.wanted = settings.load({**REQUIRED, "WORKER_ENGINE": engine, "WORKER_REPLICAS": "2"})
         self.telemetry, self.stopping, self.shelf = Telemetry(), ImpatientEvent(), Shelf()
-        replicas = engines.load([bundle.read(self.location)], self.wanted, self.telemetry, cores=2)
+        replicas = model_loader.load([bundle.read(self.location)], self.wanted, self.telemetry, cores=2)
         self.serving = Serving(replicas)
         self.loads = 0
         self.reload = Reload(
@@ -79,7 +79,9 @@ class Worker:
 
     def load(self, bundles: Sequence[Bundle], checkpoint: Callable[[], None]) -> Sequence[Replica]:
         self.loads += 1
-        return engines.load_beside(self.serving, self.wanted, self.telemetry, bundles, checkpoint, cores=2)
+        return model_loader.load_beside(
+            self.serving, self.wanted, self.telemetry, bundles, checkpoint, cores=2
+        )
 
     def scores(self) -> list[float]:
         return [float(replica[0].predict(PHOTO)["score"].item()) for replica in self.serving.replicas]

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tests.support.models import SIDE
 from worker.adapters.tensorflow.frozen_model import FrozenModel
-from worker.inference import bundle, engines
+from worker.inference import bundle, model_loader
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 
@@ -27,7 +27,7 @@ def main() -> None:
     required = {"queue_url": "https://sqs/queue", "buckets": "photos", "redis_url": "redis://here"}
     settings = Settings.model_validate({**required, "replicas": 2, "batch_size": 4})
     found = bundle.read(sys.argv[1])
-    (first,), (second,) = engines.load([found], settings, Telemetry(), cores=2)
+    (first,), (second,) = model_loader.load([found], settings, Telemetry(), cores=2)
     dark, white = np.zeros((3, SIDE, SIDE, 3), np.uint8), np.full((1, SIDE, SIDE, 3), 255, np.uint8)
     answers = [model.predict(dark)["score"].tolist() for model in (first, second)]
     places = [model._run(dark)[0].device for model in (first, second) if isinstance(model, FrozenModel)]

@@ -19,7 +19,7 @@ from worker.adapters.tensorflow import frozen_model, litert_model
 from worker.adapters.tensorflow.frozen_model import FrozenModel
 from worker.adapters.tensorflow.litert_model import InterpretedModel
 from worker.errors import ConfigurationError, ModelError
-from worker.inference import bundle, engine_trial, engines
+from worker.inference import bundle, engine_trial, model_loader
 from worker.inference.bundle import Bundle
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
@@ -62,7 +62,7 @@ def test_both_engines_answer_the_same_within_the_tolerance(reference_model: Path
 
 def test_the_engine_is_chosen_by_what_was_measured(reference_model: Path, log: io.StringIO) -> None:
     found = bundle.read(str(reference_model))
-    replicas = engines.load([found], wanted(), Telemetry(), cores=2)
+    replicas = model_loader.load([found], wanted(), Telemetry(), cores=2)
     chosen = line(log, "engine_chosen")
     rates = chosen["tensorflow_photos_per_s"], chosen["litert_photos_per_s"]
     assert min(rates) > 0
@@ -75,7 +75,7 @@ def test_the_engine_is_chosen_by_what_was_measured(reference_model: Path, log: i
 
 
 def test_what_is_not_chosen_is_let_go(tmp_path: Path) -> None:
-    replicas = engines.load([halves(tmp_path)], wanted(engine="litert"), Telemetry(), cores=2)
+    replicas = model_loader.load([halves(tmp_path)], wanted(engine="litert"), Telemetry(), cores=2)
     gc.collect()
     mine = [thing for thing in gc.get_objects() if isinstance(thing, FrozenModel)]
     assert not [model for model in mine if model.bundle is replicas[0][0].bundle]
@@ -83,7 +83,7 @@ def test_what_is_not_chosen_is_let_go(tmp_path: Path) -> None:
 
 def test_a_model_with_assertions_stays_with_tensorflow_and_says_why(tmp_path: Path, log: io.StringIO) -> None:
     picky = bundle.read(str(save_bundle(RefusesRed(), tmp_path / "picky" / "1", name="picky")))
-    (replica,) = engines.load([picky], wanted(replicas=1), Telemetry(), cores=2)
+    (replica,) = model_loader.load([picky], wanted(replicas=1), Telemetry(), cores=2)
     assert isinstance(replica[0], FrozenModel)
     chosen = line(log, "engine_chosen")
     assert chosen["engine"] == "tensorflow"
@@ -102,7 +102,7 @@ def test_litert_asked_for_and_impossible_is_a_wrong_configuration(
 ) -> None:
     found = bundle.read(str(save_bundle(model(), tmp_path / "m" / "1", name="m")))
     with pytest.raises(ConfigurationError, match=f"m/1 .*{reason}"):
-        engines.load([found], wanted(engine="litert"), Telemetry(), cores=2)
+        model_loader.load([found], wanted(engine="litert"), Telemetry(), cores=2)
 
 
 def test_a_misfit_is_found_at_the_warm_up_of_either_engine(tmp_path: Path) -> None:
@@ -114,19 +114,19 @@ def test_a_misfit_is_found_at_the_warm_up_of_either_engine(tmp_path: Path) -> No
     found = bundle.read(str(save_bundle(Wide(), tmp_path / "m" / "1", name="m")))
     for engine in ("tensorflow", "litert"):
         with pytest.raises(ConfigurationError, match=r"has shape \(1, 3\) for a batch of 1"):
-            engines.load([found], wanted(engine=engine), Telemetry(), cores=1)
+            model_loader.load([found], wanted(engine=engine), Telemetry(), cores=1)
 
 
 def test_there_is_a_replica_for_each_core_and_each_holds_all_models(tmp_path: Path) -> None:
     both = [halves(tmp_path, "one"), halves(tmp_path, "two")]
     for engine in ("tensorflow", "litert"):
-        replicas = engines.load(both, wanted(engine=engine), Telemetry(), cores=3)
+        replicas = model_loader.load(both, wanted(engine=engine), Telemetry(), cores=3)
         assert [[model.bundle.name for model in replica] for replica in replicas] == [["one", "two"]] * 3
         assert {model.largest_batch for replica in replicas for model in replica} == {4}
         for model in (model for replica in replicas for model in replica):
             assert sorted(model.seconds_by_size) == [1, 2, 3, 4]
         both_times = [model.seconds_by_size[4] for model in replicas[0]]
-        assert engines.seconds_by_size(replicas[0])[4] == pytest.approx(sum(both_times))
+        assert model_loader.seconds_by_size(replicas[0])[4] == pytest.approx(sum(both_times))
     assert (
         len({id(model) for replica in replicas for model in replica}) == 6
     )  # an interpreter is for one thread
@@ -134,7 +134,7 @@ def test_there_is_a_replica_for_each_core_and_each_holds_all_models(tmp_path: Pa
 
 def test_replicas_called_at_the_same_time_do_not_mix_up_their_answers(tmp_path: Path) -> None:
     for engine in ("tensorflow", "litert"):
-        replicas = engines.load([halves(tmp_path)], wanted(engine=engine), Telemetry(), cores=4)
+        replicas = model_loader.load([halves(tmp_path)], wanted(engine=engine), Telemetry(), cores=4)
         wrong: list[Any] = []
 
         def ask(
@@ -157,7 +157,7 @@ def test_replicas_called_at_the_same_time_do_not_mix_up_their_answers(tmp_path: 
 def test_a_batch_that_an_interpreter_refuses_is_the_models_trouble_and_the_next_one_works(
     tmp_path: Path,
 ) -> None:
-    ((model,),) = engines.load([halves(tmp_path)], wanted(engine="litert"), Telemetry(), cores=1)
+    ((model,),) = model_loader.load([halves(tmp_path)], wanted(engine="litert"), Telemetry(), cores=1)
     with pytest.raises(ModelError, match="model halves: Cannot set tensor: Dimension mismatch"):
         model.predict(np.zeros((2, SIDE, SIDE + 1, 3), np.uint8))
     assert model.predict(np.zeros((2, SIDE, SIDE, 3), np.uint8))["score"].tolist() == [[1.0], [1.0]]
@@ -167,7 +167,9 @@ def test_an_interpreters_batches_are_as_large_as_runs_in_a_short_time(
     tmp_path: Path, reference_model: Path
 ) -> None:
     for found in (bundle.read(str(reference_model)), halves(tmp_path)):
-        ((model,),) = engines.load([found], wanted(engine="litert", batch_size=512), Telemetry(), cores=1)
+        ((model,),) = model_loader.load(
+            [found], wanted(engine="litert", batch_size=512), Telemetry(), cores=1
+        )
         each, largest = model.seconds_by_size[1], model.largest_batch
         assert largest == 512 or each * (largest - 1) < litert_model.AT_ONCE or largest == 1
         assert largest == 512 or each * (largest + 1) > litert_model.AT_ONCE
@@ -176,7 +178,7 @@ def test_an_interpreters_batches_are_as_large_as_runs_in_a_short_time(
 def test_rows_that_only_fill_up_a_batch_are_counted(tmp_path: Path) -> None:
     telemetry = Telemetry()
     given = wanted(engine="tensorflow", pad_to="2,4", replicas=1)
-    ((model,),) = engines.load([halves(tmp_path)], given, telemetry, cores=1)
+    ((model,),) = model_loader.load([halves(tmp_path)], given, telemetry, cores=1)
     assert "padded_rows" not in telemetry.counts
     assert [len(model.predict(np.zeros((n, SIDE, SIDE, 3), np.uint8))["score"]) for n in (1, 2, 3)] == [
         1,
@@ -189,12 +191,12 @@ def test_rows_that_only_fill_up_a_batch_are_counted(tmp_path: Path) -> None:
 @pytest.mark.skipif(bool(frozen_model.GPUS), reason="there is a GPU")
 def test_mixed_precision_without_a_gpu_is_a_wrong_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="WORKER_PRECISION=mixed needs a GPU"):
-        engines.load([halves(tmp_path)], wanted(precision="mixed"), Telemetry(), cores=1)
+        model_loader.load([halves(tmp_path)], wanted(precision="mixed"), Telemetry(), cores=1)
 
 
 def test_two_models_of_the_same_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="two models of the same name"):
-        engines.load([halves(tmp_path), halves(tmp_path / "b")], wanted(), Telemetry(), cores=1)
+        model_loader.load([halves(tmp_path), halves(tmp_path / "b")], wanted(), Telemetry(), cores=1)
 
 
 def test_replicas_on_two_devices_answer_the_same_and_neither_waits_for_the_other(tmp_path: Path) -> None:
