@@ -37,7 +37,7 @@ def show(
     letters = read(queue, limit, _say)
     examiner = Examiner(_photos(clock), _results(settings), _rules(settings))
     found = list[tuple[Letter, list[Finding]]]()
-    with progress.shown("dead-letters", len(letters), telemetry=telemetry, clock=clock) as tell:
+    with progress.show("dead-letters", len(letters), telemetry=telemetry, clock=clock) as tell:
         for letter, findings in _examined(examiner, letters):
             found.append((letter, findings))
             if as_json:
@@ -83,7 +83,7 @@ def move_back(
     if not wait:
         _say("SQS moves them by itself; `dead-letters cancel` stops it")
         return OK
-    with _interruptible(), progress.shown("redrive", expected, telemetry=telemetry, clock=clock) as tell:
+    with _interruptible(), progress.show("redrive", expected, telemetry=telemetry, clock=clock) as tell:
         ended = redrive.watch(queue, lambda move: tell(move.moved), threading.Event().wait)
     return _told(ended, queue.count())
 

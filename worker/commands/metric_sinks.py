@@ -9,7 +9,7 @@ from worker.errors import ConfigurationError
 from worker.settings import Settings
 from worker.telemetry.counters import Sink
 from worker.telemetry.emf import EmbeddedMetrics
-from worker.telemetry.line_writer import Lines
+from worker.telemetry.line_writer import LineWriter
 from worker.telemetry.prometheus import PrometheusMetrics
 
 IN_ECS = "ECS_CONTAINER_METADATA_URI_V4"  # is set in the containers of a task
@@ -25,7 +25,7 @@ def open_sinks(
     if settings.metrics == "emf" or (settings.metrics == "auto" and IN_ECS in environment):
         found.append(
             EmbeddedMetrics(
-                Lines(_stdout()),
+                LineWriter(_stdout()),
                 namespace=settings.metrics_namespace,
                 service=settings.service,
                 interval=settings.metrics_interval,

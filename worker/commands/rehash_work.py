@@ -40,7 +40,7 @@ def run(
     pattern = re.compile(settings.image_id_pattern)
     telemetry.event("listing", buckets=list(settings.buckets))
     wanted = listed(photos, settings.buckets, pattern, since)
-    with progress.shown("rehash", len(wanted), telemetry=telemetry, clock=clock) as tell:
+    with progress.show("rehash", len(wanted), telemetry=telemetry, clock=clock) as tell:
         return rebuild(wanted, photos, store, recipe, threads=threads, tell=tell)
 
 

@@ -132,7 +132,7 @@ class Library:
         total, done = sum(sizes.get(f"{version.prefix}/{name}", 0) for name in sums), 0
         with (
             tempfile.TemporaryDirectory(prefix=".", dir=target.parent, ignore_cleanup_errors=True) as folder,
-            progress.shown(
+            progress.show(
                 f"model {version}", total, "bytes", telemetry=self._telemetry, clock=self._clock
             ) as tell,
         ):

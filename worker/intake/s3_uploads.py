@@ -82,7 +82,7 @@ class S3Uploads:
         messages = self._queue.receive(most)
         self._say_lost(self._leases.hold(messages, since=asked))
         again = sum(message.receive_count > 1 for message in messages)
-        self._telemetry.received(len(messages), self._clock() - asked, again)
+        self._telemetry.receive(len(messages), self._clock() - asked, again)
         return messages
 
     def fetch(self, upload: Upload, max_bytes: int) -> Fetched:

@@ -1,4 +1,4 @@
-"""Counts what happens in the worker, logs it, and passes the figures on to the metric sinks."""
+"""Counts what happens, logs it, and passes the figures on to CloudWatch and Prometheus."""
 
 import threading
 from collections import Counter
@@ -9,23 +9,23 @@ import structlog
 
 
 class Sink(Protocol):
-    """Where figures go besides the log, by the names of metrics.py; thread-safe, quick, and never raises."""
+    """Receives the figures under the names in metrics.py. Thread-safe, fast, and never raises."""
 
     def count(self, name: str, by: int) -> None:
         """Add to a count."""
         ...
 
     def observe(self, name: str, value: float) -> None:
-        """Note one value, of latencies in milliseconds."""
+        """Record one value; latencies are in milliseconds."""
         ...
 
     def flush(self, *, last: bool) -> None:
-        """Send on what is due; all of it, the `last` time."""
+        """Send what is due; with `last`, send everything."""
         ...
 
 
 class Telemetry:
-    """Counts and log lines of the worker's events, and the same figures to the `sinks`; thread-safe."""
+    """Counts and logs the worker's events, and copies the figures to the `sinks`. Thread-safe."""
 
     def __init__(self, sinks: Sequence[Sink] = ()) -> None:
         self._log = structlog.get_logger()
@@ -41,12 +41,12 @@ class Telemetry:
             sink.count(name, by)
 
     def observe(self, name: str, value: float) -> None:
-        """Note one value of a distribution; the log has none of it."""
+        """Record one value of a distribution; it goes to the sinks, not to the log."""
         for sink in self._sinks:
             sink.observe(name, value)
 
     def flush(self, *, last: bool = False) -> None:
-        """Let the sinks send on what is due: to be called every second or so, and at the end."""
+        """Let the sinks send what is due. Call it every second or so, and at the end."""
         for sink in self._sinks:
             sink.flush(last=last)
 
@@ -59,45 +59,45 @@ class Telemetry:
     def photo(
         self, status: str, *, image_id: str, timings_ms: Mapping[str, float], **details: object
     ) -> None:
-        """One line per photo: its id, what became of it, and where its time went."""
+        """Log one line for a photo: its id, its status, and the time each step took."""
         self.count(f"photos_{status}")
-        if status != "already_scored":  # nobody waited for those
+        if status != "already_scored":  # nobody waited for that result
             for step, ms in timings_ms.items():
                 self.observe(f"latency_{step}", ms)
-        ledger = {step: round(ms, 1) for step, ms in timings_ms.items()}
-        self._log.info(status, image_id=image_id, **details, timings_ms=ledger)
+        steps = {step: round(ms, 1) for step, ms in timings_ms.items()}
+        self._log.info(status, image_id=image_id, **details, timings_ms=steps)
 
     def batch(self, size: int, closed: str) -> None:
-        """One batch, and why it took no more photos: `full`, `device_free` or `deadline`."""
+        """Record one batch and why it was closed: `full`, `device_free` or `deadline`."""
         for name, by in (("batches", 1), (f"batches_closed_{closed}", 1), ("batched_photos", size)):
             self.count(name, by)
         self.observe("batch_size", size)
         self._log.debug("batch", size=size, closed=closed)
 
     def objective(self, met: bool, slowest: str) -> None:
-        """Whether a photo was scored in time, else which step took the most of it."""
+        """Record whether a photo was scored in time; if not, also its slowest step."""
         self.count("objective_met" if met else "objective_missed")
         if not met:
             self.count(f"objective_missed_by_{slowest}")
 
-    def received(self, messages: int, seconds: float, again: int = 0) -> None:
-        """One receive: how many messages it brought, `again` of them not for the first time, and how long it waited."""
+    def receive(self, messages: int, seconds: float, redeliveries: int = 0) -> None:
+        """Record one receive: its messages, how many of them are redeliveries, and its duration."""
         self.count("receives")
         self.count("messages_received", messages)
-        self.count("redeliveries", again)
+        self.count("redeliveries", redeliveries)
         self._log.debug("received", messages=messages, seconds=round(seconds, 3))
 
     def event(self, name: str, **details: object) -> None:
-        """Something ordinary happened."""
+        """Record something ordinary."""
         self.count(name)
         self._log.info(name, **details)
 
     def warn(self, name: str, **details: object) -> None:
-        """Something happened that somebody should look at."""
+        """Record something that a person should look at."""
         self.count(name)
         self._log.warning(name, **details)
 
     def fail(self, name: str, error: BaseException | None = None, **details: object) -> None:
-        """The worker ends for this."""
+        """Record an error that ends the worker."""
         self.count(name)
         self._log.error(name, **details, **({"exc_info": error} if error else {}))

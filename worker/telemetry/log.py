@@ -1,4 +1,4 @@
-"""Set up the log: JSON lines in production, readable ones on a terminal."""
+"""Configures the log: JSON lines in production, readable lines on a terminal."""
 
 import logging
 import re
@@ -15,23 +15,19 @@ _TRACEBACKS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def set_up_logs(log_format: str, log_level: str, stream: TextIO = sys.stderr) -> None:
-    """Configure structlog for the process. `log_format` is auto, json or console; auto asks the stream."""
+    """Configure structlog. `log_format`: json, console, or auto (console if the stream is a terminal)."""
     readable = log_format == "console" or (log_format == "auto" and stream.isatty())
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(
-            colors=stream.isatty(), pad_event_to=12, exception_formatter=structlog.dev.plain_traceback
-        )
-        if readable
-        else structlog.processors.JSONRenderer()
+    console = structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(), pad_event_to=12, exception_formatter=structlog.dev.plain_traceback
     )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso" if not readable else "%H:%M:%S.%f", utc=not readable),
+            structlog.processors.TimeStamper(fmt="%H:%M:%S.%f" if readable else "iso", utc=not readable),
             structlog.processors.StackInfoRenderer(),
             *([] if readable else [structlog.processors.ExceptionRenderer(_TRACEBACKS)]),
-            _in_reading_order,
-            _without_passwords(renderer),
+            _order_fields,
+            _hide_passwords(console if readable else structlog.processors.JSONRenderer()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, log_level.upper())),
         logger_factory=structlog.PrintLoggerFactory(stream),
@@ -39,12 +35,12 @@ def set_up_logs(log_format: str, log_level: str, stream: TextIO = sys.stderr) ->
     )
 
 
-def _without_passwords(render: structlog.typing.Processor) -> structlog.typing.Processor:
-    """Last guard: no URL in any line shows a password, wherever it came from (a list, a traceback)."""
+def _hide_passwords(render: structlog.typing.Processor) -> structlog.typing.Processor:
+    """Mask passwords in URLs in the finished line, so that lists and tracebacks are covered too."""
     return lambda logger, name, event: _PASSWORD.sub("***", str(render(logger, name, event)))
 
 
-def _in_reading_order(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """When, how grave and what come first, nothing is shown as null."""
+def _order_fields(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put time, level and event first, and drop fields that are None."""
     first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
     return first | {name: value for name, value in event.items() if value is not None}

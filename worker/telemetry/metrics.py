@@ -1,4 +1,4 @@
-"""What is measured: every metric, its unit and its meaning; the same for CloudWatch, Prometheus and docs."""
+"""The table of all metrics: name, unit and meaning, for CloudWatch, Prometheus and the docs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ Unit = Literal["Count", "Milliseconds"]  # as CloudWatch calls them
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """The sum of some counts of the telemetry."""
+    """A metric that sums one or more counts of the telemetry."""
 
     name: str  # in CloudWatch
-    counts: tuple[str, ...]  # in the telemetry
+    counts: tuple[str, ...]  # their names in the telemetry
     family: str  # in Prometheus, without prefix and suffix
     doc: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -20,10 +20,10 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Every single value that was observed; a `gauge` is one whose last value counts."""
+    """A metric that keeps every observed value. Of a `gauge`, only the last value matters."""
 
     name: str  # in CloudWatch
-    observed: str  # in the telemetry
+    source: str  # its name in the telemetry
     family: str  # in Prometheus, without prefix; latencies are seconds there
     unit: Unit
     doc: str
@@ -31,70 +31,74 @@ class Distribution:
     gauge: bool = False
 
 
-def _photos(outcome: str, doc: str, *counts: str) -> Counter:
-    return Counter(f"Photos{_camel(outcome)}", counts, "photos", doc, {"outcome": outcome})
+def _counter(family: str, doc: str, *counts: str, **label: str) -> Counter:
+    """Name a counter after its family and label; it sums the `counts`, by default the one named the same."""
+    name = "_".join([family, *label.values()])
+    return Counter(_camel(name), counts or (name,), family, doc, label)
+
+
+def _latency(step: str, doc: str) -> Distribution:
+    name = f"latency_{step}"
+    return Distribution(_camel(name), name, "latency", "Milliseconds", doc, {"step": step})
 
 
 def _camel(snake: str) -> str:
     return "".join(word.capitalize() for word in snake.split("_"))
 
 
-def _latency(step: str, doc: str) -> Distribution:
-    name, observed = f"Latency{_camel(step)}", f"latency_{step}"
-    return Distribution(name, observed, "latency", "Milliseconds", doc, {"step": step})
-
-
 COUNTERS = (
-    _photos("scored", "a score was written", "photos_scored"),
-    _photos("unrecognised", "written: no food that the model knows", "photos_unrecognised"),
-    _photos("failed", "written: the photo itself is at fault", "photos_failed"),
-    _photos(
-        "already_scored", "redelivered, or known: nothing new", "photos_already_scored", "already_scored"
+    _counter("photos", "result written with a score", outcome="scored"),
+    _counter("photos", "result written; the model knows no such food", outcome="unrecognised"),
+    _counter("photos", "result written; the photo itself cannot be scored", outcome="failed"),
+    _counter(
+        "photos",
+        "nothing new: redelivered, or scored before",
+        "photos_already_scored",
+        "already_scored",
+        outcome="already_scored",
     ),
-    _photos("released", "something was in trouble; the message comes again", "released"),
-    _photos("returned", "not begun when a stop came; shown again at once", "returned"),
-    Counter("MessagesReceived", ("messages_received",), "messages_received", "taken from the queue"),
-    Counter("Redeliveries", ("redeliveries",), "redeliveries", "of them, received before"),
-    Counter("MessagesIgnored", ("ignored",), "messages_ignored", "events that are no upload; deleted"),
-    Counter(
-        "MessagesLeft",
-        ("left_to_dead_letter_queue",),
+    _counter(
+        "photos", "not scored because something failed; will be retried", "released", outcome="released"
+    ),
+    _counter("photos", "not started before a stop; visible again at once", "returned", outcome="returned"),
+    _counter("messages_received", "messages received from the queue"),
+    _counter("redeliveries", "received messages that had been received before"),
+    _counter("messages_ignored", "events that are not uploads; deleted", "ignored"),
+    _counter(
         "messages_left",
-        "records that nobody could read, or not ours, at each receive; left to the dead-letter queue",
+        "records that are unreadable or not for this worker, counted at each receive; left for the dead-letter queue",
+        "left_to_dead_letter_queue",
     ),
-    Counter("ObjectiveMet", ("objective_met",), "objective", "written in time", {"result": "met"}),
-    Counter("ObjectiveMissed", ("objective_missed",), "objective", "written late", {"result": "missed"}),
-    Counter("DuplicatesExact", ("duplicates_exact",), "duplicates", "same bytes", {"kind": "exact"}),
-    Counter("DuplicatesNear", ("duplicates_near",), "duplicates", "look the same", {"kind": "near"}),
-    Counter("ScoresReused", ("scores_reused",), "scores_reused", "photos that the model was spared"),
-    Counter("LeasesExtended", ("leases_extended",), "leases_extended", "messages hidden for longer"),
-    Counter("LeasesLost", ("lease_lost",), "leases_lost", "messages that others may have received"),
-    Counter("Batches", ("batches",), "batches", "batches given to the models"),
-    *(
-        Counter(
-            f"BatchesClosed{_camel(why)}", (f"batches_closed_{why}",), "batches_closed", doc, {"why": why}
-        )
-        for why, doc in (
-            ("full", "took no more photos: the largest size was reached"),
-            ("device_free", "took no more photos: none was ready, the device was free"),
-            ("deadline", "took no more photos: one of them had to go"),
-        )
+    _counter("objective", "results written in time", result="met"),
+    _counter("objective", "results written late", result="missed"),
+    _counter("duplicates", "photos with the same bytes as an earlier one", kind="exact"),
+    _counter("duplicates", "photos that look like an earlier one", kind="near"),
+    _counter("scores_reused", "photos that took the score of a duplicate instead of running the model"),
+    _counter("leases_extended", "messages whose visibility timeout was extended"),
+    _counter("leases_lost", "messages that another worker may have received", "lease_lost"),
+    _counter("batches", "batches run by the models"),
+    _counter("batches_closed", "closed because it reached the largest size", why="full"),
+    _counter(
+        "batches_closed", "closed because no photo was ready and the device was free", why="device_free"
     ),
-    Counter("BatchedPhotos", ("batched_photos",), "batched_photos", "photos in all batches"),
-    Counter("PaddedRows", ("padded_rows",), "padded_rows", "rows computed for nothing, to fill a size up"),
-    Counter("Starts", ("polling",), "starts", "workers that began to poll"),
+    _counter("batches_closed", "closed because a photo in it was about to be late", why="deadline"),
+    _counter("batched_photos", "photos in all batches"),
+    _counter("padded_rows", "padding rows computed to reach an allowed batch size"),
+    _counter("starts", "workers that started to poll", "polling"),
 )
 
 DISTRIBUTIONS = (
     _latency("notify", "upload → SQS"),
     _latency("queue", "SQS → received"),
-    _latency("wait", "received → a helper takes it"),
+    _latency("wait", "received → taken by a helper"),
     _latency("fetch", "S3 → memory"),
     _latency("decode", "bytes → pixels and hash"),
-    _latency("batch_wait", "ready → the model begins"),
-    _latency("infer", "the model"),
-    _latency("commit", "scored → Redis has it"),
-    _latency("total", "upload → Redis has it"),
-    Distribution("BatchSize", "batch_size", "batch_size", "Count", "photos of a batch"),
-    Distribution("InFlight", "in_flight", "in_flight", "Count", "messages held at that moment", gauge=True),
+    _latency("batch_wait", "ready → model starts"),
+    _latency("infer", "model run"),
+    _latency("commit", "scored → confirmed by Redis"),
+    _latency("total", "upload → confirmed by Redis"),
+    Distribution("BatchSize", "batch_size", "batch_size", "Count", "photos in a batch"),
+    Distribution(
+        "InFlight", "in_flight", "in_flight", "Count", "messages received and not yet settled", gauge=True
+    ),
 )

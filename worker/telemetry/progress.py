@@ -1,4 +1,4 @@
-"""How far long work is: a bar on a terminal, a line in the log now and then elsewhere."""
+"""Progress of long operations: a bar on a terminal, a periodic log line elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -17,11 +17,11 @@ from rich.progress import (
 
 from worker.telemetry.counters import Telemetry
 
-EVERY = 10.0  # seconds between two lines of the log
+LOG_INTERVAL = 10.0  # seconds between two log lines
 
 
 @contextmanager
-def shown(
+def show(
     what: str,
     total: int,
     unit: str = "",
@@ -30,7 +30,7 @@ def shown(
     clock: Callable[[], float],
     stream: TextIO = sys.stderr,
 ) -> Iterator[Callable[[int], None]]:
-    """Give what is to be called with the number of things done so far, of `total`; the `unit` may be bytes."""
+    """Show progress towards `total`; yields a function to call with the number done so far. `unit` may be bytes."""
     console = Console(file=stream)
     if console.is_terminal:
         amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
@@ -39,17 +39,19 @@ def shown(
             task = bar.add_task(what, total=total)
             yield lambda done: bar.update(task, completed=done)
     else:
-        yield _lines(what, total, telemetry, clock)
+        yield _log_progress(what, total, telemetry, clock)
 
 
-def _lines(what: str, total: int, telemetry: Telemetry, clock: Callable[[], float]) -> Callable[[int], None]:
-    begun = said = clock()
+def _log_progress(
+    what: str, total: int, telemetry: Telemetry, clock: Callable[[], float]
+) -> Callable[[int], None]:
+    begun = logged = clock()
 
     def tell(done: int) -> None:
-        nonlocal said
+        nonlocal logged
         now = clock()
-        if now - said >= EVERY:
-            said = now
+        if now - logged >= LOG_INTERVAL:
+            logged = now
             left = (total - done) * (now - begun) / done if done else None
             telemetry.event("progress", what=what, done=done, of=total, seconds_left=left and round(left))
 

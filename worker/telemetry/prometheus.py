@@ -1,4 +1,4 @@
-"""Prometheus: the same metrics by HTTP, for who asks. The library answers in a thread of its own."""
+"""Serves the metrics to Prometheus over HTTP, from a thread of the client library."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
@@ -11,10 +11,10 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class PrometheusMetrics:
-    """A sink that keeps the figures until they are asked for; thread-safe."""
+    """A sink that keeps the figures until Prometheus scrapes them. Thread-safe."""
 
     def __init__(self, port: int) -> None:
-        """Listen on all addresses. Raises ConfigurationError when the port is taken."""
+        """Listen on all addresses. Raises ConfigurationError when the port is in use."""
         registry = CollectorRegistry()
         self._counters: dict[str, Counter] = {}
         self._histograms: dict[str, Histogram] = {}
@@ -27,13 +27,13 @@ class PrometheusMetrics:
             raise ConfigurationError(f"WORKER_METRICS_PORT: cannot listen on {port}: {error}") from None
 
     def count(self, name: str, by: int) -> None:
-        """Add to a count; one that is no metric is dropped."""
+        """Add to a count; ignore names that are no metric."""
         counter = self._counters.get(name)
         if counter is not None:
             counter.inc(by)
 
     def observe(self, name: str, value: float) -> None:
-        """Note one value; one that is no metric is dropped."""
+        """Record one value; ignore names that are no metric."""
         if name in self._gauges:
             self._gauges[name].set(value)
         elif name in self._histograms:
@@ -41,7 +41,7 @@ class PrometheusMetrics:
             self._histograms[name].observe(value / 1000 if seconds else value)
 
     def flush(self, *, last: bool) -> None:
-        """Prometheus comes for it."""
+        """Nothing to do: Prometheus scrapes."""
 
     def _register_counters(self, registry: CollectorRegistry) -> None:
         families: dict[str, Counter] = {}
@@ -59,10 +59,10 @@ class PrometheusMetrics:
         )
         for one in DISTRIBUTIONS:
             if one.gauge:
-                self._gauges[one.observed] = Gauge(PREFIX + one.family, one.doc, registry=registry)
+                self._gauges[one.source] = Gauge(PREFIX + one.family, one.doc, registry=registry)
             elif one.family == "latency":
-                self._histograms[one.observed] = latency.labels(**one.labels)
+                self._histograms[one.source] = latency.labels(**one.labels)
             else:
-                self._histograms[one.observed] = Histogram(
+                self._histograms[one.source] = Histogram(
                     PREFIX + one.family, one.doc, registry=registry, buckets=SIZES
                 )

@@ -108,7 +108,7 @@ def test_on_a_terminal_auto_is_readable_and_json_stays_json() -> None:
 def test_lines_below_the_level_are_not_written_but_counted() -> None:
     stream, telemetry = logs(level="warning"), Telemetry()
     telemetry.event("ignored")
-    telemetry.received(3, 0.5, again=1)
+    telemetry.receive(3, 0.5, redeliveries=1)
     telemetry.warn("look_up_failed")
     assert [line["event"] for line in lines(stream)] == ["look_up_failed"]
     assert telemetry.counts == {

@@ -5,7 +5,7 @@ import threading
 
 from tests.support.stand import eventually
 from worker.telemetry import line_writer
-from worker.telemetry.line_writer import Lines
+from worker.telemetry.line_writer import LineWriter
 
 
 class Stalled(io.StringIO):
@@ -34,7 +34,7 @@ class Gone(io.StringIO):
 
 def test_lines_are_written_in_order_and_all_of_them_at_a_flush() -> None:
     stream = io.StringIO()
-    written = Lines(stream)
+    written = LineWriter(stream)
     for number in range(100):
         written.write(f"{number}\n")
     written.flush()
@@ -43,20 +43,20 @@ def test_lines_are_written_in_order_and_all_of_them_at_a_flush() -> None:
 
 def test_a_reader_who_stands_still_keeps_nobody_waiting_and_no_more_lines_than_may_wait() -> None:
     stream = Stalled()
-    written = Lines(stream)
+    written = LineWriter(stream)
     written.write("first\n")
     assert stream.reached.wait(10)
-    for number in range(line_writer.MOST + 5):
+    for number in range(line_writer.MAX_WAITING + 5):
         written.write(f"{number}\n")
     assert stream.getvalue() == ""
     stream.open.set()
-    eventually(lambda: stream.getvalue().count("\n") == line_writer.MOST + 1)
-    assert stream.getvalue().split() == ["first", *map(str, range(line_writer.MOST))]
+    eventually(lambda: stream.getvalue().count("\n") == line_writer.MAX_WAITING + 1)
+    assert stream.getvalue().split() == ["first", *map(str, range(line_writer.MAX_WAITING))]
 
 
 def test_a_reader_who_has_gone_is_no_error() -> None:
     stream = Gone()
-    written = Lines(stream)
+    written = LineWriter(stream)
     written.write("one\n")
     written.write("other\n")
     written.flush()

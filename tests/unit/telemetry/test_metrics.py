@@ -98,9 +98,9 @@ def test_a_full_line_is_one_event_of_any_log_driver() -> None:
     for counter in COUNTERS:
         sink.count(counter.counts[0], 10_000_000)
     for one in DISTRIBUTIONS:
-        late = one.observed in {"latency_notify", "latency_queue", "latency_total"}  # after a day's outage
+        late = one.source in {"latency_notify", "latency_queue", "latency_total"}  # after a day's outage
         for _ in range(100):
-            sink.observe(one.observed, 86_400_000.25 if late else 1_234.56)
+            sink.observe(one.source, 86_400_000.25 if late else 1_234.56)
     clock.now = 15
     sink.flush(last=False)
     (line,) = lines(stream)
@@ -114,11 +114,11 @@ happenings = st.lists(
         ),
         st.tuples(
             st.just("observe"),
-            st.sampled_from([one.observed for one in DISTRIBUTIONS]),
+            st.sampled_from([one.source for one in DISTRIBUTIONS]),
             st.integers(0, 60_000),
         ),
         st.tuples(
-            st.just("many"), st.sampled_from([one.observed for one in DISTRIBUTIONS]), st.integers(1, 450)
+            st.just("many"), st.sampled_from([one.source for one in DISTRIBUTIONS]), st.integers(1, 450)
         ),
         st.tuples(st.just("later"), st.just(""), st.integers(1, 20)),
     ),
@@ -135,7 +135,7 @@ def test_whatever_happens_every_count_and_every_value_is_written_once(
     counted = dict.fromkeys((one.name for one in COUNTERS), 0)
     observed: dict[str, list[float]] = {one.name: [] for one in DISTRIBUTIONS}
     counters = {one.counts[0]: one.name for one in COUNTERS}
-    distributions = {one.observed: one.name for one in DISTRIBUTIONS}
+    distributions = {one.source: one.name for one in DISTRIBUTIONS}
     for what, name, number in happened:
         if what == "count":
             sink.count(name, number)

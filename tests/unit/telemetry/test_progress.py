@@ -13,7 +13,7 @@ from worker.telemetry.counters import Telemetry
 def test_a_line_now_and_then_says_how_far_it_is_and_how_long_it_takes() -> None:
     clock = ManualClock()
     with structlog.testing.capture_logs() as lines:
-        shown = progress.shown("rehash", 100, telemetry=Telemetry(), clock=clock, stream=io.StringIO())
+        shown = progress.show("rehash", 100, telemetry=Telemetry(), clock=clock, stream=io.StringIO())
         with shown as tell:
             for done in range(1, 26):
                 clock.seconds += 1
@@ -32,7 +32,7 @@ class Terminal(io.StringIO):
 def test_on_a_terminal_it_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    shown = progress.shown("rehash", 4, telemetry=Telemetry(), clock=ManualClock(), stream=stream)
+    shown = progress.show("rehash", 4, telemetry=Telemetry(), clock=ManualClock(), stream=stream)
     with shown as tell:
         tell(4)
     assert "rehash" in stream.getvalue()
