@@ -1,4 +1,4 @@
-"""Lines reach whoever reads them in order, and one who does not read keeps nobody waiting."""
+"""Lines are written in order, and a reader that stalls or goes away blocks nobody."""
 
 import io
 import threading
@@ -9,7 +9,7 @@ from worker.telemetry.line_writer import LineWriter
 
 
 class Stalled(io.StringIO):
-    """A stream whose reader stands still until it is let."""
+    """A stream that blocks in a write until `open` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,41 +23,41 @@ class Stalled(io.StringIO):
 
 
 class Gone(io.StringIO):
-    """A stream whose reader has gone; it counts what nobody gets."""
+    """A stream whose reader has gone; counts the writes."""
 
-    tried = 0
+    writes = 0
 
     def write(self, _text: str) -> int:
-        self.tried += 1
+        self.writes += 1
         raise BrokenPipeError
 
 
-def test_lines_are_written_in_order_and_all_of_them_at_a_flush() -> None:
+def test_a_flush_writes_all_lines_in_order() -> None:
     stream = io.StringIO()
-    written = LineWriter(stream)
+    writer = LineWriter(stream)
     for number in range(100):
-        written.write(f"{number}\n")
-    written.flush()
+        writer.write(f"{number}\n")
+    writer.flush()
     assert stream.getvalue().split() == [str(number) for number in range(100)]
 
 
-def test_a_reader_who_stands_still_keeps_nobody_waiting_and_no_more_lines_than_may_wait() -> None:
+def test_a_reader_that_stalls_blocks_nobody_and_lines_beyond_the_buffer_are_dropped() -> None:
     stream = Stalled()
-    written = LineWriter(stream)
-    written.write("first\n")
+    writer = LineWriter(stream)
+    writer.write("first\n")
     assert stream.reached.wait(10)
     for number in range(line_writer.MAX_WAITING + 5):
-        written.write(f"{number}\n")
+        writer.write(f"{number}\n")
     assert stream.getvalue() == ""
     stream.open.set()
     eventually(lambda: stream.getvalue().count("\n") == line_writer.MAX_WAITING + 1)
     assert stream.getvalue().split() == ["first", *map(str, range(line_writer.MAX_WAITING))]
 
 
-def test_a_reader_who_has_gone_is_no_error() -> None:
+def test_a_reader_that_has_gone_is_no_error() -> None:
     stream = Gone()
-    written = LineWriter(stream)
-    written.write("one\n")
-    written.write("other\n")
-    written.flush()
-    assert stream.tried == 2
+    writer = LineWriter(stream)
+    writer.write("one\n")
+    writer.write("other\n")
+    writer.flush()
+    assert stream.writes == 2

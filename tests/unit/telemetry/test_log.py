@@ -1,8 +1,7 @@
-"""Logs that machines and people can read, without passwords; and counts that add up."""
+"""The log: JSON or readable lines, without passwords."""
 
 import io
 import json
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +17,7 @@ URL = "redis://worker:s3cret@redis.internal:6379/0"
 
 
 @pytest.fixture(autouse=True)
-def structlog_as_it_was() -> Iterator[None]:
+def restore_structlog() -> Iterator[None]:
     before = structlog.get_config()
     yield
     structlog.configure(**before)
@@ -31,7 +30,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def logs(log_format: str = "json", level: str = "info", stream: io.StringIO | None = None) -> io.StringIO:
+def start_log(
+    log_format: str = "json", level: str = "info", stream: io.StringIO | None = None
+) -> io.StringIO:
     stream = stream or io.StringIO()
     set_up_logs(log_format, level, stream)
     return stream
@@ -41,24 +42,24 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def fails_with_a_secret_at_hand(text: str = "Redis does not answer") -> None:
+def fail_with_a_password_in_scope(text: str = "Redis does not answer") -> None:
     password = "s3cret"
     if password:
         raise ConnectionError(text)
 
 
-def failed(log_format: str, text: str = "Redis does not answer") -> str:
-    """What is logged of an error raised where a variable holds a password."""
-    stream = logs(log_format)
+def log_error(log_format: str, text: str = "Redis does not answer") -> str:
+    """Return the log line of an error raised where a local variable holds a password."""
+    stream = start_log(log_format)
     try:
-        fails_with_a_secret_at_hand(text)
+        fail_with_a_password_in_scope(text)
     except ConnectionError as error:
         Telemetry().fail("stopped", error, url=URL)
     return stream.getvalue()
 
 
-def test_each_json_line_is_an_object_that_begins_with_when_how_grave_and_what() -> None:
-    stream = logs()
+def test_a_json_line_starts_with_timestamp_level_and_event() -> None:
+    stream = start_log()
     Telemetry().event("started", models={"reference": "1"}, queue=None)
     Telemetry().warn("write_failed", reason="line one\nline two", photos=3)
     first, second = lines(stream)
@@ -68,8 +69,8 @@ def test_each_json_line_is_an_object_that_begins_with_when_how_grave_and_what() 
     assert (second["level"], second["reason"]) == ("warning", "line one\nline two")
 
 
-def test_a_photo_is_one_line_with_its_id_and_where_its_time_went() -> None:
-    stream, telemetry = logs(), Telemetry()
+def test_a_photo_is_logged_in_one_line_with_its_id_and_timings() -> None:
+    stream, telemetry = start_log(), Telemetry()
     telemetry.photo(
         "scored", image_id="meal-1", score=4, receive_count=1, code=None, timings_ms={"fetch": 12.345, "x": 0}
     )
@@ -87,8 +88,8 @@ def test_a_photo_is_one_line_with_its_id_and_where_its_time_went() -> None:
 
 
 @pytest.mark.parametrize(("log_format", "readable"), [("json", False), ("console", True), ("auto", False)])
-def test_the_format_is_the_one_asked_for(log_format: str, readable: bool) -> None:
-    stream = logs(log_format)
+def test_the_format_follows_the_setting(log_format: str, readable: bool) -> None:
+    stream = start_log(log_format)
     Telemetry().event("started", image_id="meal-1")
     assert stream.getvalue().count("\n") == 1
     assert ("image_id=meal-1" in stream.getvalue()) == readable
@@ -96,17 +97,17 @@ def test_the_format_is_the_one_asked_for(log_format: str, readable: bool) -> Non
     assert "\x1b" not in stream.getvalue(), "colours are for terminals"
 
 
-def test_on_a_terminal_auto_is_readable_and_json_stays_json() -> None:
-    stream = logs("auto", stream=Terminal())
+def test_on_a_terminal_auto_is_console_and_json_stays_json() -> None:
+    stream = start_log("auto", stream=Terminal())
     Telemetry().event("started")
     assert "\x1b[" in stream.getvalue()
-    stream = logs("json", stream=Terminal())
+    stream = start_log("json", stream=Terminal())
     Telemetry().event("started")
     assert lines(stream)[0]["event"] == "started"
 
 
-def test_lines_below_the_level_are_not_written_but_counted() -> None:
-    stream, telemetry = logs(level="warning"), Telemetry()
+def test_events_below_the_level_are_counted_but_not_written() -> None:
+    stream, telemetry = start_log(level="warning"), Telemetry()
     telemetry.event("ignored")
     telemetry.receive(3, 0.5, redeliveries=1)
     telemetry.warn("look_up_failed")
@@ -121,16 +122,16 @@ def test_lines_below_the_level_are_not_written_but_counted() -> None:
 
 
 def test_an_error_is_logged_with_its_traceback() -> None:
-    (line,) = [json.loads(text) for text in failed("json").splitlines()]
+    (line,) = [json.loads(text) for text in log_error("json").splitlines()]
     assert (line["level"], line["event"]) == ("error", "stopped")
     (exception,) = line["exception"]
     assert (exception["exc_type"], exception["exc_value"]) == ("ConnectionError", "Redis does not answer")
-    assert exception["frames"][-1]["name"] == "fails_with_a_secret_at_hand"
-    assert "ConnectionError: Redis does not answer" in failed("console")
+    assert exception["frames"][-1]["name"] == "fail_with_a_password_in_scope"
+    assert "ConnectionError: Redis does not answer" in log_error("console")
 
 
-def test_an_error_without_an_exception_is_a_plain_line() -> None:
-    stream = logs()
+def test_an_error_without_an_exception_has_no_traceback() -> None:
+    stream = start_log()
     Telemetry().fail("deadline", threads=["infer"])
     (line,) = lines(stream)
     assert (line["level"], line["threads"], "exception" in line) == ("error", ["infer"], False)
@@ -138,7 +139,7 @@ def test_an_error_without_an_exception_is_a_plain_line() -> None:
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_a_traceback_shows_no_password(log_format: str) -> None:
-    text = failed(log_format, f"cannot reach {URL}")
+    text = log_error(log_format, f"cannot reach {URL}")
     assert "***@redis.internal" in text
     assert "s3cret" not in text
 
@@ -158,8 +159,8 @@ def test_a_traceback_shows_no_password(log_format: str) -> None:
     ],
     ids=["url", "twice", "no user", "at sign", "encoded", "list", "nested", "exception"],
 )
-def test_no_password_is_shown_wherever_the_url_stands(log_format: str, detail: object) -> None:
-    stream = logs(log_format)
+def test_a_password_is_masked_wherever_the_url_appears(log_format: str, detail: object) -> None:
+    stream = start_log(log_format)
     Telemetry().warn("look_up_failed", reason=detail)
     assert "s3cret" not in stream.getvalue()
     assert "***@redis.internal" in stream.getvalue()
@@ -174,37 +175,15 @@ def test_no_password_is_shown_wherever_the_url_stands(log_format: str, detail: o
         "s3://photos/a@b:c",
     ],
 )
-def test_what_is_no_password_is_left_as_it_is(harmless: str) -> None:
-    stream = logs()
+def test_text_without_a_password_is_not_changed(harmless: str) -> None:
+    stream = start_log()
     Telemetry().event("started", text=harmless, other="you@example.com")
     assert (lines(stream)[0]["text"], lines(stream)[0]["other"]) == (harmless, "you@example.com")
 
 
 @given(st.text(st.characters()) | st.floats() | st.dictionaries(st.text(), st.text()))
-def test_any_detail_makes_a_line_that_parses(detail: object) -> None:
-    stream = logs()
+def test_any_detail_makes_a_line_of_valid_json(detail: object) -> None:
+    stream = start_log()
     Telemetry().event("ignored", what=detail)
     (line,) = stream.getvalue().splitlines()
     assert json.loads(line)["event"] == "ignored"
-
-
-def test_counts_add_up_over_threads() -> None:
-    telemetry = Telemetry()
-
-    def count() -> None:
-        for _ in range(500):
-            telemetry.batch(3, "full")
-
-    threads = [threading.Thread(target=count) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert telemetry.counts == {"batches": 4_000, "batches_closed_full": 4_000, "batched_photos": 12_000}
-
-
-def test_the_counts_given_are_a_copy() -> None:
-    telemetry = Telemetry()
-    telemetry.count("batches", 2)
-    telemetry.counts["batches"] = 99
-    assert telemetry.counts == {"batches": 2}

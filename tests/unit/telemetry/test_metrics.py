@@ -1,4 +1,4 @@
-"""Metrics: every value reaches CloudWatch and Prometheus once, in the form that each of them reads."""
+"""Metrics: every value reaches CloudWatch and Prometheus once, in the right format."""
 
 import io
 import urllib.request
@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from localstack.services import free_port
 from tests.support import emf
+from tests.support.fakes import ManualClock
 from worker import settings
 from worker.commands import metric_sinks
 from worker.errors import ConfigurationError
@@ -26,17 +27,7 @@ REQUIRED = {
 }
 
 
-class Clock:
-    """Stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def embedded(stream: io.StringIO, clock: Clock) -> EmbeddedMetrics:
+def embedded(stream: io.StringIO, clock: ManualClock) -> EmbeddedMetrics:
     return EmbeddedMetrics(
         stream, namespace="PhotoScore", service="meals", interval=15, clock=clock, now=lambda: 1_700_000_000.5
     )
@@ -46,11 +37,11 @@ def lines(stream: io.StringIO) -> list[str]:
     return stream.getvalue().splitlines()
 
 
-def test_a_line_has_every_counter_also_those_that_are_zero() -> None:
-    stream, clock = io.StringIO(), Clock()
+def test_a_line_has_every_counter_zeros_included() -> None:
+    stream, clock = io.StringIO(), ManualClock()
     telemetry = Telemetry([embedded(stream, clock)])
     telemetry.batch(3, "full")
-    clock.now = 15
+    clock.seconds += 15
     telemetry.flush()
     (line,) = lines(stream)
     document = emf.check(line)
@@ -67,8 +58,8 @@ def test_a_line_has_every_counter_also_those_that_are_zero() -> None:
     assert "LatencyTotal" not in document, "no value, no metric"
 
 
-def test_nothing_is_written_before_its_time_unless_a_line_is_full() -> None:
-    stream, clock = io.StringIO(), Clock()
+def test_nothing_is_written_before_the_interval_unless_a_line_is_full() -> None:
+    stream, clock = io.StringIO(), ManualClock()
     sink = embedded(stream, clock)
     for _ in range(99):
         sink.observe("batch_size", 1)
@@ -78,22 +69,22 @@ def test_nothing_is_written_before_its_time_unless_a_line_is_full() -> None:
     sink.observe("batch_size", 2)
     sink.flush(last=False)
     assert emf.values(lines(stream)) == {"BatchSize": [1.0] * 99 + [2.0]}
-    clock.now = 15
+    clock.seconds += 15
     sink.flush(last=False)
     assert emf.values(lines(stream))["Batches"] == [99], "counters wait for the interval"
 
 
-def test_the_last_time_all_that_is_left_is_written() -> None:
+def test_the_last_flush_writes_everything() -> None:
     stream = io.StringIO()
-    sink = embedded(stream, Clock())
+    sink = embedded(stream, ManualClock())
     sink.observe("latency_total", 12.3456)
     sink.flush(last=True)
     assert emf.values(lines(stream))["LatencyTotal"] == [12.35]
 
 
-def test_a_full_line_is_one_event_of_any_log_driver() -> None:
-    """Some split what is longer than 16 KiB, and CloudWatch would find no metrics in the pieces."""
-    stream, clock = io.StringIO(), Clock()
+def test_a_full_line_fits_into_one_event_of_every_log_driver() -> None:
+    """Some log drivers split lines over 16 KiB, and CloudWatch finds no metrics in the pieces."""
+    stream, clock = io.StringIO(), ManualClock()
     sink = embedded(stream, clock)
     for counter in COUNTERS:
         sink.count(counter.counts[0], 10_000_000)
@@ -101,49 +92,38 @@ def test_a_full_line_is_one_event_of_any_log_driver() -> None:
         late = one.source in {"latency_notify", "latency_queue", "latency_total"}  # after a day's outage
         for _ in range(100):
             sink.observe(one.source, 86_400_000.25 if late else 1_234.56)
-    clock.now = 15
+    clock.seconds += 15
     sink.flush(last=False)
     (line,) = lines(stream)
     assert len(line.encode()) < 16 * 1024
 
 
-happenings = st.lists(
-    st.one_of(
-        st.tuples(
-            st.just("count"), st.sampled_from([one.counts[0] for one in COUNTERS]), st.integers(0, 500)
-        ),
-        st.tuples(
-            st.just("observe"),
-            st.sampled_from([one.source for one in DISTRIBUTIONS]),
-            st.integers(0, 60_000),
-        ),
-        st.tuples(
-            st.just("many"), st.sampled_from([one.source for one in DISTRIBUTIONS]), st.integers(1, 450)
-        ),
-        st.tuples(st.just("later"), st.just(""), st.integers(1, 20)),
-    ),
-    max_size=60,
+counts = st.sampled_from([one.counts[0] for one in COUNTERS])
+values = st.sampled_from([one.source for one in DISTRIBUTIONS])
+actions = st.one_of(
+    st.tuples(st.just("count"), counts, st.integers(0, 500)),
+    st.tuples(st.just("observe one"), values, st.integers(0, 60_000)),
+    st.tuples(st.just("observe many"), values, st.integers(1, 450)),
+    st.tuples(st.just("wait"), st.just(""), st.integers(1, 20)),
 )
 
 
-@given(happenings)
-def test_whatever_happens_every_count_and_every_value_is_written_once(
-    happened: list[tuple[str, str, int]],
-) -> None:
-    stream, clock = io.StringIO(), Clock()
+@given(st.lists(actions, max_size=60))
+def test_every_count_and_every_value_is_written_once(performed: list[tuple[str, str, int]]) -> None:
+    stream, clock = io.StringIO(), ManualClock()
     sink = embedded(stream, clock)
     counted = dict.fromkeys((one.name for one in COUNTERS), 0)
     observed: dict[str, list[float]] = {one.name: [] for one in DISTRIBUTIONS}
     counters = {one.counts[0]: one.name for one in COUNTERS}
     distributions = {one.source: one.name for one in DISTRIBUTIONS}
-    for what, name, number in happened:
-        if what == "count":
+    for action, name, number in performed:
+        if action == "count":
             sink.count(name, number)
             counted[counters[name]] += number
-        elif what == "later":
-            clock.now += number
+        elif action == "wait":
+            clock.seconds += number
         else:
-            for value in [number] if what == "observe" else range(number):
+            for value in [number] if action == "observe one" else range(number):
                 sink.observe(name, value)
                 observed[distributions[name]].append(value)
         sink.flush(last=False)
@@ -161,22 +141,22 @@ def test_whatever_happens_every_count_and_every_value_is_written_once(
         '{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[["S"]],"Metrics":[{"Name":"A","Unit":"ms"}]}]},"A":1,"S":"x"}',
         '{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[["S"]],"Metrics":[{"Name":"A"}]}]},"A":[],"S":"x"}',
     ],
-    ids=["no directive", "no namespace", "a unit that there is not", "no value"],
+    ids=["no directive", "no namespace", "unknown unit", "no value"],
 )
-def test_the_schema_refuses_what_cloudwatch_would_not_take(broken: str) -> None:
+def test_the_schema_rejects_lines_that_cloudwatch_rejects(broken: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         emf.check(broken)
 
 
-def test_every_metric_has_a_name_of_its_own() -> None:
+def test_metric_names_are_unique_and_fit_into_one_line() -> None:
     names = [one.name for one in COUNTERS] + [one.name for one in DISTRIBUTIONS]
     assert len(set(names)) == len(names)
-    assert len(names) <= 100, "more would not fit into a line"
+    assert len(names) <= 100, "a line cannot hold more"
 
 
-def test_a_late_photo_is_a_missed_objective_and_says_which_step_it_was() -> None:
+def test_a_late_photo_is_a_missed_objective_of_its_slowest_step() -> None:
     stream = io.StringIO()
-    telemetry = Telemetry([embedded(stream, Clock())])
+    telemetry = Telemetry([embedded(stream, ManualClock())])
     telemetry.objective(True, "queue")
     telemetry.objective(False, "queue")
     telemetry.flush(last=True)
@@ -185,9 +165,9 @@ def test_a_late_photo_is_a_missed_objective_and_says_which_step_it_was() -> None
     assert telemetry.counts["objective_missed_by_queue"] == 1
 
 
-def test_what_was_known_already_has_no_latency() -> None:
+def test_a_photo_scored_before_has_no_latency() -> None:
     stream = io.StringIO()
-    telemetry = Telemetry([embedded(stream, Clock())])
+    telemetry = Telemetry([embedded(stream, ManualClock())])
     telemetry.photo("already_scored", image_id="a", timings_ms={"total": 9_000.0})
     telemetry.photo("scored", image_id="b", timings_ms={"total": 80.0})
     telemetry.flush(last=True)
@@ -199,8 +179,8 @@ def test_what_was_known_already_has_no_latency() -> None:
 # Prometheus
 
 
-def scraped(port: int) -> dict[str, float]:
-    """Ask as Prometheus does: `name{labels}` → value."""
+def scrape(port: int) -> dict[str, float]:
+    """Read the metrics as Prometheus does: `name{labels}` → value."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         text = answer.read().decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
@@ -211,7 +191,7 @@ def scraped(port: int) -> dict[str, float]:
     }
 
 
-def test_prometheus_finds_the_same_figures() -> None:
+def test_prometheus_gets_the_same_figures() -> None:
     port = free_port()
     telemetry = Telemetry([PrometheusMetrics(port)])
     telemetry.photo("scored", image_id="a", timings_ms={"infer": 20.0, "total": 900.0})
@@ -220,7 +200,7 @@ def test_prometheus_finds_the_same_figures() -> None:
     telemetry.observe("in_flight", 7)
     telemetry.observe("in_flight", 4)
     telemetry.flush()
-    found = scraped(port)
+    found = scrape(port)
     assert found["photo_score_photos_total{outcome=scored}"] == 1
     assert found["photo_score_photos_total{outcome=failed}"] == 0
     assert found["photo_score_batches_closed_total{why=device_free}"] == 1
@@ -232,34 +212,34 @@ def test_prometheus_finds_the_same_figures() -> None:
     assert found["photo_score_in_flight"] == 4
 
 
-def test_a_port_that_is_taken_is_said() -> None:
+def test_a_port_in_use_is_a_configuration_error() -> None:
     port = free_port()
     PrometheusMetrics(port)
     with pytest.raises(ConfigurationError, match=f"cannot listen on {port}"):
         PrometheusMetrics(port)
 
 
-# which of them
+# Which sinks
 
 
 @pytest.mark.parametrize(
-    ("wanted", "environment", "kinds"),
+    ("variables", "environment", "kinds"),
     [
         ({}, {}, []),
         ({}, {metric_sinks.IN_ECS: "http://169.254.170.2/v4/0123"}, [EmbeddedMetrics]),
         ({"WORKER_METRICS": "none"}, {metric_sinks.IN_ECS: "http://169.254.170.2/v4/0123"}, []),
         ({"WORKER_METRICS": "emf"}, {}, [EmbeddedMetrics]),
     ],
-    ids=["at home", "in an ECS task", "not wanted", "wanted"],
+    ids=["outside ECS", "in an ECS task", "switched off", "switched on"],
 )
-def test_metrics_go_where_the_settings_and_the_place_say(
-    wanted: dict[str, str], environment: dict[str, str], kinds: list[type]
+def test_settings_and_environment_choose_the_sinks(
+    variables: dict[str, str], environment: dict[str, str], kinds: list[type]
 ) -> None:
-    found = metric_sinks.open_sinks(settings.load({**REQUIRED, **wanted}), environment)
+    found = metric_sinks.open_sinks(settings.load({**REQUIRED, **variables}), environment)
     assert [type(sink) for sink in found] == kinds
 
 
-def test_a_closed_stdout_takes_no_lines_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emf_on_a_closed_stdout_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", None)
     assert not metric_sinks.open_sinks(settings.load(REQUIRED), {})
     with pytest.raises(ConfigurationError, match="stdout is closed"):
