@@ -1,6 +1,5 @@
 """Connections to SQS, S3 and Redis, each checked at start."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,50 +7,64 @@ from typing import Protocol
 
 from worker.adapters.aws import s3, sqs
 from worker.adapters.redis.store import ResultStore
+from worker.capacity import helper_threads
 from worker.errors import ConfigurationError
-from worker.intake.s3_uploads import MessageQueue, Storage
+from worker.intake.leases import Leases
+from worker.intake.s3_uploads import MessageQueue, S3Uploads, Storage, back_off
 from worker.photos import hashes
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule
 from worker.results.redis_keys import Keys
-from worker.results.reuse import Remembered
+from worker.results.reuse import PhotoIndex
 from worker.settings import Settings
 from worker.stages.commit import Store
-from worker.stages.poll import Results
+from worker.stages.poll import ResultLookup
 from worker.telemetry.counters import Telemetry
-
-HELPERS_EACH, HELPERS_MOST = 16, 256  # threads a core and in all: most of their time goes by waiting for S3
 
 SHORT_TIMEOUT = 20  # seconds
 
 
 def utc_now() -> datetime:
-    """Give the wall clock's time; everything else uses the monotonic clock."""
+    """Read the wall clock. Everything but dates uses the monotonic clock."""
     return datetime.now(UTC)
 
 
-class ResultsStore(Results, Store, Remembered, Protocol):
-    """A store that results are written to and looked up in, and that knows duplicates."""
+class PhotoStore(ResultLookup, Store, PhotoIndex, Protocol):
+    """Keeps results, and finds photos seen before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """What the stages are joined to: queue, bucket and store."""
+    """Queue, buckets and store of a worker."""
 
     queue: MessageQueue
     visibility_timeout: int  # seconds
     photos: Storage
-    store: ResultsStore
+    store: PhotoStore
 
 
 def connect(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]) -> Connections:
-    """Connect to all of them. Raises ConfigurationError, naming the part that is missing or does not fit."""
+    """Connect and check. Raises ConfigurationError, naming the part that is missing or does not fit."""
     store = result_store(settings, duplicate_rule(settings))
-    stored = photos(settings, helpers(settings) + 1, clock)
+    stored = photos(settings, helper_threads(settings) + 1, clock)
     queue = sqs.SqsQueue(settings.queue_url, receive_wait=settings.receive_wait, clock=clock, now=utc_now)
     timeout = queue.visibility_timeout(settings.visibility_timeout)
     _check_timeout(timeout, settings, telemetry)
     return Connections(queue, timeout, stored, store)
+
+
+def s3_uploads(
+    settings: Settings, connections: Connections, telemetry: Telemetry, clock: Callable[[], float]
+) -> S3Uploads:
+    """Make the source of photos: messages of the queue, photos from the buckets."""
+    return S3Uploads(
+        queue=connections.queue,
+        photos=connections.photos,
+        leases=Leases(connections.visibility_timeout, settings.lease_most, clock),
+        retry_delay=back_off(settings.retry_delay, settings.retry_delay_max),
+        telemetry=telemetry,
+        clock=clock,
+    )
 
 
 def result_store(settings: Settings, duplicates: DuplicateRule | None = None) -> ResultStore:
@@ -78,21 +91,11 @@ def duplicate_rule(settings: Settings) -> DuplicateRule:
 
 
 def photos(settings: Settings, connections: int, clock: Callable[[], float]) -> s3.Photos:
-    """Connect to the buckets, for so many threads. Raises ConfigurationError where one is not to be read."""
+    """Connect to the buckets. Raises ConfigurationError for one that cannot be read."""
     found = s3.Photos(s3.client(connections), clock, s3.connections(connections))
     for bucket in settings.buckets:
         found.check(bucket)
     return found
-
-
-def cores() -> int:
-    """How many there are."""
-    return os.cpu_count() or 1
-
-
-def helpers(settings: Settings) -> int:
-    """How many threads fetch and prepare photos, at most."""
-    return settings.helpers or min(HELPERS_MOST, HELPERS_EACH * cores())
 
 
 def _check_timeout(timeout: int, settings: Settings, telemetry: Telemetry) -> None:

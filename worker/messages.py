@@ -1,14 +1,15 @@
-"""What travels through the queues: small, frozen, without the photo's bytes."""
+"""What travels between the stages: small, immutable, without the photo's bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from worker.errors import MessageError, Verdict
+from worker.errors import MessageError, NotOursError, Verdict
 from worker.result import DuplicateOf, Inference, Tip
 
 Pixels = npt.NDArray[np.uint8]  # [height, width, 3], RGB
@@ -16,22 +17,15 @@ Outputs = Mapping[str, npt.NDArray[Any]]  # role → array whose first dimension
 
 
 class PhotoId(NamedTuple):
-    """Which photo, and whose; the owner is empty where the keys name none."""
+    """Names a photo. The owner is empty where keys name no owners."""
 
     image_id: str
     owner: str = ""
 
 
-class Written(NamedTuple):
-    """What the store said of a result: written, known or overtaken; and which photo it is a duplicate of."""
-
-    said: str
-    duplicate_of: DuplicateOf | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class S3Object:
-    """The object an event speaks of; every field as the event gave it, the key decoded."""
+    """An object in S3, as its event describes it; the key is decoded."""
 
     bucket: str
     key: str
@@ -44,39 +38,33 @@ class S3Object:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One received queue message; its receipt handle is what releases or deletes it."""
+    """A message received from the queue. Its receipt handle releases or deletes it."""
 
     message_id: str
     receipt_handle: str = field(repr=False)
     body: str = field(repr=False)
     receive_count: int
-    sent_at: datetime | None  # by SQS
-    received_at: datetime  # by this machine's clock, unless that is wrong
+    sent_at: datetime | None  # SQS's clock
+    received_at: datetime  # this machine's clock, corrected by SQS's where it is wrong
     received: float = 0.0  # the same moment in monotonic seconds
-    records: int = 1  # how many records its body announces; it is settled when all of them are
+    records: int = 1  # records in its body; the message is settled when all of them are
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One photo announced by a message: `poll` → `infer`."""
+    """A photo that a message announces: `poll` → `infer`."""
 
-    image_id: str
+    photo: PhotoId
     object: S3Object
     uploaded_at: datetime | None
     message: Message
     source: "Source" = field(repr=False)
-    seen: str = ""  # the content of the result that was stored when it was looked up
-    owner: str = ""  # whose photo it is, where the keys tell
-
-    @property
-    def photo(self) -> PhotoId:
-        """What it goes by."""
-        return PhotoId(self.image_id, self.owner)
+    seen: str = ""  # content of the result that was stored when `poll` looked
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A photo's bytes, and the identity that S3 gave with them."""
+    """A photo's bytes, with the identity S3 gave them."""
 
     data: bytes = field(repr=False)
     etag: str | None = None
@@ -86,44 +74,87 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A photo ready for the model."""
+    """A photo ready for the model: helpers → `infer`."""
 
     upload: Upload
     pixels: Pixels = field(repr=False)  # of the model's input size
-    image_hash: str | None  # algorithm-version:hex; none of a photo without content
+    image_hash: str | None  # algorithm-version:hex; None for a photo without content
     timings: Mapping[str, float]  # milliseconds by step, so far
     ready_at: float  # monotonic seconds
-    deadline: float  # monotonic seconds: until then it is to be scored, to be in time for who uploaded it
+    deadline: float  # monotonic seconds; a score after this moment is late for the uploader
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """What the models said of one photo, or of another whose scores it shares; the first one gives score and tip."""
+class Scores:
+    """What the models said of a photo. The first model gives score and tip."""
 
     score: int | None  # 1 … 5; None: not recognised as food
     score_mean: float | None
     tip: Tip | None
     inference: dict[str, Inference]  # by model name
-    models: Mapping[str, str]  # name → version of those that said it
-    reused_from: str | None = None  # the other photo's image id
+    models: Mapping[str, str]  # name → version of the models that gave these scores
+    reused_from: str | None = None  # image id of the photo they were made for, if not this one
+
+
+class _PhotoOutcome:
+    """What an outcome takes from its upload."""
+
+    __slots__ = ()
+    upload: Upload
+
+    @property
+    def message(self) -> Message:
+        return self.upload.message
+
+    @property
+    def source(self) -> "Source":
+        return self.upload.source
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict.ACKNOWLEDGE
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one record of a message: `poll` or `infer` → `commit`.
+class Scored(_PhotoOutcome):
+    """The photo has scores. They are written, then its message is deleted."""
 
-    `upload` is None where the record was no upload. At most one of `scored` and `error` is set; with neither,
-    nothing is to be written: the photo was scored before, or the event is none of ours.
-    """
+    upload: Upload
+    scores: Scores
+    image_hash: str | None
+    timings: Mapping[str, float]  # milliseconds by step, so far
+    at: float  # monotonic seconds: when the outcome was known
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(_PhotoOutcome):
+    """The photo has no score. The error says whether that is final or tried again."""
+
+    upload: Upload
+    error: MessageError
+    timings: Mapping[str, float]  # milliseconds by step, so far
+    at: float  # monotonic seconds: when the outcome was known
+
+    @property
+    def verdict(self) -> Verdict:
+        """What becomes of the message, as far as this photo is concerned."""
+        return self.error.verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Known(_PhotoOutcome):
+    """The photo was scored before. Nothing is written, its message is deleted."""
+
+    upload: Upload
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A record that announces no photo of ours. With an error it is left for a person to look at."""
 
     message: Message
     source: "Source" = field(repr=False)
-    upload: Upload | None = None
-    scored: Scored | None = None
-    image_hash: str | None = None
-    error: MessageError | None = None
-    timings: Mapping[str, float] = field(default_factory=dict)  # milliseconds by step, so far
-    at: float = 0.0  # monotonic seconds: when this outcome was known
+    error: NotOursError | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -131,26 +162,31 @@ class Outcome:
         return Verdict.ACKNOWLEDGE if self.error is None else self.error.verdict
 
 
-def outcome_of(
-    upload: Upload,
-    timings: Mapping[str, float],
-    at: float,
-    *,
-    scored: Scored | None = None,
-    image_hash: str | None = None,
-    error: MessageError | None = None,
-) -> Outcome:
-    """Say what became of an upload; `timings` in milliseconds by step, `at` in monotonic seconds."""
-    return Outcome(upload.message, upload.source, upload, scored, image_hash, error, timings, at)
+Outcome = Scored | Failed | Known | Skipped  # of one record of a message: → `commit`
+
+
+class Answer(Enum):
+    """What the store did with a result."""
+
+    WRITTEN = "written"
+    KNOWN = "known"  # one as good is stored already
+    OVERTAKEN = "overtaken"  # other content was stored meanwhile, and may be newer
+
+
+class Written(NamedTuple):
+    """The store's answer for one result, and the photo it duplicates."""
+
+    answer: Answer
+    duplicate_of: DuplicateOf | None = None
 
 
 class Source(Protocol):
-    """Where photos come from, and who must hear what became of them."""
+    """Where photos come from, and who is told what became of them."""
 
     def fetch(self, upload: Upload, max_bytes: int) -> Fetched:
-        """Read the photo; raises PhotoError or StorageError."""
+        """Read the photo. Raises PhotoError or StorageError."""
         ...
 
     def settle(self, outcomes: "list[Outcome]") -> None:
-        """Acknowledge, release or leave the messages whose records are all among the outcomes so far."""
+        """Acknowledge, release or leave the messages whose records all have an outcome."""
         ...

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Record(BaseModel):
     """Base of all parts: immutable; unknown fields are ignored, so that older readers accept newer records."""
 
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null", from_attributes=True)
 
 
 class Label(Record):

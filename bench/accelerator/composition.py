@@ -4,8 +4,9 @@ import time
 from collections.abc import Sequence
 
 from bench.throughput.memory_parts import CountingStore, EndlessQueue, MemoryPhotos
-from worker import app, settings
-from worker.connections import Connections
+from worker import settings
+from worker.assembly import Assembly
+from worker.connections import Connections, s3_uploads
 from worker.inference.serving import Replica
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Pipeline
@@ -24,8 +25,12 @@ def compose(
     """Build a pipeline that nothing but `cancel` ends."""
     stored = MemoryPhotos()
     stored.hold(photos)
-    ends = Connections(EndlessQueue(), LEASE, stored, store)
-    joined = app.assemble(
-        wanted, ends, replicas, service_times=service_times, telemetry=Telemetry(), clock=time.monotonic
+    connections, telemetry, clock = (
+        Connections(EndlessQueue(), LEASE, stored, store),
+        Telemetry(),
+        time.monotonic,
     )
-    return joined.pipeline
+    source = s3_uploads(wanted, connections, telemetry, clock)
+    return Assembly(
+        wanted, source, store, replicas, service_times=service_times, telemetry=telemetry, clock=clock
+    ).pipeline()

@@ -23,7 +23,7 @@ from bench.photos import SIZES, jpegs
 from bench.processes import memory_mb, peak_memory_mb
 from bench.throughput.memory_worker import InMemory, assembled
 from worker import settings
-from worker.connections import cores
+from worker.capacity import cores
 from worker.inference.model_loader import Replica
 from worker.photos import decoding
 from worker.telemetry.log import set_up_logs

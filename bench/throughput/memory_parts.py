@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bench.latency.notifier import notification
 from worker.intake.s3_uploads import Refused
-from worker.messages import Fetched, Message, PhotoId, S3Object, Written
+from worker.messages import Answer, Fetched, Message, PhotoId, S3Object, Written
 from worker.result import Result
 
 BUCKET = "photos"
@@ -135,4 +135,4 @@ class CountingStore:
         self.hashes.update(result.image_hash for result in results)
         self.statuses.update(result.status for result in results)
         self.last = time.monotonic()
-        return [Written("written")] * len(results)
+        return [Written(Answer.WRITTEN)] * len(results)

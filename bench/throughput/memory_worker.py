@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from bench.processes import LostError, busy_seconds, cpu_by_thread
 from bench.throughput.memory_parts import CountingStore, MemoryPhotos, MemoryQueue, announcement
-from worker import app
-from worker.connections import Connections, cores
+from worker.assembly import Assembly
+from worker.capacity import cores
+from worker.connections import Connections, s3_uploads
 from worker.inference import bundle, model_loader
 from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.service_times import ServiceTimes
@@ -65,7 +66,9 @@ def assembled(wanted: Settings) -> InMemory:
     queue, photos, store = MemoryQueue(), MemoryPhotos(), CountingStore()
     bundles = [bundle.read(location) for location in wanted.model]
     replicas = model_loader.load(bundles, wanted, telemetry, cores=cores())
-    ends = Connections(queue, LEASE, photos, store)
+    source = s3_uploads(wanted, Connections(queue, LEASE, photos, store), telemetry, clock)
     times = ServiceTimes(model_loader.seconds_by_size(replicas[0]))
-    joined = app.assemble(wanted, ends, replicas, service_times=times, telemetry=telemetry, clock=clock)
-    return InMemory(joined.pipeline, joined.uploads, queue, photos, store, replicas)
+    assembly = Assembly(
+        wanted, source, store, replicas, service_times=times, telemetry=telemetry, clock=clock
+    )
+    return InMemory(assembly.pipeline(), source, queue, photos, store, replicas)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from worker.errors import BatchTooLargeError, MessageError, ModelError, QueueError, StoreError
 from worker.inference.bundle import Bundle, Manifest
-from worker.messages import Fetched, Message, Outcome, Outputs, PhotoId, S3Object, Upload, Written
+from worker.messages import Answer, Fetched, Message, Outcome, Outputs, PhotoId, S3Object, Upload, Written
 from worker.result import Result
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -90,7 +90,7 @@ class ScriptedSource:
     def upload(self, image_id: str, *, number: int = 1, size: int | None = None) -> Upload:
         """An upload of this source whose key is its id."""
         stored = S3Object(bucket="photos", key=image_id, size=size)
-        return Upload(image_id, stored, START, message(number=number), self)
+        return Upload(PhotoId(image_id), stored, START, message(number=number), self)
 
 
 class MemoryStore:
@@ -109,7 +109,7 @@ class MemoryStore:
         self._answer()
         fresh = {result.image_id: result for result in results if result.image_id not in self.overtaken}
         self.results.update(fresh)
-        return [Written("written" if result.image_id in fresh else "overtaken") for result in results]
+        return [Written(Answer.WRITTEN if r.image_id in fresh else Answer.OVERTAKEN) for r in results]
 
     def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
         self._answer()

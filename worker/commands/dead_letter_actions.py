@@ -1,6 +1,5 @@
 """The command `dead-letters`: lists them with what is wrong with each, moves them back, stops a move."""
 
-import os
 import re
 import sys
 import threading
@@ -10,14 +9,16 @@ from contextlib import contextmanager
 
 from worker.adapters.aws import s3
 from worker.adapters.aws.dead_letters import HIDDEN, DeadLetterQueue
+from worker.capacity import decoders
 from worker.commands import dead_letter_report as report
 from worker.connections import result_store
 from worker.errors import ConfigurationError, QueueError
+from worker.photos.decoder import Decoder
 from worker.settings import Settings
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
 from worker.upkeep import redrive
-from worker.upkeep.dead_letters import Examiner, Finding, Letter, Results, Rules
+from worker.upkeep.dead_letters import TARGET, Examiner, Finding, Letter, Results
 from worker.upkeep.redrive import Move
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -35,7 +36,7 @@ def show(
     queue = DeadLetterQueue.of(settings.queue_url)
     out = report.console()
     letters = read(queue, limit, _say)
-    examiner = Examiner(_photos(clock), _results(settings), _rules(settings))
+    examiner = _examiner(settings, clock)
     found = list[tuple[Letter, list[Finding]]]()
     with progress.show("dead-letters", len(letters), telemetry=telemetry, clock=clock) as tell:
         for letter, findings in _examined(examiner, letters):
@@ -142,13 +143,18 @@ def _results(settings: Settings) -> Results | None:
         return None
 
 
-def _rules(settings: Settings) -> Rules:
-    return Rules(
-        frozenset(settings.buckets),
-        re.compile(settings.image_id_pattern),
-        settings.max_bytes,
-        settings.max_pixels,
-        threading.BoundedSemaphore(settings.decoders or os.cpu_count() or 1),
+def _examiner(settings: Settings, clock: Callable[[], float]) -> Examiner:
+    return Examiner(
+        _photos(clock),
+        _results(settings),
+        buckets=frozenset(settings.buckets),
+        image_id_pattern=re.compile(settings.image_id_pattern),
+        decoder=Decoder(
+            TARGET,
+            max_bytes=settings.max_bytes,
+            max_pixels=settings.max_pixels,
+            at_once=decoders(settings),
+        ),
     )
 
 

@@ -7,25 +7,25 @@ import numpy as np
 from worker.errors import ModelError
 from worker.inference import tips
 from worker.inference.bundle import Bundle
-from worker.messages import Outputs, Scored
+from worker.messages import Outputs, Scores
 from worker.result import Inference, Label, Tip
 
 DIGITS = 4  # of the probabilities and means in a result
 
 
-def score(bundles: Sequence[Bundle], outputs: Sequence[Outputs], index: int, image_id: str) -> Scored:
+def score(bundles: Sequence[Bundle], outputs: Sequence[Outputs], index: int, image_id: str) -> Scores:
     """Read row `index` of each model's outputs (role → array). Raises ModelError where a number makes no sense."""
     said = {b.name: _inference(b, out, index) for b, out in zip(bundles, outputs, strict=True)}
     versions = {bundle.name: bundle.version for bundle in bundles}
     first, bundle = said[bundles[0].name], bundles[0]
     if not _recognised(bundle, first):
-        return Scored(None, None, _tip(bundle, "", None, image_id), said, versions)
+        return Scores(None, None, _tip(bundle, "", None, image_id), said, versions)
     mean = first.score_mean
     if mean is None:  # _inference always sets it; this tells the type checker
         raise ModelError(f"model {bundle.name} gave no score")
     rounded = min(5, max(1, int(mean + 0.5)))  # halves go up
     tip = _tip(bundle, _food_group(bundle, outputs[0], index), rounded, image_id)
-    return Scored(rounded, mean, tip, said, versions)
+    return Scores(rounded, mean, tip, said, versions)
 
 
 def _inference(bundle: Bundle, outputs: Outputs, index: int) -> Inference:

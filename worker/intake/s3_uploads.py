@@ -64,7 +64,7 @@ class S3Uploads:
     ) -> None:
         self._queue = queue
         self._photos = photos
-        self._leases = leases
+        self.leases = leases
         self._retry_delay = retry_delay
         self._telemetry = telemetry
         self._clock = clock
@@ -74,13 +74,13 @@ class S3Uploads:
     @property
     def in_flight(self) -> int:
         """How many messages are held."""
-        return len(self._leases.outstanding())
+        return len(self.leases.outstanding())
 
     def receive(self, most: int) -> list[Message]:
         """Long-poll for 1 … `most` (10 at most) messages; their leases have begun. Raises QueueError."""
         asked = self._clock()
         messages = self._queue.receive(most)
-        self._say_lost(self._leases.hold(messages, since=asked))
+        self._say_lost(self.leases.hold(messages, since=asked))
         again = sum(message.receive_count > 1 for message in messages)
         self._telemetry.receive(len(messages), self._clock() - asked, again)
         return messages
@@ -91,16 +91,16 @@ class S3Uploads:
 
     def settle(self, outcomes: list[Outcome]) -> None:
         """Delete, release or leave each message that is done with; one with open records waits for them."""
-        self._say_lost(self._leases.lost())
+        self._say_lost(self.leases.lost())
         done: dict[Verdict, list[Message]] = {verdict: [] for verdict in Verdict}
         for outcome in outcomes:
-            verdict = self._leases.settle_record(outcome.message, outcome.verdict)
+            verdict = self.leases.settle_record(outcome.message, outcome.verdict)
             if verdict is not None:
                 done[verdict].append(outcome.message)
         self._delete(done[Verdict.ACKNOWLEDGE])
         self._release(done[Verdict.RETURN], lambda _: 0)
         self._release(done[Verdict.RELEASE], lambda message: self._retry_delay(message.receive_count))
-        self._leases.drop(done[Verdict.LEAVE])
+        self.leases.drop(done[Verdict.LEAVE])
 
     def give_back(self, messages: list[Message]) -> None:
         """Show messages again at once: nothing is done with them."""
@@ -109,21 +109,21 @@ class S3Uploads:
 
     def extend_due(self) -> None:
         """Hold on to what is in work, let go what was held too long: to be called every second or so."""
-        over = self._leases.over()
-        self._say_lost(self._leases.lost())
+        over = self.leases.over()
+        self._say_lost(self.leases.lost())
         if over:
             self._telemetry.warn("held_too_long", messages=[m.message_id for m in over])
             self._hide([(message, self._retry_delay(message.receive_count)) for message in over])
         with self._visibility:
-            due = self._leases.due()
+            due = self.leases.due()
             for start in range(0, len(due), BATCH):
                 self._extend(due[start : start + BATCH])
 
     def release_all(self) -> int:
         """Give back at once whatever is not settled; how many messages that were."""
-        self._say_lost(self._leases.lost())
+        self._say_lost(self.leases.lost())
         with self._visibility:
-            left = self._leases.drop(self._leases.outstanding())
+            left = self.leases.drop(self.leases.outstanding())
             self._telemetry.count("released", len(left))
             self._hide([(message, 0) for message in left])
         return len(left)
@@ -138,23 +138,23 @@ class S3Uploads:
             return
         for message, seconds in due:
             if message.message_id not in refused:
-                self._leases.extended(message, seconds, since)
+                self.leases.extended(message, seconds, since)
         self._telemetry.count("leases_extended", len(due) - len(refused))
-        self._say_lost(self._leases.lose([r.message for r in refused.values() if r.stale]))
+        self._say_lost(self.leases.lose([r.message for r in refused.values() if r.stale]))
 
     def _delete(self, messages: Sequence[Message]) -> None:
         """A message that stays undeleted comes again and costs one look-up; it is not lost."""
 
         def call(ten: Entries) -> list[Refused]:
-            held = [message for message, _ in ten if self._leases.holds(message)]
+            held = [message for message, _ in ten if self.leases.holds(message)]
             return self._queue.delete(held) if held else []
 
         self._carry_out("delete", [(message, 0) for message in messages], call)
-        self._leases.drop(messages)
+        self.leases.drop(messages)
 
     def _release(self, messages: Sequence[Message], seconds: Callable[[Message], int]) -> None:
         with self._visibility:
-            held = self._leases.drop(messages)
+            held = self.leases.drop(messages)
             self._hide([(message, min(MOST_HIDDEN, seconds(message))) for message in held])
 
     def _hide(self, entries: "Entries") -> None:

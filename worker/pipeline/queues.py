@@ -46,7 +46,6 @@ class BoundedQueue(queue.Queue[T]):
                 count = min(len(left), self.maxsize - self._qsize())
                 for _ in range(count):
                     self._put(left.popleft())
-                self.unfinished_tasks += count
                 self.not_empty.notify(count)
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
@@ -80,8 +79,6 @@ class BoundedQueue(queue.Queue[T]):
             if immediate:
                 self.cancelled.set()
                 self.queue.clear()
-                self.unfinished_tasks = 0
-                self.all_tasks_done.notify_all()
             for waiting in (self.not_empty, self.not_full, self._roomier):
                 waiting.notify_all()
 

@@ -44,16 +44,6 @@ def is_unordered(stored: Result, announced: S3Object) -> bool:
     return same and not (source.sequencer and announced.sequencer)
 
 
-def is_overtaken(stored: Result, scored: S3Object, seen: str) -> bool:
-    """Whether other content was stored since the look-up that saw `seen`, so that `scored` may be the older one.
-
-    It must then be looked up again. The script in adapters/redis/ applies the same rule.
-    """
-    gone = stored.error is not None and stored.error.code == ObjectGoneError.code
-    other = content(stored.source) not in {content(scored), seen}
-    return other and not gone and is_unordered(stored, scored)
-
-
 def content(source: SourceObject | S3Object) -> str:
     """Name the bytes: by their version where there is one, else by their ETag; empty when neither is known."""
     return source.version_id or source.etag or ""

@@ -1,22 +1,21 @@
-"""Whether a photo was scored before under another image id, so that its scores can be reused."""
+"""Reuse of scores: whether a photo was scored before under another image id."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 from worker.errors import StoreError
-from worker.messages import PhotoId, Scored, Upload
+from worker.messages import PhotoId, Scores, Upload
 from worker.photos.hashes import Algorithm
 from worker.pipeline.outages import Outages, Part
 from worker.result import Result
 from worker.telemetry.counters import Telemetry
 
-Reuse = Literal[
-    "exact", "near", "none"
-]  # of photos with the same bytes; of those that look the same, too; never
+# exact: photos with the same bytes; near: also photos that look the same
+Reuse = Literal["exact", "near", "none"]
 
 
-class Remembered(Protocol):
-    """Knows the photos seen before; its methods raise StoreError."""
+class PhotoIndex(Protocol):
+    """Finds photos seen before. Its methods raise StoreError."""
 
     def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
         """Find the result of the first photo with these bytes."""
@@ -28,11 +27,11 @@ class Remembered(Protocol):
 
 
 class ScoreReuse:
-    """A saving only: what is not found is scored. What is a duplicate of what, the write decides."""
+    """Finds scores to reuse. This only saves work: the write decides what is a duplicate of what."""
 
     def __init__(
         self,
-        store: Remembered,
+        index: PhotoIndex,
         models: Callable[[], Mapping[str, str]],
         algorithm: Algorithm,
         reuse: Reuse,
@@ -40,52 +39,50 @@ class ScoreReuse:
         telemetry: Telemetry,
         outages: Outages,
     ) -> None:
-        """`models` are those that serve now. Scores come with a hash; one of another algorithm is worth nothing."""
-        self._store = store
+        """`models`: serving now, name → version. Scores with a hash of another algorithm are not reused."""
+        self._index = index
         self._models = models
         self._algorithm = algorithm
         self._reuse = reuse
         self._telemetry = telemetry
         self._outages = outages
 
-    def of_bytes(self, upload: Upload) -> tuple[Scored, str | None] | None:
-        """Find scores and hash of the same bytes."""
+    def of_same_bytes(self, upload: Upload) -> tuple[Scores, str | None] | None:
+        """Find scores and hash of a photo with the same bytes."""
         sha256 = upload.object.sha256
         if self._reuse == "none" or sha256 is None:
             return None
-        original = self._asked(lambda: self._store.original_of(upload.photo, sha256))
-        return (_scored(original), original.image_hash) if original else None
+        original = self._find(lambda: self._index.original_of(upload.photo, sha256))
+        return (_scores(original), original.image_hash) if original else None
 
-    def of_look(self, upload: Upload, image_hash: str | None) -> Scored | None:
-        """Find the scores of a photo that looks the same."""
+    def of_look_alike(self, upload: Upload, image_hash: str | None) -> Scores | None:
+        """Find scores of a photo that looks the same."""
         if self._reuse != "near" or image_hash is None:
             return None
-        original = self._asked(lambda: self._store.alike(upload.photo, image_hash))
-        if original is None or _is_borrowed(original):
-            return None
-        return _scored(original)
+        original = self._find(lambda: self._index.alike(upload.photo, image_hash))
+        return None if original is None or _is_borrowed(original) else _scores(original)
 
-    def _asked(self, ask: Callable[[], Result | None]) -> Result | None:
+    def _find(self, look_up: Callable[[], Result | None]) -> Result | None:
         if self._outages.ongoing(Part.STORE):
             return None
         try:
-            found = ask()
+            found = look_up()
         except StoreError as error:
             self._telemetry.warn("look_up_failed", reason=str(error))
             return None
-        return found if found and self._is_good(found) else None
+        return found if found and self._is_reusable(found) else None
 
-    def _is_good(self, stored: Result) -> bool:
+    def _is_reusable(self, stored: Result) -> bool:
         same_hash = stored.image_hash is None or stored.image_hash.startswith(f"{self._algorithm.label}:")
         return stored.status != "failed" and stored.models == self._models() and same_hash
 
 
 def _is_borrowed(stored: Result) -> bool:
-    """Whether its scores are a look-alike's: passed on and on they would end with photos that are not alike at all."""
-    copied = stored.duplicate_of is not None and stored.duplicate_of.kind == "exact"
-    return stored.reused_from is not None and not copied
+    """Whether its scores come from a look-alike. Passed on again and again, they would drift."""
+    is_exact_copy = stored.duplicate_of is not None and stored.duplicate_of.kind == "exact"
+    return stored.reused_from is not None and not is_exact_copy
 
 
-def _scored(stored: Result) -> Scored:
-    source = stored.reused_from or stored.image_id
-    return Scored(stored.score, stored.score_mean, stored.tip, stored.inference, stored.models, source)
+def _scores(stored: Result) -> Scores:
+    original_id = stored.reused_from or stored.image_id
+    return Scores(stored.score, stored.score_mean, stored.tip, stored.inference, stored.models, original_id)

@@ -1,24 +1,16 @@
-"""commit: write results to the store and, once it has confirmed, let each source settle its messages.
+"""commit: write results to the store; once it confirms, let each source settle its messages.
 
-While the store does not confirm, the results are held and written again and again: the queues behind fill up, polling
-stops, and nothing is thrown away.
+While the store does not confirm, the stage keeps the results and tries again. The queues behind it
+fill up, polling stops, and nothing is lost.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeGuard
 
-from worker.errors import (
-    MessageError,
-    OvertakenError,
-    PhotoError,
-    StoppingError,
-    StoreError,
-    Verdict,
-)
-from worker.messages import Outcome, Upload, Written
+from worker.errors import OvertakenError, PhotoError, StoppingError, StoreError, Verdict
+from worker.messages import Answer, Failed, Outcome, Scored, Written
 from worker.pipeline.batching import take_batch
 from worker.pipeline.outages import Outages, Part
 from worker.pipeline.queues import BoundedQueue, ShutDown
@@ -26,25 +18,28 @@ from worker.result import Fault, Result, SourceObject, timestamp
 from worker.telemetry.counters import Telemetry
 
 IDLE = 1.0  # seconds a step waits for its first outcome
-FULL = 10  # messages that SQS deletes in one call
+LINGER = 0.05  # seconds a settled message may wait for others, so that they are deleted together
+DELETED_TOGETHER = 10  # messages in one of SQS's delete calls
 LARGEST = 64  # outcomes written together
-PAUSE_MOST = 2.0  # seconds between two tries to write: the store's return is to be noticed soon
+LONGEST_PAUSE = 2.0  # seconds between two tries to write; the store's return must be noticed soon
+
+Writable = Scored | Failed
 
 
 class Store(Protocol):
     """Where results go."""
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
-        """Write and publish each result, and note the photo: what was said of each. Raises StoreError.
+        """Write and publish each result, and remember its photo. Raises StoreError.
 
-        `written`, with the photo it duplicates; `known` where one as good is there; `overtaken` where it would replace
-        content that is not what was `seen` at the look-up, and may be newer.
+        `seen` is the content that `poll` saw stored for each photo. A result that would replace other
+        content, which may be newer, is not written: it is `overtaken`.
         """
         ...
 
 
 class Commit:
-    """Each step settles the outcomes that are there. Never a delete before the store has confirmed the write."""
+    """Each step writes and settles the outcomes that are there. No delete before a confirmed write."""
 
     def __init__(
         self,
@@ -56,43 +51,42 @@ class Commit:
         outages: Outages,
         clock: Callable[[], float],
         now: Callable[[], datetime],
-        objective: float,
-        linger: float = 0.05,
+        objective_seconds: float,
+        linger: float = LINGER,
     ) -> None:
-        """`models` tells those that serve now, name → version.
-
-        `objective` is in how many milliseconds from its upload on a photo is to be scored.
-
-        `linger` is how many seconds a message that is done with may wait for others to be deleted with.
-        """
+        """`models`: serving now, name → version. `objective_seconds`: target time from upload to score."""
         self._outcomes = outcomes
         self._store = store
         self._models = models
         self._telemetry = telemetry
         self._outages = outages
-        self._unwritten: list[Outcome] = []
-        self._done: list[Outcome] = []  # written, or nothing to write; to be acknowledged
+        self._unwritten: list[Writable] = []
+        self._done: list[Outcome] = []  # written, or nothing to write; not yet acknowledged
         self._linger = linger
-        self._objective = objective
+        self._objective_ms = objective_seconds * 1000
         self._clock = clock
         self._now = now
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether it keeps results that the store has not confirmed."""
+        return bool(self._unwritten)
+
     def step(self) -> None:
-        """Write, then settle; raises ShutDown once the queue is closed and empty, or cancelled."""
+        """Write, then settle. Raises ShutDown once the queue is closed and empty, or cancelled."""
         if self._unwritten:
-            pause = self._outages.pause(Part.STORE, most=PAUSE_MOST)
+            pause = self._outages.pause(Part.STORE, most=LONGEST_PAUSE)
             if self._outcomes.cancelled.wait(pause):
                 raise ShutDown
         else:
             self._sort(self._take())
-        if self._unwritten and self._write(self._unwritten):
-            self._done += self._unwritten
-            self._unwritten = []
-        at_once = self._unwritten or not self._linger  # a store that is away may be so for long
-        self._acknowledge(None if at_once else len(self._done) // FULL * FULL)
+        if self._unwritten:
+            self._write()
+        at_once = self._unwritten or not self._linger  # a store that is away may stay away for long
+        self._acknowledge(None if at_once else len(self._done) // DELETED_TOGETHER * DELETED_TOGETHER)
 
     def _take(self) -> list[Outcome]:
-        """What is there; when nothing more comes, what is done need not wait for company."""
+        """Take the outcomes that are there. When none come, stop waiting for a full delete call."""
         try:
             outcomes = take_batch(self._outcomes, LARGEST, idle=self._linger if self._done else IDLE)
         except ShutDown:
@@ -103,80 +97,74 @@ class Commit:
         return outcomes
 
     def _sort(self, outcomes: list[Outcome]) -> None:
-        self._unwritten = [outcome for outcome in outcomes if _is_final(outcome)]
-        others = [outcome for outcome in outcomes if not _is_final(outcome)]
-        self._done += [outcome for outcome in others if outcome.verdict is Verdict.ACKNOWLEDGE]
-        self._settle([outcome for outcome in others if outcome.verdict is not Verdict.ACKNOWLEDGE])
+        to_settle: list[Outcome] = []
+        for outcome in outcomes:
+            if _is_writable(outcome):
+                self._unwritten.append(outcome)
+            else:
+                (self._done if outcome.verdict is Verdict.ACKNOWLEDGE else to_settle).append(outcome)
+        self._settle(to_settle)
 
     def _acknowledge(self, most: int | None = None) -> None:
-        """Let messages be deleted: all that are done with, or so many."""
+        """Have finished messages deleted: all, or the `most` oldest."""
         done, self._done = self._done[:most], self._done[most:] if most is not None else []
         self._settle(done)
 
-    def _write(self, outcomes: list[Outcome]) -> bool:
-        """Store all results; whether the store has confirmed them. An overtaken one gets its error."""
+    def _write(self) -> None:
+        """Store all results, and count them as done once the store confirms."""
+        outcomes = self._unwritten
+        results = [self._result(outcome) for outcome in outcomes]
         try:
-            uploads = [(outcome, outcome.upload) for outcome in outcomes if outcome.upload]
-            results = [self._result(*pair) for pair in uploads]
-            written = self._store.write(results, [upload.seen for _, upload in uploads])
+            answers = self._store.write(results, [outcome.upload.seen for outcome in outcomes])
         except StoreError as error:
             self._outages.failed(Part.STORE, str(error))
             self._telemetry.warn("write_failed", reason=str(error), photos=len(outcomes))
-            return False
+            return
         self._outages.worked(Part.STORE)
-        for index, (outcome, result, one) in enumerate(zip(outcomes, results, written, strict=True)):
-            if one.said == "overtaken":
-                overtaken = OvertakenError("other content was stored meanwhile; the photo is looked up again")
-                outcomes[index] = replace(outcome, scored=None, error=overtaken)
+        self._unwritten = []
+        for outcome, result, written in zip(outcomes, results, answers, strict=True):
+            if written.answer is Answer.OVERTAKEN:
+                self._done.append(_overtaken(outcome))
             else:
-                self._report(outcome, result, one)
-        return True
+                self._report(outcome, result, written)
+                self._done.append(outcome)
 
     def _settle(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
-            if outcome.error is not None and not isinstance(outcome.error, PhotoError):
-                self._report_undone(outcome, outcome.error)
+            if isinstance(outcome, Failed) and not isinstance(outcome.error, PhotoError):
+                self._report_undone(outcome)
         by_source = sorted(outcomes, key=lambda outcome: id(outcome.source))
-        for _, lot in groupby(by_source, key=lambda outcome: id(outcome.source)):
-            mine = list(lot)
-            mine[0].source.settle(mine)
+        for _, group in groupby(by_source, key=lambda outcome: id(outcome.source)):
+            same_source = list(group)
+            same_source[0].source.settle(same_source)
 
-    def _result(self, outcome: Outcome, upload: Upload) -> Result:
-        scored, error = outcome.scored, outcome.error
+    def _result(self, outcome: Writable) -> Result:
         timings = {**outcome.timings, "commit": max(0.0, (self._clock() - outcome.at) * 1000)}
         timings["total"] = sum(timings.values())
+        photo, scores = outcome.upload.photo, outcome.scores if isinstance(outcome, Scored) else None
+        error = outcome.error if isinstance(outcome, Failed) else None
         return Result(
-            image_id=upload.image_id,
-            owner=upload.owner or None,
+            image_id=photo.image_id,
+            owner=photo.owner or None,
             status=_status(outcome),
-            score=scored.score if scored else None,
-            score_mean=scored.score_mean if scored else None,
-            inference=scored.inference if scored else {},
-            tip=scored.tip if scored else None,
-            image_hash=outcome.image_hash,
-            reused_from=scored.reused_from if scored else None,
-            source=SourceObject(
-                bucket=upload.object.bucket,
-                key=upload.object.key,
-                etag=upload.object.etag,
-                version_id=upload.object.version_id,
-                sequencer=upload.object.sequencer,
-                sha256=upload.object.sha256,
-            ),
-            models=dict(scored.models if scored else self._models()),
+            score=scores.score if scores else None,
+            score_mean=scores.score_mean if scores else None,
+            inference=scores.inference if scores else {},
+            tip=scores.tip if scores else None,
+            image_hash=outcome.image_hash if isinstance(outcome, Scored) else None,
+            reused_from=scores.reused_from if scores else None,
+            source=SourceObject.model_validate(outcome.upload.object),
+            models=dict(scores.models if scores else self._models()),
             timings_ms={step: round(ms, 2) for step, ms in timings.items()},
             error=Fault(code=error.code, message=str(error)) if error else None,
             scored_at=timestamp(self._now()),
         )
 
-    def _report(self, outcome: Outcome, result: Result, written: Written) -> None:
-        if written.said == "written":
-            self._report_duplicate(result, written)
-            steps = {step: ms for step, ms in result.timings_ms.items() if step != "total"}
-            in_time = result.timings_ms["total"] <= self._objective
-            self._telemetry.objective(in_time, max(steps, key=steps.__getitem__))
+    def _report(self, outcome: Writable, result: Result, written: Written) -> None:
+        if written.answer is Answer.WRITTEN:
+            self._report_new(result, written)
         self._telemetry.photo(
-            result.status if written.said == "written" else "already_scored",
+            result.status if written.answer is Answer.WRITTEN else "already_scored",
             image_id=result.image_id,
             score=result.score,
             duplicate_of=written.duplicate_of.image_id if written.duplicate_of else None,
@@ -185,33 +173,41 @@ class Commit:
             timings_ms=result.timings_ms,
         )
 
-    def _report_duplicate(self, result: Result, written: Written) -> None:
+    def _report_new(self, result: Result, written: Written) -> None:
         if written.duplicate_of:
             self._telemetry.count(f"duplicates_{written.duplicate_of.kind}")
         if result.reused_from:
             self._telemetry.count("scores_reused")
+        steps = {step: ms for step, ms in result.timings_ms.items() if step != "total"}
+        in_time = result.timings_ms["total"] <= self._objective_ms
+        self._telemetry.objective(in_time, max(steps, key=steps.__getitem__))
 
-    def _report_undone(self, outcome: Outcome, error: MessageError) -> None:
-        if isinstance(error, StoppingError):
+    def _report_undone(self, outcome: Failed) -> None:
+        if isinstance(outcome.error, StoppingError):
             self._telemetry.count("returned")
-        elif outcome.upload is not None:
+        else:
             self._telemetry.warn(
                 "released",
-                image_id=outcome.upload.image_id,
-                code=error.code,
-                reason=str(error),
+                image_id=outcome.upload.photo.image_id,
+                code=outcome.error.code,
+                reason=str(outcome.error),
                 receive_count=outcome.message.receive_count,
             )
 
 
-def _is_final(outcome: Outcome) -> bool:
-    """Whether there is something to write: a score, or a fault of the photo itself."""
-    return outcome.upload is not None and (
-        outcome.scored is not None or isinstance(outcome.error, PhotoError)
+def _is_writable(outcome: Outcome) -> TypeGuard[Writable]:
+    """Whether there is a result to write: scores, or a fault of the photo itself."""
+    return isinstance(outcome, Scored) or (
+        isinstance(outcome, Failed) and isinstance(outcome.error, PhotoError)
     )
 
 
-def _status(outcome: Outcome) -> Literal["scored", "unrecognised", "failed"]:
-    if outcome.scored is None:
+def _overtaken(outcome: Writable) -> Failed:
+    error = OvertakenError("other content was stored meanwhile; the photo is looked up again")
+    return Failed(outcome.upload, error, outcome.timings, outcome.at)
+
+
+def _status(outcome: Writable) -> Literal["scored", "unrecognised", "failed"]:
+    if isinstance(outcome, Failed):
         return "failed"
-    return "unrecognised" if outcome.scored.score is None else "scored"
+    return "unrecognised" if outcome.scores.score is None else "scored"

@@ -1,40 +1,23 @@
-"""prepare: what infer's helpers do while the model runs: fetch, decode and hash one photo each."""
+"""prepare: fetch, decode and hash one photo each, in infer's helper threads, while the model runs."""
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from worker.errors import (
-    MessageError,
-    OutOfMemoryError,
-    StoppingError,
-    StorageError,
-    TooManyBytesError,
-)
-from worker.messages import Fetched, Outcome, Prepared, Upload, outcome_of
-from worker.photos import decoding
-from worker.photos.decoding import Target
-from worker.photos.hashes import Algorithm
+from worker.errors import MessageError, OutOfMemoryError, StoppingError, StorageError
+from worker.messages import Failed, Fetched, Outcome, Prepared, Scored, Upload
+from worker.photos.decoder import Decoder
 from worker.pipeline.outages import Outages, Part
 from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.results.reuse import ScoreReuse
 
-REST = 1.0  # seconds until a helper looks again whether it is needed
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a photo may cost."""
-
-    max_bytes: int
-    max_pixels: int
-    decoders: int  # photos that may be decoded at the same time: each may need hundreds of megabytes
+REST = 1.0  # seconds until a spare helper looks whether it is needed
 
 
 class Prepare:
-    """Each step takes one upload; what cannot be prepared, or needs no scoring, passes the model by."""
+    """Each step takes one upload. Photos that fail or need no scoring pass the model by."""
 
     def __init__(
         self,
@@ -42,94 +25,79 @@ class Prepare:
         uploads: BoundedQueue[Upload | Outcome],
         ready: BoundedQueue[Prepared],
         outcomes: BoundedQueue[Outcome],
-        target: Target,
-        limits: Limits,
-        algorithm: Algorithm,
+        decoder: Decoder,
         window: PrefetchWindow,
-        objective: float,
-        originals: ScoreReuse,
+        objective_seconds: float,
+        reuse: ScoreReuse,
         outages: Outages,
         stopping: threading.Event,
         clock: Callable[[], float],
     ) -> None:
-        """`objective` is in how many seconds from its upload on a photo is to be scored."""
+        """`objective_seconds`: target time from upload to score."""
         self._uploads = uploads
         self._ready = ready
         self._outcomes = outcomes
-        self._target = target
-        self._limits = limits
-        self._algorithm = algorithm
-        self._decoding = threading.BoundedSemaphore(limits.decoders)
+        self._decoder = decoder
         self._window = window
-        self._objective = objective
-        self._originals = originals
+        self._objective_seconds = objective_seconds
+        self._reuse = reuse
         self._outages = outages
         self._stopping = stopping
         self._clock = clock
 
     def step(self, rank: int = 0) -> None:
-        """Prepare one upload, when the window reaches beyond this helper's rank."""
+        """Prepare one upload, if the window has room for this helper's rank."""
         if self._window.admits(rank, REST):
             try:
                 self._hand_on(self._uploads.get())
             except ShutDown:
-                self._window.open()  # all others are to hear of it, too
+                self._window.open()  # wakes the helpers that wait at the window: they must end too
                 raise
 
     def _hand_on(self, item: Upload | Outcome) -> None:
-        if isinstance(item, Upload):
-            prepared = self._prepare(item)
-            if isinstance(prepared, Prepared):
-                self._ready.put(prepared)
-                return
-            item = prepared
-        self._outcomes.put(item)
+        result = self._prepare(item) if isinstance(item, Upload) else item
+        if isinstance(result, Prepared):
+            self._ready.put(result)
+        else:
+            self._outcomes.put(result)
 
     def _prepare(self, upload: Upload) -> Prepared | Outcome:
         begun = self._clock()
-        timings = _on_the_way(upload, begun)
-        deadline = begun - sum(timings.values()) / 1000 + self._objective
+        timings = _timings_until_work(upload, begun)
+        deadline = begun - sum(timings.values()) / 1000 + self._objective_seconds
         try:
             fetched = self._fetch(upload)
             upload = _as_fetched(upload, fetched)
-            copy = self._originals.of_bytes(upload)
-            at_hand = self._clock()
-            timings["fetch"] = (at_hand - begun) * 1000
+            copy = self._reuse.of_same_bytes(upload)
+            fetched_at = self._clock()
+            timings["fetch"] = (fetched_at - begun) * 1000
             if copy:
-                return outcome_of(upload, timings, at_hand, scored=copy[0], image_hash=copy[1])
-            with self._decoding:
-                decoding_since = self._clock()
-                pixels, image_hash = decoding.prepare(
-                    fetched.data, self._target, self._limits.max_pixels, self._algorithm
-                )
+                return Scored(upload, *copy, timings, fetched_at)
+            pixels, image_hash, decode_seconds = self._decoder.decode(fetched.data)
         except MessageError as error:
-            return self._given_up(upload, timings, begun, error)
+            return self._fail(upload, timings, begun, error)
         except MemoryError as error:
-            trouble = OutOfMemoryError(str(error) or "no memory left")
-            return self._given_up(upload, timings, begun, trouble)
+            return self._fail(upload, timings, begun, OutOfMemoryError(str(error) or "no memory left"))
         ready_at = self._clock()
-        timings["decode"] = (ready_at - at_hand) * 1000
-        self._window.note(fetch=at_hand - begun, decode=ready_at - decoding_since)
-        if alike := self._originals.of_look(upload, image_hash):
-            return outcome_of(upload, timings, ready_at, scored=alike, image_hash=image_hash)
+        timings["decode"] = (ready_at - fetched_at) * 1000
+        self._window.note(fetch=fetched_at - begun, decode=decode_seconds)
+        if scores := self._reuse.of_look_alike(upload, image_hash):
+            return Scored(upload, scores, image_hash, timings, ready_at)
         return Prepared(upload, pixels, image_hash, timings, ready_at, deadline)
 
-    def _given_up(
-        self, upload: Upload, timings: dict[str, float], begun: float, error: MessageError
-    ) -> Outcome:
-        """Its time counts, too: up to the error it was spent in the step that could not be finished."""
+    def _fail(self, upload: Upload, timings: dict[str, float], begun: float, error: MessageError) -> Failed:
+        """Count the time up to the error for the step that could not finish."""
         now = self._clock()
         step = "decode" if "fetch" in timings else "fetch"
         timings[step] = (now - begun) * 1000 - timings.get("fetch", 0.0)
-        return outcome_of(upload, timings, now, error=error)
+        return Failed(upload, error, timings, now)
 
     def _fetch(self, upload: Upload) -> Fetched:
         if self._stopping.is_set():
             raise StoppingError("not started")
-        if upload.object.size is not None and upload.object.size > self._limits.max_bytes:
-            raise TooManyBytesError(f"{upload.object.size} bytes are more than {self._limits.max_bytes}")
+        self._decoder.check_size(upload.object.size)
         try:
-            fetched = upload.source.fetch(upload, self._limits.max_bytes)
+            fetched = upload.source.fetch(upload, self._decoder.max_bytes)
         except StorageError as error:
             self._outages.failed(Part.STORAGE, str(error))
             raise
@@ -140,8 +108,8 @@ class Prepare:
         return fetched
 
 
-def _on_the_way(upload: Upload, begun: float) -> dict[str, float]:
-    """Milliseconds before the work began; clocks of other machines may run ahead of ours, time does not run back."""
+def _timings_until_work(upload: Upload, begun: float) -> dict[str, float]:
+    """Milliseconds by step until the work began, never negative: other machines' clocks may be ahead."""
     message = upload.message
     notify = _milliseconds(upload.uploaded_at, message.sent_at)
     queue = _milliseconds(message.sent_at or upload.uploaded_at, message.received_at)
@@ -153,11 +121,11 @@ def _milliseconds(since: datetime | None, until: datetime | None) -> float:
 
 
 def _as_fetched(upload: Upload, fetched: Fetched) -> Upload:
-    """The result names the bytes that were scored, which may be newer than the event."""
-    stored = replace(
+    """Name the bytes that were read. They may be newer than the event."""
+    s3_object = replace(
         upload.object,
         etag=fetched.etag or upload.object.etag,
         version_id=fetched.version_id or upload.object.version_id,
         sha256=fetched.sha256,
     )
-    return replace(upload, object=stored)
+    return replace(upload, object=s3_object)

@@ -59,19 +59,13 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Assembly:
-    """The stages, joined."""
+class Worker:
+    """A worker ready to start."""
 
     pipeline: Pipeline
     uploads: S3Uploads
     outages: Outages
     stopping: threading.Event  # set by the main thread: begin nothing new
-
-
-@dataclass(frozen=True, slots=True)
-class Worker(Assembly):
-    """A worker ready to start."""
-
     telemetry: Telemetry
     state: StateFile
     protector: Protector | None = None  # in an ECS task

@@ -1,8 +1,7 @@
 """Why a message became a dead letter: found by trying to read it again as a worker would, up to the model."""
 
 import re
-import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -13,20 +12,18 @@ from worker.errors import (
     NotOursError,
     OutOfMemoryError,
     StoreError,
-    TooManyBytesError,
 )
 from worker.intake import events
 from worker.intake.events import Announced, Ignored
 from worker.messages import Fetched, PhotoId, S3Object
-from worker.photos import decoding
+from worker.photos.decoder import Decoder
 from worker.photos.decoding import Target
 from worker.result import Result
 from worker.results.known import makes_needless
 from worker.upkeep.remedies import ADVICE, ALREADY_SCORED, IGNORED, NOTHING_WRONG, Remedy
 
-TARGET = Target(
-    224, 224, "crop"
-)  # as models have it; only whether it can be decoded matters, so no bundle is needed
+# The size of most models. Only whether a photo can be decoded matters, so no bundle is read.
+TARGET = Target(224, 224, "crop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +70,24 @@ class Results(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What workers accept, and how much of it is decoded at a time."""
-
-    buckets: frozenset[str]
-    image_id_pattern: re.Pattern[str]
-    max_bytes: int
-    max_pixels: int
-    decoding: threading.BoundedSemaphore  # each photo that is decoded may need hundreds of megabytes
-
-
 class Examiner:
     """Thread-safe. Reads only: neither the message nor its photo nor its result is changed."""
 
-    def __init__(self, photos: Photos, results: Results | None, rules: Rules) -> None:
+    def __init__(
+        self,
+        photos: Photos,
+        results: Results | None,
+        *,
+        buckets: Collection[str],
+        image_id_pattern: re.Pattern[str],
+        decoder: Decoder,
+    ) -> None:
         """Without `results` nobody knows which photos were scored meanwhile."""
         self._photos = photos
         self._results = results
-        self._rules = rules
+        self._buckets = buckets
+        self._image_id_pattern = image_id_pattern
+        self._decoder = decoder
 
     def examine(self, letter: Letter) -> list[Finding]:
         """Try each record of a letter, at least one; the gravest comes first."""
@@ -110,9 +106,9 @@ class Examiner:
     def _announced(self, record: Announced) -> Finding:
         photo = None
         try:
-            if record.object.bucket not in self._rules.buckets:
+            if record.object.bucket not in self._buckets:
                 raise ForeignBucketError(f"the bucket {record.object.bucket!r} is not in WORKER_BUCKETS")
-            photo = events.photo_id(record.object.key, self._rules.image_id_pattern, record.image_id)
+            photo = events.photo_id(record.object.key, self._image_id_pattern, record.image_id)
             return Finding(*self._tried(photo, record.object), record.object, photo)
         except MessageError as error:
             return Finding(error.code, str(error), record.object, photo)
@@ -124,16 +120,14 @@ class Examiner:
         known, asked = self._stored(photo)
         if known and _is_of(known, wanted):
             return ALREADY_SCORED, f"its result is `{known.status}`, of {known.scored_at}"
-        if wanted.size is not None and wanted.size > self._rules.max_bytes:
-            raise TooManyBytesError(f"{wanted.size} bytes are more than {self._rules.max_bytes}")
-        fetched = self._photos.fetch(wanted, self._rules.max_bytes)
+        self._decoder.check_size(wanted.size)
+        fetched = self._photos.fetch(wanted, self._decoder.max_bytes)
         there = replace(
             wanted, etag=fetched.etag or wanted.etag, version_id=fetched.version_id or wanted.version_id
         )
         if known and _is_of(known, there):
             return ALREADY_SCORED, f"its result is `{known.status}`, of {known.scored_at}"
-        with self._rules.decoding:
-            decoding.prepare(fetched.data, TARGET, self._rules.max_pixels)
+        self._decoder.decode(fetched.data)
         return NOTHING_WRONG, "it can be read now" + (
             "" if asked else "; whether it was scored, Redis did not say"
         )

@@ -5,7 +5,6 @@ What the index has already is left alone: after an interruption it goes on where
 """
 
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +15,7 @@ from typing import Protocol
 from worker.errors import MessageError, NotOursError, PhotoError
 from worker.intake import events
 from worker.messages import Fetched, PhotoId, S3Object
-from worker.photos import decoding
-from worker.photos.decoding import Target
-from worker.photos.hashes import Algorithm
+from worker.photos.decoder import Decoder
 from worker.results.look_alikes import Seen
 
 LOT = 200  # photos looked up, hashed and entered together
@@ -59,17 +56,6 @@ class Index(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a photo is hashed, as the workers do it."""
-
-    target: Target
-    algorithm: Algorithm
-    max_bytes: int
-    max_pixels: int
-    decoding: threading.BoundedSemaphore  # each photo that is decoded may need hundreds of megabytes
-
-
 def listed(photos: Photos, buckets: Iterable[str], pattern: re.Pattern[str], since: datetime) -> list[Listed]:
     """Find the photos that were stored since then, the oldest first."""
     found = list[Listed]()
@@ -85,7 +71,7 @@ def listed(photos: Photos, buckets: Iterable[str], pattern: re.Pattern[str], sin
 
 
 def rebuild(
-    wanted: Sequence[Listed], photos: Photos, index: Index, recipe: Recipe, *, threads: int, tell: Tell
+    wanted: Sequence[Listed], photos: Photos, index: Index, decoder: Decoder, *, threads: int, tell: Tell
 ) -> Counter[str]:
     """Hash and enter these photos; how many were entered, known, unreadable, or failed and may be tried again.
 
@@ -96,10 +82,10 @@ def rebuild(
         for start in range(0, len(wanted), LOT):
             lot = wanted[start : start + LOT]
             known = index.known([one.photo for one in lot])
-            new = [one for one, seen in zip(lot, known, strict=True) if not _is_current(seen, recipe)]
+            new = [one for one, seen in zip(lot, known, strict=True) if not _is_current(seen, decoder)]
             counts["known"] += len(lot) - len(new)
             found = list[tuple[PhotoId, Seen, int]]()
-            for one, seen in zip(new, pool.map(lambda one: _seen(one, photos, recipe), new), strict=True):
+            for one, seen in zip(new, pool.map(lambda one: _seen(one, photos, decoder), new), strict=True):
                 if isinstance(seen, Seen):
                     found.append((one.photo, seen, int(one.stored_at.timestamp() * 1_000_000)))
                 else:
@@ -112,16 +98,15 @@ def rebuild(
     return counts
 
 
-def _is_current(seen: Seen | None, recipe: Recipe) -> bool:
-    return seen is not None and (seen.image_hash or "").startswith(f"{recipe.algorithm.label}:")
+def _is_current(seen: Seen | None, decoder: Decoder) -> bool:
+    return seen is not None and (seen.image_hash or "").startswith(f"{decoder.algorithm.label}:")
 
 
-def _seen(one: Listed, photos: Photos, recipe: Recipe) -> Seen | str:
+def _seen(one: Listed, photos: Photos, decoder: Decoder) -> Seen | str:
     """Fetch and hash, as a worker's helper does; or why that is not possible."""
     try:
-        fetched = photos.fetch(one.object, recipe.max_bytes)
-        with recipe.decoding:
-            _, image_hash = decoding.prepare(fetched.data, recipe.target, recipe.max_pixels, recipe.algorithm)
+        fetched = photos.fetch(one.object, decoder.max_bytes)
+        image_hash = decoder.decode(fetched.data).image_hash
     except PhotoError:
         return "unreadable"
     except (MessageError, MemoryError):

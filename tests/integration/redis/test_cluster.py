@@ -16,7 +16,7 @@ from worker import settings
 from worker.adapters.redis.store import ResultStore
 from worker.client import Client
 from worker.errors import ConfigurationError, StoreError
-from worker.messages import PhotoId
+from worker.messages import Answer, PhotoId
 from worker.result import DuplicateOf
 from worker.results.look_alikes import DuplicateRule, Seen
 from worker.results.redis_keys import Keys
@@ -65,7 +65,7 @@ def test_results_and_index_work_as_on_a_single_redis(nodes: Nodes) -> None:
         image_id="one", distance=0, kind="exact"
     )
     assert write(store, seen_as("three", "3", phash(3))) == near("one", 2)
-    assert store.write([seen_as("three", "3", phash(3))], [""])[0].said == "known"
+    assert store.write([seen_as("three", "3", phash(3))], [""])[0].answer is Answer.KNOWN
     alike = store.alike(PhotoId("four"), phash(1))
     assert alike is not None
     assert alike.image_id == "one"
@@ -79,7 +79,7 @@ def test_results_and_index_work_as_on_a_single_redis(nodes: Nodes) -> None:
 def test_owners_are_spread_and_written_together(nodes: Nodes) -> None:
     store = store_on(nodes, BY_OWNER)
     results = [seen_as("one", "1", phash(0), owner=owner) for owner in OWNERS]
-    assert [one.said for one in store.write(results, [""] * len(OWNERS))] == ["written"] * len(OWNERS)
+    assert [one.answer for one in store.write(results, [""] * len(OWNERS))] == [Answer.WRITTEN] * len(OWNERS)
     assert store.find([PhotoId("one", owner) for owner in OWNERS]) == results
     assert len({holder(nodes, f"{{{owner}}}:result:one") for owner in OWNERS}) > 1
     for owner in OWNERS:

@@ -13,7 +13,7 @@ from localstack.services import Services
 from tests.integration.redis.test_store import result
 from tests.support.stand import Stand, eventually
 from worker.adapters.redis.store import ResultStore
-from worker.messages import PhotoId, Written
+from worker.messages import Answer, PhotoId, Written
 from worker.result import DuplicateOf, Result
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule, Seen
@@ -65,7 +65,7 @@ def store(stand: Stand) -> ResultStore:
 def write(store: ResultStore, one: Result) -> DuplicateOf | None:
     """Write a result; what it is said to be a duplicate of, which must also be what is stored."""
     (written,) = store.write([one], [""])
-    assert written.said == "written"
+    assert written.answer is Answer.WRITTEN
     (stored,) = store.find([PhotoId(one.image_id, one.owner or "")])
     assert stored == one.model_copy(update={"duplicate_of": written.duplicate_of})
     return written.duplicate_of
@@ -192,7 +192,9 @@ def test_a_result_of_other_bytes_than_the_index_knew_is_nobodys_original(
 ) -> None:
     write(store, seen_as("one", "bytes", phash(0)))
     forgetful = store_on(stand, window=0)
-    assert forgetful.write([seen_as("one", "others", phash(2**40 - 1))], ["bytes"])[0].said == "written"
+    assert (
+        forgetful.write([seen_as("one", "others", phash(2**40 - 1))], ["bytes"])[0].answer is Answer.WRITTEN
+    )
     assert store.original_of(PhotoId("two"), sha256("bytes")) is None
     assert store.alike(PhotoId("two"), phash(0)) is None
 
@@ -251,7 +253,7 @@ def test_of_two_workers_with_the_same_photo_at_the_same_time_one_has_the_origina
 def test_a_result_that_is_not_written_leaves_no_trace(store: ResultStore, stand: Stand) -> None:
     write(store, seen_as("one", "1", phash(0)))
     before = {key: stand.redis.dump(key) for key in stand.redis.keys("*")}
-    assert store.write([seen_as("one", "1", phash(255))], [""]) == [Written("known")]
+    assert store.write([seen_as("one", "1", phash(255))], [""]) == [Written(Answer.KNOWN)]
     assert before == {key: stand.redis.dump(key) for key in stand.redis.keys("*")}
     assert write(store, seen_as("two", "2", phash(255))) is None
 
@@ -266,7 +268,7 @@ def test_a_photo_that_is_overwritten_is_found_by_its_new_content_alone(store: Re
 def test_a_photo_that_cannot_be_read_any_more_is_no_original(store: ResultStore) -> None:
     write(store, seen_as("one", "1", phash(0)))
     broken = result("one", failed="unreadable_image", key="uploads/one", etag="2", sha256=sha256("2"))
-    assert store.write([broken], ["1"])[0].said == "written"
+    assert store.write([broken], ["1"])[0].answer is Answer.WRITTEN
     assert write(store, seen_as("two", "1", phash(0))) is None
 
 

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.overtaken import is_overtaken
 from tests.support.stand import Stand
 from worker.adapters.redis.store import ResultStore
-from worker.messages import PhotoId, S3Object, Written
+from worker.messages import Answer, PhotoId, S3Object, Written
 from worker.result import Fault, Result, SourceObject
-from worker.results.known import is_overtaken, makes_needless
+from worker.results.known import makes_needless
 from worker.results.redis_keys import Keys
 
 
@@ -71,17 +72,17 @@ PAIRS = [
 @pytest.mark.parametrize(("old", "new"), PAIRS)
 def test_the_script_and_the_rules_agree(store: ResultStore, old: Result, new: Result, seen: str) -> None:
     announced = S3Object(**new.source.model_dump())
-    assert store.write([old], [""]) == [Written("written")]
+    assert store.write([old], [""]) == [Written(Answer.WRITTEN)]
     expected = "overtaken" if is_overtaken(old, announced, seen) else "written"
     if makes_needless(old, announced, new.models):
         expected = "known"
-    assert store.write([new], [seen]) == [Written(expected)]
+    assert store.write([new], [seen]) == [Written(Answer(expected))]
     assert store.find([PhotoId("one")]) == [new if expected == "written" else old]
 
 
 def test_that_an_object_is_gone_now_takes_no_score_away(store: ResultStore) -> None:
     store.write([result()], [""])
-    assert store.write([result(failed="object_gone", etag=None)], [""]) == [Written("known")]
+    assert store.write([result(failed="object_gone", etag=None)], [""]) == [Written(Answer.KNOWN)]
     assert store.find([PhotoId("one")]) == [result()]
 
 
@@ -89,7 +90,7 @@ def test_that_an_object_is_gone_now_takes_no_score_away(store: ResultStore) -> N
 def test_a_value_that_is_no_result_is_overwritten(store: ResultStore, stand: Stand, foreign: bytes) -> None:
     stand.redis.set("result:one", foreign)
     assert store.find([PhotoId("one")]) == [None]
-    assert store.write([result()], [""]) == [Written("written")]
+    assert store.write([result()], [""]) == [Written(Answer.WRITTEN)]
     assert store.find([PhotoId("one")]) == [result()]
 
 
@@ -98,5 +99,5 @@ def test_a_key_of_another_type_is_overwritten_like_all_that_is_no_result(
 ) -> None:
     stand.redis.lpush("result:one", "x")
     assert store.find([PhotoId("one")]) == [None]
-    assert store.write([result()], [""]) == [Written("written")]
+    assert store.write([result()], [""]) == [Written(Answer.WRITTEN)]
     assert store.find([PhotoId("one")]) == [result()]

@@ -16,7 +16,7 @@ from tests.integration.redis.test_store import result
 from tests.support.stand import Stand
 from worker.adapters.redis.store import ResultStore
 from worker.errors import ConfigurationError
-from worker.messages import PhotoId, Written
+from worker.messages import Answer, PhotoId, Written
 from worker.results.look_alikes import DuplicateRule
 from worker.results.redis_keys import Keys
 
@@ -104,11 +104,11 @@ def test_a_user_with_the_rights_of_the_security_page_can_do_all_the_worker_does(
     store = connected(port, authority, tmp_path)
     assert store.find([PhotoId("one")]) == [None]
     with store.announcements(PhotoId("one")) as announcements:
-        assert store.write([result()], [""]) == [Written("written")]
+        assert store.write([result()], [""]) == [Written(Answer.WRITTEN)]
         assert announcements.next(5.0) == result()
-    assert store.write([result()], [""]) == [Written("known")]
+    assert store.write([result()], [""]) == [Written(Answer.KNOWN)]
     copied = seen_as("two", "bytes", "phash-1:0123456789abcdef")
-    assert store.write([copied], [""]) == [Written("written")]
+    assert store.write([copied], [""]) == [Written(Answer.WRITTEN)]
     assert store.alike(PhotoId("three"), "phash-1:0123456789abcdef") == copied
     assert store.forget(PhotoId("two"))
     assert store.find([PhotoId("one")]) == [result()]

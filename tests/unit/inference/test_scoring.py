@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from worker.errors import ModelError
 from worker.inference.bundle import Bundle, Label, Manifest, TipText
 from worker.inference.scoring import score
-from worker.messages import Outputs, Scored
+from worker.messages import Outputs, Scores
 
 LABELS = (
     Label(name="espresso", group="drink"),
@@ -47,7 +47,7 @@ def bundle(name: str = "model", *roles: str, top: int = 2, tips: tuple[TipText, 
     )
 
 
-def scored(index: int = 0, *, top: int = 2, **outputs: Any) -> Scored:
+def scored(index: int = 0, *, top: int = 2, **outputs: Any) -> Scores:
     """The answer of a single model for the photo at `index`."""
     arrays: Outputs = {role: np.asarray(values, np.float32) for role, values in outputs.items()}
     return score([bundle("model", *outputs, top=top)], [arrays], index, "meal-1")

@@ -6,7 +6,7 @@ from tests.support.fakes import ManualClock, message
 from worker.errors import MessageError, QueueError
 from worker.intake.leases import Leases
 from worker.intake.s3_uploads import Refused, S3Uploads, back_off
-from worker.messages import Fetched, Message, Outcome, S3Object
+from worker.messages import Failed, Fetched, Known, Message, Outcome, PhotoId, S3Object, Upload
 from worker.telemetry.counters import Telemetry
 
 TIMEOUT, LONGEST = 30, 100
@@ -87,7 +87,12 @@ class Bench:
             self.source.receive(10)
 
     def settle(self, *messages: Message, error: MessageError | None = None) -> None:
-        self.source.settle([Outcome(m, self.source, error=error) for m in messages or self.messages])
+        self.source.settle([self.outcome(m, error) for m in messages or self.messages])
+
+    def outcome(self, of: Message, error: MessageError | None = None) -> Outcome:
+        """The outcome of a message's photo: known, or failed with the error."""
+        upload = Upload(PhotoId("id"), S3Object("photos", "key"), None, of, self.source)
+        return Known(upload) if error is None else Failed(upload, error, {}, at=0.0)
 
     def held(self) -> list[int]:
         return [number(m) for m in self.leases.outstanding()]

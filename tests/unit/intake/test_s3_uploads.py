@@ -9,7 +9,7 @@ from tests.support.fakes import message
 from tests.unit.intake.answering import TIMEOUT, Bench, for_good, in_passing, not_at_all
 from worker.errors import MessageError, ModelError, QueueError, StoppingError, UnknownBodyError
 from worker.intake.s3_uploads import Refused, back_off
-from worker.messages import Message, Outcome, S3Object, Upload
+from worker.messages import Message, PhotoId, S3Object, Upload
 
 # receiving
 
@@ -39,7 +39,7 @@ def test_a_message_received_again_is_settled_by_its_last_receive_alone() -> None
 
 def test_a_photo_comes_from_storage_by_the_object_that_was_announced() -> None:
     bench = Bench()
-    upload = Upload("id", S3Object("photos", "key"), None, bench.messages[0], bench.source)
+    upload = Upload(PhotoId("id"), S3Object("photos", "key"), None, bench.messages[0], bench.source)
     assert bench.source.fetch(upload, max_bytes=2).data == b"ke"
 
 
@@ -190,9 +190,7 @@ def test_no_delay_is_longer_than_sqs_allows() -> None:
 def test_of_many_outcomes_the_deletes_come_first() -> None:
     bench = Bench(3)
     errors: list[MessageError | None] = [ModelError("refused"), StoppingError("not started"), None]
-    bench.source.settle(
-        [Outcome(m, bench.source, error=e) for m, e in zip(bench.messages, errors, strict=True)]
-    )
+    bench.source.settle([bench.outcome(m, e) for m, e in zip(bench.messages, errors, strict=True)])
     assert bench.queue.calls == ["delete", "hide", "hide"]
     assert bench.queue.hidden == [{1: 0}, {0: 5}]
 

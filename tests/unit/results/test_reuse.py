@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support.fakes import PickyModel, ScriptedSource
-from tests.unit.stages.test_stages import IDS, Bench, photo, taking
+from tests.support.stage_rig import IDS, StageRig, photo
 from worker.messages import Outputs
 from worker.pipeline.outages import Part
 from worker.result import DuplicateOf, Result
@@ -23,74 +23,72 @@ class TolerantModel(PickyModel):
         return {"score": np.full(len(batch), 3, np.float32)}
 
 
-def settled(bench: Bench, *keys: str) -> list[Result]:
+def settled(rig: StageRig, *keys: str) -> list[Result]:
     """Take these photos through all stages; their results."""
-    for outcome in bench.infer_all(*(bench.source.upload(key) for key in keys)):
-        bench.outcomes.put(outcome)
-    bench.commit.step()
-    return [bench.store.results[key] for key in keys]
+    rig.commit_all(*(rig.source.upload(key) for key in keys))
+    return [rig.store.results[key] for key in keys]
 
 
 def test_copies_in_one_batch_go_through_the_model_once() -> None:
-    bench = Bench(
+    rig = StageRig(
         ScriptedSource(photos={IDS[0]: photo(2), IDS[1]: photo(4), IDS[2]: photo(2), IDS[3]: photo(2)})
     )
-    assert [result.score for result in settled(bench, *IDS[:4])] == [2, 4, 2, 2]
-    assert bench.models[0].batches == [2]
+    assert [result.score for result in settled(rig, *IDS[:4])] == [2, 4, 2, 2]
+    assert rig.models[0].batches == [2]
 
 
 def test_a_copy_of_a_scored_photo_passes_the_model_by_and_says_whose_scores_it_has() -> None:
-    bench = Bench(ScriptedSource(photos={key: photo(2) for key in IDS[:3]}))
-    (first,) = settled(bench, IDS[0])
-    bench.uploads.put(bench.source.upload(IDS[1]))
-    bench.prepare.step()
-    bench.commit.step()
-    second = bench.store.results[IDS[1]]
-    assert bench.models[0].batches == [1]
+    rig = StageRig(ScriptedSource(photos={key: photo(2) for key in IDS[:3]}))
+    (first,) = settled(rig, IDS[0])
+    rig.uploads.put(rig.source.upload(IDS[1]))
+    rig.prepare.step()
+    rig.commit.step()
+    second = rig.store.results[IDS[1]]
+    assert rig.models[0].batches == [1]
     assert (first.reused_from, second.reused_from) == (None, IDS[0])
     assert (second.score, second.tip, second.inference) == (first.score, first.tip, first.inference)
     assert second.source.key == IDS[1]
-    assert bench.telemetry.counts["scores_reused"] == 1
+    assert rig.telemetry.counts["scores_reused"] == 1
 
 
 @pytest.mark.parametrize("change", ["models", "algorithm", "failed", "outage", "setting"])
 def test_scores_that_are_no_good_or_out_of_reach_are_not_reused(change: str) -> None:
     source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
-    bench = Bench(source, reuse="none" if change == "setting" else "exact")
-    (first,) = settled(bench, IDS[0])
+    rig = StageRig(source, reuse="none" if change == "setting" else "exact")
+    (first,) = settled(rig, IDS[0])
     changes: dict[str, dict[str, object]] = {
         "models": {"models": {"picky": "2"}},
         "algorithm": {"image_hash": "phash-0:0000000000000000"},
         "failed": {"status": "failed"},
     }
-    bench.store.results[IDS[0]] = first.model_copy(update=changes.get(change, {}))
-    bench.store.away = change == "outage"
-    bench.infer_all(source.upload(IDS[1]))
-    assert bench.models[0].batches == [1, 1]
+    rig.store.results[IDS[0]] = first.model_copy(update=changes.get(change, {}))
+    rig.store.away = change == "outage"
+    rig.infer_all(source.upload(IDS[1]))
+    assert rig.models[0].batches == [1, 1]
 
 
 @pytest.mark.parametrize(("kind", "reused"), [("near", False), ("exact", True)])
 def test_scores_of_a_look_alike_are_not_passed_on(kind: str, reused: bool) -> None:
-    bench = Bench(
+    rig = StageRig(
         ScriptedSource(photos={IDS[0]: noisy(0), IDS[1]: noisy(9)}), reuse="near", models=[TolerantModel()]
     )
-    (first,) = settled(bench, IDS[0])
+    (first,) = settled(rig, IDS[0])
     of = DuplicateOf.model_validate({"image_id": "earlier", "distance": 0, "kind": kind})
     changed = {"reused_from": "earlier", "duplicate_of": of}
-    bench.store.results[IDS[0]] = first.model_copy(update=changed)
-    bench.uploads.put(bench.source.upload(IDS[1]))
-    bench.prepare.step()
-    assert bench.ready.qsize() == (0 if reused else 1)
+    rig.store.results[IDS[0]] = first.model_copy(update=changed)
+    rig.uploads.put(rig.source.upload(IDS[1]))
+    rig.prepare.step()
+    assert rig.ready.qsize() == (0 if reused else 1)
 
 
 def test_a_look_up_is_not_tried_while_the_store_is_known_to_be_away() -> None:
     source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
-    bench = Bench(source)
-    bench.store.away = True
+    rig = StageRig(source)
+    rig.store.away = True
     for _ in range(2):
-        bench.outages.failed(Part.STORE, "away")
-    bench.infer_all(source.upload(IDS[1]))
-    assert "look_up_failed" not in bench.telemetry.counts
+        rig.outages.failed(Part.STORE, "away")
+    rig.infer_all(source.upload(IDS[1]))
+    assert "look_up_failed" not in rig.telemetry.counts
 
 
 def noisy(level: int) -> bytes:
@@ -103,27 +101,27 @@ def noisy(level: int) -> bytes:
 
 @pytest.mark.parametrize(("reuse", "batches"), [("exact", [1, 1]), ("near", [1])])
 def test_a_look_alike_is_scored_unless_its_scores_may_be_reused(reuse: Reuse, batches: list[int]) -> None:
-    bench = Bench(
+    rig = StageRig(
         ScriptedSource(photos={IDS[0]: noisy(0), IDS[1]: noisy(9)}), reuse=reuse, models=[TolerantModel()]
     )
-    settled(bench, IDS[0])
-    bench.uploads.put(bench.source.upload(IDS[1]))
-    bench.prepare.step()
-    if bench.ready.qsize():
-        bench.infer.steps[0]()
-    bench.commit.step()
-    assert bench.models[0].batches == batches
-    assert bench.store.results[IDS[1]].reused_from == (IDS[0] if reuse == "near" else None)
+    settled(rig, IDS[0])
+    rig.uploads.put(rig.source.upload(IDS[1]))
+    rig.prepare.step()
+    if rig.ready.qsize():
+        rig.infer.steps[0]()
+    rig.commit.step()
+    assert rig.models[0].batches == batches
+    assert rig.store.results[IDS[1]].reused_from == (IDS[0] if reuse == "near" else None)
 
 
 def test_the_look_up_of_a_look_alike_is_in_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     source = ScriptedSource(photos={IDS[0]: noisy(0), IDS[1]: noisy(9)})
-    bench = Bench(source, reuse="near", models=[TolerantModel()])
-    settled(bench, IDS[0])
-    monkeypatch.setattr(bench.store, "alike", taking(bench, 2.0, bench.store.alike))
-    bench.uploads.put(source.upload(IDS[1]))
-    bench.prepare.step()
-    bench.commit.step()
-    result = bench.store.results[IDS[1]]
+    rig = StageRig(source, reuse="near", models=[TolerantModel()])
+    settled(rig, IDS[0])
+    monkeypatch.setattr(rig.store, "alike", rig.slowly(2.0, rig.store.alike))
+    rig.uploads.put(source.upload(IDS[1]))
+    rig.prepare.step()
+    rig.commit.step()
+    result = rig.store.results[IDS[1]]
     assert result.reused_from == IDS[0]
     assert result.timings_ms["total"] == 2000

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.support.fakes import START, ManualClock, MemoryStore
+from tests.support.overtaken import is_overtaken
 from worker.errors import NotOursError, QueueError, StorageError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced
 from worker.intake.s3_uploads import BATCH, Refused
-from worker.messages import Fetched, Message, S3Object, Written
+from worker.messages import Answer, Fetched, Message, S3Object, Written
 from worker.result import Result
-from worker.results.known import is_overtaken, makes_needless
+from worker.results.known import makes_needless
 
 
 @dataclass(slots=True)
@@ -147,7 +148,7 @@ class ComparingStore(MemoryStore):
         said = [self._write_one(*pair) for pair in zip(results, seen, strict=True)]
         if self.forgetful:
             raise StoreError("the answer is lost")
-        return [Written(one) for one in said]
+        return [Written(Answer(one)) for one in said]
 
     def _write_one(self, result: Result, seen: str) -> str:
         stored, source = self.results.get(result.image_id), result.source

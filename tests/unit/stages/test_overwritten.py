@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from tests.support.overtaken import is_overtaken
 from worker.messages import S3Object
 from worker.result import Result, SourceObject
-from worker.results.known import content, is_overtaken, is_unordered, makes_needless
+from worker.results.known import content, is_unordered, makes_needless
 
 MODELS = {"reference": "1"}
 
@@ -39,14 +40,13 @@ class World:
 
 def result(source: S3Object) -> Result:
     """A stored result of these bytes."""
-    fields = ("bucket", "key", "etag", "version_id", "sequencer")
     return Result(
         image_id="a",
         status="scored",
         score=4,
         score_mean=4.0,
         image_hash=None,
-        source=SourceObject(**{name: getattr(source, name) for name in fields}),
+        source=SourceObject.model_validate(source),
         models=MODELS,
         timings_ms={},
         scored_at="2026-01-01T00:00:00.000Z",

@@ -3,45 +3,25 @@
 Two workers made of the real stages, leases and source share one simulated queue; Hypothesis chooses what happens next.
 """
 
-import io
-import json
-import re
 from contextlib import suppress
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from PIL import Image
 
 from tests.support.fakes import CrampedModel, ImpatientEvent, ManualClock, PickyModel
+from tests.support.stage_rig import body, make_settings, photo
 from tests.unit.stages.simulated import ComparingStore, OutagedStorage, VisibilityQueue, images_of, is_ours
-from worker.inference.serving import Serving
-from worker.intake.leases import Leases
-from worker.intake.s3_uploads import S3Uploads, back_off
-from worker.messages import Outcome, Prepared, Upload
-from worker.photos.hashes import PHASH
-from worker.pipeline.outages import Outages
-from worker.pipeline.prefetch import PrefetchWindow
-from worker.pipeline.queues import BoundedQueue, ShutDown
-from worker.pipeline.service_times import ServiceTimes
-from worker.results.reuse import ScoreReuse
-from worker.settings import UUID_SEGMENT
-from worker.stages.commit import Commit
-from worker.stages.infer import Infer
-from worker.stages.poll import Poll, Rules
-from worker.stages.prepare import Limits, Prepare
+from worker.assembly import Assembly
+from worker.connections import Connections, s3_uploads
+from worker.intake.s3_uploads import S3Uploads
+from worker.pipeline.queues import ShutDown
 from worker.telemetry.counters import Telemetry
 
 TIMEOUT, LONGEST, RECEIVES = 20, 100, 6
 DISLIKED = 250
 SIZES = {"uploads": 4, "ready": 2, "outcomes": 3}
 WORKERS = st.integers(0, 1)
-
-
-def photo(red: int) -> bytes:
-    stream = io.BytesIO()
-    Image.new("RGB", (8, 8), (red, 0, 0)).save(stream, "PNG")
-    return stream.getvalue()
 
 
 STEPS = ["poll", "help", "infer", "commit", "extend"]
@@ -58,79 +38,44 @@ class MemoryBoundModel(CrampedModel):
         self.dislikes = DISLIKED
 
 
-class StepwiseWorker:
+class StepwiseWorker(Assembly):
     """One worker whose steps are taken by hand; each is possible only when it would not wait."""
+
+    source: S3Uploads
 
     def __init__(
         self, queue: VisibilityQueue, storage: OutagedStorage, store: ComparingStore, model: PickyModel
     ) -> None:
         clock, telemetry = queue.clock, Telemetry()
-        self.queue = queue
-        self.leases = Leases(TIMEOUT, LONGEST, clock)
-        self.source = S3Uploads(
-            queue=queue,
-            photos=storage,
-            leases=self.leases,
-            retry_delay=back_off(1, 8),
+        settings = make_settings(
+            upload_queue=SIZES["uploads"],
+            outcome_queue=SIZES["outcomes"],
+            max_bytes=10_000,
+            decoders=1,
+            lease_most=LONGEST,
+            retry_delay=1,
+            retry_delay_max=8,
+        )
+        source = s3_uploads(settings, Connections(queue, TIMEOUT, storage, store), telemetry, clock)
+        super().__init__(
+            settings,
+            source,
+            store,
+            [[model]],
             telemetry=telemetry,
             clock=clock,
-        )
-        self.uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(SIZES["uploads"])
-        self.ready: BoundedQueue[Prepared] = BoundedQueue(SIZES["ready"])
-        self.outcomes: BoundedQueue[Outcome] = BoundedQueue(SIZES["outcomes"])
-        self.outcomes.cancelled = ImpatientEvent()
-        self.stopping = ImpatientEvent()
-        outages = Outages(clock, lambda: 0.5)
-        serving = Serving([[model]])
-        self.poll = Poll(
-            queue=self.source,
-            results=store,
-            uploads=self.uploads,
-            rules=Rules(frozenset({"photos"}), re.compile(UUID_SEGMENT)),
-            models=lambda: serving.versions,
-            telemetry=telemetry,
-            outages=outages,
-            stopping=self.stopping,
-        )
-        self.poll._wanted = 1  # no waiting for the room of a full receive: time passes by hand here
-        self.prepare = Prepare(
-            uploads=self.uploads,
-            ready=self.ready,
-            outcomes=self.outcomes,
-            target=model.bundle.manifest.input.target,
-            limits=Limits(max_bytes=10_000, max_pixels=100, decoders=1),
-            algorithm=PHASH,
-            window=PrefetchWindow(1, 8, lambda: 100.0),
-            objective=1.0,
-            originals=ScoreReuse(
-                store, lambda: serving.versions, PHASH, "exact", telemetry=telemetry, outages=outages
-            ),
-            outages=outages,
-            stopping=self.stopping,
-            clock=clock,
-        )
-        self.infer = Infer(
-            ready=self.ready,
-            outcomes=self.outcomes,
-            serving=serving,
-            service_times=ServiceTimes(),
-            batch_wait=0.0,
-            telemetry=telemetry,
-            outages=outages,
-            clock=clock,
-        )
-        self.commit = Commit(
-            outcomes=self.outcomes,
-            store=store,
-            models=lambda: serving.versions,
-            telemetry=telemetry,
-            outages=outages,
-            clock=clock,
+            stopping=ImpatientEvent(),
             now=clock.now,
-            objective=1000,
+            chance=lambda: 0.5,
             linger=0.0,
         )
+        self.queue, self.leases = queue, source.leases
+        self.outcomes.cancelled = ImpatientEvent()
+        self.poll.room_needed = 1  # no waiting for the room of a full receive: time passes by hand here
         self.closed = False
+
+    def _ready_places(self) -> int:
+        return SIZES["ready"]
 
     def take(self, step: str) -> None:
         """Take a step, if it would not wait."""
@@ -142,7 +87,7 @@ class StepwiseWorker:
             self.prepare.step()
         elif step == "infer" and 0 < self.ready.qsize() <= free:
             self.infer.steps[0]()
-        elif step == "commit" and (self.outcomes.qsize() or self.commit._unwritten):
+        elif step == "commit" and (self.outcomes.qsize() or self.commit.is_writing):
             self.commit.step()
         elif step == "extend":
             self.source.extend_due()
@@ -178,7 +123,7 @@ class Pipelines(RuleBasedStateMachine):
         for image_id, kind in zip(ids, kinds, strict=True):
             self.uploaded[image_id] = kind
             self.storage.photos[image_id] = KINDS[kind]
-        self.queue.send(body(*ids))
+        self.queue.send(body(*ids, sequencer="55"))
 
     @precondition(lambda self: self.uploaded and len(self.queue.messages) < 30)
     @rule(data=st.data(), sequencer=st.sampled_from(["00", "55"]), odd=st.sampled_from([None, *ODD]))
@@ -279,23 +224,6 @@ class Pipelines(RuleBasedStateMachine):
 
     def _new_worker(self) -> StepwiseWorker:
         return StepwiseWorker(self.queue, self.storage, self.store, self.model)
-
-
-def body(*keys: str, sequencer: str = "55") -> str:
-    """An S3 notification with a record for each key."""
-    records = [
-        {
-            "eventVersion": "2.1",
-            "eventSource": "aws:s3",
-            "eventName": "ObjectCreated:Put",
-            "s3": {
-                "bucket": {"name": "photos"},
-                "object": {"key": key, "eTag": f"etag-of-{key}", "sequencer": sequencer},
-            },
-        }
-        for key in keys
-    ]
-    return json.dumps({"Records": records})
 
 
 TestPipelines = Pipelines.TestCase

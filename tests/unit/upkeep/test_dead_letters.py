@@ -4,7 +4,6 @@ import argparse
 import io
 import json
 import re
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,17 +25,15 @@ from worker.errors import (
     StorageError,
 )
 from worker.messages import Fetched, S3Object
+from worker.photos.decoder import Decoder
 from worker.settings import UUID_SEGMENT
 from worker.upkeep import redrive
-from worker.upkeep.dead_letters import Examiner, Finding, Letter, Rules
+from worker.upkeep.dead_letters import TARGET, Examiner, Finding, Letter
 from worker.upkeep.redrive import Move, RunningError
 from worker.upkeep.remedies import ADVICE, Remedy
 
 ID = "00000000-0000-4000-8000-000000000000"
 KEY = f"uploads/{ID}.jpg"
-RULES = Rules(
-    frozenset({"photos"}), re.compile(UUID_SEGMENT), 1_000_000, 1_000_000, threading.BoundedSemaphore(1)
-)
 
 
 def letter(body: object = "") -> Letter:
@@ -61,7 +58,14 @@ class Shelf:
 
 
 def examined(shelf: Shelf, body: object, store: MemoryStore | None = None) -> list[Finding]:
-    return Examiner(shelf, store or MemoryStore(), RULES).examine(letter(body))
+    examiner = Examiner(
+        shelf,
+        store or MemoryStore(),
+        buckets={"photos"},
+        image_id_pattern=re.compile(UUID_SEGMENT),
+        decoder=Decoder(TARGET, max_bytes=1_000_000, max_pixels=1_000_000, at_once=1),
+    )
+    return examiner.examine(letter(body))
 
 
 def test_there_is_advice_for_whatever_can_be_found() -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import re
-import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -13,15 +12,13 @@ from PIL import Image
 from tests.support.fakes import START
 from worker.errors import StorageError
 from worker.messages import Fetched, PhotoId, S3Object
+from worker.photos.decoder import Decoder
 from worker.photos.decoding import Target
-from worker.photos.hashes import PHASH
 from worker.results.look_alikes import Seen
 from worker.settings import UUID_SEGMENT
-from worker.upkeep.rehash import LOT, Recipe, listed, rebuild
+from worker.upkeep.rehash import LOT, listed, rebuild
 
-RECIPE = Recipe(
-    Target(4, 4, "squash"), PHASH, max_bytes=10_000, max_pixels=1_000, decoding=threading.BoundedSemaphore(1)
-)
+DECODER = Decoder(Target(4, 4, "squash"), max_bytes=10_000, max_pixels=1_000, at_once=1)
 DAY = timedelta(days=1)
 
 
@@ -93,7 +90,7 @@ def test_the_oldest_comes_first_and_what_is_too_old_or_no_photo_not_at_all() -> 
 def test_each_photo_is_entered_with_its_bytes_hash_and_time() -> None:
     shelf, index, told = Shelf({image_id(n): (n, photo(n)) for n in range(3)}), Notes(), list[int]()
     wanted = listed(shelf, ["photos"], re.compile(UUID_SEGMENT), START)
-    counts = rebuild(wanted, shelf, index, RECIPE, threads=2, tell=told.append)
+    counts = rebuild(wanted, shelf, index, DECODER, threads=2, tell=told.append)
     assert counts == {"entered": 3, "known": 0}
     assert [one.image_id for one, _, _ in index.entered] == [image_id(n) for n in range(3)]
     assert [seen.sha256 for _, seen, _ in index.entered] == [
@@ -114,7 +111,10 @@ def test_what_the_index_has_is_not_fetched_unless_its_hash_is_of_another_algorit
         PhotoId(image_id(1)): Seen("ab", "phash-0:0000000000000000"),
     }
     wanted = listed(shelf, ["photos"], re.compile(UUID_SEGMENT), START)
-    assert rebuild(wanted, shelf, index, RECIPE, threads=2, tell=lambda _: None) == {"known": 1, "entered": 1}
+    assert rebuild(wanted, shelf, index, DECODER, threads=2, tell=lambda _: None) == {
+        "known": 1,
+        "entered": 1,
+    }
     assert shelf.fetched == [image_id(1)]
 
 
@@ -122,7 +122,7 @@ def test_photos_that_cannot_be_had_are_counted_and_keep_no_other_back() -> None:
     away = StorageError("503")
     shelf = Shelf({image_id(0): (0, away), image_id(1): (1, b"text"), image_id(2): (2, photo(2))})
     wanted = listed(shelf, ["photos"], re.compile(UUID_SEGMENT), START)
-    counts = rebuild(wanted, shelf, Notes(), RECIPE, threads=2, tell=lambda _: None)
+    counts = rebuild(wanted, shelf, Notes(), DECODER, threads=2, tell=lambda _: None)
     assert counts == {"failed": 1, "unreadable": 1, "entered": 1, "known": 0}
 
 
@@ -130,5 +130,5 @@ def test_more_photos_than_are_taken_at_once_are_all_entered() -> None:
     count = LOT + 3
     shelf, index = Shelf({image_id(n): (n, photo(1)) for n in range(count)}), Notes()
     wanted = listed(shelf, ["photos"], re.compile(UUID_SEGMENT), START)
-    assert rebuild(wanted, shelf, index, RECIPE, threads=4, tell=lambda _: None)["entered"] == count
+    assert rebuild(wanted, shelf, index, DECODER, threads=4, tell=lambda _: None)["entered"] == count
     assert len(index.entered) == count

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from worker.adapters.redis.nodes import FAILURES, Call, Nodes, Script, reason
 from worker.errors import ConfigurationError, StoreError
-from worker.messages import PhotoId, Written
+from worker.messages import Answer, PhotoId, Written
 from worker.result import DuplicateOf, Result
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule, Seen
@@ -224,9 +224,9 @@ def _said(answer: Sequence[Any]) -> Written:
     if said == "moved":
         raise StoreError("the photo's entries were changed meanwhile")
     if not original:
-        return Written(said)
+        return Written(Answer(said))
     image_id, distance, kind = original
-    return Written(said, DuplicateOf(image_id=image_id, distance=distance, kind=kind))
+    return Written(Answer(said), DuplicateOf(image_id=image_id, distance=distance, kind=kind))
 
 
 def _parsed(text: str | None) -> Result | None:

@@ -1,0 +1,183 @@
+"""commit: it writes before it settles, holds what the store does not confirm, and keeps the ledger."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.fakes import ImpatientEvent, ScriptedSource, message
+from tests.support.stage_rig import IDS, StageRig, photo
+from worker.errors import StorageError, UnknownBodyError, UnsupportedFormatError, Verdict
+from worker.messages import Skipped
+from worker.pipeline.outages import Part
+from worker.pipeline.queues import ShutDown
+
+
+def test_the_ledger_adds_up_from_the_upload_to_the_write() -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(2)})
+    rig = StageRig(source)
+    upload = source.upload(IDS[0])
+    rig.uploads.put(upload)
+    rig.clock.seconds += 1  # in the queue
+    rig.prepare.step()
+    rig.clock.seconds += 2  # for its batch
+    rig.infer.steps[0]()
+    rig.clock.seconds += 4  # for its write
+    rig.commit.step()
+    timings = rig.store.results[IDS[0]].timings_ms
+    assert timings["wait"] == 1000
+    assert timings["batch_wait"] == 2000
+    assert timings["commit"] == 4000
+    assert timings["total"] == 7000
+
+
+@pytest.mark.parametrize(
+    ("waits", "counted"),
+    [(0.5, "objective_met"), (2.0, "objective_missed_by_wait")],
+)
+def test_photos_in_and_out_of_the_objective_are_counted_by_what_took_the_most(
+    waits: float, counted: str
+) -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(2)})
+    rig = StageRig(source)
+    rig.uploads.put(source.upload(IDS[0]))
+    rig.clock.seconds += waits
+    rig.prepare.step()
+    rig.clock.seconds += 0.1
+    rig.infer.steps[0]()
+    rig.commit.step()
+    assert rig.telemetry.counts[counted] == 1
+
+
+def test_commit_writes_before_it_settles() -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(2)})
+    rig = StageRig(source)
+    rig.commit_all(source.upload(IDS[0]))
+    assert rig.store.results[IDS[0]].score == 2
+    assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE]
+
+
+def test_under_load_messages_are_deleted_in_full_batches_and_the_rest_once_nothing_more_comes() -> None:
+    source = ScriptedSource(photos={key: photo(2) for key in IDS[:24]})
+    rig = StageRig(source, linger=0.001)
+    rig.commit_all(*(source.upload(key) for key in IDS[:8]))
+    assert (len(rig.store.results), len(source.settled)) == (8, 0)
+    rig.commit_all(*(source.upload(key) for key in IDS[8:16]))
+    assert (len(rig.store.results), len(source.settled)) == (16, 10)
+    rig.commit.step()  # nothing more comes
+    assert len(source.settled) == 16
+
+
+def test_what_is_released_does_not_wait_for_company() -> None:
+    source = ScriptedSource(photos={IDS[0]: StorageError("503")})
+    rig = StageRig(source, linger=60.0)
+    rig.commit_all(source.upload(IDS[0]))
+    assert [o.verdict for o in source.settled] == [Verdict.RELEASE]
+
+
+@pytest.mark.parametrize("end", ["closed", "the store is away"])
+def test_nothing_that_is_done_waits_for_company_which_may_never_come(end: str) -> None:
+    source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
+    rig = StageRig(source, linger=60.0)
+    first, second = rig.infer_all(*(source.upload(key) for key in IDS[:2]))
+    rig.outcomes.put(first)
+    rig.commit.step()
+    assert source.settled == []
+    if end == "closed":
+        rig.outcomes.shutdown()
+        with pytest.raises(ShutDown):
+            rig.commit.step()
+    else:
+        rig.store.away = True
+        rig.outcomes.put(second)
+        rig.commit.step()
+    assert source.settled == [first]
+
+
+def with_results_to_write(*, also: Skipped) -> StageRig:
+    """A rig whose store is away, with two scored photos before commit and another outcome."""
+    source = ScriptedSource(photos={key: photo(3) for key in IDS[:2]})
+    rig = StageRig(source)
+    for outcome in [*rig.infer_all(*(source.upload(key) for key in IDS[:2])), replace(also, source=source)]:
+        rig.outcomes.put(outcome)
+    rig.store.away = True
+    return rig
+
+
+def test_commit_holds_results_that_the_store_did_not_confirm_until_it_does() -> None:
+    left = Skipped(message(number=9), ScriptedSource(), UnknownBodyError("no JSON"))
+    rig = with_results_to_write(also=left)
+    for _ in range(3):
+        rig.commit.step()
+    assert [o.verdict for o in rig.source.settled] == [
+        Verdict.LEAVE
+    ]  # what needs no store does not wait for it
+    assert isinstance(rig.outcomes.cancelled, ImpatientEvent)
+    assert rig.outcomes.cancelled.waits == [0.0, 0.5]
+    assert rig.outages.ongoing(Part.STORE)
+    rig.store.away = False
+    rig.commit.step()
+    assert set(rig.store.results) == set(IDS[:2])
+    assert [o.verdict for o in rig.source.settled[1:]] == [Verdict.ACKNOWLEDGE] * 2
+    assert not rig.outages.ongoing(Part.STORE)
+
+
+def test_commit_takes_nothing_more_while_it_holds_results() -> None:
+    rig = with_results_to_write(also=Skipped(message(number=9), ScriptedSource()))
+    rig.commit.step()
+    rig.outcomes.put(Skipped(message(number=10), rig.source))
+    rig.commit.step()
+    assert rig.outcomes.qsize() == 1
+
+
+def test_commit_that_holds_results_ends_when_all_is_cancelled_but_not_when_its_input_is_closed() -> None:
+    rig = with_results_to_write(also=Skipped(message(number=9), ScriptedSource()))
+    rig.commit.step()
+    rig.outcomes.shutdown()
+    rig.commit.step()
+    rig.outcomes.shutdown(immediate=True)
+    with pytest.raises(ShutDown):
+        rig.commit.step()
+    assert rig.store.results == {}
+
+
+def test_commit_writes_a_failed_result_for_a_photo_at_fault_and_acknowledges_it() -> None:
+    source = ScriptedSource(photos={IDS[0]: b"text"})
+    rig = StageRig(source)
+    rig.commit_all(source.upload(IDS[0]))
+    result = rig.store.results[IDS[0]]
+    assert (result.status, result.score, result.error and result.error.code) == (
+        "failed",
+        None,
+        UnsupportedFormatError.code,
+    )
+    assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE]
+
+
+def test_commit_releases_a_photo_that_was_overwritten_while_it_was_in_work() -> None:
+    source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
+    rig = StageRig(source)
+    rig.store.overtaken.add(IDS[0])
+    rig.commit_all(*(source.upload(key) for key in IDS[:2]))
+    verdicts = {o.upload.photo.image_id: o.verdict for o in source.settled if not isinstance(o, Skipped)}
+    assert verdicts == {IDS[0]: Verdict.RELEASE, IDS[1]: Verdict.ACKNOWLEDGE}
+    assert set(rig.store.results) == {IDS[1]}
+
+
+def test_commit_hands_each_source_its_own_outcomes() -> None:
+    rig = StageRig()
+    sources = [ScriptedSource(), ScriptedSource()]
+    for number in range(6):
+        rig.outcomes.put(Skipped(message(number=number), sources[number % 2]))
+    rig.commit.step()
+    assert [len(source.settled) for source in sources] == [3, 3]
+    assert all(o.source is source for source in sources for o in source.settled)
+
+
+@pytest.mark.parametrize("stage", ["help", "infer", "commit"])
+def test_a_stage_ends_once_its_input_is_closed_and_empty(stage: str) -> None:
+    rig = StageRig()
+    for queue in (rig.uploads, rig.ready, rig.outcomes):
+        queue.shutdown()
+    step = {"help": rig.prepare.step, "infer": rig.infer.steps[0], "commit": rig.commit.step}[stage]
+    with pytest.raises(ShutDown):
+        step()

@@ -1,0 +1,184 @@
+"""poll: how much it receives, what it hands on, and what it does in an outage."""
+
+import json
+import threading
+
+import pytest
+
+from tests.support.fakes import (
+    ImpatientEvent,
+    ScriptedSource,
+    message,
+)
+from tests.support.stage_rig import IDS, StageRig, body, photo
+from worker.errors import (
+    QueueError,
+    Verdict,
+)
+from worker.messages import Known, Skipped, Upload
+from worker.pipeline.outages import Part
+from worker.pipeline.queues import ShutDown
+
+
+def test_poll_asks_for_no_more_messages_than_there_is_room_for() -> None:
+    rig = StageRig(ScriptedSource([message(body(key), number=n) for n, key in enumerate(IDS[:5])]), size=3)
+    rig.poll.step()
+    assert rig.source.asked_for == [3]
+    rig.uploads.get()
+    rig.poll.step()
+    assert rig.source.asked_for == [3, 1]
+
+
+def test_poll_waits_for_room_for_a_full_receive_unless_the_queue_is_too_small_for_one() -> None:
+    rig = StageRig(ScriptedSource([message(body(*IDS[:14]))]), size=20)
+    rig.poll.step()
+    for _ in range(3):
+        rig.uploads.get()
+    assert rig.uploads.room(wanted=1, timeout=0.0) == 9
+    threading.Timer(0.01, rig.uploads.get).start()
+    rig.poll.step()
+    assert rig.source.asked_for == [10, 10]
+
+
+def test_more_receivers_join_in_while_full_receives_come_too_late() -> None:
+    messages = [message(body(key), number=n) for n, key in enumerate(IDS[:25])]
+    rig = StageRig(ScriptedSource(messages))
+    rest = ImpatientEvent()
+    rig.poll._starving = rest
+    rig.poll.step_beside()
+    assert (rig.source.asked_for, rest.waits) == ([], [1.0])  # nothing says that it is needed
+    rig.poll.step()  # ten, and there was nothing left
+    rig.poll.step_beside()
+    assert rig.source.asked_for == [10, 10]
+    rig.poll.step()  # five of ten: the queue is empty
+    rig.poll.step_beside()
+    assert rig.source.asked_for == [10, 10, 10]
+
+
+def test_one_receiver_is_enough_to_find_out_whether_an_outage_is_over() -> None:
+    messages = [message(body(key), number=n) for n, key in enumerate(IDS[:20])]
+    rig = StageRig(ScriptedSource(messages))
+    rig.poll._starving = ImpatientEvent()
+    rig.poll.step()
+    for _ in range(2):
+        rig.outages.failed(Part.STORAGE, "503")
+    rig.uploads.queue.clear()
+    rig.poll.step()
+    rig.poll.step_beside()
+    assert rig.source.asked_for == [10, 1]
+
+
+def test_one_receiver_is_enough_while_photos_are_left_when_it_comes_back() -> None:
+    messages = [message(body(key), number=n) for n, key in enumerate(IDS[:20])]
+    rig = StageRig(ScriptedSource(messages))
+    rig.uploads.put(rig.source.upload(IDS[30]))
+    rig.poll._starving = ImpatientEvent()
+    rig.poll.step()
+    rig.poll.step_beside()
+    assert rig.source.asked_for == [10]
+
+
+def test_poll_asks_for_ten_at_most() -> None:
+    rig = StageRig()
+    rig.poll.step()
+    assert rig.source.asked_for == [10]
+
+
+def test_poll_ends_when_the_queue_behind_it_is_closed() -> None:
+    rig = StageRig()
+    rig.uploads.shutdown()
+    with pytest.raises(ShutDown):
+        rig.poll.step()
+
+
+def test_poll_hands_on_every_record_of_a_message() -> None:
+    rig = StageRig(ScriptedSource([message(body(*IDS[:3]))]))
+    rig.poll.step()
+    items = [rig.uploads.get() for _ in range(3)]
+    assert [item.photo.image_id for item in items if isinstance(item, Upload)] == IDS[:3]
+    assert {item.message.records for item in items} == {3}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("no JSON", "unknown_body"),
+        (body("no-id.jpg"), "no_image_id"),
+        (body(IDS[0], bucket="others"), "foreign_bucket"),
+    ],
+)
+def test_poll_leaves_what_is_not_ours_to_the_dead_letter_queue(text: str, code: str) -> None:
+    rig = StageRig(ScriptedSource([message(text)]))
+    rig.poll.step()
+    outcome = rig.uploads.get()
+    assert isinstance(outcome, Skipped)
+    assert outcome.verdict is Verdict.LEAVE
+    assert outcome.error is not None
+    assert outcome.error.code == code
+
+
+def test_poll_acknowledges_the_test_event() -> None:
+    rig = StageRig(ScriptedSource([message(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}))]))
+    rig.poll.step()
+    outcome = rig.uploads.get()
+    assert isinstance(outcome, Skipped)
+    assert (outcome.verdict, outcome.error) == (Verdict.ACKNOWLEDGE, None)
+
+
+def test_poll_waits_before_a_receive_once_two_have_failed_and_not_after_a_success() -> None:
+    rig = StageRig()
+    rig.source.failures = [QueueError("away")] * 2
+    rig.poll.step()
+    rig.poll.step()
+    assert rig.impatient.waits == []
+    rig.poll.step()
+    rig.poll.step()
+    assert rig.impatient.waits == [0.5]
+
+
+def test_poll_asks_for_one_message_while_nothing_can_be_finished() -> None:
+    rig = StageRig()
+    for _ in range(2):
+        rig.outages.failed(Part.STORAGE, "503")
+    rig.poll.step()
+    rig.outages.worked(Part.STORAGE)
+    rig.poll.step()
+    assert rig.source.asked_for == [1, 10]
+
+
+def test_poll_gives_back_at_once_what_the_last_long_poll_brought() -> None:
+    brought = message(body(IDS[0]))
+    rig = StageRig(ScriptedSource([brought]))
+    rig.stopping.set()
+    rig.poll.step()
+    assert rig.source.given_back == [brought]
+    assert rig.uploads.empty()
+
+
+def scored_before(rig: StageRig, key: str) -> None:
+    """Let `key` go through all stages once."""
+    rig.source.waiting = [message(body(key))]
+    rig.source.photos[key] = photo(4)
+    rig.poll.step()
+    rig.prepare.step()
+    rig.infer.steps[0]()
+    rig.commit.step()
+
+
+def test_poll_does_not_hand_on_a_photo_that_was_scored_before() -> None:
+    rig = StageRig()
+    scored_before(rig, IDS[0])
+    rig.source.waiting = [message(body(IDS[0]), number=2)]
+    rig.poll.step()
+    known = rig.uploads.get()
+    assert isinstance(known, Known)
+    assert known.verdict is Verdict.ACKNOWLEDGE
+
+
+def test_poll_scores_again_when_the_store_cannot_be_asked() -> None:
+    rig = StageRig()
+    scored_before(rig, IDS[0])
+    rig.store.away = True
+    rig.source.waiting = [message(body(IDS[0]), number=2)]
+    rig.poll.step()
+    assert isinstance(rig.uploads.get(), Upload)

@@ -1,0 +1,167 @@
+"""The architecture on one screen: three stages, joined by two bounded queues.
+
+poll ──uploads──▶ infer ──outcomes──▶ commit. Each is a thread that repeats its stage's step; infer's
+helper threads prepare photos for it.
+"""
+
+import random
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+
+from worker.capacity import decoders, helper_threads, make_decoder
+from worker.connections import PhotoStore, utc_now
+from worker.inference.serving import Replica, Serving
+from worker.messages import Outcome, Prepared, Upload
+from worker.photos.hashes import Algorithm
+from worker.pipeline.outages import Outages
+from worker.pipeline.prefetch import PrefetchWindow
+from worker.pipeline.queues import BoundedQueue
+from worker.pipeline.service_times import ServiceTimes
+from worker.pipeline.threads import Helpers, Pipeline, Stage, Step
+from worker.results.reuse import ScoreReuse
+from worker.settings import Settings
+from worker.stages.commit import LINGER, Commit
+from worker.stages.infer import Infer
+from worker.stages.poll import MessageSource, Poll
+from worker.stages.prepare import Prepare
+from worker.telemetry.counters import Telemetry
+
+
+class Assembly:
+    """A worker's stages and what they share, each made once. `pipeline` puts them into threads."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: MessageSource,
+        store: PhotoStore,
+        replicas: Sequence[Replica],
+        *,
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+        service_times: ServiceTimes | None = None,
+        stopping: threading.Event | None = None,
+        now: Callable[[], datetime] = utc_now,
+        chance: Callable[[], float] = random.random,
+        linger: float = LINGER,
+    ) -> None:
+        """`service_times`: what model calls took at warm-up. `stopping`: begin nothing new once it is set."""
+        self.source = source
+        self.store = store
+        self.telemetry = telemetry
+        self._settings = settings
+        self._clock = clock
+        self.serving = Serving(replicas)
+        self.service_times = service_times or ServiceTimes()
+        self.outages = Outages(clock, chance)
+        self.stopping = stopping or threading.Event()
+
+        self.uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(settings.upload_queue)
+        self.ready: BoundedQueue[Prepared] = BoundedQueue(self._ready_places())
+        self.outcomes: BoundedQueue[Outcome] = BoundedQueue(settings.outcome_queue)
+
+        self.window = self._window()
+        self.poll = self._poll()
+        self.prepare = self._prepare()
+        self.infer = self._infer()
+        self.commit = self._commit(now, linger)
+
+    def pipeline(self, beside: dict[str, Step] | None = None) -> Pipeline:
+        """Put the stages into threads. `beside`: further steps by thread name that no photo depends on."""
+        infer_step, *infer_on_other_devices = self.infer.steps
+        ranks = range(helper_threads(self._settings))
+        stages = [
+            Stage(
+                "poll",
+                self.poll.step,
+                output=self.uploads,
+                more=[self.poll.step_beside] * (self._settings.receivers - 1),
+            ),
+            Stage(
+                "infer",
+                infer_step,
+                output=self.outcomes,
+                helpers=Helpers([partial(self.prepare.step, rank) for rank in ranks], output=self.ready),
+                more=infer_on_other_devices,
+            ),
+            Stage("commit", self.commit.step),
+        ]
+        return Pipeline(stages, self._clock, beside)
+
+    def _ready_places(self) -> int:
+        """Room for one full batch of each replica."""
+        return sum(min(model.largest_batch for model in replica) for replica in self.serving.replicas)
+
+    def _window(self) -> PrefetchWindow:
+        most, count = helper_threads(self._settings), len(self.serving.replicas)
+        return PrefetchWindow(decoders(self._settings), most, lambda: self.service_times.rate() * count)
+
+    def _poll(self) -> Poll:
+        return Poll(
+            source=self.source,
+            results=self.store,
+            uploads=self.uploads,
+            buckets=frozenset(self._settings.buckets),
+            image_id_pattern=re.compile(self._settings.image_id_pattern),
+            models=self._models,
+            telemetry=self.telemetry,
+            outages=self.outages,
+            stopping=self.stopping,
+        )
+
+    def _prepare(self) -> Prepare:
+        first_model = self.serving.replicas[0][0]
+        decoder = make_decoder(self._settings, first_model.bundle.manifest.input.target, self._clock)
+        return Prepare(
+            uploads=self.uploads,
+            ready=self.ready,
+            outcomes=self.outcomes,
+            decoder=decoder,
+            window=self.window,
+            objective_seconds=self._settings.objective / 1000,
+            reuse=self._reuse(decoder.algorithm),
+            outages=self.outages,
+            stopping=self.stopping,
+            clock=self._clock,
+        )
+
+    def _reuse(self, algorithm: Algorithm) -> ScoreReuse:
+        return ScoreReuse(
+            self.store,
+            self._models,
+            algorithm,
+            self._settings.reuse if self._settings.duplicate_window else "none",
+            telemetry=self.telemetry,
+            outages=self.outages,
+        )
+
+    def _infer(self) -> Infer:
+        return Infer(
+            ready=self.ready,
+            outcomes=self.outcomes,
+            serving=self.serving,
+            service_times=self.service_times,
+            batch_wait_seconds=self._settings.batch_wait / 1000,
+            telemetry=self.telemetry,
+            outages=self.outages,
+            clock=self._clock,
+        )
+
+    def _commit(self, now: Callable[[], datetime], linger: float) -> Commit:
+        return Commit(
+            outcomes=self.outcomes,
+            store=self.store,
+            models=self._models,
+            telemetry=self.telemetry,
+            outages=self.outages,
+            clock=self._clock,
+            now=now,
+            objective_seconds=self._settings.objective / 1000,
+            linger=linger,
+        )
+
+    def _models(self) -> Mapping[str, str]:
+        return self.serving.versions

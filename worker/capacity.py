@@ -1,0 +1,38 @@
+"""How much this machine does at a time: cores, helper threads, photos decoded at once."""
+
+import os
+from collections.abc import Callable
+
+from worker.photos import hashes
+from worker.photos.decoder import Decoder
+from worker.photos.decoding import Target
+from worker.settings import Settings
+
+HELPERS_PER_CORE, MOST_HELPERS = 16, 256  # threads; they wait for S3 most of the time
+
+
+def cores() -> int:
+    """Count this machine's cores."""
+    return os.cpu_count() or 1
+
+
+def helper_threads(settings: Settings) -> int:
+    """How many threads fetch and prepare photos, at most."""
+    return settings.helpers or min(MOST_HELPERS, HELPERS_PER_CORE * cores())
+
+
+def decoders(settings: Settings) -> int:
+    """How many photos are decoded at once, at most."""
+    return settings.decoders or cores()
+
+
+def make_decoder(settings: Settings, target: Target, clock: Callable[[], float]) -> Decoder:
+    """Make the decoder that the settings ask for. Raises ConfigurationError if its hash is not installed."""
+    return Decoder(
+        target,
+        hashes.named(settings.hash),
+        max_bytes=settings.max_bytes,
+        max_pixels=settings.max_pixels,
+        at_once=decoders(settings),
+        clock=clock,
+    )
