@@ -4,8 +4,6 @@ import argparse
 import os
 import shlex
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -14,71 +12,22 @@ from pathlib import Path
 
 from rich.console import Console
 
-from localstack.services import Services, ServicesError, die_with_parent
+from localstack.services import ROOT, Services, ServicesError
 from localstack.table import results_table
+from localstack.worker_process import WorkerProcess
 from worker import settings
 from worker.client import Client
 from worker.errors import WorkerError
 from worker.result import Result
 
-ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".run"
 PHOTOS = Path(__file__).parent / "photos"
 SUFFIXES = {".jpg", ".png", ".heic", ".webp", ".avif"}
 GATEWAY_PORT, REDIS_PORT = 4566, 6379
-READY = 90.0  # seconds until the worker must poll
 RESULT = 30.0  # seconds until a photo must be scored
-STOP = 30.0  # seconds until a worker that does not stop is killed
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
 
 console = Console()
-
-
-class WorkerProcess:
-    """The worker as a child, its log lines shown as they come. It is stopped by us, not by the terminal's Ctrl-C."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own worker
-            die_with_parent([sys.executable, "-m", "worker"]),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self._polls = threading.Event()
-        self._reader = threading.Thread(target=self._show, name="worker-log", daemon=True)
-        self._reader.start()
-
-    def wait_until_it_polls(self) -> None:
-        """Raise ServicesError when it ends before, or does not come so far."""
-        deadline = time.monotonic() + READY
-        while not self._polls.wait(0.1):
-            if self._process.poll() is not None:
-                self._reader.join(1)
-                raise ServicesError(f"the worker ended with exit code {self._process.returncode}; see above")
-            if time.monotonic() > deadline:
-                raise ServicesError(f"the worker did not begin to poll within {READY:.0f} s; see above")
-
-    def wait(self) -> int:
-        """Wait for its end; its exit code."""
-        return self._process.wait()
-
-    def stop(self) -> None:
-        """Let it drain, and wait for that."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOP)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._reader.join(1)
-
-    def _show(self) -> None:
-        for line in self._process.stdout or ():
-            console.print(f"[dim]worker │[/] {_plain(line.rstrip())}", soft_wrap=True, highlight=False)
-            if " polling" in line:
-                self._polls.set()
 
 
 def main() -> int:
@@ -111,10 +60,13 @@ def _run(stack: ExitStack, *, leave: bool) -> int:
     environment = {**services.environment(), **{f"WORKER_{name}": value for name, value in ours.items()}}
     os.environ.update(environment)  # for boto3, here and in the worker
     console.print(f"LocalStack on port {GATEWAY_PORT}, Valkey on port {REDIS_PORT}; logs in {FOLDER.name}/")
-    worker = WorkerProcess()
+    worker = WorkerProcess(FOLDER / "worker.log", environment=os.environ)
+    reader = threading.Thread(target=_show_log, args=(worker,), name="worker-log", daemon=True)
+    reader.start()
+    stack.callback(reader.join, 1)
     stack.callback(worker.stop)
-    stack.callback(_ignore_interrupts)  # called first of all: a second Ctrl-C must not leave anything behind
-    worker.wait_until_it_polls()
+    stack.callback(_ignore_interrupts)  # called first: a second Ctrl-C must not leave anything behind
+    worker.wait_for_text(" polling")
     results = _score_samples(Client.from_settings(settings.load(environment)))
     console.print(results_table(results))
     unscored = [name for name, result in results if result.status != "scored"]
@@ -126,9 +78,20 @@ def _run(stack: ExitStack, *, leave: bool) -> int:
         console.print(
             "The worker is up. In another terminal: [bold]make submit PHOTO=path[/]. Ctrl-C stops everything."
         )
-        code = worker.wait()
+        code = worker.wait(within=None)
         console.print(f"[red]the worker ended by itself, with exit code {code}; see above")
         return code if code >= 0 else 128 - code  # the way a shell tells of a signal
+
+
+def _show_log(worker: WorkerProcess) -> None:
+    """Print the worker's log as it grows, until the worker has ended."""
+    with worker.log.open(errors="replace") as lines:
+        has_ended = False
+        while not has_ended:
+            has_ended = worker.has_ended()  # before the look: nothing is written after it
+            for line in lines:
+                console.print(f"[dim]worker │[/] {_plain(line.rstrip())}", soft_wrap=True, highlight=False)
+            time.sleep(0.1)
 
 
 def _score_samples(client: Client) -> list[tuple[str, Result]]:

@@ -33,7 +33,7 @@ def test_copies_that_nobody_can_be_asked_about_are_scored_all_the_same(rig: Rig,
     rig.scored(1)
     rig.wire.set("refuse")
     rig.upload(6, photo, copies=True)
-    worker.logs("write_failed", times=2)
+    worker.wait_for("write_failed", times=2)
     rig.wire.set("open")
     rig.account()
     (original,), named = originals(rig)

@@ -39,7 +39,7 @@ def test_a_stage_that_raises_ends_the_worker_and_what_is_undone_is_visible_at_on
     program = RAISING.format(module=step.partition(".")[0], step=step, queue=queue)
     rig.upload(40, photo)
     worker = rig.starting(program=program, visibility_timeout="300")
-    assert worker.ends() == 1
+    assert worker.wait() == 1
     assert hidden(rig) == 0
     (failure,) = worker.events("stage_failed")
     assert "a fault of our own" in str(failure["exception"])

@@ -29,7 +29,7 @@ def test_rotated_credentials_are_taken_up_without_a_restart(rig: Rig, photo: byt
     for service in ("s3", "sqs"):
         rig.gateway.break_(service, gateway.credentials_refused("OLD"))
     rig.upload(3, photo)
-    worker.logs("receive_failed")
+    worker.wait_for("receive_failed")
     write(credentials, "NEW")
     rig.account()
     assert worker.stop() == 0

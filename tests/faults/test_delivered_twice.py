@@ -15,8 +15,8 @@ def test_an_object_announced_again_and_again_is_scored_once(rig: Rig, photo: byt
     for image_id in ids * 3:
         rig.announce(image_id)
     rig.account()
-    assert worker.counts()["scored"] == 4
-    assert worker.counts()["already_scored"] == 12
+    assert worker.count("scored") == 4
+    assert worker.count("already_scored") == 12
 
 
 def test_an_object_announced_twice_at_the_same_moment_is_written_once(rig: Rig, photo: bytes) -> None:
@@ -37,6 +37,6 @@ def test_an_older_event_never_overwrites_a_newer_result(rig: Rig, photo: bytes) 
     rig.account()
     newest = rig.results()[image_id]
     rig.announce(image_id, eTag="another", sequencer="00")
-    worker.logs("already_scored")
+    worker.wait_for("already_scored")
     rig.account()
     assert rig.results()[image_id] == newest

@@ -16,16 +16,16 @@ def test_another_worker_takes_over_and_the_first_deletes_nothing_when_it_goes_on
     first = rig.worker()
     rig.wire.set("hang")
     rig.upload(8, photo)
-    first.logs("write_failed")
+    first.wait_for("write_failed")
     first.freeze()
     rig.wire.set("open")
     rig.worker()
     rig.scored(8)
     first.thaw()
-    first.logs("lease_lost", times=8)
+    first.wait_for("lease_lost", times=8)
     rig.account()
-    first.logs("already_scored", times=8)
-    assert first.counts()["scored"] == 0
+    first.wait_for("already_scored", times=8)
+    assert first.count("scored") == 0
     assert first.stop() == 0
 
 
@@ -47,7 +47,7 @@ def test_messages_that_arrived_while_it_was_frozen_are_not_its_own_when_it_goes_
     rig: Rig, photo: bytes
 ) -> None:
     first = rig.worker(receive_wait="5", visibility_timeout="20")
-    first.logs("ignored")  # the bucket's test event
+    first.wait_for("ignored")  # the bucket's test event
     polls = rig.gateway.begun("ReceiveMessage")
     eventually(lambda: rig.gateway.begun("ReceiveMessage") > polls)
     first.freeze()
@@ -57,6 +57,6 @@ def test_messages_that_arrived_while_it_was_frozen_are_not_its_own_when_it_goes_
     rig.worker()
     rig.account()
     first.thaw()
-    eventually(lambda: first.counts()["already_scored"] + first.counts()["lease_lost"] > 0, rig.describe)
+    eventually(lambda: first.count("already_scored") + first.count("lease_lost") > 0, rig.describe)
     assert first.stop() == 0
     rig.account()

@@ -10,19 +10,19 @@ from tests.support.stand import eventually
 
 def test_a_life_as_the_health_check_sees_it(rig: Rig, photo: bytes) -> None:
     worker = rig.starting(stall_after="33", drain_deadline="60")
-    worker.logs("warming_up")
+    worker.wait_for("warming_up")
     assert worker.health() == (0, "starting")
-    worker.logs("ignored")  # the bucket's test event: from now on there is nothing to do
+    worker.wait_for("ignored")  # the bucket's test event: from now on there is nothing to do
     eventually(lambda: worker.health() == (0, "idle"))
     rig.wire.set("hang")
     rig.upload(3, photo)
-    worker.logs("write_failed")
+    worker.wait_for("write_failed")
     eventually(lambda: worker.health() == (0, "busy"))
     worker.ask_to_stop()
-    worker.logs("draining")
+    worker.wait_for("draining")
     eventually(lambda: worker.health() == (0, "draining"))
     rig.wire.set("open")
-    assert worker.ends() == 0
+    assert worker.wait() == 0
     assert worker.health() == (1, "gone")
     rig.worker()
     rig.account()

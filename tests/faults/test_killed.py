@@ -12,7 +12,7 @@ def test_killed_before_the_write_the_photos_are_scored_by_the_next_worker(rig: R
     worker = rig.worker()
     rig.wire.set("hang")
     rig.upload(8, photo)
-    worker.logs("write_failed")
+    worker.wait_for("write_failed")
     worker.kill()
     rig.wire.set("open")
     assert rig.results() == {}
@@ -32,8 +32,8 @@ def test_killed_between_the_write_and_the_delete_the_next_worker_finds_the_resul
     rig.gateway.mend()
     second = rig.worker()
     rig.account()
-    assert second.counts()["already_scored"] == 3
-    assert second.counts()["scored"] == 0
+    assert second.count("already_scored") == 3
+    assert second.count("scored") == 0
 
 
 def test_killed_in_the_middle_of_a_load_again_and_again_every_photo_is_scored_once(
@@ -52,9 +52,9 @@ def test_killed_while_it_drains_nothing_is_lost(rig: Rig, photo: bytes) -> None:
     worker = rig.worker()
     rig.wire.set("hang")
     rig.upload(6, photo)
-    worker.logs("write_failed")
+    worker.wait_for("write_failed")
     worker.ask_to_stop()
-    worker.logs("draining")
+    worker.wait_for("draining")
     worker.kill()
     rig.wire.set("open")
     rig.worker()

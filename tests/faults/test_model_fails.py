@@ -42,10 +42,10 @@ def test_without_memory_for_a_batch_smaller_ones_are_tried_for_good(rig: Rig, tm
     rig.account()
     lowered = [event["size"] for event in worker.events("batch_size_lowered")]
     assert lowered[-1] == 1
-    tries = worker.counts()["batch_refused"]
+    tries = worker.count("batch_refused")
     rig.upload(6, plain("white"))
     rig.account()
-    assert worker.counts()["batch_refused"] == tries
+    assert worker.count("batch_refused") == tries
     assert worker.stop() == 0
 
 
@@ -59,7 +59,7 @@ def test_a_model_call_that_hangs_ends_the_process_and_everything_else_is_scored(
     rig.upload(1, plain("white"))
     eventually(lambda: hidden(rig) == 1)
     rig.upload(3, plain("blue"))
-    assert worker.ends() == 1
+    assert worker.wait() == 1
     (failure,) = worker.events("stage_failed")
     assert re.search(r"infer(-\d+)? has not moved", str(failure["exception"]))  # whichever replica had it
     assert hidden(rig) == 0

@@ -25,7 +25,7 @@ def test_the_worker_gives_up_and_holds_nothing_back(rig: Rig, photo: bytes, part
     worker = rig.worker(give_up_after="5", visibility_timeout="300", receive_wait="0", retry_delay="1")
     AWAY[part](rig)
     rig.upload(3, photo)
-    assert worker.ends() == 1
+    assert worker.wait() == 1
     eventually(
         lambda: hidden(rig) == 0, rig.describe, 10
     )  # released with a delay that grows by receive count

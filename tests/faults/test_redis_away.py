@@ -29,7 +29,7 @@ def test_what_was_scored_in_an_outage_is_written_when_redis_is_back(
     worker = rig.worker()
     begin(rig)
     rig.upload(12, photo)
-    worker.logs("write_failed", times=3)
+    worker.wait_for("write_failed", times=3)
     extended = rig.audit.counts["hidden"]
     eventually(lambda: rig.audit.counts["hidden"] >= extended + 12, rig.describe)  # each lease once more
     assert worker.health() == (0, "busy")
@@ -45,9 +45,9 @@ def test_polling_stops_when_the_queues_are_full_and_goes_on_when_redis_is_back(
     worker = rig.worker(upload_queue="2", outcome_queue="2", helpers="2", batch_size="2")
     rig.valkey.become_replica()
     rig.upload(40, photo)
-    worker.logs("write_failed", times=4)
+    worker.wait_for("write_failed", times=4)
     received = rig.audit.counts["received"]
-    worker.logs("write_failed", times=7)
+    worker.wait_for("write_failed", times=7)
     assert rig.audit.counts["received"] == received < 30
     rig.valkey.become_primary()
     rig.account()

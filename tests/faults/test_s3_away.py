@@ -18,18 +18,18 @@ def test_photos_wait_until_s3_is_back(rig: Rig, photo: bytes, fault: gateway.Fau
     worker = rig.worker()
     rig.gateway.break_("s3.GetObject", fault)
     rig.upload(4, photo)
-    worker.logs("released", times=4)
+    worker.wait_for("released", times=4)
     assert rig.results() == {}
     rig.gateway.mend()
     rig.account()
-    assert worker.counts()["failed"] == 0
+    assert worker.count("failed") == 0
 
 
 def test_a_long_outage_does_not_wear_the_queue_out(rig: Rig, photo: bytes) -> None:
     worker = rig.worker(upload_queue="2", helpers="2")
     rig.gateway.break_("s3.GetObject", gateway.unavailable)
     rig.upload(60, photo)
-    worker.logs(
+    worker.wait_for(
         "released", times=10
     )  # by now every receive is a single message, seconds after the one before
     assert rig.audit.counts["received"] < 40
@@ -44,4 +44,4 @@ def test_slow_answers_only_take_longer(rig: Rig, photo: bytes, late: gateway.Fau
     rig.upload(6, photo)
     rig.account()
     assert rig.audit.counts["redelivered"] == 0
-    assert worker.counts()["released"] == 0
+    assert worker.count("released") == 0

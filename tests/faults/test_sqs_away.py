@@ -22,7 +22,7 @@ def test_polling_goes_on_when_sqs_is_back(rig: Rig, photo: bytes, fault: gateway
     worker = rig.worker(receive_wait="0")
     rig.gateway.break_("sqs", fault)
     rig.upload(4, photo)
-    worker.logs("receive_failed")
+    worker.wait_for("receive_failed")
     rig.gateway.mend()
     rig.account()
     assert worker.stop() == 0
@@ -35,10 +35,10 @@ def test_a_delete_that_is_not_confirmed_costs_a_look_up(rig: Rig, photo: bytes, 
     worker = rig.worker()
     rig.gateway.break_("sqs.DeleteMessageBatch", fault)
     rig.upload(4, photo)
-    worker.logs("delete_failed")
+    worker.wait_for("delete_failed")
     rig.gateway.mend()
     rig.account()
-    assert worker.counts()["scored"] == 4
+    assert worker.count("scored") == 4
 
 
 def test_an_extension_that_fails_is_tried_again_before_the_lease_ends(rig: Rig, photo: bytes) -> None:
@@ -46,7 +46,7 @@ def test_an_extension_that_fails_is_tried_again_before_the_lease_ends(rig: Rig, 
     rig.wire.set("hang")
     rig.gateway.break_("sqs.ChangeMessageVisibilityBatch", gateway.unavailable)
     rig.upload(4, photo)
-    worker.logs("extension_failed")
+    worker.wait_for("extension_failed")
     rig.gateway.mend()
     eventually(lambda: rig.audit.counts["hidden"] >= 8, rig.describe)
     rig.wire.set("open")
@@ -78,7 +78,7 @@ def test_a_lease_that_sqs_says_is_gone_is_lost_and_its_message_is_not_deleted(ri
     rig.wire.set("hang")
     rig.gateway.break_("sqs.ChangeMessageVisibilityBatch", refused(stale=True))
     rig.upload(3, photo)
-    worker.logs("lease_lost", times=3)
+    worker.wait_for("lease_lost", times=3)
     rig.wire.set("open")
     rig.scored(3)
     assert rig.audit.counts["deleted"] == 1  # the bucket's test event
@@ -90,7 +90,7 @@ def test_entries_that_are_refused_are_tried_once_more(rig: Rig, photo: bytes) ->
     worker = rig.worker()
     rig.gateway.break_("sqs.DeleteMessageBatch", refused(stale=False))
     rig.upload(3, photo)
-    worker.logs("delete_refused", times=3)
+    worker.wait_for("delete_refused", times=3)
     assert rig.gateway.begun("DeleteMessageBatch") >= 2
     rig.gateway.mend()
     rig.account()
@@ -101,16 +101,16 @@ def test_of_a_batch_that_succeeds_in_part_nothing_is_forgotten(rig: Rig, photo: 
     for operation in ("DeleteMessageBatch", "ChangeMessageVisibilityBatch"):
         rig.gateway.break_(f"sqs.{operation}", gateway.every_second_entry_refused)
     rig.upload(24, photo)
-    worker.logs("delete_refused", times=3)
+    worker.wait_for("delete_refused", times=3)
     rig.scored(24)
     rig.gateway.mend()
     rig.account()
-    assert worker.counts()["scored"] == 24
+    assert worker.count("scored") == 24
 
 
 def test_messages_whose_receive_was_lost_on_its_way_come_again(rig: Rig, photo: bytes) -> None:
     worker = rig.worker()
-    worker.logs("ignored")  # the bucket's test event
+    worker.wait_for("ignored")  # the bucket's test event
     rig.gateway.break_("sqs.ReceiveMessage", gateway.answer_lost)
     polls = rig.gateway.begun("ReceiveMessage")
     eventually(lambda: rig.gateway.begun("ReceiveMessage") > polls)  # the one under way has no fault yet
@@ -128,7 +128,7 @@ def test_a_worker_whose_network_was_away_goes_on_when_it_is_back(rig: Rig, photo
     worker = rig.worker()
     rig.gateway.go_away()
     rig.upload(6, photo)
-    worker.logs("receive_failed")
+    worker.wait_for("receive_failed")
     rig.gateway.come_back()
     rig.account()
     assert worker.stop() == 0

@@ -29,7 +29,7 @@ def test_a_stop_under_load_finishes_what_was_begun_and_returns_the_rest_at_once(
     rig.upload(60, photo)
     rig.scored(4)
     worker.ask_to_stop(number)
-    assert worker.ends() == 0
+    assert worker.wait() == 0
     assert hidden(rig) == 0
     assert rig.stand.left() == 60 - len(rig.results())
     rig.worker()
@@ -41,9 +41,9 @@ def test_what_the_last_long_poll_brings_is_visible_at_once(rig: Rig, photo: byte
     polls = rig.gateway.begun("ReceiveMessage")
     eventually(lambda: rig.gateway.begun("ReceiveMessage") > polls)  # a fresh one, of five seconds
     worker.ask_to_stop()
-    worker.logs("draining")
+    worker.wait_for("draining")
     rig.upload(2, photo)
-    assert worker.ends() == 0
+    assert worker.wait() == 0
     assert rig.audit.counts["received"] - 1 > 0, "the long poll brought nothing: the test proves nothing"
     assert hidden(rig) == 0
     assert rig.results() == {}
@@ -55,13 +55,13 @@ def test_leases_are_kept_until_the_last_delete(rig: Rig, photo: bytes) -> None:
     worker = rig.worker()
     rig.wire.set("hang")
     rig.upload(6, photo)
-    worker.logs("write_failed")
+    worker.wait_for("write_failed")
     worker.ask_to_stop()
-    worker.logs("draining")
-    tries = worker.counts()["write_failed"]
-    worker.logs("write_failed", times=tries + 3)  # seconds: longer than the visibility timeout
+    worker.wait_for("draining")
+    tries = worker.count("write_failed")
+    worker.wait_for("write_failed", times=tries + 3)  # seconds: longer than the visibility timeout
     rig.wire.set("open")
-    assert worker.ends() == 0
+    assert worker.wait() == 0
     assert hidden(rig) == 0
     rig.worker()
     rig.account()
@@ -72,7 +72,7 @@ def test_at_the_deadline_the_rest_is_released_and_the_exit_code_says_so(rig: Rig
     worker = rig.worker(drain_deadline="10", visibility_timeout="300")
     rig.wire.set("hang")
     rig.upload(6, photo)
-    worker.logs("write_failed")
+    worker.wait_for("write_failed")
     assert worker.stop() == 3
     assert hidden(rig) == 0
     rig.wire.set("open")
@@ -84,11 +84,11 @@ def test_a_second_signal_releases_and_leaves_at_once(rig: Rig, photo: bytes) -> 
     worker = rig.worker(drain_deadline="60", visibility_timeout="300")
     rig.wire.set("hang")
     rig.upload(6, photo)
-    worker.logs("write_failed")
+    worker.wait_for("write_failed")
     worker.ask_to_stop()
-    worker.logs("draining")
+    worker.wait_for("draining")
     worker.ask_to_stop()
-    assert worker.ends() == 3
+    assert worker.wait() == 3
     assert hidden(rig) == 0
     rig.wire.set("open")
     rig.worker()
@@ -98,7 +98,7 @@ def test_a_second_signal_releases_and_leaves_at_once(rig: Rig, photo: bytes) -> 
 def test_a_stop_while_it_starts_leaves_the_queue_alone(rig: Rig, photo: bytes) -> None:
     rig.upload(3, photo)
     worker = rig.starting()
-    worker.logs("warming_up")
+    worker.wait_for("warming_up")
     assert worker.stop() == 0
     assert rig.audit.counts["received"] == 0
     rig.worker()

@@ -5,8 +5,8 @@ import signal
 import time
 from collections import Counter
 
+from localstack.worker_process import WorkerProcess
 from tests.support.faults.rig import Rig
-from tests.support.worker_process import WorkerProcess
 
 SETTINGS = {"drain_deadline": "20", "give_up_after": "120"}
 CONFIGURATION = 2  # exit code of a worker that starts while a part it needs is away; the next one is tried
@@ -25,7 +25,7 @@ class Crew:
         self.crashed: list[str] = []  # ended for no reason of ours
         self.peak = 0  # most bytes that one of them has had
         for worker in self._running:
-            worker.logs("polling")
+            worker.wait_for("polling")
 
     def tend(self) -> None:
         """Wake who has slept enough, replace who has ended, look at the memory."""
@@ -72,7 +72,7 @@ class Crew:
         for worker in self._running:
             worker.ask_to_stop()
         for worker in [*self._running, *self._leaving]:
-            worker.ends()
+            worker.wait()
             self._note_stop(worker)
 
     def _awake(self, chance: random.Random) -> WorkerProcess:
@@ -90,16 +90,16 @@ class Crew:
 
     def _note_end(self, worker: WorkerProcess) -> None:
         self._asleep.pop(worker, None)
-        code = worker.ends()
+        code = worker.wait()
         if code == CONFIGURATION and not worker.events("polling"):
             self.not_started += 1
         else:
-            self.crashed.append(f"{worker.name} ended with {code}")
+            self.crashed.append(f"{worker.log.stem} ended with {code}")
 
     def _note_stop(self, worker: WorkerProcess) -> None:
         if worker in self._leaving:
             self._leaving.remove(worker)
-        code = worker.ends()
+        code = worker.wait()
         self.exit_codes[code] += 1
         if worker.events("stage_failed"):
-            self.crashed.append(f"{worker.name} failed while it stopped, with {code}")
+            self.crashed.append(f"{worker.log.stem} failed while it stopped, with {code}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from localstack.services import ServicesError
 from tests.soak.crew import Crew
 from tests.soak.faults import Deck, faults
 from tests.support.faults.rig import Rig
@@ -62,7 +63,7 @@ class Soak:
         try:
             self.rig.settles(patience=SETTLE, meanwhile=self.crew.tend)
             self.crew.stop()
-        except AssertionError as error:
+        except (AssertionError, ServicesError) as error:
             self.unsettled = str(error)
 
     def _load(self, seconds: float, photos: random.Random) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from localstack.services import free_port
+from localstack.worker_process import WorkerProcess
 from tests.integration.aws.ecs_agent import Answer, StandInAgent, errs, fails, grants, says
 from tests.support import photos
 from tests.support.stand import Stand, eventually
-from tests.support.worker_process import WorkerProcess
 from worker.adapters.aws import ecs
 from worker.supervision.protection import MINUTES, RefusedError
 
@@ -112,8 +112,8 @@ class Shift:
         self._stand.announce_uploads()
         settings = {f"WORKER_{name.upper()}": value for name, value in changed.items()}
         environment = {**self._stand.environment, "ECS_AGENT_URI": uri, **settings}
-        self.workers.append(WorkerProcess(environment, self._folder / "worker.log"))
-        self.workers[-1].logs("polling")
+        self.workers.append(WorkerProcess(self._folder / "worker.log", environment=environment))
+        self.workers[-1].wait_for("polling")
         return self.workers[-1]
 
     def gets(self, number: int) -> list[str]:
@@ -160,7 +160,7 @@ def test_a_task_is_protected_while_it_works_and_no_longer_once_it_idles(
     worker = shift.begins(agent.uri)
     assert agent.asked == []
     shift.scores_until("protected")
-    worker.logs("unprotected")
+    worker.wait_for("unprotected")
     assert [state["ProtectionEnabled"] for state in agent.asked] == [True, False]
     counts = shift.ends()
     assert (counts["protected"], counts["unprotected"]) == (1, 1)

@@ -15,13 +15,13 @@ from redis.retry import Retry
 
 from bench.photos import as_upload
 from localstack.services import Services
+from localstack.worker_process import WorkerProcess
 from tests.support import bodies
 from tests.support.faults.audit import Audit, image_ids
 from tests.support.faults.gateway import Gateway
 from tests.support.faults.valkey import HOST, Valkey
 from tests.support.faults.wire import Wire
 from tests.support.stand import Stand, eventually
-from tests.support.worker_process import WorkerProcess
 
 PATIENCE = 90.0  # seconds until all must be settled
 ANNOUNCED = 3.0  # seconds after an upload by which its message is in the queue
@@ -128,10 +128,10 @@ class Rig:
     def worker(self, **changed: str) -> WorkerProcess:
         """Start a worker and wait until it polls."""
         worker = self.starting(**changed)
-        worker.logs("polling")
+        worker.wait_for("polling")
         return worker
 
-    def starting(self, *, program: str | None = None, **changed: str) -> WorkerProcess:
+    def starting(self, *, program: str = "", **changed: str) -> WorkerProcess:
         """Start a worker, or a program in its place."""
         environment = {
             **self.stand.environment,
@@ -144,7 +144,7 @@ class Rig:
             **{f"WORKER_{name.upper()}": value for name, value in changed.items()},
         }
         log = self._folder / f"worker-{len(self.workers) + 1}.log"
-        self.workers.append(WorkerProcess(environment, log, program))
+        self.workers.append(WorkerProcess(log, environment=environment, program=program))
         return self.workers[-1]
 
     def upload(self, number: int, photo: bytes, *, copies: bool = False) -> list[str]:
