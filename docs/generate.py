@@ -1,36 +1,82 @@
-"""Writes the parts of docs/ that the code knows: settings and metrics. `make docs` runs it, a test holds it."""
+"""Writes the parts of the documents that the code knows: settings, metrics, packages. Run by `make docs`."""
 
-from collections.abc import Callable, Mapping
+import ast
+from collections.abc import Callable, Iterable, Mapping
+from itertools import takewhile
 from pathlib import Path
 
+from tests.unit.test_layers import ROOMS
 from worker import settings
 from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS, Distribution
 
-DOCS = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
+WORKER = ROOT / "worker"
 
 
 def settings_table() -> str:
-    """Give every setting as a row of Markdown."""
-    lines = ["| variable | default | bounds | unit | what it is for |", "|---|---|---|---|---|"]
-    for variable, default, bounds, unit, doc in settings.rows():
-        shown = f"`{default.replace('|', chr(92) + '|')}`" if default not in {"", "required"} else default
-        lines.append(f"| `{variable}` | {shown} | {bounds} | {unit} | {doc} |")
-    return "\n".join(lines) + "\n"
+    """One row per setting."""
+    rows = (
+        (f"`{variable}`", default if default in {"", "required"} else f"`{default}`", bounds, unit, doc)
+        for variable, default, bounds, unit, doc in settings.rows()
+    )
+    return _table(("variable", "default", "bounds", "unit", "what it is for"), rows)
 
 
 def metrics_table() -> str:
-    """Give every metric as a row of Markdown."""
-    lines = [
-        "| CloudWatch | Prometheus: `photo_score_…` | unit | what it counts or measures |",
-        "|---|---|---|---|",
+    """One row per metric."""
+    rows = [
+        (f"`{one.name}`", f"`{one.family}_total{_labels(one.labels)}`", "Count", one.doc) for one in COUNTERS
     ]
-    for counter in COUNTERS:
-        series = f"{counter.family}_total{_labels(counter.labels)}"
-        lines.append(f"| `{counter.name}` | `{series}` | Count | {counter.doc} |")
-    for one in DISTRIBUTIONS:
-        series = _family(one) + _labels(one.labels)
-        lines.append(f"| `{one.name}` | `{series}` | {one.unit} | {one.doc} |")
-    return "\n".join(lines) + "\n"
+    rows += [
+        (f"`{one.name}`", f"`{_family(one)}{_labels(one.labels)}`", one.unit, one.doc)
+        for one in DISTRIBUTIONS
+    ]
+    return _table(("CloudWatch", "Prometheus: `photo_score_…`", "unit", "what it counts or measures"), rows)
+
+
+def packages_table() -> str:
+    """One row per package and top-level module of worker/, in the order of the layers."""
+    rows = ((f"`{room}{'/' * (WORKER / room).is_dir()}`", _job(_source(room))) for room in _top_down())
+    return _table(("package or module", "job"), rows)
+
+
+def files_table() -> str:
+    """One row per file of worker/, below a row for its package."""
+    rows = []
+    for room in _top_down():
+        folders = sorted({path.parent for path in (WORKER / room).rglob("*.py")})
+        for folder in folders:
+            rows.append((f"**`{folder.relative_to(WORKER)}/`**", f"**{_job(folder / '__init__.py')}**"))
+            scripts = folder.glob("lua/*.lua")
+            files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+            rows += [(f"`{path.relative_to(folder)}`", _job(path)) for path in sorted([*files, *scripts])]
+        if not folders:
+            rows.append((f"`{room}.py`", _job(_source(room))))
+    return _table(("file", "job"), rows)
+
+
+def _top_down() -> Iterable[str]:
+    return reversed(ROOMS)
+
+
+def _source(room: str) -> Path:
+    package = WORKER / room / "__init__.py"
+    return package if package.exists() else WORKER / f"{room}.py"
+
+
+def _job(path: Path) -> str:
+    """The first paragraph of a file's docstring, or the first sentence of a script's opening comment."""
+    if path.suffix == ".lua":
+        comment = takewhile(lambda line: line.startswith("--"), path.read_text().splitlines())
+        return " ".join(line.lstrip("- ") for line in comment).partition(". ")[0].rstrip(".") + "."
+    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return " ".join(docstring.partition("\n\n")[0].split())
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = list(columns)
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
 def _family(one: Distribution) -> str:
@@ -42,21 +88,26 @@ def _labels(labels: Mapping[str, str]) -> str:
     return f"{{{pairs}}}" if pairs else ""
 
 
-PARTS: dict[str, tuple[str, Callable[[], str]]] = {  # file → name of its part, and who writes it
-    "operations.md": ("settings", settings_table),
-    "metrics.md": ("metrics", metrics_table),
+# Document → name of each part → the function that writes it.
+PARTS: dict[str, dict[str, Callable[[], str]]] = {
+    "CONTRIBUTING.md": {"packages": packages_table},
+    "docs/architecture.md": {"files": files_table},
+    "docs/metrics.md": {"metrics": metrics_table},
+    "docs/reference.md": {"settings": settings_table},
 }
 
 
-def generated(document: str) -> str:
-    """Give a document with what stands between its marks written anew."""
-    name, write = PARTS[document]
-    begin, end = f"<!-- {name}: generated by make docs -->\n", f"<!-- end of {name} -->\n"
-    head, _, rest = (DOCS / document).read_text().partition(begin)
-    _, _, tail = rest.partition(end)
-    return head + begin + write() + end + tail
+def generate(document: str) -> str:
+    """A document's text with each part between its marks written anew."""
+    text = (ROOT / document).read_text()
+    for name, write in PARTS[document].items():
+        begin, end = f"<!-- {name}: generated by make docs -->\n", f"<!-- end of {name} -->\n"
+        head, _, rest = text.partition(begin)
+        _, _, tail = rest.partition(end)
+        text = head + begin + write() + end + tail
+    return text
 
 
 if __name__ == "__main__":
     for document in PARTS:
-        (DOCS / document).write_text(generated(document))
+        (ROOT / document).write_text(generate(document))

@@ -344,7 +344,7 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 
 def rows() -> Iterator[tuple[str, str, str, str, str]]:
-    """Give each setting as (variable, default, bounds, unit, doc), for --help and docs/operations.md."""
+    """Give each setting as (variable, default, bounds, unit, doc), for --help and docs/reference.md."""
     for name, field in Settings.model_fields.items():
         extra = field.json_schema_extra
         unit = str(extra["unit"]) if isinstance(extra, dict) else ""

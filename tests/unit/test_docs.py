@@ -1,4 +1,4 @@
-"""What docs/ say about the code is what the code says."""
+"""The documents agree with the code: generated parts, examples, links and file names."""
 
 import json
 import re
@@ -10,14 +10,25 @@ from docs import generate
 from worker.errors import PhotoError
 from worker.result import Result
 
-ROOT = Path(__file__).parents[2]
+ROOT = generate.ROOT
+FOLDERS = ("worker", "tests", "bench", "docs", "deploy", "localstack", "models")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(path for name in FOLDERS for path in (ROOT / name).rglob("*.md"))])
 CONTRACT = (ROOT / "docs" / "contract.md").read_text()
 
 
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that GitHub gives to a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("document", generate.PARTS)
-def test_what_is_generated_is_up_to_date(document: str) -> None:
-    text = (generate.DOCS / document).read_text()
-    assert generate.generated(document) == text, "run `make docs`"
+def test_generated_parts_are_up_to_date(document: str) -> None:
+    assert generate.generate(document) == (ROOT / document).read_text(), "run `make docs`"
 
 
 def test_the_result_in_the_contract_is_a_result_with_every_field() -> None:
@@ -36,7 +47,18 @@ def test_every_code_of_a_failed_result_is_in_the_contract() -> None:
     assert all(f"`{error.code}`" in CONTRACT for error in PhotoError.__subclasses__())
 
 
-def test_every_link_of_the_documents_leads_somewhere() -> None:
-    for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
-            assert (document.parent / link).exists(), f"{document.name}: {link}"
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", document.read_text()):
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_source_file_named_in_a_document_exists(document: Path) -> None:
+    files = [f"/{name(path)}" for folder in FOLDERS for path in (ROOT / folder).rglob("*.*")]
+    named = re.findall(r"`([\w./-]+\.(?:py|lua|sh|yaml|svg))`", document.read_text())
+    missing = [one for one in named if not any(path.endswith(f"/{one}") for path in files)]
+    assert not missing, "was the file renamed?"

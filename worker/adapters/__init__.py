@@ -1,1 +1,1 @@
-"""The only files that import boto3, redis and tensorflow."""
+"""The only package that imports boto3, redis, TensorFlow and LiteRT."""

@@ -1,4 +1,5 @@
-"""The commands of `python -m worker`, one a file: NAME, HELP, `add_arguments`, and `run`, which gives the exit code.
+"""The commands of `python -m worker`, one per file.
 
-They import what they need when they run: bad settings and a stop must not wait for TensorFlow, nor health for boto3.
+A command imports heavy libraries when it runs: reporting bad settings, or stopping, must not wait for
+TensorFlow, and `health` must not wait for boto3.
 """

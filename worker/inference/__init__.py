@@ -1,1 +1,1 @@
-"""Models: read from disk or S3, run on the fastest engine, exchanged while they serve, their outputs read."""
+"""Models: load them, run them on the fastest engine, read their outputs, swap versions while serving."""

@@ -1,1 +1,1 @@
-"""Where photos come from: what a message announces, and how long it is held."""
+"""Where photos come from: what a message announces, and how long it stays hidden."""

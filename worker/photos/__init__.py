@@ -1,1 +1,1 @@
-"""A photo's bytes become an array and a perceptual hash. Pure."""
+"""Turns a photo's bytes into an array and a perceptual hash. Pure."""

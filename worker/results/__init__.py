@@ -1,1 +1,1 @@
-"""What is known of photos: their names in Redis, results that are still good, look-alikes."""
+"""Stored results: their keys in Redis, when one can be reused, and how look-alikes are found."""

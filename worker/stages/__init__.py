@@ -1,1 +1,1 @@
-"""The three stages, one file each; a stage knows neither the others nor an adapter."""
+"""The pipeline's three stages and infer's helpers. They import neither one another nor adapters."""

@@ -1,1 +1,1 @@
-"""Log lines, counts and metrics, and where they go."""
+"""Log lines, counters and metrics, and where they go."""

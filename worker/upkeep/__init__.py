@@ -1,1 +1,1 @@
-"""What an operator does now and then: dead letters, the index rebuilt, two services compared."""
+"""Work for operators: dead letters, rebuilding the index, comparing two services."""

@@ -57,7 +57,7 @@ class DeadLetterQueue:
         if not arn:
             raise ConfigurationError(
                 f"the queue {queue_url} has no redrive policy, and so no dead-letter queue: what cannot be scored "
-                "comes again and again; docs/operations.md says how to give it one"
+                "comes again and again; docs/reference.md says how to give it one"
             )
         # Both are of one account and region, so that no right to ask for the URL is needed.
         return cls(client, f"{queue_url.rsplit('/', 1)[0]}/{arn.rsplit(':', 1)[1]}", arn)

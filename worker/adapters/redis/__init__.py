@@ -1,1 +1,1 @@
-"""Redis, alone or as a cluster; the scripts it runs."""
+"""Redis, alone or as a cluster, and the Lua scripts it runs."""
