@@ -1,38 +1,45 @@
 """The measurements as pictures: throughput by batch size, latency by load, where the second goes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from bench.duplicates.index import chart as index_chart
 from bench.duplicates.quality import chart as quality_chart
-from docs import svg
-from docs.svg import WIDTH, Place
+from docs import plot
 
-LEFT, RIGHT = 64, WIDTH - 70
-LOW, HIGH = 10.0, 2000.0  # milliseconds that the axis of latencies shows at least
-LEAST_LOAD = 0.2  # where the axis of loads begins
 SECOND = 1000.0  # milliseconds
 COLOURS = {  # by step: on the way warm, waiting pale, the work cold
-    "put": svg.GREY,
-    "notify": svg.RED,
-    "queue": svg.ORANGE,
-    "wait": svg.OCHRE,
-    "fetch": svg.SKY,
-    "decode": svg.BLUE,
-    "batch_wait": svg.PINK,
-    "infer": svg.GREEN,
-    "commit": svg.VIOLET,
+    "put": plot.GREY,
+    "notify": plot.RED,
+    "queue": plot.ORANGE,
+    "wait": plot.OCHRE,
+    "fetch": plot.SKY,
+    "decode": plot.BLUE,
+    "batch_wait": plot.PINK,
+    "infer": plot.GREEN,
+    "commit": plot.VIOLET,
 }
-ENGINES = {"tensorflow": svg.BLUE, "litert": svg.GREEN}
-PERCENTILES = {"p50_ms": svg.GREEN, "p90_ms": svg.BLUE, "p99_ms": svg.ORANGE}
+ENGINES = {"tensorflow": plot.BLUE, "litert": plot.GREEN}
+PERCENTILES = {"p50": plot.GREEN, "p90": plot.BLUE, "p99": plot.ORANGE}
+LEGEND: dict[str, Any] = {
+    "loc": "upper left",
+    "bbox_to_anchor": (0.01, 0.88),
+    "ncols": len(COLOURS),
+    "handlelength": 1,
+    "columnspacing": 1.1,
+}
 
 Steps = Mapping[str, float]  # mean milliseconds by step
 
 
 def write(measured: Mapping[str, Any], folder: Path) -> list[str]:
-    """Draw what was measured into `folder`; the names of the files."""
-    drawn = dict[str, str]()
+    """Draw each measured part into `folder`; return the file names."""
+    drawn = dict[str, Figure]()
     if "batch_sizes" in measured:
         drawn["batch-size.svg"] = by_batch_size(measured["batch_sizes"])
     if "latency" in measured:
@@ -42,8 +49,8 @@ def write(measured: Mapping[str, Any], folder: Path) -> list[str]:
         part = measured["duplicates"]
         drawn["look-up.svg"] = index_chart.index_time(part["index"]["sizes"])
         drawn["hashes.svg"] = quality_chart.quality(part["quality"])
-    for name, picture in drawn.items():
-        (folder / name).write_text(picture)
+    for name, figure in drawn.items():
+        (folder / name).write_text(plot.svg(figure))
     return list(drawn)
 
 
@@ -58,100 +65,89 @@ def cases(latency: Mapping[str, Any]) -> dict[str, Steps]:
     }
 
 
-def by_batch_size(rates: Mapping[str, Mapping[str, float]]) -> str:
-    """Columns: images per second of the model alone, an engine beside the other."""
-    top, base, sizes = 96.0, 290.0, list(next(iter(rates.values())))
-    most, gap = 1.1 * max(max(of_one.values()) for of_one in rates.values()), (RIGHT - LEFT) / len(sizes)
-    y, width = svg.linear(most, base, top), gap * 0.76 / len(rates)
-    parts = _rows(svg.ticks(most), y, lambda value: f"{value:g}")
-    for place, (engine, of_one) in enumerate(rates.items()):
-        colour = ENGINES.get(engine, svg.GREY)
-        parts.append(svg.bar(20 + 110 * place, 62, 12, 12, colour, says=engine))
-        parts.append(svg.text(37 + 110 * place, 73, engine, style="s"))
-        for number, size in enumerate(sizes):
-            x, rate = LEFT + gap * (number + 0.12) + width * place, of_one[size]
-            says = f"{engine}, batches of {size}: {rate:.0f}/s"
-            parts.append(svg.bar(x, y(rate), width - 2, base - y(rate), colour, says=says))
-            parts.append(svg.text(x + width / 2, y(rate) - 6, f"{rate:.0f}", anchor="middle"))
-    for number, size in enumerate(sizes):
-        parts.append(svg.text(LEFT + gap * (number + 0.5), base + 19, size, anchor="middle"))
-    parts.append(svg.text((LEFT + RIGHT) / 2, base + 40, "photos in a batch", style="s", anchor="middle"))
-    return svg.picture(
-        base + 54, "Throughput by batch size", "the model alone on ready arrays, images/s", parts
+def by_batch_size(rates: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Draw columns: images per second of the model alone, the engines side by side."""
+    figure, [columns] = plot.panels(
+        "Throughput by batch size", "the model alone on ready arrays, images/s", [200], top=96
     )
-
-
-def by_load(loads: Mapping[str, Mapping[str, float]]) -> str:
-    """Curves: percentiles of PUT to result over the load, and the second that is the aim."""
-    top, base = 78.0, 330.0
-    shares, rows = [float(load) for load in loads], list(loads.values())
-    highest, lowest = max(HIGH, *(row["p99_ms"] for row in rows)), min(LOW, *(row["p50_ms"] for row in rows))
-    y, across = svg.logarithmic(lowest, highest, base, top), svg.linear(1.0 - LEAST_LOAD, LEFT, RIGHT)
-    x = [across(share - LEAST_LOAD) for share in shares]
-    ends = svg.apart([y(rows[-1][name]) for name in PERCENTILES])
-    marks = [factor * power for power in (1, 10, 100, 1000, 10000) for factor in (1, 2, 5)]
-    parts = _rows([mark for mark in marks if lowest <= mark <= highest], y, _milliseconds)
-    parts.append(svg.bar(LEFT, y(SECOND) - 1, RIGHT - LEFT, 2, svg.RED, says="the aim: one second"))
-    parts.append(svg.text(LEFT + 6, y(SECOND) - 7, "aim: p99 under one second", colour=svg.RED))
-    for at, share in zip(x, shares, strict=True):
-        parts.append(svg.text(at, base + 19, f"{share:.0%}", anchor="middle"))
-    for (name, colour), end in zip(PERCENTILES.items(), ends, strict=True):
-        label, points = (
-            name.removesuffix("_ms"),
-            [(at, y(row[name])) for at, row in zip(x, rows, strict=True)],
+    width = 0.76 / len(rates)
+    for number, (engine, by_size) in enumerate(rates.items()):
+        places = np.arange(len(by_size)) + (number - (len(rates) - 1) / 2) * width
+        bars = columns.bar(
+            places, list(by_size.values()), width - 0.02, color=ENGINES.get(engine, plot.GREY), label=engine
         )
-        parts.append(svg.curve(points, colour, label))
-        parts.append(svg.text(x[-1] + 10, end + 4, f"{label} {_milliseconds(rows[-1][name])}", colour=colour))
-    parts.append(
-        svg.text((LEFT + RIGHT) / 2, base + 40, "load, share of capacity", style="s", anchor="middle")
+        columns.bar_label(bars, fmt="{:.0f}", padding=3)
+    columns.set_xticks(range(len(by_size)), by_size)
+    columns.set_xlabel("photos in a batch")
+    columns.margins(y=0.1)
+    columns.legend(loc="lower left", bbox_to_anchor=(-0.07, 1), ncols=len(rates))
+    return figure
+
+
+def by_load(loads: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Draw lines: percentiles of PUT to result by load, and the target of one second."""
+    figure, [lines] = plot.panels(
+        "PUT to result by load", "Poisson arrivals; logarithmic scale", [252], right=90
     )
-    return svg.picture(base + 54, "PUT to result by load", "Poisson arrivals; logarithmic scale", parts)
+    shares = [float(load) for load in loads]
+    values = {name: [row[f"{name}_ms"] for row in loads.values()] for name in PERCENTILES}
+    lines.set_yscale("log")
+    lines.set_ylim(min(10, *values["p50"]), max(2000, *values["p99"]))
+    lines.set_xlim(0.2, 1)
+    marks = [factor * power for power in (1, 10, 100, 1000, 10000) for factor in (1, 2, 5)]
+    lines.set_yticks([mark for mark in marks if lines.get_ylim()[0] <= mark <= lines.get_ylim()[1]])
+    lines.yaxis.set_major_formatter(_milliseconds)
+    lines.minorticks_off()
+    lines.axhline(SECOND, color=plot.RED)
+    lines.text(0.21, SECOND * 1.1, "target: p99 under one second", color=plot.RED, weight="bold")
+    for name, colour in PERCENTILES.items():
+        lines.plot(shares, values[name], "o-", color=colour)
+    ends = {
+        f"{name} {_milliseconds(some[-1])}": (some[-1], PERCENTILES[name]) for name, some in values.items()
+    }
+    plot.label_ends(lines, shares[-1], ends)
+    lines.set_xticks(shares, [f"{share:.0%}" for share in shares])
+    lines.set_xlabel("load, share of capacity")
+    return figure
 
 
-def where_the_second_goes(situations: Mapping[str, Steps]) -> str:
-    """Bars split by step: all of them on one scale, then the short ones on their own."""
-    whole = {name: sum(steps.values()) for name, steps in situations.items()}
-    slowest = max(whole, key=lambda name: whole[name])
+def where_the_second_goes(situations: Mapping[str, Steps]) -> Figure:
+    """Draw bars split by step: all on one scale, then those without the slowest, enlarged."""
+    slowest = max(situations, key=lambda name: sum(situations[name].values()))
     short = {name: steps for name, steps in situations.items() if name != slowest}
-    parts = _legend(66)
-    parts += _split_bars(situations, max(SECOND, *whole.values()) * 1.05, top=110)
-    lower = 110 + 34 * len(situations) + 52
-    parts.append(svg.text(20, lower - 12, f"the same without “{slowest}”, enlarged", style="s"))
-    parts += _split_bars(short, max(whole[name] for name in short) * 1.05, top=lower)
-    height = lower + 34 * len(short) + 34
-    return svg.picture(height, "Where the second goes", "mean milliseconds from PUT to result by step", parts)
+    figure, [upper, lower] = plot.panels(
+        "Where the second goes",
+        "mean milliseconds from PUT to result by step",
+        [34 * len(situations), 34 * len(short)],
+        top=110,
+        bottom=34,
+        left=160,
+        right=70,
+    )
+    _draw_split_bars(upper, situations)
+    _draw_split_bars(lower, short)
+    upper.set_xlim(0, max(SECOND, upper.get_xlim()[1]))
+    lower.set_title(f"the same without “{slowest}”, enlarged", x=-0.25)
+    figure.legend(*upper.get_legend_handles_labels(), **LEGEND)
+    return figure
 
 
-def _split_bars(situations: Mapping[str, Steps], most: float, top: float) -> list[str]:
-    start, end, base = 160.0, WIDTH - 84.0, top + 34 * len(situations)
-    x, parts = svg.linear(most, start, end), list[str]()
-    for mark in svg.ticks(most, about=6):
-        parts.append(svg.rule(x(mark), top - 4, x(mark), base))
-        parts.append(svg.text(x(mark), base + 15, _milliseconds(mark), style="s", anchor="middle"))
-    for number, (name, steps) in enumerate(situations.items()):
-        y, at = top + 34 * number, 0.0
-        parts.append(svg.text(start - 8, y + 17, name, anchor="end"))
-        for step, taken in steps.items():
-            says = f"{name}, {step}: {taken:.1f} ms"
-            parts.append(svg.bar(x(at), y, x(at + taken) - x(at), 24, COLOURS.get(step, svg.GREY), says=says))
-            at += taken
-        parts.append(svg.text(x(at) + 6, y + 17, _milliseconds(round(at))))
-    return parts
+def _draw_split_bars(bars: Axes, situations: Mapping[str, Steps]) -> None:
+    ends = np.zeros(len(situations))
+    for step in next(iter(situations.values())):
+        taken = np.array([steps[step] for steps in situations.values()])
+        drawn = bars.barh(
+            list(situations), taken, 0.7, left=ends, color=COLOURS.get(step, plot.GREY), label=step
+        )
+        ends += taken
+    bars.bar_label(drawn, [_milliseconds(round(end)) for end in ends], padding=6)
+    bars.set_xlim(0, ends.max() * 1.05)
+    bars.invert_yaxis()
+    bars.grid(axis="y", visible=False)
+    bars.grid(axis="x")
+    bars.xaxis.set_major_formatter(_milliseconds)
+    bars.tick_params("y", labelcolor=plot.INK)
 
 
-def _legend(y: float) -> list[str]:
-    parts, x = list[str](), 20.0
-    for step, colour in COLOURS.items():
-        parts.append(svg.bar(x, y, 12, 12, colour, says=step))
-        parts.append(svg.text(x + 17, y + 11, step, style="s"))
-        x += 34 + 6.6 * len(step)
-    return parts
-
-
-def _rows(marks: Sequence[float], y: Place, says: Any) -> list[str]:
-    lines = [svg.rule(LEFT, y(mark), RIGHT, y(mark)) for mark in marks]
-    return lines + [svg.text(LEFT - 8, y(mark) + 4, says(mark), style="s", anchor="end") for mark in marks]
-
-
-def _milliseconds(value: float) -> str:
+def _milliseconds(value: float, _place: float = 0) -> str:
     return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.0f} ms"

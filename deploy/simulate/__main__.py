@@ -18,6 +18,7 @@ from deploy.simulate import picture, plans, report
 from deploy.simulate.figures import DEFAULT, Figures
 from deploy.simulate.plans import COOLDOWNS, LOADS, PEAKS, TRIED_AT, WAITS, Run
 from deploy.simulate.policy import GrownFrom
+from docs import plot
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 MARKED = re.compile(
@@ -96,8 +97,8 @@ def _write(texts: Mapping[str, str], days: Mapping[float, Sequence[Run]], figure
     folder = PAGE.with_suffix("")
     folder.mkdir(exist_ok=True)
     for peak, runs in days.items():
-        drawn = picture.day(peak, runs[:2], figures.task.photos_per_second)
-        (folder / f"{peak}.svg").write_text(drawn)
+        figure = picture.day(peak, runs[:2], figures.task.photos_per_second)
+        (folder / f"{peak}.svg").write_text(plot.svg(figure))
 
 
 if __name__ == "__main__":

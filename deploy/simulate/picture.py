@@ -1,94 +1,59 @@
 """A day as a picture: photos and tasks, what waits, and p99, hour by hour; two plans side by side."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from deploy.simulate.arrivals import DAY
 from deploy.simulate.figures import Series
 from deploy.simulate.plans import Run
 from deploy.simulate.report import share
-from docs import svg
-from docs.svg import WIDTH, Place
+from docs import plot
 
-LEFT, RIGHT = 64.0, WIDTH - 20.0
-STEP = 300  # seconds that a point of a line stands for: the most of them
-COLOURS = (svg.BLUE, svg.ORANGE)
-HEIGHT, GAP = 120.0, 48.0  # of a panel, and between two of them
-FIRST = 100.0
+STEP = 300  # seconds per point of a line, which shows the highest value among them
+COLOURS = (plot.BLUE, plot.ORANGE)
+HOURS = range(0, 25, 3)
 
 
-def day(peak: float, runs: Sequence[Run], photos_per_second: float) -> str:
-    """Draw two runs of the same day; a task scores so many photos per second."""
-    x = svg.linear(DAY, LEFT, RIGHT)
-    tops = [FIRST + number * (HEIGHT + GAP) for number in range(3)]
-    parts = [
-        *_legend(runs),
-        *_capacity(x, tops[0], runs, photos_per_second),
-        *_backlog(x, tops[1], runs),
-        *_latency(x, tops[2], runs),
-        *_hours(x, tops[2] + HEIGHT),
-    ]
-    title = f"A day with {peak:,} photos a second at its ordinary peak"
-    return svg.picture(
-        tops[2] + HEIGHT + 34, title, "two spikes: threefold for ten minutes, fivefold for two", parts
+def day(peak: float, runs: Sequence[Run], photos_per_second: float) -> Figure:
+    """Draw two runs of the same day; a task scores `photos_per_second`."""
+    figure, [capacity, backlog, latency] = plot.panels(
+        f"A day with {peak:,} photos a second at its ordinary peak",
+        "two spikes: threefold for ten minutes, fivefold for two",
+        [120, 120, 120],
+        top=100,
+        gap=48,
+        bottom=34,
     )
+    rates = [run.day.tasks * photos_per_second for run in runs]
+    _draw(capacity, "photos a second: arriving (grey), capacity", rates, scale="log")
+    capacity.plot(*_points(runs[0].day.arrivals), color=plot.GREY, linewidth=1)
+    _draw(backlog, "photos waiting", [run.day.backlog for run in runs])
+    backlog.set_ylim(0, max(10.0, backlog.get_ylim()[1]))
+    backlog.locator_params("y", nbins=4)
+    slow = [np.repeat(np.nan_to_num(run.day.p99), 60) for run in runs]
+    _draw(latency, "p99 from PUT to result, seconds; the red line is the objective", slow, scale="log")
+    latency.axhline(1, color=plot.RED, linewidth=1)
+    latency.set_ylim(0.05, max(2.0, latency.get_ylim()[1]))
+    for number, (run, colour) in enumerate(zip(runs, COLOURS, strict=True)):
+        says = f"{run.plan.name}: {share(run.day.in_time)} in time"
+        capacity.text(number * 0.49, 1.2, says, color=colour, weight="bold", transform=capacity.transAxes)
+    latency.set_xticks([3600 * hour for hour in HOURS], [f"{hour}:00" for hour in HOURS])
+    return figure
 
 
-def _capacity(x: Place, top: float, runs: Sequence[Run], rate: float) -> Iterator[str]:
-    photos = runs[0].day.arrivals
-    series = [_most(one.day.tasks * rate) for one in runs]
-    highest = max(float(values.max()) for values in (_most(photos), *series)) * 1.2
-    least = max(0.1, float(_most(photos).min()))
-    y = svg.logarithmic(least, highest, top + HEIGHT, top)
-    marks = [mark for mark in (0.1, 1, 10, 100, 1_000, 10_000, 100_000) if least <= mark <= highest]
-    yield from _frame(top, y, marks, "photos a second: come (grey), could be scored")
-    yield svg.line(_points(x, y, _most(photos), highest), svg.GREY, "photos that come", 1)
-    for one, values, colour in zip(runs, series, COLOURS, strict=True):
-        yield svg.line(_points(x, y, values, highest), colour, f"capacity: {one.plan.name}")
+def _draw(panel: Axes, title: str, series: Sequence[Series], scale: str = "linear") -> None:
+    panel.set_yscale(scale)
+    for values, colour in zip(series, COLOURS, strict=True):
+        panel.plot(*_points(values), color=colour, linewidth=1.5)
+    panel.set_title(title)
+    panel.set_xticks([])
+    panel.margins(x=0)
+    panel.yaxis.set_major_formatter("{x:,g}")
 
 
-def _backlog(x: Place, top: float, runs: Sequence[Run]) -> Iterator[str]:
-    series = [_most(one.day.backlog) for one in runs]
-    highest = max(10.0, *(float(s.max()) for s in series)) * 1.05
-    y = svg.linear(highest, top + HEIGHT, top)
-    yield from _frame(top, y, svg.ticks(highest, 3), "photos that wait")
-    for one, values, colour in zip(runs, series, COLOURS, strict=True):
-        yield svg.line(_points(x, y, values, highest), colour, f"backlog: {one.plan.name}")
-
-
-def _latency(x: Place, top: float, runs: Sequence[Run]) -> Iterator[str]:
-    series = [_most(np.repeat(np.nan_to_num(one.day.p99), 60)) for one in runs]
-    highest = max(2.0, *(float(s.max()) for s in series)) * 1.2
-    y = svg.logarithmic(0.05, highest, top + HEIGHT, top)
-    marks = [mark for mark in (0.1, 1, 10, 100, 1000) if mark < highest]
-    yield from _frame(top, y, marks, "p99 from PUT to result, seconds; the line is the objective")
-    yield svg.line([(LEFT, y(1)), (RIGHT, y(1))], svg.RED, "the objective: one second", 1)
-    for one, values, colour in zip(runs, series, COLOURS, strict=True):
-        yield svg.line(_points(x, y, values, highest), colour, f"p99: {one.plan.name}")
-
-
-def _frame(top: float, y: Place, marks: Sequence[float], says: str) -> Iterator[str]:
-    yield svg.text(LEFT, top - 10, says, style="s")
-    for mark in marks:
-        yield svg.rule(LEFT, y(mark), RIGHT, y(mark))
-        yield svg.text(LEFT - 8, y(mark) + 4, f"{mark:,g}", style="s", anchor="end")
-
-
-def _hours(x: Place, base: float) -> Iterator[str]:
-    for hour in range(0, 25, 3):
-        yield svg.text(x(hour * 3600), base + 19, f"{hour}:00", style="s", anchor="middle")
-
-
-def _legend(runs: Sequence[Run]) -> Iterator[str]:
-    for number, (one, colour) in enumerate(zip(runs, COLOURS, strict=True)):
-        says = f"{one.plan.name}: {share(one.day.in_time)} in time"
-        yield svg.text(LEFT + number * 330, 70, says, colour=colour)
-
-
-def _most(series: Series) -> Series:
-    return np.asarray(series.reshape(-1, STEP).max(axis=1))
-
-
-def _points(x: Place, y: Place, values: Series, highest: float) -> list[tuple[float, float]]:
-    return [(x(number * STEP + STEP / 2), y(min(float(v), highest))) for number, v in enumerate(values)]
+def _points(series: Series) -> tuple[Series, Series]:
+    """Seconds of the day, and the highest value of each STEP."""
+    highest = series.reshape(-1, STEP).max(axis=1)
+    return np.asarray(np.arange(len(highest)) * STEP + STEP / 2), highest

@@ -16,6 +16,7 @@ from bench.duplicates.index.rivals import LinearScan
 from bench.pages import publish, report, tables
 from bench.photos import NAMES, SAMPLES
 from bench.processes import BenchError
+from docs import plot
 from tests.unit.bench.test_duplicates import measured as quality
 from tests.unit.bench.test_report import measured as speed
 from worker.photos.decoding import Target, prepare
@@ -198,7 +199,7 @@ def test_the_tables_of_the_index_fit_their_heads() -> None:
 
 
 def test_the_picture_names_every_way_and_every_size() -> None:
-    drawn = chart.index_time(PART["index"]["sizes"])
+    drawn = plot.svg(chart.index_time(PART["index"]["sizes"]))
     assert all(word in drawn for word in ("10,000", "1,000,000", "this index", "BK-tree", "numpy"))
 
 

@@ -1,6 +1,7 @@
 """The quality of the hashes: what is counted, what is transformed, and that picture and tables say what was counted."""
 
 import io
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ from PIL import ExifTags, Image, ImageOps
 from bench.duplicates.quality import album, chart, counts, recognition, tables
 from bench.duplicates.quality.album import Picture
 from bench.duplicates.quality.variants import TURNED, variants
+from docs import plot
 from worker.photos.hashes import ALGORITHMS, PHASH
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -156,19 +158,25 @@ def measured() -> dict[str, Any]:
 
 
 def test_the_picture_is_well_formed_and_says_what_the_default_radius_gives() -> None:
-    drawn = chart.quality(measured())
-    root = ElementTree.fromstring(drawn)  # noqa: S314 - our own
-    words = [text.text or "" for text in root.iter(f"{SVG}text")]
+    figure = chart.quality(measured())
+    drawn = plot.svg(figure)
+    words = [text.text for text in ElementTree.fromstring(drawn).iter(f"{SVG}text")]  # noqa: S314 - our own
     assert "phash, radius 6: 50.0% found, 0.50% mistaken" in words
-    rings = [circle for circle in root.iter(f"{SVG}circle") if circle.get("fill") == "none"]
+    rings = [line for half in figure.axes for line in half.lines if line.get_markerfacecolor() == "none"]
     assert len(rings) == 2 * len(ALGORITHMS)
-    assert drawn == chart.quality(measured())
+    assert drawn == plot.svg(chart.quality(measured()))
 
 
-def test_what_never_happened_is_drawn_below_the_least_share() -> None:
-    places = chart._wrong(100, 200)
-    assert places(0) > places(chart.LEAST) == pytest.approx(200)
-    assert places(chart.MOST) == pytest.approx(100)
+def test_shares_of_wrong_pairs_are_logarithmic_with_a_place_for_none_below() -> None:
+    wrong = chart.quality(measured()).axes[1]
+    places = [
+        float(wrong.transAxes.inverted().transform(wrong.transData.transform((0, share)))[1])
+        for share in (0, *chart.WRONG)
+    ]
+    steps = [above - below for below, above in pairwise(places)]
+    assert 0 == places[0] < places[1]
+    assert places[-1] == pytest.approx(1)
+    assert steps[1:] == pytest.approx([steps[1]] * 3)
 
 
 def test_the_tables_say_what_was_counted() -> None:

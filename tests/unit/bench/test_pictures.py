@@ -1,14 +1,16 @@
 """Pictures of measurements: well-formed, the same each time, and true to the numbers."""
 
-import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.container import BarContainer
+from matplotlib.figure import Figure
 
 from bench.pages import pictures
-from docs import svg
+from docs import plot
 
 SVG = "{http://www.w3.org/2000/svg}"
 STEPS = ("put", "notify", "queue", "wait", "fetch", "decode", "batch_wait", "infer", "commit")
@@ -39,6 +41,14 @@ MEASURED: dict[str, Any] = {
 }
 
 
+def figures() -> list[Figure]:
+    return [
+        pictures.by_batch_size(MEASURED["batch_sizes"]),
+        pictures.by_load(MEASURED["latency"]["loads"]),
+        pictures.where_the_second_goes(pictures.cases(MEASURED["latency"])),
+    ]
+
+
 def drawn(folder: Path, measured: dict[str, Any]) -> dict[str, str]:
     return {name: (folder / name).read_text() for name in pictures.write(measured, folder)}
 
@@ -59,13 +69,11 @@ def test_only_what_was_measured_is_drawn(tmp_path: Path) -> None:
     assert pictures.write({"accelerator": {}}, tmp_path) == []
 
 
-def test_everything_lies_inside_its_picture(tmp_path: Path) -> None:
-    for picture in drawn(tmp_path, MEASURED).values():
-        root = ElementTree.fromstring(picture)  # noqa: S314 - our own file
-        width, height = map(float, str(root.get("viewBox")).split()[2:])
-        for one in root.iter():
-            assert 0 <= float(one.get("x", one.get("cx", 0))) <= width
-            assert 0 <= float(one.get("y", one.get("cy", 0))) + float(one.get("height", 0)) <= height
+@pytest.mark.parametrize("figure", figures())
+def test_everything_lies_inside_its_picture(figure: Figure) -> None:
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert 0 <= box.x0 < box.x1 <= width
+    assert 0 <= box.y0 < box.y1 <= height
 
 
 def test_a_picture_suits_light_and_dark_pages(tmp_path: Path) -> None:
@@ -74,26 +82,24 @@ def test_a_picture_suits_light_and_dark_pages(tmp_path: Path) -> None:
 
 
 def test_the_segments_of_a_bar_are_as_long_as_its_steps() -> None:
-    picture = pictures.where_the_second_goes({"slow": steps(notify=1000.0), "idle": steps()})
-    lengths = {
-        says: float(width)
-        for width, says in re.findall(r'width="([\d.]+)" height="24"[^>]*><title>([^<]+)</title>', picture)
-    }
-    assert lengths["slow, notify: 1000.0 ms"] == pytest.approx(200 * lengths["slow, infer: 5.0 ms"], rel=0.05)
+    figure = pictures.where_the_second_goes({"slow": steps(notify=1000.0), "idle": steps()})
+    of_step = {bars.get_label(): bars for bars in figure.axes[0].containers if isinstance(bars, BarContainer)}
+    slow = {step: bars.patches[0].get_width() for step, bars in of_step.items()}
+    assert slow["notify"] == pytest.approx(200 * slow["infer"], rel=0.05)
 
 
 def test_words_are_escaped() -> None:
-    assert ElementTree.fromstring(svg.text(0, 0, "a < b & c")).text == "a < b & c"  # noqa: S314 - our own
+    figure, _ = plot.panels("a < b & c", '"d"', [100])
+    root = ElementTree.fromstring(plot.svg(figure))  # noqa: S314 - our own
+    assert root.get("aria-label") == 'a < b & c. "d"'
+    assert "a < b & c" in [words.text for words in root.iter(f"{SVG}text")]
 
 
-@pytest.mark.parametrize("most", [0.3, 1, 7, 62, 1500, 99_999])
-def test_ticks_are_round_and_reach_no_further_than_the_axis(most: float) -> None:
-    marks = svg.ticks(most)
-    assert 3 <= len(marks) <= 7
-    assert marks[0] == 0
-    assert most * 0.7 < marks[-1] <= most * 1.000001
-
-
-def test_a_logarithmic_axis_gives_each_factor_the_same_length() -> None:
-    place = svg.logarithmic(10, 1000, 0, 100)
-    assert [place(value) for value in (10, 100, 1000)] == pytest.approx([0, 50, 100])
+def test_labels_at_the_ends_of_lines_do_not_cover_one_another() -> None:
+    figure, [lines] = plot.panels("title", "subtitle", [100])
+    lines.plot([0, 1], [0, 1])
+    plot.label_ends(lines, 1, {"high": (1, plot.RED), "near": (0.02, plot.BLUE), "low": (0, plot.GREEN)})
+    figure.draw_without_rendering()
+    heights = {words.get_text(): words.get_window_extent().y0 for words in lines.texts}
+    assert list(heights) == ["low", "near", "high"]
+    assert all(above - below >= plot.LABEL - 1 for below, above in pairwise(heights.values()))
