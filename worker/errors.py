@@ -1,4 +1,32 @@
-"""What can go wrong; each class says what becomes of the message."""
+"""Every error the worker raises. Its class decides what happens to the SQS message.
+
+WorkerError
+├── ConfigurationError            the process exits with 2 before it polls
+│   └── ConversionError           TensorFlow keeps running the model
+├── StalledError                  the process exits with 1 and releases its messages
+├── GivenUpError                  the same
+└── MessageError
+    ├── PhotoError                ACKNOWLEDGE: write a `failed` result, delete the message
+    │   ├── EmptyObjectError
+    │   ├── TooManyBytesError
+    │   ├── TooManyPixelsError
+    │   ├── UnsupportedFormatError
+    │   ├── UnreadableImageError
+    │   └── ObjectGoneError
+    ├── TroubleError              RELEASE: write nothing, show the message again after a delay
+    │   ├── StorageError
+    │   ├── QueueError
+    │   ├── StoreError
+    │   ├── OutOfMemoryError
+    │   └── ModelError
+    │       └── BatchTooLargeError
+    ├── OvertakenError            RELEASE: the photo is looked up again
+    ├── StoppingError             RETURN: show the message again at once
+    └── NotOursError              LEAVE: the redrive policy moves it to the dead-letter queue
+        ├── UnknownBodyError
+        ├── NoImageIdError
+        └── ForeignBucketError
+"""
 
 from enum import Enum
 from typing import ClassVar
