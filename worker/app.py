@@ -3,17 +3,18 @@
 import random
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from worker.adapters.aws import ecs
 from worker.adapters.aws.model_bucket import ModelBucket
+from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.assembly import Assembly
 from worker.capacity import cores
 from worker.connections import connect, s3_uploads
 from worker.errors import ConfigurationError
-from worker.inference import bundle, model_loader
+from worker.inference import bundle
 from worker.inference.library import Library, fetched
+from worker.inference.model_loader import ModelLoader, seconds_by_size
 from worker.inference.reload import Reload
 from worker.photos import decoding, hashes
 from worker.pipeline.service_times import ServiceTimes
@@ -47,14 +48,15 @@ def build(
 
     library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=clock)
     bundles = [bundle.read(str(fetched(library, location, still_starting))) for location in settings.model]
-    replicas = model_loader.load(bundles, settings, telemetry, still_starting, cores=cores(), clock=clock)
+    loader = ModelLoader(settings, telemetry, TensorFlow(), LiteRT(), cores=cores(), clock=clock)
+    replicas = loader.load(bundles, still_starting)
     decoding.warm_up(bundles[0].manifest.input.target, hashes.named(settings.hash))
-    times = ServiceTimes(model_loader.seconds_by_size(replicas[0]))
+    times = ServiceTimes(seconds_by_size(replicas[0]))
     source, store = s3_uploads(settings, connections, telemetry, clock), connections.store
     assembly = Assembly(
         settings, source, store, replicas, telemetry=telemetry, clock=clock, service_times=times
     )
-    reload = _reload(settings, library, assembly, telemetry, clock)
+    reload = _reload(settings, library, loader, assembly, telemetry=telemetry, clock=clock)
     return Worker(
         assembly.pipeline({"reload": reload.step} if reload else {}),
         source,
@@ -76,16 +78,21 @@ def _state_file(settings: Settings, clock: Clock) -> StateFile:
 
 
 def _reload(
-    settings: Settings, library: Library, assembly: Assembly, telemetry: Telemetry, clock: Clock
+    settings: Settings,
+    library: Library,
+    loader: ModelLoader,
+    assembly: Assembly,
+    *,
+    telemetry: Telemetry,
+    clock: Clock,
 ) -> Reload | None:
     if not settings.model_refresh:
         return None
-    serving = assembly.serving
     return Reload(
         library=library,
         locations=settings.model,
-        serving=serving,
-        load=partial(model_loader.load_beside, serving, settings, telemetry, cores=cores(), clock=clock),
+        serving=assembly.serving,
+        load=loader.load_next,
         every=settings.model_refresh,
         telemetry=telemetry,
         stopping=assembly.stopping,

@@ -13,6 +13,7 @@ import redis
 
 from worker import settings
 from worker.inference import bundle
+from worker.inference.model_loader import ModelLoader
 from worker.photos import decoding
 from worker.telemetry.counters import Telemetry
 
@@ -59,16 +60,16 @@ class Frozen:
 
     def __init__(self, *, threads: int, largest_batch: int = 1) -> None:
         """Load and warm up for calls of up to `largest_batch` photos on so many threads."""
-        from worker.inference import (
-            model_loader,  # takes seconds; a parent of forked processes must not load it
-        )
+        # Takes seconds, and a parent of forked processes must not import TensorFlow.
+        from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 
         wanted = settings.load(os.environ).model_copy(
             update={"replicas": 1, "model_threads": threads, "batch_size": largest_batch}
         )
         found = bundle.read(wanted.model[0])
         self._target = found.manifest.input.target
-        ((self._model,),) = model_loader.load([found], wanted, Telemetry(), cores=threads)
+        loader = ModelLoader(wanted, Telemetry(), TensorFlow(), LiteRT(), cores=threads)
+        ((self._model,),) = loader.load([found])
         decoding.warm_up(self._target)
 
     def prepared(self, data: bytes) -> npt.NDArray[np.uint8]:

@@ -39,9 +39,9 @@ def main() -> None:
 
 
 def _with_predict() -> Callable[[bytes], int]:
-    from worker.adapters.tensorflow.quiet_import import start_up_chatter_muted
+    from worker.adapters.tensorflow.quiet_import import mute_startup_output
 
-    with start_up_chatter_muted():
+    with mute_startup_output():
         import keras
 
     folder = str(Path(os.environ["WORKER_MODEL"]) / "1")

@@ -11,8 +11,10 @@ import sys
 import time
 
 from worker import settings
+from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.errors import ConfigurationError, ConversionError
-from worker.inference import bundle, engine_trial, model_loader
+from worker.inference import bundle, engine_trial
+from worker.inference.model_loader import ModelLoader, Replicas
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
 
@@ -24,19 +26,18 @@ def main() -> None:
     """Measure the model at MODEL on every engine that runs it."""
     set_up_logs("json", "warning")
     found = bundle.read(sys.argv[1])
-    wanted, teams = settings.load(os.environ), dict[str, list[model_loader.Replica]]()
+    wanted, teams = settings.load(os.environ), dict[str, Replicas]()
     for engine in ENGINES:
         try:
             one = wanted.model_copy(update={"engine": engine})
-            teams[engine] = model_loader.load([found], one, Telemetry(), cores=os.cpu_count() or 1)
+            loader = ModelLoader(one, Telemetry(), TensorFlow(), LiteRT(), cores=os.cpu_count() or 1)
+            teams[engine] = loader.load([found])
         except (ConfigurationError, ConversionError) as error:
             print(error, file=sys.stderr)
     print(json.dumps(by_size(teams, found.manifest.input.height, found.manifest.input.width)))
 
 
-def by_size(
-    teams: dict[str, list[model_loader.Replica]], height: int, width: int
-) -> dict[str, dict[int, float]]:
+def by_size(teams: dict[str, Replicas], height: int, width: int) -> dict[str, dict[int, float]]:
     """Images per second of each engine's replicas for each of SIZES."""
     rates: dict[str, dict[int, float]] = {engine: {} for engine in teams}
     for size in SIZES:

@@ -24,7 +24,7 @@ from bench.processes import memory_mb, peak_memory_mb
 from bench.throughput.memory_worker import InMemory, assembled
 from worker import settings
 from worker.capacity import cores
-from worker.inference.model_loader import Replica
+from worker.inference.model_loader import Replicas
 from worker.photos import decoding
 from worker.telemetry.log import set_up_logs
 
@@ -59,7 +59,7 @@ def side_by_side(worker: InMemory, photos: list[bytes], count: int) -> dict[str,
     return {**means, **seen, "memory_peak_mb": peak_memory_mb()}
 
 
-def bare(replicas: Sequence[Replica], photos: list[bytes]) -> dict[str, float]:
+def bare(replicas: Replicas, photos: list[bytes]) -> dict[str, float]:
     """The model alone on ready arrays, all its replicas at work; decoding alone, a thread on each core."""
     target = replicas[0][0].bundle.manifest.input.target
 

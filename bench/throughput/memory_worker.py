@@ -1,15 +1,16 @@
 """The worker's own pipeline, joined to a queue, storage and a store that lie in memory."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.processes import LostError, busy_seconds, cpu_by_thread
 from bench.throughput.memory_parts import CountingStore, MemoryPhotos, MemoryQueue, announcement
+from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.assembly import Assembly
 from worker.capacity import cores
 from worker.connections import Connections, s3_uploads
-from worker.inference import bundle, model_loader
+from worker.inference import bundle
+from worker.inference.model_loader import ModelLoader, Replicas, seconds_by_size
 from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Pipeline
@@ -31,7 +32,7 @@ class InMemory:
     queue: MemoryQueue
     photos: MemoryPhotos
     store: CountingStore
-    replicas: Sequence[model_loader.Replica]
+    replicas: Replicas
 
     def run(self, photos: list[bytes], count: int) -> dict[str, float]:
         """Score `count` photos, from the send to the last result: photos/s, CPU milliseconds, share of cores taken.
@@ -65,9 +66,9 @@ def assembled(wanted: Settings) -> InMemory:
     telemetry, clock = Telemetry(), time.monotonic
     queue, photos, store = MemoryQueue(), MemoryPhotos(), CountingStore()
     bundles = [bundle.read(location) for location in wanted.model]
-    replicas = model_loader.load(bundles, wanted, telemetry, cores=cores())
+    replicas = ModelLoader(wanted, telemetry, TensorFlow(), LiteRT(), cores=cores()).load(bundles)
     source = s3_uploads(wanted, Connections(queue, LEASE, photos, store), telemetry, clock)
-    times = ServiceTimes(model_loader.seconds_by_size(replicas[0]))
+    times = ServiceTimes(seconds_by_size(replicas[0]))
     assembly = Assembly(
         wanted, source, store, replicas, service_times=times, telemetry=telemetry, clock=clock
     )

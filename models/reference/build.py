@@ -14,7 +14,7 @@ from pathlib import Path
 from models.reference import inputs, recipe
 from models.reference.errors import RecipeError
 from models.reference.inputs import HERE
-from worker.adapters.tensorflow.quiet_import import start_up_chatter_muted
+from worker.adapters.tensorflow.quiet_import import mute_startup_output
 
 BUILT = HERE / "built"
 BUNDLE = BUILT / "reference" / "1"
@@ -46,7 +46,7 @@ def build(bundle: Path = BUNDLE) -> bool:
 
 def _make(folder: Path) -> None:
     # TensorFlow takes seconds to import, which an up-to-date bundle need not wait for.
-    with start_up_chatter_muted():
+    with mute_startup_output():
         from models.reference import (  # noqa: PLC0415
             evaluate,
             foods,

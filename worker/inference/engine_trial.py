@@ -1,39 +1,27 @@
-"""Two engines side by side on random photos: do they answer the same, and how fast is each with all its replicas?"""
+"""Compares two engines on random photos: do they give the same answers, and how fast is each with all its replicas?"""
 
 import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from worker.inference.serving import Photos, Predictor
 from worker.messages import Outputs
 
 TOLERANCE = 1e-3  # largest difference of any number: probabilities are 0 … 1, scores 1 … 5
 MARGIN = 1.05  # how many times as fast counts as measurably faster
 BATCH = 8  # photos of a call; TensorFlow is about as fast with more
 ROUNDS = 5
-ROUND = 0.15  # seconds
-MOST_CALLS = 50  # of a round: enough for small models
-ENOUGH = 2.0  # seconds; after these no further round begins
+ROUND_SECONDS = 0.15
+MAX_CALLS = 50  # of a round: enough for small models
+MAX_SECONDS = 2.0  # no further round starts after that
 
-Photos = npt.NDArray[np.uint8]  # [N, height, width, 3]
-
-
-class Predicts(Protocol):
-    """A model, as far as a trial needs it."""
-
-    def predict(self, batch: Photos) -> Outputs:
-        """Run on uint8 [N, height, width, 3]; role → array of N rows."""
-        ...
-
-
-Team = Sequence[Sequence[Predicts]]  # replicas of one engine, each a model or several
+Team = Sequence[Sequence[Predictor]]  # replicas of one engine, each with one model or more
 
 
 def random_photos(count: int, height: int, width: int) -> Photos:
-    """Patches of random colour with noise on them, always the same: flat and busy parts, as photos have."""
+    """Patches of random colour with noise, the same every time: flat and busy parts, as in photos."""
     random = np.random.default_rng(1)
     patches = random.integers(32, 224, (count, 8, 8, 3))
     rows, columns = np.arange(height) * 8 // height, np.arange(width) * 8 // width
@@ -41,55 +29,57 @@ def random_photos(count: int, height: int, width: int) -> Photos:
     return (patches[:, rows][:, :, columns] + noise).astype(np.uint8)
 
 
-def difference(one: Predicts, other: Predicts, photos: Photos) -> float:
+def difference(one: Predictor, other: Predictor, photos: Photos) -> float:
     """Largest difference between two models' numbers; infinite when shapes or types differ. Raises ModelError."""
     ours, theirs = one.predict(photos), other.predict(photos)
-    if _form(ours) != _form(theirs):
+    if _shapes(ours) != _shapes(theirs):
         return float("inf")
-    most = [float(np.max(np.abs(ours[role].astype(float) - theirs[role].astype(float)))) for role in ours]
-    return max(found if np.isfinite(found) else float("inf") for found in most)
+    largest = [float(np.max(np.abs(ours[role].astype(float) - theirs[role].astype(float)))) for role in ours]
+    return max(number if np.isfinite(number) else float("inf") for number in largest)
 
 
 def takes_over(before: float, after: float, difference: float) -> bool:
-    """Whether an engine may take another's place: measurably faster (photos/s `before`, `after`), the same answers."""
+    """Whether an engine replaces another: measurably faster (photos/s `before` and `after`), with the same answers."""
     return after > before * MARGIN and difference <= TOLERANCE
 
 
-def _form(outputs: Outputs) -> dict[str, tuple[tuple[int, ...], np.dtype[np.generic]]]:
-    return {role: (rows.shape, rows.dtype) for role, rows in outputs.items()}
-
-
 def race(
-    teams: Sequence[Team], photos: Photos, clock: Callable[[], float], between: Callable[[], None]
+    teams: Sequence[Team], photos: Photos, clock: Callable[[], float], checkpoint: Callable[[], None]
 ) -> list[float]:
-    """Photos per second of each team, all its replicas at work: medians of short rounds, the teams taking turns.
+    """Photos per second of each team with all replicas at work: median of short rounds, the teams taking turns.
 
-    `between` is called before each round. Raises ModelError.
+    `checkpoint` is called before each round. Raises ModelError.
     """
     for team in teams:
-        _rate(team, photos, 0, clock)  # a first call of a size is slow
+        _rate(team, photos, 0, clock)  # the first call of a size is slow
     rates: list[list[float]] = [[] for _ in teams]
-    until = clock() + ENOUGH
+    until = clock() + MAX_SECONDS
     for turn in range(ROUNDS):
         if turn and clock() > until:
             break
-        between()
-        for team, found in zip(teams, rates, strict=True):
-            found.append(_rate(team, photos, ROUND, clock))
-    return [statistics.median(found) for found in rates]
+        checkpoint()
+        for team, measured in zip(teams, rates, strict=True):
+            measured.append(_rate(team, photos, ROUND_SECONDS, clock))
+    return [statistics.median(measured) for measured in rates]
+
+
+def _shapes(outputs: Outputs) -> dict[str, tuple[tuple[int, ...], np.dtype[np.generic]]]:
+    return {role: (rows.shape, rows.dtype) for role, rows in outputs.items()}
 
 
 def _rate(team: Team, photos: Photos, seconds: float, clock: Callable[[], float]) -> float:
     begun = clock()
     with ThreadPoolExecutor(len(team)) as threads:
-        calls = sum(threads.map(lambda replica: _calls(replica, photos, begun + seconds, clock), team))
+        calls = sum(threads.map(lambda replica: _count_calls(replica, photos, begun + seconds, clock), team))
     return calls * len(photos) / max(clock() - begun, 1e-9)
 
 
-def _calls(replica: Sequence[Predicts], photos: Photos, until: float, clock: Callable[[], float]) -> int:
-    for call in range(1, MOST_CALLS + 1):
+def _count_calls(
+    replica: Sequence[Predictor], photos: Photos, until: float, clock: Callable[[], float]
+) -> int:
+    for call in range(1, MAX_CALLS + 1):
         for model in replica:
             model.predict(photos)
         if clock() >= until:
             return call
-    return MOST_CALLS
+    return MAX_CALLS

@@ -1,15 +1,15 @@
-"""Memory that the process no longer needs goes back to the system."""
+"""Returns memory that the process no longer uses to the system."""
 
 import ctypes
 import gc
 
 
-def give_back() -> None:
-    """Collect what is unreachable and return free pages: glibc keeps hundreds of megabytes after a load.
+def trim_memory() -> None:
+    """Collect garbage and return free pages: glibc keeps hundreds of megabytes after a model was loaded.
 
-    Takes a fraction of a second: for the start, not for every photo.
+    Takes a fraction of a second, so call it after loading, never per photo.
     """
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
     if trim is not None:
         trim(0)

@@ -13,14 +13,13 @@ from typing import NamedTuple, Protocol
 
 from worker.errors import ConfigurationError, StorageError
 from worker.inference import bundle, checksums
+from worker.inference.runtimes import Checkpoint
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
 
 SCHEME = "s3://"
 KEPT = 2  # versions of a model: the one that serves, and the one before
 LIST_MOST = 1_000_000  # bytes of a list of checksums
-
-Checkpoint = Callable[[], None]
 
 
 class Bucket(Protocol):

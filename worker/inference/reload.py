@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Protocol
 
 from worker.errors import ConfigurationError, StorageError
-from worker.inference import bundle, free_memory
+from worker.inference import bundle
 from worker.inference.bundle import Bundle
+from worker.inference.free_memory import trim_memory
+from worker.inference.runtimes import Checkpoint
 from worker.inference.serving import Replica, Serving, versions
 from worker.pipeline.queues import ShutDown
 from worker.telemetry.counters import Telemetry
 
-Checkpoint = Callable[[], None]  # called again and again during long work; may raise to give it up
 Load = Callable[[Sequence[Bundle], Checkpoint], Sequence[Replica]]
 
 
@@ -74,7 +75,7 @@ class Reload:
         self._telemetry.event("model_loading", versions=wanted)
         try:
             replicas = self._load(self._bundles(), self._checkpoint)
-            self._serving.take_up(replicas)
+            self._serving.replace(replicas)
         except ShutDown:
             raise
         except StorageError as error:  # not settled: the next look tries again
@@ -85,7 +86,7 @@ class Reload:
             self._telemetry.warn("model_refused", versions=wanted, reason=f"{type(error).__name__}: {error}")
             return
         self._settled = wanted
-        free_memory.give_back()
+        trim_memory()
         seconds = round(self._clock() - begun, 2)
         self._telemetry.event("model_taken_up", models=dict(versions(replicas[0])), seconds=seconds)
 

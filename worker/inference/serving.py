@@ -1,4 +1,4 @@
-"""Which models serve now, and in which versions; another set of them takes over between two batches."""
+"""Holds the replicas that serve now; another set can replace them between two batches."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -9,13 +9,23 @@ import numpy.typing as npt
 from worker.inference.bundle import Bundle
 from worker.messages import Outputs
 
+Photos = npt.NDArray[np.uint8]  # RGB [N, height, width, 3]
 
-class Model(Protocol):
-    """What runs a model, whatever the runtime."""
+
+class Predictor(Protocol):
+    """The one method of a model that needs no bundle."""
+
+    def predict(self, batch: Photos) -> Outputs:
+        """Run on uint8 [N, height, width, 3]; role → array of N rows. Raises ModelError, BatchTooLargeError."""
+        ...
+
+
+class Model(Predictor, Protocol):
+    """A model on any runtime."""
 
     @property
     def bundle(self) -> Bundle:
-        """What its outputs mean."""
+        """Explains the outputs."""
         ...
 
     @property
@@ -23,23 +33,19 @@ class Model(Protocol):
         """Most photos per call."""
         ...
 
-    def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
-        """Run on uint8 [N, height, width, 3]; role → array of N rows. Raises ModelError, BatchTooLargeError."""
-        ...
-
 
 Replica = Sequence[Model]  # all models side by side on one device; called by one thread
 
 
 class Serving:
-    """Read by all threads; a batch runs on the replica that its thread has read, to the end."""
+    """Shared by all threads. A batch runs to its end on the replica that its thread took from here."""
 
     def __init__(self, replicas: Sequence[Replica]) -> None:
         self._replicas = tuple(replicas)
 
     @property
     def replicas(self) -> Sequence[Replica]:
-        """As many as there are threads to call them."""
+        """One for each thread that calls models."""
         return self._replicas
 
     @property
@@ -47,11 +53,11 @@ class Serving:
         """Model name → version."""
         return versions(self._replicas[0])
 
-    def take_up(self, replicas: Sequence[Replica]) -> None:
-        """Let others serve from the next batch on; as many as before."""
+    def replace(self, replicas: Sequence[Replica]) -> None:
+        """Serve from these replicas from the next batch on; there must be as many as before."""
         if len(replicas) != len(self._replicas):
-            raise ValueError(f"{len(replicas)} replicas cannot take the place of {len(self._replicas)}")
-        self._replicas = tuple(replicas)  # one reference: who reads it gets all of the old or all of the new
+            raise ValueError(f"{len(replicas)} replicas cannot replace {len(self._replicas)}")
+        self._replicas = tuple(replicas)  # one assignment: a reader gets either all old or all new ones
 
 
 def versions(replica: Replica) -> Mapping[str, str]:

@@ -15,26 +15,31 @@ import tensorflow as tf
 
 from tests.support.faults.models import Hangs
 from tests.support.models import PHOTOS, SIDE, Halves, RefusesRed, save_bundle
-from worker.adapters.tensorflow import frozen_model, litert_model
+from worker.adapters.tensorflow import litert_model
+from worker.adapters.tensorflow.frozen_graph import freeze
 from worker.adapters.tensorflow.frozen_model import FrozenModel
-from worker.adapters.tensorflow.litert_model import InterpretedModel
+from worker.adapters.tensorflow.litert_model import InterpretedModel, convert
+from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.errors import ConfigurationError, ModelError
-from worker.inference import bundle, engine_trial, model_loader
+from worker.inference import bundle, engine_trial
 from worker.inference.bundle import Bundle
+from worker.inference.model_loader import ModelLoader, Replicas, seconds_by_size
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
 
-CHILD = 120  # seconds that a child may take
+CHILD_SECONDS = 120
 
 
-def wanted(**given: Any) -> Settings:
+def load(*bundles: Bundle, cores: int = 2, telemetry: Telemetry | None = None, **settings: Any) -> Replicas:
     required = {"queue_url": "https://sqs/queue", "buckets": "photos", "redis_url": "redis://here"}
-    return Settings.model_validate({**required, "batch_size": 4, **given})
+    chosen = Settings.model_validate({**required, "batch_size": 4, **settings})
+    loader = ModelLoader(chosen, telemetry or Telemetry(), TensorFlow(), LiteRT(), cores=cores)
+    return loader.load(bundles)
 
 
-def halves(folder: Path, name: str = "halves") -> Bundle:
-    return bundle.read(str(save_bundle(Halves(), folder / name / "1", name=name)))
+def read_bundle(folder: Path, model: object = None, name: str = "halves") -> Bundle:
+    return bundle.read(str(save_bundle(model or Halves(), folder / name / "1", name=name)))
 
 
 @pytest.fixture
@@ -50,9 +55,9 @@ def line(log: io.StringIO, event: str) -> dict[str, Any]:
 
 
 def test_both_engines_answer_the_same_within_the_tolerance(reference_model: Path) -> None:
-    found = bundle.read(str(reference_model))
-    frozen = FrozenModel(found, 3)
-    interpreted = InterpretedModel(found, litert_model.convert(frozen), 3, threads=1)
+    graph = freeze(bundle.read(str(reference_model)))
+    frozen = FrozenModel(graph, 3)
+    interpreted = InterpretedModel(graph.bundle, convert(graph), 3, threads=1)
     photos = engine_trial.random_photos(3, 224, 224)
     for some in (photos, photos[1:2], np.zeros_like(photos)):
         assert engine_trial.difference(frozen, interpreted, some) <= engine_trial.TOLERANCE
@@ -60,9 +65,8 @@ def test_both_engines_answer_the_same_within_the_tolerance(reference_model: Path
     assert not np.allclose(first, second, atol=engine_trial.TOLERANCE)
 
 
-def test_the_engine_is_chosen_by_what_was_measured(reference_model: Path, log: io.StringIO) -> None:
-    found = bundle.read(str(reference_model))
-    replicas = model_loader.load([found], wanted(), Telemetry(), cores=2)
+def test_the_faster_engine_is_chosen_if_it_answers_the_same(reference_model: Path, log: io.StringIO) -> None:
+    replicas = load(bundle.read(str(reference_model)))
     chosen = line(log, "engine_chosen")
     rates = chosen["tensorflow_photos_per_s"], chosen["litert_photos_per_s"]
     assert min(rates) > 0
@@ -74,16 +78,15 @@ def test_the_engine_is_chosen_by_what_was_measured(reference_model: Path, log: i
     }
 
 
-def test_what_is_not_chosen_is_let_go(tmp_path: Path) -> None:
-    replicas = model_loader.load([halves(tmp_path)], wanted(engine="litert"), Telemetry(), cores=2)
+def test_the_engine_that_is_not_chosen_is_freed(tmp_path: Path) -> None:
+    replicas = load(read_bundle(tmp_path), engine="litert")
     gc.collect()
     mine = [thing for thing in gc.get_objects() if isinstance(thing, FrozenModel)]
     assert not [model for model in mine if model.bundle is replicas[0][0].bundle]
 
 
 def test_a_model_with_assertions_stays_with_tensorflow_and_says_why(tmp_path: Path, log: io.StringIO) -> None:
-    picky = bundle.read(str(save_bundle(RefusesRed(), tmp_path / "picky" / "1", name="picky")))
-    (replica,) = model_loader.load([picky], wanted(replicas=1), Telemetry(), cores=2)
+    (replica,) = load(read_bundle(tmp_path, RefusesRed()), replicas=1)
     assert isinstance(replica[0], FrozenModel)
     chosen = line(log, "engine_chosen")
     assert chosen["engine"] == "tensorflow"
@@ -97,67 +100,63 @@ def test_a_model_with_assertions_stays_with_tensorflow_and_says_why(tmp_path: Pa
         (Hangs, "cannot be converted for LiteRT: it has no operation Greater"),
     ],
 )
-def test_litert_asked_for_and_impossible_is_a_wrong_configuration(
+def test_demanding_litert_for_a_model_it_cannot_run_is_a_wrong_configuration(
     tmp_path: Path, model: type[Halves], reason: str
 ) -> None:
-    found = bundle.read(str(save_bundle(model(), tmp_path / "m" / "1", name="m")))
     with pytest.raises(ConfigurationError, match=f"m/1 .*{reason}"):
-        model_loader.load([found], wanted(engine="litert"), Telemetry(), cores=2)
+        load(read_bundle(tmp_path, model(), "m"), engine="litert")
 
 
-def test_a_misfit_is_found_at_the_warm_up_of_either_engine(tmp_path: Path) -> None:
+def test_the_warm_up_of_either_engine_finds_a_misfit(tmp_path: Path) -> None:
     class Wide(Halves):
         @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # TensorFlow ships no types
         def score(self, photos: Any) -> dict[str, Any]:
             return {"score": tf.reduce_mean(tf.cast(photos, tf.float32), axis=[1, 2])}
 
-    found = bundle.read(str(save_bundle(Wide(), tmp_path / "m" / "1", name="m")))
+    wide = read_bundle(tmp_path, Wide())
     for engine in ("tensorflow", "litert"):
         with pytest.raises(ConfigurationError, match=r"has shape \(1, 3\) for a batch of 1"):
-            model_loader.load([found], wanted(engine=engine), Telemetry(), cores=1)
+            load(wide, engine=engine, cores=1)
 
 
 def test_there_is_a_replica_for_each_core_and_each_holds_all_models(tmp_path: Path) -> None:
-    both = [halves(tmp_path, "one"), halves(tmp_path, "two")]
+    both = [read_bundle(tmp_path, name=name) for name in ("one", "two")]
     for engine in ("tensorflow", "litert"):
-        replicas = model_loader.load(both, wanted(engine=engine), Telemetry(), cores=3)
+        replicas = load(*both, engine=engine, cores=3)
+        models = [model for replica in replicas for model in replica]
         assert [[model.bundle.name for model in replica] for replica in replicas] == [["one", "two"]] * 3
-        assert {model.largest_batch for replica in replicas for model in replica} == {4}
-        for model in (model for replica in replicas for model in replica):
+        assert {model.largest_batch for model in models} == {4}
+        for model in models:
             assert sorted(model.seconds_by_size) == [1, 2, 3, 4]
         both_times = [model.seconds_by_size[4] for model in replicas[0]]
-        assert model_loader.seconds_by_size(replicas[0])[4] == pytest.approx(sum(both_times))
-    assert (
-        len({id(model) for replica in replicas for model in replica}) == 6
-    )  # an interpreter is for one thread
+        assert seconds_by_size(replicas[0])[4] == pytest.approx(sum(both_times))
+    assert len({id(model) for model in models}) == 6  # an interpreter is for one thread
 
 
 def test_replicas_called_at_the_same_time_do_not_mix_up_their_answers(tmp_path: Path) -> None:
+    halves, wrong = read_bundle(tmp_path), list[Any]()
+
+    def ask(replicas: Replicas, number: int) -> None:
+        photos = np.full((4, SIDE, SIDE, 3), 51 * number, np.uint8)
+        for _ in range(200):
+            scores = replicas[number][0].predict(photos)["score"]
+            if not np.allclose(scores, 1 + 0.8 * number):
+                wrong.append((replicas[0][0].engine, number, scores))
+
     for engine in ("tensorflow", "litert"):
-        replicas = model_loader.load([halves(tmp_path)], wanted(engine=engine), Telemetry(), cores=4)
-        wrong: list[Any] = []
-
-        def ask(
-            number: int, engine: str = engine, replicas: list[Any] = replicas, wrong: list[Any] = wrong
-        ) -> None:
-            photos = np.full((4, SIDE, SIDE, 3), 51 * number, np.uint8)
-            for _ in range(200):
-                scores = replicas[number][0].predict(photos)["score"]
-                if not np.allclose(scores, 1 + 0.8 * number):
-                    wrong.append((engine, number, scores))
-
-        threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+        replicas = load(halves, engine=engine, cores=4)
+        threads = [threading.Thread(target=ask, args=(replicas, number)) for number in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(CHILD)
-        assert not wrong
+            thread.join(CHILD_SECONDS)
+    assert not wrong
 
 
-def test_a_batch_that_an_interpreter_refuses_is_the_models_trouble_and_the_next_one_works(
+def test_an_interpreter_that_refuses_a_batch_raises_model_trouble_and_runs_the_next_one(
     tmp_path: Path,
 ) -> None:
-    ((model,),) = model_loader.load([halves(tmp_path)], wanted(engine="litert"), Telemetry(), cores=1)
+    ((model,),) = load(read_bundle(tmp_path), engine="litert", cores=1)
     with pytest.raises(ModelError, match="model halves: Cannot set tensor: Dimension mismatch"):
         model.predict(np.zeros((2, SIDE, SIDE + 1, 3), np.uint8))
     assert model.predict(np.zeros((2, SIDE, SIDE, 3), np.uint8))["score"].tolist() == [[1.0], [1.0]]
@@ -166,43 +165,39 @@ def test_a_batch_that_an_interpreter_refuses_is_the_models_trouble_and_the_next_
 def test_an_interpreters_batches_are_as_large_as_runs_in_a_short_time(
     tmp_path: Path, reference_model: Path
 ) -> None:
-    for found in (bundle.read(str(reference_model)), halves(tmp_path)):
-        ((model,),) = model_loader.load(
-            [found], wanted(engine="litert", batch_size=512), Telemetry(), cores=1
-        )
+    for found in (bundle.read(str(reference_model)), read_bundle(tmp_path)):
+        ((model,),) = load(found, engine="litert", batch_size=512, cores=1)
         each, largest = model.seconds_by_size[1], model.largest_batch
-        assert largest == 512 or each * (largest - 1) < litert_model.AT_ONCE or largest == 1
-        assert largest == 512 or each * (largest + 1) > litert_model.AT_ONCE
+        limit = litert_model.MAX_BATCH_SECONDS
+        assert largest == 512 or each * (largest - 1) < limit or largest == 1
+        assert largest == 512 or each * (largest + 1) > limit
 
 
-def test_rows_that_only_fill_up_a_batch_are_counted(tmp_path: Path) -> None:
+def test_padding_rows_are_counted(tmp_path: Path) -> None:
     telemetry = Telemetry()
-    given = wanted(engine="tensorflow", pad_to="2,4", replicas=1)
-    ((model,),) = model_loader.load([halves(tmp_path)], given, telemetry, cores=1)
+    halves = read_bundle(tmp_path)
+    ((model,),) = load(halves, engine="tensorflow", pad_to="2,4", replicas=1, cores=1, telemetry=telemetry)
     assert "padded_rows" not in telemetry.counts
-    assert [len(model.predict(np.zeros((n, SIDE, SIDE, 3), np.uint8))["score"]) for n in (1, 2, 3)] == [
-        1,
-        2,
-        3,
-    ]
+    sizes = [len(model.predict(np.zeros((n, SIDE, SIDE, 3), np.uint8))["score"]) for n in (1, 2, 3)]
+    assert sizes == [1, 2, 3]
     assert telemetry.counts["padded_rows"] == 2
 
 
-@pytest.mark.skipif(bool(frozen_model.GPUS), reason="there is a GPU")
+@pytest.mark.skipif(bool(TensorFlow.gpus), reason="there is a GPU")
 def test_mixed_precision_without_a_gpu_is_a_wrong_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="WORKER_PRECISION=mixed needs a GPU"):
-        model_loader.load([halves(tmp_path)], wanted(precision="mixed"), Telemetry(), cores=1)
+        load(read_bundle(tmp_path), precision="mixed", cores=1)
 
 
 def test_two_models_of_the_same_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="two models of the same name"):
-        model_loader.load([halves(tmp_path), halves(tmp_path / "b")], wanted(), Telemetry(), cores=1)
+        load(read_bundle(tmp_path), read_bundle(tmp_path / "b"), cores=1)
 
 
 def test_replicas_on_two_devices_answer_the_same_and_neither_waits_for_the_other(tmp_path: Path) -> None:
     location = save_bundle(Hangs(), tmp_path / "hangs" / "1", name="hangs")
     command = [sys.executable, "-m", "tests.integration.inference.two_devices", str(location)]
-    child = subprocess.run(command, capture_output=True, text=True, timeout=CHILD, check=False)
+    child = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_SECONDS, check=False)
     assert child.returncode == 0, child.stderr
     found = json.loads(child.stdout.splitlines()[-1])
     assert [place.rpartition("/")[2] for place in found["places"]] == ["device:CPU:0", "device:CPU:1"]

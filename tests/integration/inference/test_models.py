@@ -14,6 +14,7 @@ from PIL import Image
 from tests.support import bodies
 from tests.support.models import PHOTOS, SIDE, Halves, RefusesRed, save_bundle
 from tests.support.stand import Stand
+from worker.adapters.tensorflow.frozen_graph import freeze
 from worker.adapters.tensorflow.frozen_model import FrozenModel
 from worker.errors import ConfigurationError
 from worker.inference import bundle
@@ -85,14 +86,15 @@ def test_nothing_is_retraced_whatever_the_batch_size(tmp_path: Path) -> None:
             traced.append(1)
             return {"score": tf.ones([tf.shape(photos)[0], 1])}
 
-    model = FrozenModel(bundle.read(str(save_bundle(Counting(), tmp_path / "m" / "1", name="m"))), 8)
+    graph = freeze(bundle.read(str(save_bundle(Counting(), tmp_path / "m" / "1", name="m"))))
+    model = FrozenModel(graph, 8)
     model.warm_up()
     before = len(traced)
     for size in (3, 1, 8, 5, 2):
         assert model.predict(np.zeros((size, SIDE, SIDE, 3), np.uint8))["score"].shape == (size, 1)
     assert len(traced) == before
-    graph: Any = model._graph
-    assert not any(op.type.startswith(("VarHandle", "ReadVariable")) for op in graph.graph.get_operations())
+    operations = graph.function.graph.get_operations()
+    assert not any(op.type.startswith(("VarHandle", "ReadVariable")) for op in operations)
 
 
 def test_every_batch_size_is_warmed_up(tmp_path: Path) -> None:
@@ -104,13 +106,13 @@ def test_every_batch_size_is_warmed_up(tmp_path: Path) -> None:
             return super().predict(batch)
 
     location = save_bundle(Halves(), tmp_path / "m" / "1", name="m")
-    Watched(bundle.read(str(location)), 5).warm_up()
+    Watched(freeze(bundle.read(str(location))), 5).warm_up()
     assert list(dict.fromkeys(sizes)) == [1, 2, 3, 4, 5]
 
 
 def test_each_kind_of_size_is_timed_at_the_warm_up(tmp_path: Path) -> None:
     found = bundle.read(str(save_bundle(Halves(), tmp_path / "m" / "1", name="m")))
-    model = FrozenModel(found, 21)
+    model = FrozenModel(freeze(found), 21)
     model.warm_up()
     assert sorted(model.seconds_by_size) == [1, 2, 4, 8, 16, 21]
     assert all(seconds > 0 for seconds in model.seconds_by_size.values())
@@ -128,7 +130,7 @@ def test_a_batch_is_filled_up_to_an_allowed_size_and_the_filling_is_counted_and_
             return {"score": tf.fill([tf.shape(photos)[0], 1], tf.cast(tf.shape(photos)[0], tf.float32))}
 
     found = bundle.read(str(save_bundle(Watching(), tmp_path / "m" / "1", name="m")))
-    model = FrozenModel(found, 8, pad_to=(2, 8), padded=added.append)
+    model = FrozenModel(freeze(found), 8, pad_to=(2, 8), count_padding=added.append)
     model.warm_up()
     assert sorted(model.seconds_by_size) == [2, 8]
     assert added == []
@@ -141,7 +143,7 @@ def test_a_batch_is_filled_up_to_an_allowed_size_and_the_filling_is_counted_and_
 
 
 def test_photos_reach_the_graph_as_bytes_and_become_floats_there(reference_model: Path) -> None:
-    graph: Any = FrozenModel(bundle.read(str(reference_model)), 1).graph
+    graph = freeze(bundle.read(str(reference_model))).function
     assert [photos.dtype for photos in graph.inputs] == [tf.uint8]
     casts = [op for op in graph.graph.get_operations() if op.type == "Cast"]
     assert (tf.uint8, tf.float32) in [(op.inputs[0].dtype, op.outputs[0].dtype) for op in casts]

@@ -14,9 +14,11 @@ from tests.support.models import PHOTOS, Halves, save_bundle
 from worker import settings
 from worker.adapters.tensorflow.frozen_model import FrozenModel
 from worker.adapters.tensorflow.litert_model import InterpretedModel
+from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.errors import ConfigurationError, StorageError
-from worker.inference import bundle, model_loader
+from worker.inference import bundle
 from worker.inference.bundle import Bundle
+from worker.inference.model_loader import ModelLoader
 from worker.inference.reload import Reload
 from worker.inference.serving import Replica, Serving
 from worker.pipeline.queues import ShutDown
@@ -61,10 +63,10 @@ class Worker:
 
     def __init__(self, location: Path, engine: str = "tensorflow") -> None:
         self.location = str(location)
-        self.wanted = settings.load({**REQUIRED, "WORKER_ENGINE": engine, "WORKER_REPLICAS": "2"})
+        chosen = settings.load({**REQUIRED, "WORKER_ENGINE": engine, "WORKER_REPLICAS": "2"})
         self.telemetry, self.stopping, self.shelf = Telemetry(), ImpatientEvent(), Shelf()
-        replicas = model_loader.load([bundle.read(self.location)], self.wanted, self.telemetry, cores=2)
-        self.serving = Serving(replicas)
+        self.loader = ModelLoader(chosen, self.telemetry, TensorFlow(), LiteRT(), cores=2)
+        self.serving = Serving(self.loader.load([bundle.read(self.location)]))
         self.loads = 0
         self.reload = Reload(
             library=self.shelf,
@@ -79,9 +81,7 @@ class Worker:
 
     def load(self, bundles: Sequence[Bundle], checkpoint: Callable[[], None]) -> Sequence[Replica]:
         self.loads += 1
-        return model_loader.load_beside(
-            self.serving, self.wanted, self.telemetry, bundles, checkpoint, cores=2
-        )
+        return self.loader.load_next(bundles, checkpoint)
 
     def scores(self) -> list[float]:
         return [float(replica[0].predict(PHOTO)["score"].item()) for replica in self.serving.replicas]
@@ -184,8 +184,8 @@ def test_a_stop_ends_it_while_it_waits_and_while_it_loads(tmp_path: Path) -> Non
 
 def test_as_many_replicas_take_over_as_there_are_threads(tmp_path: Path) -> None:
     worker = Worker(save_bundle(Halves(), tmp_path / "meals" / "1", name="meals"))
-    with pytest.raises(ValueError, match="1 replicas cannot take the place of 2"):
-        worker.serving.take_up(worker.serving.replicas[:1])
+    with pytest.raises(ValueError, match="1 replicas cannot replace 2"):
+        worker.serving.replace(worker.serving.replicas[:1])
 
 
 def test_nothing_whole_there_is_told_and_the_old_version_serves(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""Run in a process of its own: one replica on each of two logical devices. Prints what it found as JSON.
+"""Runs one replica on each of two logical devices, in a process of its own, and prints JSON.
 
-    python -m tests.integration.two_devices BUNDLE
+    python -m tests.integration.inference.two_devices BUNDLE
 
-BUNDLE is one of tests/support/faults/models.py's Hangs: it never comes back from a white photo.
+BUNDLE holds `Hangs` of tests/support/faults/models.py, which never returns from a white photo.
 """
 
 import json
@@ -15,7 +15,9 @@ import tensorflow as tf
 
 from tests.support.models import SIDE
 from worker.adapters.tensorflow.frozen_model import FrozenModel
-from worker.inference import bundle, model_loader
+from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
+from worker.inference import bundle
+from worker.inference.model_loader import ModelLoader
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 
@@ -27,7 +29,8 @@ def main() -> None:
     required = {"queue_url": "https://sqs/queue", "buckets": "photos", "redis_url": "redis://here"}
     settings = Settings.model_validate({**required, "replicas": 2, "batch_size": 4})
     found = bundle.read(sys.argv[1])
-    (first,), (second,) = model_loader.load([found], settings, Telemetry(), cores=2)
+    loader = ModelLoader(settings, Telemetry(), TensorFlow(), LiteRT(), cores=2)
+    (first,), (second,) = loader.load([found])
     dark, white = np.zeros((3, SIDE, SIDE, 3), np.uint8), np.full((1, SIDE, SIDE, 3), 255, np.uint8)
     answers = [model.predict(dark)["score"].tolist() for model in (first, second)]
     places = [model._run(dark)[0].device for model in (first, second) if isinstance(model, FrozenModel)]
@@ -37,7 +40,7 @@ def main() -> None:
     found_out = {"answers": [*answers, meanwhile], "places": places, "stuck": stuck.is_alive()}
     sys.stdout.write(json.dumps(found_out) + "\n")
     sys.stdout.flush()
-    os._exit(0)  # the stuck thread would never let it end
+    os._exit(0)  # a normal exit would wait for the stuck thread
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Keeps what C++ libraries print on their own out of the log."""
+"""Keeps what TensorFlow's C++ parts print at start out of the log."""
 
 import os
 import sys
@@ -6,25 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-_WANTED = LEVEL in os.environ  # somebody wants to hear them
+_IS_SET_BY_USER = LEVEL in os.environ
 
 
 @contextmanager
-def start_up_chatter_muted() -> Iterator[None]:
-    """TensorFlow's C++ parts print on stderr, between our JSON lines; set TF_CPP_MIN_LOG_LEVEL to hear them.
+def mute_startup_output() -> Iterator[None]:
+    """Discard stderr meanwhile, and set TF_CPP_MIN_LOG_LEVEL; does nothing if that variable is set already.
 
-    For the start, while only the main thread runs: nobody else's lines may get lost.
+    Use it only while the main thread is alone: lines of other threads would be lost too.
     """
-    if _WANTED:
+    if _IS_SET_BY_USER:
         yield
         return
     os.environ[LEVEL] = "2"  # errors only, from now on
     sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    stderr, devnull = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(devnull, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(devnull)

@@ -1,0 +1,93 @@
+"""What the model loader needs from TensorFlow and LiteRT; implemented in worker/adapters/tensorflow/runtimes.py."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from worker.inference.bundle import Bundle
+from worker.inference.serving import Model
+
+Checkpoint = Callable[[], None]  # called often during long work; may raise to abandon it
+Engine = Literal["tensorflow", "litert"]
+Precision = Literal["float32", "mixed"]
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenGraph:
+    """A bundle's model as one graph, its variables turned into constants."""
+
+    bundle: Bundle
+    function: (
+        Any  # of TensorFlow: uint8 [N, height, width, 3] → one tensor for each role of the bundle, in order
+    )
+
+
+class LoadedModel(Model, Protocol):
+    """A model that was built on one of the engines."""
+
+    @property
+    def engine(self) -> Engine:
+        """Which of the two runs it."""
+        ...
+
+    @property
+    def seconds_by_size(self) -> Mapping[int, float]:
+        """Duration of a call by batch size, measured by `warm_up`; empty before that."""
+        ...
+
+    def warm_up(self, checkpoint: Checkpoint) -> None:
+        """Run, check and time the batch sizes that will be used. Raises ConfigurationError on a misfit."""
+        ...
+
+
+LoadedReplica = tuple[LoadedModel, ...]  # in the order of the bundles
+
+
+class TensorFlow(Protocol):
+    """Runs every bundle, on GPUs or on the CPU."""
+
+    @property
+    def devices(self) -> Sequence[str]:
+        """Names of all devices of this machine."""
+        ...
+
+    @property
+    def gpus(self) -> Sequence[str]:
+        """Names of the GPUs."""
+        ...
+
+    def configure(self, threads: int, callers: int, precision: Precision) -> None:
+        """Set up the runtime before its first use. Raises ConfigurationError for mixed precision without a GPU."""
+        ...
+
+    def freeze(self, bundle: Bundle) -> FrozenGraph:
+        """Load and check a bundle's model. Raises ConfigurationError when the two do not match."""
+        ...
+
+    def replicas(
+        self,
+        graphs: Sequence[FrozenGraph],
+        count: int,
+        *,
+        largest_batch: int,
+        pad_to: Sequence[int],
+        count_padding: Callable[[int], None],
+    ) -> Sequence[LoadedReplica]:
+        """Build `count` replicas, spread over the devices; those on one device share their models."""
+        ...
+
+
+class LiteRT(Protocol):
+    """Runs some bundles, on the CPU, often faster than TensorFlow."""
+
+    def replicas(
+        self,
+        graphs: Sequence[FrozenGraph],
+        count: int,
+        *,
+        largest_batch: int,
+        threads: int,
+        checkpoint: Checkpoint,
+    ) -> Sequence[LoadedReplica]:
+        """Convert the graphs and build `count` replicas. Raises ConversionError where LiteRT cannot run a graph."""
+        ...
