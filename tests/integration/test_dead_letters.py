@@ -16,7 +16,7 @@ import pytest
 from tests.support import bodies, photos
 from tests.support.stand import PATIENCE, ROOT, Stand, eventually
 from worker.adapters.aws.dead_letters import DeadLetterQueue
-from worker.commands.dead_letter_actions import read
+from worker.commands.dead_letter_list import read
 from worker.errors import QueueError
 from worker.upkeep.dead_letters import Letter
 

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     """Run it; its exit code. Raises ConfigurationError."""
     wanted = settings.load(os.environ)
     set_up_logs(wanted.log_format, wanted.log_level)
-    from worker.commands import dead_letter_actions as letters  # noqa: PLC0415 - the other commands need no AWS client
+    from worker.commands import dead_letter_list as letters  # noqa: PLC0415 - the other commands need no AWS client
 
     try:
         if options.action == "redrive":
