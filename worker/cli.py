@@ -1,66 +1,81 @@
-"""`python -m worker COMMAND`: finds the command, says what does not fit in one line."""
+"""`python -m worker COMMAND`: imports that command alone, runs it and reports its errors in one line."""
 
 import argparse
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
+from importlib import import_module
 
-from worker import settings
-from worker.commands import (
-    compare,
-    dead_letters,
-    forget,
-    health,
-    publish_model,
-    rehash,
-    run,
-    schema,
-    submit,
-)
-from worker.commands.exit_codes import BROKEN_PIPE, CONFIGURATION
-from worker.errors import ConfigurationError
+import worker
+from worker.commands import BROKEN_PIPE, CONFIGURATION, FAILED, INTERRUPTED
+from worker.errors import ConfigurationError, MessageError
 
-COMMANDS = (run, submit, forget, rehash, dead_letters, publish_model, compare, health, schema)
+COMMANDS = {  # each is a file of worker/commands/
+    "run": "poll the queue until stopped (the default)",
+    "submit": "upload photos the way the API does and print their results",
+    "forget": "delete photos' results and everything known about them",
+    "rehash": "rebuild the index of duplicates from the buckets",
+    "dead-letters": "list dead letters and what is wrong with each; `redrive` moves them back",
+    "publish-model": "upload a model for workers that load theirs from S3",
+    "compare": "compare another service's results with this one's, by score",
+    "health": "report the state of the worker on this machine; exits with 1 when it is wedged or gone",
+    "schema": "print the JSON Schema of a result",
+}
+EXIT_CODES = "exit codes: 0 drained, 1 a stage failed, 2 configuration, 3 drain unfinished"
+INDENT = " " * 6
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code. 2: a setting or a part it names does not fit, said in one line."""
-    options = _parser().parse_args(arguments)
+    """Run a command and return its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments) or ["run"]
     try:
-        return int(options.command(options))
+        options = _parser(arguments[0]).parse_args(arguments)
+        return int(options.run(options))
     except ConfigurationError as error:
-        sys.stderr.write(f"worker: {error}\n")
+        print(f"worker: {error}", file=sys.stderr)
         return CONFIGURATION
-    except (
-        BrokenPipeError
-    ):  # whoever read our output has read enough; the interpreter's end would complain once more
+    except MessageError as error:
+        print(f"worker {arguments[0]}: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print(f"worker {arguments[0]}: stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has read enough. Without this the interpreter complains when it flushes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m worker",
-        description="Scores food photos: S3 upload event in, result in Redis, message deleted last.",
-        epilog=_settings_help(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=run.run)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in COMMANDS:
-        one = commands.add_parser(
-            command.NAME, help=command.HELP, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        command.add_arguments(one)
-        one.set_defaults(command=command.run)
+def _parser(first: str) -> argparse.ArgumentParser:
+    """Build a parser that knows the arguments of the command `first` only: other commands are not imported."""
+    raw = argparse.RawDescriptionHelpFormatter
+    epilog = _settings_help() if first in {"-h", "--help"} else None
+    parser = argparse.ArgumentParser("python -m worker", None, worker.__doc__, epilog, formatter_class=raw)
+    parser.add_argument("--version", action="version", version=f"photo-score-worker {worker.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, formatter_class=raw)
+        if name == first:
+            module = import_module(f"worker.commands.{name.replace('-', '_')}")
+            command.set_defaults(run=module.run)
+            if hasattr(module, "add_arguments"):
+                module.add_arguments(command)
     return parser
 
 
 def _settings_help() -> str:
+    from worker import settings  # noqa: PLC0415 - only --help needs it, and `health` runs every few seconds
+
+    width = shutil.get_terminal_size().columns - 2
     lines = ["settings (environment variables; region, credentials and endpoint are boto3's AWS_…):"]
     for variable, default, bounds, unit, doc in settings.rows():
-        facts = "; ".join(part for part in (bounds, unit, f"default {default}" if default else "") if part)
-        lines += [f"  {variable}", f"      {doc} ({facts})" if facts else f"      {doc}"]
-    return "\n".join(
-        [*lines, "", "exit codes: 0 drained, 1 a stage failed, 2 configuration, 3 drain unfinished"]
-    )
+        given = f"default {default}" if default not in {"", "required"} else default
+        facts = "; ".join(filter(None, (bounds, unit, given)))
+        text = f"{doc} ({facts})" if facts else doc
+        lines += [
+            f"  {variable}",
+            *textwrap.wrap(text, width, initial_indent=INDENT, subsequent_indent=INDENT),
+        ]
+    return "\n".join([*lines, "", EXIT_CODES])

@@ -5,6 +5,7 @@ The environment is the only place they come from (prefix `WORKER_`). What concer
 """
 
 import difflib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -22,11 +23,11 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+import worker
 from worker.errors import ConfigurationError
 from worker.results.redis_keys import Keys
 
 PREFIX = "WORKER_"
-STATE_FILE = "/tmp/photo-score-worker.json"  # noqa: S108 - replaced as a whole, never opened for writing
 UUID_SEGMENT = r"(?:^|/)(?P<image_id>[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})(?:\.[^/]*)?$"
 MODEL_CACHE = "/tmp/photo-score-worker-models"  # noqa: S108 - the one writable folder of the image; checksums guard it
 SETTLING = 4  # seconds that a stop leaves to the last deletes and releases
@@ -190,7 +191,8 @@ class Settings(BaseModel):
     )
     redis_timeout: float = setting(2.0, "longest wait for an answer of Redis", "s", ge=0.05, le=30)
     state_file: str = setting(
-        STATE_FILE, "file that says how the worker is, for `python -m worker health`; one for each worker"
+        worker.STATE_FILE,
+        "file that says how the worker is, for `python -m worker health`; one for each worker",
     )
     service: str = setting(
         "photo-score-worker",
@@ -331,7 +333,7 @@ class Settings(BaseModel):
         return self
 
 
-def load(environ: Mapping[str, str]) -> Settings:
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings; an empty variable counts as unset.
 
     Raises ConfigurationError naming each wrong variable, its value and its bounds. A misspelt `WORKER_…` is wrong too.

@@ -1,5 +1,7 @@
-"""The commands of `python -m worker`, one per file.
+"""The commands of `python -m worker`, one a file: `run` returns the exit code, `add_arguments` declares arguments.
 
-A command imports heavy libraries when it runs: reporting bad settings, or stopping, must not wait for
-TensorFlow, and `health` must not wait for boto3.
+cli.py imports only the command that was chosen, and reports its errors.
 """
+
+OK, FAILED, CONFIGURATION, INTERRUPTED = 0, 1, 2, 130  # `run` has one more: supervision/supervisor.py
+BROKEN_PIPE = 141  # what a shell reports for SIGPIPE

@@ -1,44 +1,53 @@
-"""compare: hold results of another service against these, by their scores."""
+"""compare: compare another service's results with this one's, by score."""
 
 import argparse
-import os
-import sys
 
 from rich.console import Console
+from rich.table import Table
 
-from worker import settings
-from worker.commands.exit_codes import FAILED, OK
-from worker.errors import ConfigurationError, StoreError
+from worker.commands import FAILED, OK
+from worker.connections import result_store
+from worker.errors import ConfigurationError
 from worker.results.redis_keys import Keys
+from worker.settings import load
+from worker.upkeep import comparison
+from worker.upkeep.comparison import Comparison
 
-NAME, HELP = "compare", "hold results of another service against these, by their scores"
+SCORES = (1, 2, 3, 4, 5, None)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can follow the command."""
-    parser.add_argument(
-        "other_key", metavar="KEY", help="where they are in the same Redis, such as old:{image_id}"
-    )
-    parser.add_argument(
-        "--score", default="score", metavar="PATH", help="of the score in their JSON, dotted (default score)"
-    )
+    key_help = "the other service's key in the same Redis, such as old:{image_id}"
+    parser.add_argument("other_key", metavar="KEY", help=key_help)
+    score_help = "dotted path of the score in its JSON (default score)"
+    parser.add_argument("--score", default="score", metavar="PATH", help=score_help)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run it; its exit code. Raises ConfigurationError."""
-    wanted = settings.load(os.environ)
+    settings = load()
     try:
         other = Keys(options.other_key)
     except ValueError as error:
         raise ConfigurationError(f"the key template {options.other_key!r} {error}") from None
-    from worker.commands import comparison_table  # noqa: PLC0415 - the other commands need none of it
-    from worker.connections import result_store  # noqa: PLC0415 - the other commands need no Redis client
-    from worker.upkeep import comparison  # noqa: PLC0415 - the other commands need none of it
-
-    try:
-        found = comparison.compare(result_store(wanted).texts(other), options.score)
-    except StoreError as error:
-        sys.stderr.write(f"worker compare: {error}\n")
-        return FAILED
-    comparison_table.show(found, Console())
+    found = comparison.compare(result_store(settings).texts(other), options.score)
+    show(found, Console())
     return OK if found.compared else FAILED
+
+
+def show(found: Comparison, console: Console) -> None:
+    """Print a comparison as a table: rows are the other service's scores, columns are ours."""
+    same, near = found.share_within(0), found.share_within(1)
+    console.print(f"{found.compared} photos compared: {same:.1%} the same score, {near:.1%} within one")
+    if found.missing or found.unreadable:
+        console.print(f"{found.missing} only the other has, {found.unreadable} cannot be read")
+    if not found.compared:
+        return
+    table = Table(title="other ↓  this one →")
+    for score in ("", *SCORES):
+        table.add_column("–" if score is None else str(score), justify="right")
+    for theirs in SCORES:
+        counts = [found.pairs[theirs, ours] for ours in SCORES]
+        table.add_row("–" if theirs is None else str(theirs), *(str(count or "·") for count in counts))
+    console.print(table)
+    if found.furthest:
+        console.print("furthest apart: " + ", ".join(image_id for _, image_id in found.furthest))

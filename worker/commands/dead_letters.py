@@ -1,23 +1,24 @@
-"""dead-letters: list them with what is wrong with each, move them back, stop a move."""
+"""dead-letters: list dead letters with what is wrong with each, move them back, or stop a move."""
 
 import argparse
-import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 
-from worker import settings
-from worker.commands.exit_codes import FAILED, INTERRUPTED
-from worker.errors import MessageError
+from worker.adapters.aws.dead_letters import DeadLetterQueue
+from worker.commands import FAILED, OK, dead_letter_list
+from worker.settings import load
+from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
 from worker.upkeep import redrive
 
-LIMIT, MOST = 100, 10_000  # letters read
+LIMIT, LIMIT_MAX = 100, 10_000  # letters to read
 DESCRIPTION = """\
-Lists what is in the queue's dead-letter queue, and tries to read each letter and its photo again to find what is
-wrong with it. Nothing is consumed or changed; only each letter's receive count rises by one, which means nothing in a
-dead-letter queue. Photos are read with the rights of whoever runs this, not with those of the workers."""
+Lists the queue's dead letters. It tries to read each letter and its photo again, to find what is wrong with it.
+Nothing is consumed or changed; only each letter's receive count rises by one, which means nothing in a dead-letter
+queue. Photos are read with the rights of whoever runs this, not with those of the workers."""
 RIGHTS = """\
 rights, beside those to read the photos:
   to list     on the queue: sqs:GetQueueAttributes
@@ -26,66 +27,68 @@ rights, beside those to read the photos:
               sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes; on the queue: sqs:SendMessage too
   where a queue is encrypted with a key of your own: kms:Decrypt, and kms:GenerateDataKey to redrive"""
 
-NAME, HELP = "dead-letters", "list dead letters and what is wrong with each; `redrive` moves them back"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can follow the command: `redrive` or `cancel`, or else how it is to list."""
     parser.description, parser.epilog = DESCRIPTION, RIGHTS
-    parser.add_argument(
-        "--limit",
-        type=_within(1, MOST),
-        default=LIMIT,
-        help=f"most letters to read, 1 … {MOST} (default {LIMIT})",
-    )
-    parser.add_argument("--json", action="store_true", help="a JSON object a line instead of a table")
     parser.set_defaults(action="list")
+    limit_help = f"most letters to read, 1 … {LIMIT_MAX} (default {LIMIT})"
+    parser.add_argument("--limit", type=_within(1, LIMIT_MAX), default=LIMIT, help=limit_help)
+    parser.add_argument("--json", action="store_true", help="a JSON object a line instead of a table")
     actions = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _add_redrive(actions)
-    cancel = actions.add_parser("cancel", help="stop moving; what was moved stays moved")
+
+    about = "Lets SQS move all letters back to the queues they came from. It goes on without this command."
+    back = actions.add_parser("redrive", help="move all letters back to their queues", description=about)
+    back.set_defaults(action="redrive")
+    slowest, fastest = redrive.RATES[0], redrive.RATES[-1]
+    rate_help = f"letters a second, {slowest} … {fastest} (default {redrive.RATE})"
+    back.add_argument("--rate", type=_within(slowest, fastest), default=redrive.RATE, help=rate_help)
+    wait_help = "show the progress until the move has ended (default: on a terminal)"
+    back.add_argument("--wait", action=argparse.BooleanOptionalAction, help=wait_help)
+
+    cancel = actions.add_parser("cancel", help="stop the move; what was moved stays moved")
     cancel.set_defaults(action="cancel")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run it; its exit code. Raises ConfigurationError."""
-    wanted = settings.load(os.environ)
-    set_up_logs(wanted.log_format, wanted.log_level)
-    from worker.commands import dead_letter_list as letters  # noqa: PLC0415 - the other commands need no AWS client
+    settings, telemetry = load(), Telemetry()
+    set_up_logs(settings.log_format, settings.log_level)
+    queue = DeadLetterQueue.of(settings.queue_url)
+    if options.action == "list":
+        dead_letter_list.show(queue, settings, telemetry, limit=options.limit, as_json=options.json)
+        return OK
+    if options.action == "cancel":
+        return _cancel(queue)
+    wait = sys.stderr.isatty() if options.wait is None else options.wait
+    return _redrive(queue, telemetry, options.rate, wait)
 
+
+def _redrive(queue: DeadLetterQueue, telemetry: Telemetry, rate: int, wait: bool) -> int:
+    expected = queue.count()
+    redrive.start(queue, rate)
+    _say(f"about {expected} dead letters of {queue.name} go back to their queue, {rate} a second")
+    if not wait:
+        _say("SQS moves them by itself; `dead-letters cancel` stops it")
+        return OK
     try:
-        if options.action == "redrive":
-            wait = sys.stderr.isatty() if options.wait is None else options.wait
-            return letters.move_back(wanted, Telemetry(), time.monotonic, rate=options.rate, wait=wait)
-        if options.action == "cancel":
-            return letters.cancel(wanted)
-        return letters.show(wanted, Telemetry(), time.monotonic, limit=options.limit, as_json=options.json)
-    except MessageError as error:
-        sys.stderr.write(f"worker dead-letters: {error}\n")
-        return FAILED
+        with progress.show("redrive", expected, telemetry=telemetry, clock=time.monotonic) as tell:
+            move = redrive.watch(queue, lambda move: tell(move.moved), threading.Event().wait)
     except KeyboardInterrupt:
-        sys.stderr.write("worker dead-letters: stopped\n")
-        return INTERRUPTED
+        _say("the move goes on at SQS; `python -m worker dead-letters cancel` stops it")
+        raise
+    left = queue.count()
+    if move.status == "COMPLETED":
+        rest = f"; {left} are here: hidden by somebody who reads them, or newly arrived" if left else ""
+        _say(f"moved {move.moved}{rest}")
+        return OK
+    why = f": {move.failure}" if move.failure else ""
+    _say(f"the move ended as {move.status}{why}; {move.moved} were moved, about {left} are left")
+    return FAILED
 
 
-def _add_redrive(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    back = actions.add_parser(
-        "redrive",
-        help="move all of them back to the queues they came from",
-        description="Lets SQS move all letters back to the queues they came from. It goes on without this command.",
-    )
-    rates = redrive.RATES
-    back.add_argument(
-        "--rate",
-        type=_within(rates[0], rates[-1]),
-        default=redrive.RATE,
-        help=f"letters a second, {rates[0]} … {rates[-1]} (default {redrive.RATE})",
-    )
-    back.add_argument(
-        "--wait",
-        action=argparse.BooleanOptionalAction,
-        help="show how far it is until it has ended (default: on a terminal)",
-    )
-    back.set_defaults(action="redrive")
+def _cancel(queue: DeadLetterQueue) -> int:
+    moved = redrive.cancel(queue)
+    _say("no move is under way" if moved is None else f"cancelled after {moved} were moved; the others stay")
+    return OK
 
 
 def _within(least: int, most: int) -> Callable[[str], int]:
@@ -95,3 +98,7 @@ def _within(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def _say(text: str) -> None:
+    print(f"worker dead-letters: {text}", file=sys.stderr)

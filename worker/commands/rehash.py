@@ -1,38 +1,57 @@
-"""rehash: rebuild what is known of photos from the buckets."""
+"""rehash: rebuild the index of duplicates from the buckets; see worker/upkeep/rehash.py."""
 
 import argparse
-import os
+import re
 import sys
+import time
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
 
-from worker import settings
-from worker.commands.exit_codes import FAILED, INTERRUPTED, OK
-from worker.errors import MessageError
+from worker import connections
+from worker.adapters.aws.model_bucket import ModelBucket
+from worker.capacity import helper_threads, make_decoder
+from worker.commands import FAILED, OK
+from worker.errors import ConfigurationError
+from worker.inference import bundle
+from worker.inference.library import Library, fetched
+from worker.photos.decoder import Decoder
+from worker.settings import Settings, load
+from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
-
-NAME, HELP = "rehash", "rebuild what is known of photos from the buckets"
-
-
-def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """Say what can follow the command."""
+from worker.upkeep.rehash import listed, rebuild
 
 
 def run(_options: argparse.Namespace) -> int:
-    """Run it; its exit code. Raises ConfigurationError."""
-    wanted = settings.load(os.environ)
-    set_up_logs(wanted.log_format, wanted.log_level)
-    from worker.commands import rehash_work  # noqa: PLC0415 - the other commands need none of it
-
+    settings = load()
+    set_up_logs(settings.log_format, settings.log_level)
     try:
-        counts = rehash_work.run(wanted, Telemetry())
-    except MessageError as error:
-        sys.stderr.write(f"worker rehash: {error}\n")
-        return FAILED
+        counts = _rebuild(settings, Telemetry())
     except KeyboardInterrupt:
-        sys.stderr.write("worker rehash: stopped; run it again to go on\n")
-        return INTERRUPTED
-    said = (
+        print("worker rehash: run it again to go on", file=sys.stderr)
+        raise
+    print(
         ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count) or "no photo to enter"
     )
-    sys.stdout.write(f"{said}\n")
     return FAILED if counts["failed"] else OK
+
+
+def _rebuild(settings: Settings, telemetry: Telemetry) -> Counter[str]:
+    if not settings.duplicate_window:
+        raise ConfigurationError("WORKER_DUPLICATE_WINDOW is 0: nothing is to be remembered")
+    store = connections.result_store(settings, connections.duplicate_rule(settings))
+    threads = helper_threads(settings)
+    photos = connections.photos(settings, threads, time.monotonic)
+    decoder = _decoder(settings, telemetry)
+    since = connections.utc_now() - timedelta(seconds=settings.duplicate_window)
+    telemetry.event("listing", buckets=list(settings.buckets))
+    found = listed(photos, settings.buckets, re.compile(settings.image_id_pattern), since)
+    with progress.show("rehash", len(found), telemetry=telemetry, clock=time.monotonic) as tell:
+        return rebuild(found, photos, store, decoder, threads=threads, tell=tell)
+
+
+def _decoder(settings: Settings, telemetry: Telemetry) -> Decoder:
+    library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=time.monotonic)
+    folder = fetched(library, settings.model[0], lambda: None)
+    return make_decoder(settings, bundle.read(str(folder)).manifest.input.target, time.monotonic)

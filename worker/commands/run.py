@@ -4,40 +4,71 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Mapping
+from typing import TextIO
 
-from worker import settings
-from worker.commands.exit_codes import OK
+from worker.commands import OK
+from worker.errors import ConfigurationError
+from worker.settings import Settings, load
 from worker.supervision import supervisor
-from worker.telemetry.counters import Telemetry
+from worker.telemetry.counters import Sink, Telemetry
+from worker.telemetry.emf import EmbeddedMetrics
+from worker.telemetry.line_writer import LineWriter
 from worker.telemetry.log import set_up_logs
+from worker.telemetry.prometheus import PrometheusMetrics
 
-NAME, HELP = "run", "poll the queue until stopped (the default)"
-
-
-def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """Say what can follow the command."""
+IN_ECS = "ECS_CONTAINER_METADATA_URI_V4"  # set in the containers of an ECS task
 
 
 def run(_options: argparse.Namespace) -> int:
-    """Run it; its exit code. Raises ConfigurationError."""
-    wanted = settings.load(os.environ)
-    set_up_logs(wanted.log_format, wanted.log_level)
+    settings = load()
+    set_up_logs(settings.log_format, settings.log_level)
     stop = supervisor.StopFlag()
     stop.install()
     from worker import app  # noqa: PLC0415 - TensorFlow takes seconds; bad settings and a stop must not wait
-    from worker.commands import metric_sinks  # noqa: PLC0415 - the same
 
     patience = supervisor.Patience(
-        wanted.drain_deadline, wanted.receive_wait, wanted.stall_after, wanted.give_up_after
+        settings.drain_deadline, settings.receive_wait, settings.stall_after, settings.give_up_after
     )
     try:
-        telemetry = Telemetry(metric_sinks.open_sinks(wanted, os.environ))
-        worker = app.build(wanted, telemetry, checkpoint=stop.checkpoint)
+        telemetry = Telemetry(open_sinks(settings, os.environ))
+        worker = app.build(settings, telemetry, checkpoint=stop.checkpoint)
     except supervisor.StoppedError:
         return OK
     code = supervisor.Supervisor(worker, stop, patience, time.monotonic).run()
-    if worker.pipeline.lingers:  # in TensorFlow perhaps, where it would hang the interpreter's end too
+    if worker.pipeline.lingers:
+        # A thread that hangs, in TensorFlow perhaps, would block the interpreter's exit too.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     return code
+
+
+def open_sinks(settings: Settings, environment: Mapping[str, str]) -> list[Sink]:
+    """Open what metrics go to besides the log: CloudWatch, Prometheus, both or neither.
+
+    Raises ConfigurationError if Prometheus's port is taken or stdout is closed.
+    """
+    sinks: list[Sink] = []
+    if settings.metrics == "emf" or (settings.metrics == "auto" and IN_ECS in environment):
+        emf = EmbeddedMetrics(
+            LineWriter(_stdout()),
+            namespace=settings.metrics_namespace,
+            service=settings.service,
+            interval=settings.metrics_interval,
+            clock=time.monotonic,
+            now=time.time,
+        )
+        sinks.append(emf)
+    if settings.metrics_port:
+        sinks.append(PrometheusMetrics(settings.metrics_port))
+    return sinks
+
+
+def _stdout() -> TextIO:
+    """Open stdout a second time; worker/telemetry/line_writer.py says why."""
+    if sys.stdout is None:
+        raise ConfigurationError(
+            "stdout is closed, but metrics go there; open it, or set WORKER_METRICS=none"
+        )
+    return open(sys.stdout.fileno(), "w", encoding="ascii", closefd=False)

@@ -13,7 +13,7 @@ from localstack.services import free_port
 from tests.support import emf
 from tests.support.fakes import ManualClock
 from worker import settings
-from worker.commands import metric_sinks
+from worker.commands import run
 from worker.errors import ConfigurationError
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.emf import EmbeddedMetrics
@@ -226,8 +226,8 @@ def test_a_port_in_use_is_a_configuration_error() -> None:
     ("variables", "environment", "kinds"),
     [
         ({}, {}, []),
-        ({}, {metric_sinks.IN_ECS: "http://169.254.170.2/v4/0123"}, [EmbeddedMetrics]),
-        ({"WORKER_METRICS": "none"}, {metric_sinks.IN_ECS: "http://169.254.170.2/v4/0123"}, []),
+        ({}, {run.IN_ECS: "http://169.254.170.2/v4/0123"}, [EmbeddedMetrics]),
+        ({"WORKER_METRICS": "none"}, {run.IN_ECS: "http://169.254.170.2/v4/0123"}, []),
         ({"WORKER_METRICS": "emf"}, {}, [EmbeddedMetrics]),
     ],
     ids=["outside ECS", "in an ECS task", "switched off", "switched on"],
@@ -235,12 +235,12 @@ def test_a_port_in_use_is_a_configuration_error() -> None:
 def test_settings_and_environment_choose_the_sinks(
     variables: dict[str, str], environment: dict[str, str], kinds: list[type]
 ) -> None:
-    found = metric_sinks.open_sinks(settings.load({**REQUIRED, **variables}), environment)
+    found = run.open_sinks(settings.load({**REQUIRED, **variables}), environment)
     assert [type(sink) for sink in found] == kinds
 
 
 def test_emf_on_a_closed_stdout_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", None)
-    assert not metric_sinks.open_sinks(settings.load(REQUIRED), {})
+    assert not run.open_sinks(settings.load(REQUIRED), {})
     with pytest.raises(ConfigurationError, match="stdout is closed"):
-        metric_sinks.open_sinks(settings.load({**REQUIRED, "WORKER_METRICS": "emf"}), {})
+        run.open_sinks(settings.load({**REQUIRED, "WORKER_METRICS": "emf"}), {})

@@ -1,0 +1,52 @@
+"""The command line: one file a command, the version, and what `health` must not import."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from worker import cli
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_command_is_in_the_table() -> None:
+    runnable = {
+        path for path in (ROOT / "worker" / "commands").glob("*.py") if "\ndef run(" in path.read_text()
+    }
+    assert {path.stem.replace("_", "-") for path in runnable} == set(cli.COMMANDS)
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert (end.value.code, capsys.readouterr().out) == (0, f"photo-score-worker {version}\n")
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main([command, "--help"])
+    assert (end.value.code, f"usage: python -m worker {command}" in capsys.readouterr().out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        ("health", {"pydantic", "numpy", "structlog", "boto3", "redis", "tensorflow"}),
+        ("schema", {"boto3", "redis", "tensorflow"}),
+        ("dead-letters", {"tensorflow"}),
+        ("rehash", {"tensorflow"}),
+    ],
+)
+def test_a_command_imports_no_more_than_it_needs(arguments: str, heavy: set[str]) -> None:
+    code = (
+        f"import sys; from worker import cli; cli.main([{arguments!r}]); print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={}, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not heavy & set(done.stderr.split())
