@@ -1,4 +1,4 @@
-"""Every error the worker raises. Its class decides what happens to the SQS message.
+"""What can go wrong. The class of an error decides what happens to the SQS message.
 
 WorkerError
 ├── ConfigurationError            the process exits with 2 before it polls

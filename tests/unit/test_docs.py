@@ -62,3 +62,13 @@ def test_every_source_file_named_in_a_document_exists(document: Path) -> None:
     named = re.findall(r"`([\w./-]+\.(?:py|lua|sh|yaml|svg))`", document.read_text())
     missing = [one for one in named if not any(path.endswith(f"/{one}") for path in files)]
     assert not missing, "was the file renamed?"
+
+
+def test_pre_commit_runs_what_make_check_runs() -> None:
+    (check,) = re.findall(r"^check:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    entries = re.findall(r"entry: \.venv/bin/(.*?)[,\n]", (ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = {
+        re.sub(r" (\.|Dockerfile|deploy/template\.yaml)$", "", run)
+        for run in re.findall(r"\$\(BIN\)/(.*)", check)
+    }
+    assert set(entries) == hooks
