@@ -50,7 +50,7 @@ def build(
     bundles = [bundle.read(str(fetched(library, location, still_starting))) for location in settings.model]
     loader = ModelLoader(settings, telemetry, TensorFlow(), LiteRT(), cores=cores(), clock=clock)
     replicas = loader.load(bundles, still_starting)
-    decoding.warm_up(bundles[0].manifest.input.target, hashes.named(settings.hash))
+    decoding.warm_up(bundles[0].manifest.input.target, hashes.find(settings.hash))
     times = ServiceTimes(seconds_by_size(replicas[0]))
     source, store = s3_uploads(settings, connections, telemetry, clock), connections.store
     assembly = Assembly(

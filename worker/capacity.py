@@ -30,7 +30,7 @@ def make_decoder(settings: Settings, target: Target, clock: Callable[[], float])
     """Make the decoder that the settings ask for. Raises ConfigurationError if its hash is not installed."""
     return Decoder(
         target,
-        hashes.named(settings.hash),
+        hashes.find(settings.hash),
         max_bytes=settings.max_bytes,
         max_pixels=settings.max_pixels,
         at_once=decoders(settings),

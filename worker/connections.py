@@ -80,7 +80,7 @@ def result_store(settings: Settings, duplicates: DuplicateRule | None = None) ->
 
 def duplicate_rule(settings: Settings) -> DuplicateRule:
     """Read what counts as a duplicate. Raises ConfigurationError for a radius that the index cannot search."""
-    algorithm, radius = hashes.named(settings.hash), settings.duplicate_radius
+    algorithm, radius = hashes.find(settings.hash), settings.duplicate_radius
     radius = algorithm.radius if radius is None else radius
     widest = look_alikes.widest_radius(algorithm.bits)
     if radius > widest:

@@ -1,8 +1,9 @@
-"""SQS body → what it announces: the five shapes a message may have, told apart by their content. Pure.
+"""SQS body → what it announces. Pure.
 
-Shapes: S3 event notification, s3:TestEvent, either of them in an SNS envelope, EventBridge "Object Created", and
-this project's direct request. Unknown fields are ignored, minor versions may grow; a different major version, or
-anything else, is an UnknownBodyError: somebody must look at it.
+A body has one of five shapes: S3 event notification, s3:TestEvent, either of them in an SNS envelope,
+EventBridge "Object Created", and this project's direct request. Unknown fields are ignored, and minor
+versions may grow. Another major version, or anything else, is an UnknownBodyError for a person to
+look at.
 """
 
 import json
@@ -17,10 +18,10 @@ from worker.errors import NoImageIdError, NotOursError, UnknownBodyError
 from worker.messages import PhotoId, S3Object
 
 MAX_BODY = 1_048_576  # characters; SQS's own limit is 1 MiB
-MAX_DEPTH = 32  # objects and lists in one another; the deepest known shape has 7
+MAX_DEPTH = 32  # nested objects and lists; the deepest known shape has 7
 MAX_KEY_BYTES = 1024  # S3's own limit
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-SHOWN = 80  # characters of a stranger's text in a reason: a body may be 256 KB, a log line should not
+SHOWN = 80  # characters of a stranger's text in a reason; a body may be 256 KB, a log line must not
 _HEX = re.compile(r"[0-9A-Fa-f]{1,64}")
 
 Fields = Mapping[str, Any]
@@ -28,7 +29,7 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A photo was uploaded. `image_id` is set only where the sender named one."""
+    """A photo was uploaded. `image_id` is set only if the sender named one."""
 
     object: S3Object
     uploaded_at: datetime | None
@@ -37,7 +38,7 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A well-formed event that is no upload: it is acknowledged, never scored."""
+    """A well-formed event that is no upload. It is acknowledged, never scored."""
 
     what: str
 
@@ -46,7 +47,7 @@ Record = Announced | Ignored | NotOursError
 
 
 def read(body: str) -> list[Record]:
-    """Tell what a message's body announces, at least one record; a record that cannot be read is its error."""
+    """Read a message's body: at least one record. A record that cannot be read is returned as its error."""
     try:
         return _read_fields(_json_object(body), enveloped=False)
     except NotOursError as error:
@@ -54,9 +55,9 @@ def read(body: str) -> list[Record]:
 
 
 def photo_id(key: str, pattern: re.Pattern[str], sent: str | None = None) -> PhotoId:
-    """Name the photo of a key: by the id that was `sent`, or by the group `image_id` of `pattern`; its group `owner`.
+    """Name the photo of a key by the `sent` id, or by the pattern's groups `image_id` and `owner`.
 
-    Raises NoImageIdError, also for names with characters that could mean something in a Redis key.
+    Raises NoImageIdError, also for names with characters that have a meaning in a Redis key.
     """
     match = pattern.search(key)
     image_id = sent if sent is not None else match["image_id"] if match else None
@@ -71,7 +72,7 @@ def photo_id(key: str, pattern: re.Pattern[str], sent: str | None = None) -> Pho
 
 def _safe(name: str, what: str) -> str:
     if not SAFE_NAME.fullmatch(name):
-        raise NoImageIdError(f"{_shown(name)} is no {what}: letters, digits, '.', '_' and '-', 128 at most")
+        raise NoImageIdError(f"{_excerpt(name)} is no {what}: letters, digits, '.', '_' and '-', 128 at most")
     return name
 
 
@@ -80,14 +81,14 @@ def _json_object(text: str) -> Fields:
         raise UnknownBodyError(f"the body has {len(text)} characters; SQS allows {MAX_BODY}")
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError) as error:  # Python itself bounds how deep it goes while it reads
+    except (ValueError, RecursionError) as error:  # Python itself bounds the depth while it reads
         raise UnknownBodyError(f"the body is not JSON: {error}") from None
     _check_depth(value)
     return _fields(value, "the body")
 
 
 def _check_depth(value: Any) -> None:
-    """Level by level: what is nested absurdly deep must not exhaust the stack of whoever walks through it later."""
+    """Check level by level, without recursion: deep nesting must not exhaust anybody's stack."""
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [child for parent in level for child in _children(parent)]
@@ -104,7 +105,7 @@ def _children(value: Any) -> list[Any]:
 
 def _read_fields(fields: Fields, *, enveloped: bool) -> list[Record]:
     if isinstance(fields.get("Records"), list) and fields["Records"]:
-        return [_guarded(_notification, record) for record in fields["Records"]]
+        return [_read_or_error(_notification, record) for record in fields["Records"]]
     if fields.get("Event") == "s3:TestEvent":
         return [Ignored("s3:TestEvent")]
     if fields.get("Type") == "Notification" and "Message" in fields and not enveloped:
@@ -113,12 +114,12 @@ def _read_fields(fields: Fields, *, enveloped: bool) -> list[Record]:
         return [_eventbridge(fields)]
     if isinstance(fields.get("bucket"), str) and isinstance(fields.get("key"), str):
         return [_direct_request(fields)]
-    names = ", ".join(_shown(name) for name in sorted(fields)[:8])
+    names = ", ".join(_excerpt(name) for name in sorted(fields)[:8])
     raise UnknownBodyError(f"the body is of no known shape; its fields are: {names or 'none'}")
 
 
-def _guarded(read_one: Callable[[Any], Record], value: object) -> Record:
-    """One record that cannot be read must not cost its neighbours."""
+def _read_or_error(read_one: Callable[[Any], Record], value: object) -> Record:
+    """Read one record. One that cannot be read must not cost its neighbours."""
     try:
         return read_one(value)
     except NotOursError as error:
@@ -129,9 +130,9 @@ def _notification(value: object) -> Record:
     record = _fields(value, "a record")
     source, version = record.get("eventSource"), str(record.get("eventVersion", ""))
     if not (isinstance(source, str) and source.endswith(":s3")):  # aws:s3, minio:s3
-        raise UnknownBodyError(f"a record comes from {_shown(source)}, not from S3")
+        raise UnknownBodyError(f"a record comes from {_excerpt(source)}, not from S3")
     if version.split(".", maxsplit=1)[0] != "2":
-        raise UnknownBodyError(f"a record has event version {_shown(version)}; 2.x is understood")
+        raise UnknownBodyError(f"a record has event version {_excerpt(version)}; 2.x is understood")
     name = _text(record, "eventName").removeprefix("s3:")
     if not name.startswith("ObjectCreated:"):
         return Ignored(name[:SHOWN])
@@ -150,7 +151,7 @@ def _eventbridge(fields: Fields) -> Record:
         _fields(detail.get("bucket"), "detail.bucket"),
         _fields(detail.get("object"), "detail.object"),
     )
-    # Unlike a notification's, this key is not encoded.
+    # This key is not encoded, unlike a notification's.
     return Announced(_object(_text(bucket, "name"), _text(stored, "key"), stored), _time(fields.get("time")))
 
 
@@ -167,11 +168,11 @@ def _object(bucket: str, key: str, fields: Fields) -> S3Object:
     etag = (_optional(fields, "eTag", "etag") or "").strip('"') or None
     try:
         length = len(key.encode())
-        f"{bucket}{version_id}{etag}".encode()  # JSON can carry half a surrogate pair; S3 and Redis cannot
+        f"{bucket}{version_id}{etag}".encode()  # JSON can hold half a surrogate pair; S3 and Redis cannot
     except UnicodeEncodeError:
         raise UnknownBodyError("the object's name or version is not valid UTF-8") from None
     if not bucket or not 0 < length <= MAX_KEY_BYTES:
-        raise UnknownBodyError(f"bucket {_shown(bucket)} with a key of {length} bytes is no S3 object")
+        raise UnknownBodyError(f"bucket {_excerpt(bucket)} with a key of {length} bytes is no S3 object")
     size, sequencer = fields.get("size"), _optional(fields, "sequencer")
     return S3Object(
         bucket=bucket,
@@ -183,7 +184,7 @@ def _object(bucket: str, key: str, fields: Fields) -> S3Object:
     )
 
 
-def _shown(value: object) -> str:
+def _excerpt(value: object) -> str:
     return repr(value[:SHOWN] if isinstance(value, str) else value)[: 2 * SHOWN]
 
 
@@ -205,7 +206,7 @@ def _optional(fields: Fields, *names: str) -> str | None:
 
 
 def _time(value: object) -> datetime | None:
-    """AWS sends ISO times with `Z`; emulators leave the `Z` out or send Unix seconds. Unreadable is unknown."""
+    """Read a time. AWS sends ISO times with `Z`; emulators omit the `Z` or send Unix seconds."""
     try:
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value, UTC)
@@ -213,5 +214,5 @@ def _time(value: object) -> datetime | None:
             moment = datetime.fromisoformat(value)
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
-        pass  # a time only feeds the ledger; a photo is not lost for it
+        pass  # an unreadable time is unknown: it only feeds timings, and no photo is lost for it
     return None

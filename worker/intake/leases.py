@@ -1,7 +1,7 @@
-"""The visibility of every message in flight: what must be extended, what is lost, what a stop must release.
+"""Leases on the messages in flight: which to extend, which are lost, which a stop must release.
 
-A lease starts at the receive and covers both queues, the batch, the write and the delete. Its end is reckoned from
-before each call, so that it never seems longer here than it is at SQS.
+A lease starts at the receive and covers both queues, the batch, the write and the delete. Its end is
+counted from before each call, so it never looks longer here than it is at SQS.
 """
 
 import math
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from worker.errors import Verdict
 from worker.messages import Message
 
-# A call that is on its way when the visibility runs out would arrive with a stale handle: so shortly before its end a
-# lease counts as lost. Seconds, longer than any call of adapters/aws/sqs.py may take; or that part of a short timeout.
+# A lease counts as lost shortly before it ends: a call under way at its end would arrive with a stale
+# receipt handle. Seconds, longer than any call of adapters/aws/sqs.py takes; or a part of a short timeout.
 SAFETY, SAFETY_PART = 4.0, 0.25
-AGAIN = 0.1  # part of the timeout after which an extension that did not succeed is due again
+RETRY_PART = 0.1  # of the timeout, until a failed extension is due again
 
 
 @dataclass(slots=True)
@@ -23,13 +23,13 @@ class _Lease:
     message: Message
     expires_at: float
     renew_at: float
-    until: float  # it is never extended beyond
+    until: float  # the latest end; it is never extended beyond
     open_records: int | None = None  # None until the first of them is settled
     verdict: Verdict = Verdict.ACKNOWLEDGE
 
 
 class Leases:
-    """Thread-safe; `timeout` is the visibility timeout, `longest` the cap on a whole lease, both in seconds."""
+    """Thread-safe. `timeout`: visibility timeout. `longest`: cap on a whole lease. Both in seconds."""
 
     def __init__(self, timeout: float, longest: float, clock: Callable[[], float]) -> None:
         self._timeout = timeout
@@ -37,12 +37,12 @@ class Leases:
         self._clock = clock
         self._safety = min(SAFETY, timeout * SAFETY_PART)
         self._lock = threading.Lock()
-        self._held: dict[str, _Lease] = {}  # by message: it has one receipt handle that counts, the last
+        self._held: dict[str, _Lease] = {}  # by message id; only the last receipt handle is valid
 
     def hold(self, messages: Iterable[Message], since: float) -> list[Message]:
-        """Start a lease for each message of a receive begun at `since`.
+        """Start a lease for each message of a receive that began at `since`.
 
-        Gives those that were held before, under a handle that is stale now.
+        Returns messages that were held before, under a receipt handle that is now stale.
         """
         with self._lock:
             before = list[Message]()
@@ -55,10 +55,10 @@ class Leases:
             return before
 
     def settle_record(self, message: Message, verdict: Verdict) -> Verdict | None:
-        """Note what became of one record; once it is the last, what becomes of the message (the gravest of all).
+        """Note the verdict on one record. Returns the message's verdict, the gravest of all, with the last one.
 
-        None while records are open, or when the lease is not held any more. The lease goes on until it is dropped:
-        the call that settles the message takes its time.
+        Returns None while records are open, or if the lease is gone. The lease goes on until it is
+        dropped, since the call that settles the message takes time.
         """
         with self._lock:
             lease = self._of(message)
@@ -70,19 +70,19 @@ class Leases:
             return lease.verdict if lease.open_records == 0 else None
 
     def due(self) -> list[tuple[Message, int]]:
-        """Give the messages of whose timeout half has gone, and for how many seconds each is to be held from now on.
+        """Messages past half their visibility timeout, each with the seconds to extend it by.
 
-        What is not reported as `extended` is due again soon.
+        A message that is not reported as `extended` is due again soon.
         """
         with self._lock:
             now = self._clock()
             due = [lease for lease in self._held.values() if lease.renew_at <= now < lease.until]
             for lease in due:
-                lease.renew_at = now + self._timeout * AGAIN
+                lease.renew_at = now + self._timeout * RETRY_PART
             return [(lease.message, self._seconds(lease, now)) for lease in due]
 
     def extended(self, message: Message, seconds: float, since: float) -> None:
-        """Note that the message is hidden for `seconds` counted from `since`, the time before the call."""
+        """Note that the message is hidden for `seconds` from `since`, the time before the call."""
         with self._lock:
             lease = self._of(message)
             if lease is not None:
@@ -90,18 +90,18 @@ class Leases:
                 lease.renew_at = since + seconds / 2
 
     def lost(self) -> list[Message]:
-        """Drop and give the messages whose visibility has run out, or is about to: others have them now."""
+        """Drop and return messages whose visibility has ended or is about to: others have them now."""
         with self._lock:
             return self._pop(lease for lease in self._held.values() if self._is_lost(lease))
 
     def holds(self, message: Message) -> bool:
-        """Whether its receipt handle is good, and will be until a call has arrived."""
+        """Whether its receipt handle is valid, and stays so until a call arrives."""
         with self._lock:
             lease = self._of(message)
             return lease is not None and not self._is_lost(lease)
 
     def over(self) -> list[Message]:
-        """Drop and give the messages that were held for as long as is allowed, while a call for them still arrives."""
+        """Drop and return messages held for as long as allowed, while a call for them still arrives in time."""
         with self._lock:
             deadline = self._clock() + 2 * self._safety
             ending = [lease for lease in self._held.values() if lease.until <= deadline]
@@ -110,18 +110,18 @@ class Leases:
             )
 
     def drop(self, messages: Iterable[Message]) -> list[Message]:
-        """End leases that are settled, lost or let go; those that were held."""
+        """End these leases. Returns the messages that were held."""
         with self._lock:
             return self._pop(lease for m in messages if (lease := self._of(m)) is not None)
 
     def lose(self, messages: Iterable[Message]) -> list[Message]:
-        """Drop messages that SQS says are not ours; those of which that is news, since nobody was settling them."""
+        """Drop leases that SQS reports gone. Returns those nobody was settling."""
         with self._lock:
             leases = [lease for m in messages if (lease := self._of(m)) is not None]
             return self._pop(lease for lease in leases if lease.open_records != 0)
 
     def outstanding(self) -> list[Message]:
-        """Give every message that is held."""
+        """Every message that is held."""
         with self._lock:
             return [lease.message for lease in self._held.values()]
 

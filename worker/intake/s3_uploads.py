@@ -11,14 +11,14 @@ from worker.messages import Fetched, Message, Outcome, S3Object, Upload
 from worker.telemetry.counters import Telemetry
 
 BATCH = 10  # SQS's limit of entries a call
-MOST_HIDDEN = 43_200  # seconds: SQS's limit of a visibility timeout
+LONGEST_HIDDEN = 43_200  # seconds: SQS's limit of a visibility timeout
 
-Entries = Sequence[tuple[Message, int]]  # with the seconds for which each is to be hidden
+Entries = Sequence[tuple[Message, int]]  # messages, each with the seconds to hide it
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An entry of a batch that the queue did not carry out; it is `stale` when its receipt handle is."""
+    """An entry of a batch call that SQS refused. `stale`: its receipt handle is no longer valid."""
 
     message: Message
     reason: str
@@ -26,31 +26,31 @@ class Refused:
 
 
 class MessageQueue(Protocol):
-    """A queue in the way of SQS; every method raises QueueError when the whole call failed."""
+    """A queue like SQS. Every method raises QueueError when the whole call fails."""
 
     def receive(self, most: int) -> list[Message]:
         """Wait for 1 … `most` messages, up to the long poll's time."""
         ...
 
     def delete(self, messages: Sequence[Message]) -> list[Refused]:
-        """Delete up to ten."""
+        """Delete up to ten messages. Returns the refused ones."""
         ...
 
     def hide(self, messages: Sequence[tuple[Message, int]]) -> list[Refused]:
-        """Set how many seconds from now on each of up to ten stays hidden; 0 shows it at once."""
+        """Hide up to ten messages for so many seconds from now; 0 makes them visible. Returns the refused ones."""
         ...
 
 
 class Storage(Protocol):
-    """Where the photos lie."""
+    """Where photos are stored."""
 
-    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
-        """Read an object; raises PhotoError or StorageError."""
+    def fetch(self, s3_object: S3Object, max_bytes: int) -> Fetched:
+        """Read an object. Raises PhotoError or StorageError."""
         ...
 
 
 class S3Uploads:
-    """Thread-safe. No call of the queue is ever made for a message whose lease is known to be lost."""
+    """Thread-safe. Never calls the queue for a message whose lease is known to be lost."""
 
     def __init__(
         self,
@@ -68,21 +68,21 @@ class S3Uploads:
         self._retry_delay = retry_delay
         self._telemetry = telemetry
         self._clock = clock
-        # An extension under way must not arrive after the release of the same message, and hide it once more.
+        # An extension must not arrive after the release of the same message: it would hide it again.
         self._visibility = threading.Lock()
 
     @property
     def in_flight(self) -> int:
-        """How many messages are held."""
+        """Number of messages held."""
         return len(self.leases.outstanding())
 
     def receive(self, most: int) -> list[Message]:
-        """Long-poll for 1 … `most` (10 at most) messages; their leases have begun. Raises QueueError."""
-        asked = self._clock()
+        """Long-poll for 1 … `most` (10 at most) messages and start their leases. Raises QueueError."""
+        begun = self._clock()
         messages = self._queue.receive(most)
-        self._say_lost(self.leases.hold(messages, since=asked))
+        self._report_lost(self.leases.hold(messages, since=begun))
         again = sum(message.receive_count > 1 for message in messages)
-        self._telemetry.receive(len(messages), self._clock() - asked, again)
+        self._telemetry.receive(len(messages), self._clock() - begun, again)
         return messages
 
     def fetch(self, upload: Upload, max_bytes: int) -> Fetched:
@@ -90,8 +90,8 @@ class S3Uploads:
         return self._photos.fetch(upload.object, max_bytes)
 
     def settle(self, outcomes: list[Outcome]) -> None:
-        """Delete, release or leave each message that is done with; one with open records waits for them."""
-        self._say_lost(self.leases.lost())
+        """Delete, release or leave each message whose records all have an outcome."""
+        self._report_lost(self.leases.lost())
         done: dict[Verdict, list[Message]] = {verdict: [] for verdict in Verdict}
         for outcome in outcomes:
             verdict = self.leases.settle_record(outcome.message, outcome.verdict)
@@ -103,14 +103,14 @@ class S3Uploads:
         self.leases.drop(done[Verdict.LEAVE])
 
     def give_back(self, messages: list[Message]) -> None:
-        """Show messages again at once: nothing is done with them."""
+        """Make messages visible again at once: nothing was tried with them."""
         self._telemetry.count("returned", len(messages))
         self._release(messages, lambda _: 0)
 
     def extend_due(self) -> None:
-        """Hold on to what is in work, let go what was held too long: to be called every second or so."""
+        """Extend leases that are due, release messages held too long. Call this about once a second."""
         over = self.leases.over()
-        self._say_lost(self.leases.lost())
+        self._report_lost(self.leases.lost())
         if over:
             self._telemetry.warn("held_too_long", messages=[m.message_id for m in over])
             self._hide([(message, self._retry_delay(message.receive_count)) for message in over])
@@ -120,8 +120,8 @@ class S3Uploads:
                 self._extend(due[start : start + BATCH])
 
     def release_all(self) -> int:
-        """Give back at once whatever is not settled; how many messages that were."""
-        self._say_lost(self.leases.lost())
+        """Release every message that is not settled. Returns how many there were."""
+        self._report_lost(self.leases.lost())
         with self._visibility:
             left = self.leases.drop(self.leases.outstanding())
             self._telemetry.count("released", len(left))
@@ -129,7 +129,7 @@ class S3Uploads:
         return len(left)
 
     def _extend(self, due: "Entries") -> None:
-        """What fails is due again soon, see Leases."""
+        """Extend. A message whose extension fails is due again soon, see Leases."""
         since = self._clock()
         try:
             refused = {r.message.message_id: r for r in self._queue.hide(due)}
@@ -140,36 +140,36 @@ class S3Uploads:
             if message.message_id not in refused:
                 self.leases.extended(message, seconds, since)
         self._telemetry.count("leases_extended", len(due) - len(refused))
-        self._say_lost(self.leases.lose([r.message for r in refused.values() if r.stale]))
+        self._report_lost(self.leases.lose([r.message for r in refused.values() if r.stale]))
 
     def _delete(self, messages: Sequence[Message]) -> None:
-        """A message that stays undeleted comes again and costs one look-up; it is not lost."""
+        """Delete. A message that cannot be deleted comes again and costs a look-up; it is not lost."""
 
-        def call(ten: Entries) -> list[Refused]:
+        def delete_held(ten: Entries) -> list[Refused]:
             held = [message for message, _ in ten if self.leases.holds(message)]
             return self._queue.delete(held) if held else []
 
-        self._carry_out("delete", [(message, 0) for message in messages], call)
+        self._carry_out("delete", [(message, 0) for message in messages], delete_held)
         self.leases.drop(messages)
 
     def _release(self, messages: Sequence[Message], seconds: Callable[[Message], int]) -> None:
         with self._visibility:
             held = self.leases.drop(messages)
-            self._hide([(message, min(MOST_HIDDEN, seconds(message))) for message in held])
+            self._hide([(message, min(LONGEST_HIDDEN, seconds(message))) for message in held])
 
     def _hide(self, entries: "Entries") -> None:
-        """What fails is seen again when its visibility timeout has run out."""
+        """Hide. A message that cannot be hidden is visible again when its timeout ends."""
         self._carry_out("release", entries, self._queue.hide)
 
     def _carry_out(self, verb: str, entries: "Entries", call: "Callable[[Entries], list[Refused]]") -> None:
-        """Call for each ten, and once more for those that did not succeed and still may."""
-        for entry in self._once(verb, self._once(verb, entries, call), call):
+        """Call for each ten, and once more for entries that may succeed the second time."""
+        for entry in self._try_once(verb, self._try_once(verb, entries, call), call):
             self._telemetry.warn(f"{verb}_given_up", message_id=entry[0].message_id)
 
-    def _once(
+    def _try_once(
         self, verb: str, entries: "Entries", call: "Callable[[Entries], list[Refused]]"
     ) -> "list[tuple[Message, int]]":
-        """Call for each ten, up to the first call that fails as a whole; what may be tried again."""
+        """Call for each ten, up to the first call that fails as a whole. Returns entries to try again."""
         again: list[tuple[Message, int]] = []
         for start in range(0, len(entries), BATCH):
             try:
@@ -179,11 +179,11 @@ class S3Uploads:
                 return [*again, *entries[start:]]
             for one in refused:
                 self._telemetry.warn(f"{verb}_refused", message_id=one.message.message_id, reason=one.reason)
-            may = {one.message.message_id for one in refused if not one.stale}
-            again += [entry for entry in entries[start : start + BATCH] if entry[0].message_id in may]
+            retryable = {one.message.message_id for one in refused if not one.stale}
+            again += [entry for entry in entries[start : start + BATCH] if entry[0].message_id in retryable]
         return again
 
-    def _say_lost(self, messages: list[Message]) -> None:
+    def _report_lost(self, messages: list[Message]) -> None:
         for message in messages:
             self._telemetry.warn(
                 "lease_lost", message_id=message.message_id, receive_count=message.receive_count
@@ -191,5 +191,5 @@ class S3Uploads:
 
 
 def back_off(first: int, most: int) -> Callable[[int], int]:
-    """Seconds until a released message is seen again, doubled at each receive."""
+    """Seconds until a released message is visible again, by receive count: doubled at each receive."""
     return lambda receive_count: min(most, first * 2 ** min(max(0, receive_count - 1), 20))

@@ -1,8 +1,8 @@
-"""Bytes → an upright RGB array of the model's size, and the hash of the upright photo. Pure.
+"""Bytes → an upright RGB array of the model's size, and the photo's hash. Pure.
 
-Speed and bounds go together: the header says format and size before anything is decoded, `draft` lets libjpeg
-decode a large JPEG at a fraction of its size, and other large photos are reduced at once. The EXIF orientation is
-applied and the hash taken after that reduction.
+The header gives format and size before anything is decoded. `draft` lets libjpeg decode a large JPEG
+at a fraction of its size; other large photos are reduced at once. The EXIF orientation and the hash
+come after that reduction.
 """
 
 import io
@@ -20,8 +20,8 @@ from worker.photos.hashes import PHASH, Algorithm
 
 Fit = Literal["crop", "pad", "squash"]
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")  # an allow-list; MPO comes in as JPEG
-GAP = 2.0  # a cheap reduction leaves this many times the pixels wanted, and the resampling after it hides its traces
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")  # an allow-list; Pillow opens MPO as JPEG
+GAP = 2.0  # the cheap reduction leaves this many times the target's pixels; resampling hides its traces
 _TURNS = {  # EXIF orientation → how to undo it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -33,14 +33,14 @@ _TURNS = {  # EXIF orientation → how to undo it
 }
 
 pillow_heif.register_heif_opener()
-# Pillow warns of odd metadata, which is not used. (`catch_warnings` around a call is not safe among threads.)
+# Pillow warns of odd metadata, which is not used. (`catch_warnings` around a call is not thread-safe.)
 warnings.filterwarnings("ignore", module=r"PIL\.")
-Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns first and raises at twice; ours is exact, see _open
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit only warns at first; ours is exact, see _open
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the model wants: height and width in pixels, and how a photo of another shape is made to fit."""
+    """The model's input: height and width in pixels, and how a photo of another shape is fitted."""
 
     height: int
     width: int
@@ -50,24 +50,24 @@ class Target:
 def prepare(
     data: bytes, target: Target, max_pixels: int, algorithm: Algorithm = PHASH
 ) -> tuple[Pixels, str | None]:
-    """Decode a photo to uint8 [target.height, target.width, 3] and hash it; no hash of one without content.
+    """Decode a photo to uint8 [target.height, target.width, 3], and hash it upright.
 
-    The hash is taken from the upright photo. Raises PhotoError's subclasses and MemoryError, nothing else.
+    The hash is None for a photo without content. Raises PhotoError and MemoryError, nothing else.
     """
     image = _open(data, max_pixels)
     try:
         upright = _upright(image, target)
-        return np.asarray(_fitted(upright, target)), algorithm(upright)
+        return np.asarray(_fit(upright, target)), algorithm(upright)
     except MemoryError:
-        raise  # no fault of the photo
-    # Decoders of damaged images raise nearly anything (OSError, SyntaxError, struct.error, IndexError, ...).
+        raise  # not the photo's fault
+    # Decoders raise nearly anything for damaged images: OSError, SyntaxError, struct.error, IndexError, …
     except Exception as error:
         raise UnreadableImageError(f"the {image.format} image cannot be decoded: {error}") from error
 
 
 def warm_up(target: Target, algorithm: Algorithm = PHASH) -> None:
-    """Load what Pillow and the hash load at their first use, so that no photo waits for it."""
-    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # content, so that it is hashed
+    """Load what Pillow and the hash load at first use, so that no photo waits for it."""
+    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # has content to hash
     for image_format in FORMATS:
         stream = io.BytesIO()
         Image.fromarray(noise).save(stream, image_format)
@@ -75,7 +75,7 @@ def warm_up(target: Target, algorithm: Algorithm = PHASH) -> None:
 
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:
-    """Read the header only."""
+    """Open an image and read its header only."""
     if not data:
         raise EmptyObjectError("the object has no bytes")
     try:
@@ -89,7 +89,7 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     except Exception as error:
         raise UnreadableImageError(f"the image's header cannot be read: {error}") from error
     if isinstance(image, ImageFile.ImageFile):
-        # All at once: after each block Python's lock is asked for again.
+        # Decode in one piece: after each block the decoder takes Python's lock again.
         image.decodermaxblock = max(image.decodermaxblock, len(data))
     width, height = image.size
     if width * height > max_pixels:
@@ -98,41 +98,41 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
 
 
 def _claims_a_format(data: bytes) -> bool:
-    """Whether the first bytes are those of an allowed format."""
+    """Whether the first bytes belong to an allowed format."""
     checks = (Image.OPEN[name][1] for name in FORMATS if name in Image.OPEN)
     return any(check is not None and check(data[:16]) is True for check in checks)
 
 
 def _upright(image: Image.Image, target: Target) -> Image.Image:
-    """Decode, reduced as far as the target allows, and turn as the EXIF tag says; RGB."""
+    """Decode to RGB, reduced as far as the target allows, and turned as the EXIF tag says."""
     turn = _TURNS.get(_orientation(image))
-    if image.format in {"JPEG", "MPO"}:  # other formats may answer with an embedded thumbnail
+    if image.format in {"JPEG", "MPO"}:  # other formats may return an embedded thumbnail
         image.draft(None, _draft_size(image.size, target))
-    reduced = _reduced(_rgb(image), target)
+    reduced = _reduce(_to_rgb(image), target)
     return reduced if turn is None else reduced.transpose(turn)
 
 
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # noqa: BLE001 - broken metadata of any kind; the photo itself may be fine
+    except Exception:  # noqa: BLE001 - any broken metadata; the photo itself may be fine
         return 1
 
 
 def _draft_size(size: tuple[int, int], target: Target) -> tuple[int, int]:
-    """Smallest size of the photo, before turning, that still covers the target whichever way it is turned."""
+    """Smallest decoded size that covers the target, whichever way the photo is turned."""
     short, side = min(size), max(target.height, target.width)
     return (-(-size[0] * side // short), -(-size[1] * side // short)) if short > side else size
 
 
-def _reduced(image: Image.Image, target: Target) -> Image.Image:
-    """Shrink what is far too large by a whole factor; a JPEG's draft has left nothing to do."""
+def _reduce(image: Image.Image, target: Target) -> Image.Image:
+    """Shrink a far too large image by a whole factor. Nothing is left to do after a JPEG's draft."""
     factor = int(min(image.size) / max(target.height, target.width) / GAP)
     return image.reduce(factor) if factor > 1 else image
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """First frame as 8-bit RGB; what is transparent becomes white. No copy of what is RGB already."""
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """First frame as 8-bit RGB, on white where it is transparent. No copy if it is RGB already."""
     image.load()
     if image.mode.startswith("I"):  # 16-bit grey: a plain conversion would clip it
         return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
@@ -144,7 +144,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _fitted(image: Image.Image, target: Target) -> Image.Image:
+def _fit(image: Image.Image, target: Target) -> Image.Image:
     size = (target.width, target.height)
     if target.fit == "squash":
         return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=GAP)

@@ -1,7 +1,7 @@
-"""Perceptual hashes of upright photos, by algorithm; none for a photo without content. Pure.
+"""Perceptual hashes of upright photos. A photo without content has none. Pure.
 
-Two photos are the same picture when few bits of their hashes differ. All but PDQ, which has its own way down, start
-from a luminance of 32 × 32 pixels.
+Two photos show the same picture if few bits of their hashes differ. All algorithms but PDQ, which
+shrinks photos itself, start from a luminance of 32 × 32 pixels.
 """
 
 from collections.abc import Callable
@@ -17,38 +17,37 @@ from PIL import Image
 from worker.errors import ConfigurationError
 
 SIDE = 32  # pixels of the luminance
-GAP = 4.0  # a cheap reduction leaves this many times the pixels wanted; at 3 more bits of drawings and patterns change
-LOW = 8  # the lowest frequencies each way are what a picture looks like from afar
-# In steps of luminance. Noise of sensors, specks on white and plain gradients stay below 3; photos begin at 5 (a wall
-# of bricks) and lie between 20 and 130 with anything in them; a test has examples of both.
+GAP = 4.0  # a cheap reduction leaves this many times the pixels; at 3, more bits of drawings change
+LOW = 8  # the lowest frequencies each way show what a picture looks like from afar
+# In steps of luminance. Sensor noise, specks on white and plain gradients stay below 3. Photos begin at 5
+# (a brick wall) and reach 20 to 130 with anything in them. A test has examples of both.
 CONTENT = 4.0
-PDQ_MOST = 512  # pixels of a side, as PDQ's own reference reduces photos first
+PDQ_SIDE = 512  # pixels; PDQ's own reference reduces photos to this first
 
-Hash = Callable[
-    [Image.Image, Image.Image], Any
-]  # of the RGB photo and its luminance: an array of bits, or imagehash's
+# RGB photo and its luminance → an array of bits, or imagehash's own type
+Hash = Callable[[Image.Image, Image.Image], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """One way to hash; hashes of another name or version say nothing about one another."""
+    """A way to hash. Hashes of different names or versions cannot be compared."""
 
     name: str
-    version: int  # to be raised when any photo's bits change
+    version: int  # raise it when any photo's bits change
     bits: int
-    radius: int  # so many bits may differ between two versions of one picture
+    radius: int  # bits that may differ between two versions of one picture
     recipe: Hash
-    least: float = CONTENT  # with less content than that a photo has no hash
+    least: float = CONTENT  # a photo with less content has no hash
 
     @property
     def label(self) -> str:
-        """What each of its hashes begins with, before the colon."""
+        """The beginning of each of its hashes, before the colon."""
         return f"{self.name}-{self.version}"
 
     def __call__(self, photo: Image.Image) -> str | None:
-        """Hash an upright RGB photo, as `name-version:hex`; None when it has no content, and its hash no meaning.
+        """Hash an upright RGB photo as `name-version:hex`. None if it has no content to hash.
 
-        It is shrunk in two steps: LANCZOS alone takes as long as the decoding of a small photo.
+        The photo is shrunk in two steps: LANCZOS alone takes as long as decoding a small photo.
         """
         luminance = photo.convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=GAP)
         if content(np.asarray(luminance)) < self.least:
@@ -58,8 +57,8 @@ class Algorithm:
         return f"{self.label}:{np.packbits(bits).tobytes().hex()}"
 
 
-def named(name: str) -> Algorithm:
-    """Give an algorithm that can be used here. Raises ConfigurationError when its package is missing."""
+def find(name: str) -> Algorithm:
+    """Find an algorithm by name. Raises ConfigurationError if its package is not installed."""
     if name == PDQ.name:
         try:
             import_module("pdqhash")
@@ -69,19 +68,19 @@ def named(name: str) -> Algorithm:
 
 
 def content(luminance: npt.NDArray[np.uint8]) -> float:
-    """How far the frequencies that make the hash stand out, in steps of luminance: the median of their sizes.
+    """Measure how far the hash's frequencies stand out: the median of their sizes, in steps of luminance.
 
-    A hash says on which side of a middle each frequency lies. Where most of them are no larger than noise and rounding,
-    chance says it: in flat, black and overexposed photos, in plain gradients, in what is mirrored both ways.
-    `luminance` is uint8 [SIDE, SIDE].
+    A hash says on which side of a middle each frequency lies. If most frequencies are no larger than
+    noise and rounding, chance decides that: in flat, black and overexposed photos, in plain
+    gradients, in pictures mirrored both ways. `luminance` is uint8 [SIDE, SIDE].
     """
     sizes = np.abs(_COSINES @ luminance.astype(np.float64) @ _COSINES.T).ravel()
-    sizes.partition(_MIDDLE)  # a third of what numpy's median costs
+    sizes.partition(_MIDDLE)  # costs a third of numpy's median
     return float(sizes[_MIDDLE].mean())
 
 
 def _cosines() -> npt.NDArray[np.float64]:
-    """The lowest frequencies × pixels of the orthonormal cosine transform (II)."""
+    """The orthonormal cosine transform (II): lowest frequencies × pixels."""
     frequency, pixel = np.arange(LOW)[:, None], np.arange(SIDE)
     waves: npt.NDArray[np.float64] = np.cos(np.pi * frequency * (2 * pixel + 1) / (2 * SIDE))
     waves[0] /= np.sqrt(2)
@@ -90,8 +89,8 @@ def _cosines() -> npt.NDArray[np.float64]:
 
 
 def _pdq(photo: Image.Image, _: Image.Image) -> Any:
-    """Signs of 256 frequencies, by the package pdqhash, which brings the photo down to 64 × 64 pixels itself."""
-    most = (min(photo.width, PDQ_MOST), min(photo.height, PDQ_MOST))
+    """Signs of 256 frequencies. The package pdqhash shrinks the photo to 64 × 64 pixels itself."""
+    most = (min(photo.width, PDQ_SIDE), min(photo.height, PDQ_SIDE))
     bits, _quality = import_module("pdqhash").compute(
         np.asarray(photo.resize(most, Image.Resampling.BILINEAR, reducing_gap=GAP))
     )
@@ -99,9 +98,9 @@ def _pdq(photo: Image.Image, _: Image.Image) -> Any:
 
 
 _COSINES = _cosines()
-_MIDDLE = [LOW * LOW // 2 - 1, LOW * LOW // 2]  # what the median is the mean of
+_MIDDLE = [LOW * LOW // 2 - 1, LOW * LOW // 2]  # the median is the mean of these two
 PHASH = Algorithm("phash", 1, 64, 6, lambda _, luminance: imagehash.phash(luminance))
 DHASH = Algorithm("dhash", 1, 64, 6, lambda _, luminance: imagehash.dhash(luminance))
 WHASH = Algorithm("whash", 1, 64, 2, lambda _, luminance: imagehash.whash(luminance))
-PDQ = Algorithm("pdq", 1, 256, 31, _pdq)  # 31 is what PDQ's makers recommend
+PDQ = Algorithm("pdq", 1, 256, 31, _pdq)  # PDQ's makers recommend 31
 ALGORITHMS = {algorithm.name: algorithm for algorithm in (PHASH, DHASH, WHASH, PDQ)}

@@ -1,9 +1,9 @@
-"""When a batch is ready. Knows nothing of what is in it.
+"""Decides when a batch is ready. Knows nothing of its items.
 
-A device takes what is there the moment it is free: while it works, the next batch gathers by itself. Several devices
-that are free at once share what is there. Waiting for more is off unless a longest wait is set, and then done only
-where it pays: when the time that a fuller batch saves is longer than the next item is likely to take. No item is made
-late by company, neither by waiting for it nor by the time that a larger batch takes; nor does a late one wait.
+A free device takes the items that are there. The next batch gathers while the device works. Devices
+that are free at the same time share the items. Waiting for a fuller batch is off unless a longest
+wait is set, and happens only where it pays: when a fuller batch saves more time than the next item
+is likely to take. Batching never makes an item late, and an item that is already late never waits.
 """
 
 import queue
@@ -13,13 +13,13 @@ from typing import Generic, Literal, TypeVar
 from worker.pipeline.queues import BoundedQueue, ShutDown
 
 T = TypeVar("T")
-Closed = Literal["full", "device_free", "deadline"]  # why a batch took no more
+Closed = Literal["full", "device_free", "deadline"]  # why a batch stopped growing
 
-GAP_WEIGHT = 1 / 8  # of a new gap in the running mean
+GAP_WEIGHT = 1 / 8  # weight of a new gap in the running mean
 
 
 def take_batch(items: BoundedQueue[T], largest: int, *, idle: float) -> list[T]:
-    """Take the 1 … `largest` items that are there; an empty list after `idle` seconds without any.
+    """Take the 1 … `largest` items that are there, or none after `idle` seconds.
 
     Raises ShutDown once the queue is closed and empty.
     """
@@ -37,7 +37,7 @@ def take_batch(items: BoundedQueue[T], largest: int, *, idle: float) -> list[T]:
 
 
 class Batching(Generic[T]):
-    """Gathers batches for a device, for one thread."""
+    """Gathers batches for one device. Not thread-safe."""
 
     def __init__(
         self,
@@ -49,9 +49,10 @@ class Batching(Generic[T]):
         wait: float,
         clock: Callable[[], float],
     ) -> None:
-        """`since` and `deadline` tell when an item was ready and must be done, `expected` a batch's seconds by size.
+        """`since` and `deadline`: when an item became ready, and when it must be done.
 
-        `wait` is the longest wait for a fuller batch, in seconds from its first item's `since` on.
+        `expected`: seconds a batch takes, by size. `wait`: longest wait for a fuller batch, in seconds
+        after its first item's `since`.
         """
         self._items = items
         self._since = since
@@ -59,12 +60,12 @@ class Batching(Generic[T]):
         self._expected = expected
         self._wait = wait
         self._clock = clock
-        self._gap = float("inf")  # seconds between two items, running mean
+        self._gap = float("inf")  # seconds between two items, as a running mean
 
     def take(self, largest: int, idle: float) -> tuple[list[T], Closed]:
-        """Take 1 … `largest` items in their order, and why no more; none after `idle` seconds without any.
+        """Take 1 … `largest` items in order, or none after `idle` seconds. Says why it took no more.
 
-        Raises ShutDown once the queue is closed and empty; a queue closed meanwhile ends the wait.
+        Raises ShutDown once the queue is closed and empty. Closing the queue ends a wait.
         """
         try:
             batch = [self._items.get(timeout=idle)]
@@ -84,11 +85,11 @@ class Batching(Generic[T]):
         return batch, "full" if len(batch) == largest else "device_free"
 
     def _share(self) -> int:
-        """How many of the items that are there, and the one in hand, are for this device: others may be free too."""
+        """How many items this device may take, counting the one in hand: other devices may be free too."""
         if self._wait:
             return self._items.maxsize
-        there = 1 + self._items.qsize()
-        return -(-there // (1 + self._items.takers))
+        available = 1 + self._items.qsize()
+        return -(-available // (1 + self._items.takers))
 
     def _next(self, patience: float) -> T | None:
         try:
@@ -97,7 +98,7 @@ class Batching(Generic[T]):
             return None
 
     def _patience(self, batch: list[T]) -> float:
-        """Seconds that it pays to wait for one more: none unless it is likely to come sooner than its company saves."""
+        """Seconds worth waiting for one more item: 0 unless it likely comes within the time it saves."""
         if not self._wait:
             return 0.0
         saved = self._expected(len(batch)) + self._expected(1) - self._expected(len(batch) + 1)

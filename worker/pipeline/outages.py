@@ -1,7 +1,7 @@
-"""Which parts the worker needs are failing, since when, and how long to wait before the next try.
+"""Which parts are failing, since when, and how long to pause before the next try.
 
-A part that fails twice with no success between is in an outage. The pause before the next try is as long as the outage
-has lasted, within bounds, shortened at random so that many workers do not come back at the same moment.
+Two failures of a part in a row are an outage. The pause is as long as the outage has lasted, within
+bounds, and shortened at random, so that many workers do not come back at the same moment.
 """
 
 import threading
@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-FIRST, MOST = 0.5, 30.0  # seconds: shortest and longest pause, before chance shortens it by up to a half
+SHORTEST, LONGEST = 0.5, 30.0  # seconds of a pause, before chance shortens it by up to a half
 OUTAGE = 2  # failures in a row
-SILENCE = 180.0  # seconds without another failure after which nothing is known of a part any more
+SILENCE = 180.0  # seconds after the last failure; then nothing is known of a part any more
 
 
 class Part(Enum):
-    """What a worker needs."""
+    """A part that a worker needs."""
 
     QUEUE = "SQS"
     STORAGE = "S3"
@@ -29,11 +29,11 @@ class _Trouble:
     last: float
     reason: str
     failures: int = 1
-    waited_for: int = 0  # failures when the last pause was taken
+    waited_for: int = 0  # failures at the last pause
 
 
 class Outages:
-    """Thread-safe. `clock` gives monotonic seconds, `chance` numbers of 0 … 1."""
+    """Thread-safe. `clock`: monotonic seconds. `chance`: random numbers of 0 … 1."""
 
     def __init__(self, clock: Callable[[], float], chance: Callable[[], float]) -> None:
         self._clock = clock
@@ -42,13 +42,13 @@ class Outages:
         self._troubles: dict[Part, _Trouble] = {}
 
     def worked(self, part: Part) -> None:
-        """Note a success: whatever was wrong with the part is over."""
-        if part in self._troubles:  # nearly always not, and then no lock is needed
+        """Note a success: the part's trouble is over."""
+        if part in self._troubles:  # rarely true; the common case takes no lock
             with self._lock:
                 self._troubles.pop(part, None)
 
     def failed(self, part: Part, reason: str) -> None:
-        """Note a failure that may well pass."""
+        """Note a failure that may pass."""
         with self._lock:
             now, trouble = self._clock(), self._troubles.get(part)
             if trouble is None or now - trouble.last > SILENCE:
@@ -62,18 +62,18 @@ class Outages:
         with self._lock:
             return any(self._is_outage(part) for part in parts)
 
-    def pause(self, *parts: Part, most: float = MOST) -> float:
-        """Seconds to wait before the next try, once for each new failure; 0 when there is none."""
+    def pause(self, *parts: Part, most: float = LONGEST) -> float:
+        """Seconds to pause before the next try, once for each new failure. 0 if there is none."""
         with self._lock:
             troubles = [self._troubles[part] for part in parts if self._is_outage(part)]
             new = [trouble for trouble in troubles if trouble.failures > trouble.waited_for]
             for trouble in new:
                 trouble.waited_for = trouble.failures
-            longest = max((max(FIRST, trouble.last - trouble.first) for trouble in new), default=0.0)
+            longest = max((max(SHORTEST, trouble.last - trouble.first) for trouble in new), default=0.0)
             return min(most, longest) * (1 - self._chance() / 2)
 
     def longest(self) -> tuple[float, str]:
-        """How many seconds the longest outage has lasted, from its first failure to its last, and what it is."""
+        """Seconds from the first to the last failure of the longest outage, and a sentence about it."""
         with self._lock:
             found = [
                 (trouble.last - trouble.first, f"{part.value} fails: {trouble.reason}")

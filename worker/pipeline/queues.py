@@ -1,4 +1,4 @@
-"""A bounded `queue.Queue` that can be closed, with the verbs that Python 3.13 gave it."""
+"""A bounded `queue.Queue` that can be closed, as Python 3.13's can."""
 
 import queue
 import threading
@@ -8,34 +8,34 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-SLICE = 1.0  # seconds after which somebody who waits says that it is alive
+SLICE = 1.0  # seconds between two signs of life of a waiting thread
 
 
 class ShutDown(Exception):  # noqa: N818 - the name in Python 3.13's queue
-    """Raised by `put` once the queue is closed, and by `get` once it is closed and empty."""
+    """Raised by `put` once the queue is closed, by `get` once it is closed and empty."""
 
 
 class BoundedQueue(queue.Queue[T]):
-    """`shutdown()` lets what is inside be taken, `shutdown(immediate=True)` drops it; both wake every waiter.
+    """`shutdown()` lets the items inside be taken, `shutdown(immediate=True)` drops them.
 
-    `alive` is called, in the waiting thread, at least each second of a wait: back-pressure is no hang.
+    A waiting thread calls `alive` at least once a second: waiting is not hanging.
     """
 
     def __init__(self, maxsize: int) -> None:
         super().__init__(maxsize)
-        # For who waits for several places, and is woken by every get.
-        self._roomier = threading.Condition(self.mutex)
-        self.takers = 0  # threads that wait for an item
+        # Notified on every get, for callers that need several free places.
+        self._more_room = threading.Condition(self.mutex)
+        self.takers = 0  # threads waiting for an item
         self.is_shutdown = False
         self.cancelled = threading.Event()  # shut down with `immediate`
         self.alive: Callable[[], None] = lambda: None
 
     def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
-        """Wait for a free place; raises queue.Full after `timeout` seconds, ShutDown once closed."""
+        """Wait for a free place. Raises queue.Full after `timeout` seconds, ShutDown once closed."""
         self.put_all([item], timeout if block else 0)
 
     def put_all(self, items: Iterable[T], timeout: float | None = None) -> None:
-        """Put them in order, waiting for places as `put` does; who takes finds together what is put together."""
+        """Put items in order, waiting for places as `put` does. A taker finds them together."""
         left = deque(items)
         with self.not_full:
             while left:
@@ -49,37 +49,37 @@ class BoundedQueue(queue.Queue[T]):
                 self.not_empty.notify(count)
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
-        """Wait for an item; raises queue.Empty after `timeout` seconds, ShutDown once closed and empty."""
+        """Wait for an item. Raises queue.Empty after `timeout` seconds, ShutDown once closed and empty."""
         with self.not_empty:
             self.takers += 1
-            there = self._wait(self.not_empty, self._has_item_or_closed, timeout if block else 0)
+            arrived = self._wait(self.not_empty, self._has_item_or_closed, timeout if block else 0)
             self.takers -= 1
-            if not there:
+            if not arrived:
                 raise queue.Empty
             if not self._qsize():
                 raise ShutDown
             item: T = self._get()
             self.not_full.notify()
-            self._roomier.notify_all()
+            self._more_room.notify_all()
             return item
 
-    def room(self, wanted: int, timeout: float) -> int:
-        """Wait up to `timeout` seconds for so many free places; how many there are. Raises ShutDown once closed."""
-        with self._roomier:
-            enough = self.maxsize - min(wanted, self.maxsize)
-            self._wait(self._roomier, lambda: self.is_shutdown or self._qsize() <= enough, timeout)
+    def room(self, places: int, timeout: float) -> int:
+        """Wait up to `timeout` seconds for free places; returns how many there are. Raises ShutDown once closed."""
+        with self._more_room:
+            enough = self.maxsize - min(places, self.maxsize)
+            self._wait(self._more_room, lambda: self.is_shutdown or self._qsize() <= enough, timeout)
             if self.is_shutdown:
                 raise ShutDown
             return self.maxsize - self._qsize()
 
     def shutdown(self, immediate: bool = False) -> None:
-        """Refuse puts from now on and gets once empty; with `immediate`, empty it first."""
+        """Refuse puts from now on, and gets once empty. With `immediate`, empty it first."""
         with self.mutex:
             self.is_shutdown = True
             if immediate:
                 self.cancelled.set()
                 self.queue.clear()
-            for waiting in (self.not_empty, self.not_full, self._roomier):
+            for waiting in (self.not_empty, self.not_full, self._more_room):
                 waiting.notify_all()
 
     def _has_room_or_closed(self) -> bool:
@@ -89,7 +89,7 @@ class BoundedQueue(queue.Queue[T]):
         return self.is_shutdown or self._qsize() > 0
 
     def _wait(self, condition: threading.Condition, holds: Callable[[], bool], timeout: float | None) -> bool:
-        """Wait until it holds, up to `timeout` seconds; whether it does."""
+        """Wait up to `timeout` seconds until the condition holds. Returns whether it does."""
         left = timeout
         while not holds():
             self.alive()

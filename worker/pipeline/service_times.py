@@ -1,14 +1,14 @@
-"""How long a model call takes, by batch size: seeded at warm-up, learned as it runs."""
+"""How long a model call takes, by batch size: measured at warm-up, then learned from each call."""
 
 import bisect
 import threading
 from collections.abc import Mapping
 
-WEIGHT = 1 / 8  # of a new measurement in the running means
+WEIGHT = 1 / 8  # weight of a new measurement in the running means
 
 
 class ServiceTimes:
-    """Thread-safe; `seconds_by_size` is what was measured before."""
+    """Thread-safe. `seconds_by_size`: measured before."""
 
     def __init__(self, seconds_by_size: Mapping[int, float] | None = None) -> None:
         self._lock = threading.Lock()
@@ -24,7 +24,7 @@ class ServiceTimes:
                 bisect.insort(self._sizes, size)
 
     def expected(self, size: int) -> float:
-        """Give the seconds of a call with so many photos; between known sizes on a line, 0.0 when nothing is known."""
+        """Seconds of a call with `size` items, interpolated between known sizes. 0.0 if nothing is known."""
         with self._lock:
             if not self._sizes:
                 return 0.0
@@ -38,7 +38,7 @@ class ServiceTimes:
             return self._seconds[low] + part * (self._seconds[high] - self._seconds[low])
 
     def rate(self) -> float:
-        """Give the most photos per second of all known sizes; infinite when nothing is known."""
+        """Most items per second at any known size. Infinite if nothing is known."""
         with self._lock:
             rates = (size / max(seconds, 1e-9) for size, seconds in self._seconds.items())
             return max(rates, default=float("inf"))

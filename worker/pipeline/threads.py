@@ -1,11 +1,12 @@
-"""Threads that repeat steps, joined by bounded queues: starting, draining, cancelling. Knows nothing of the job.
+"""Threads that repeat steps, joined by bounded queues. Knows nothing of the job.
 
-A stage whose input is closed and empty ends and closes its output, so that closing the first stage drains the
-others in order. The first stage that raises cancels the rest: every queue is closed at once, what lies in them is
-dropped (its owner still knows of it), and `error` is that first error. Nothing is started again.
+A stage ends when its input is closed and empty, and then closes its output. So closing the first
+stage drains the others in order. The first stage that raises cancels the rest: every queue is closed
+at once, its items are dropped (their owner still knows them), and `error` keeps that first error.
+Nothing is started again.
 
-Each thread's heartbeat is the beginning of a step, and any second of waiting at a queue: what `ages` shows to grow is a
-thread that hangs inside a step.
+A thread's heartbeat is the start of each step, and each second of waiting at a queue. An age in
+`ages` that keeps growing means that the thread hangs inside a step.
 """
 
 import threading
@@ -21,7 +22,7 @@ Clock = Callable[[], float]  # monotonic seconds
 
 @dataclass(frozen=True, slots=True)
 class Helpers:
-    """Threads that work ahead for one stage, a step for each, and the queue between them and it."""
+    """Threads that work ahead for a stage, one step each, and the queue between them and the stage."""
 
     steps: Sequence[Step]
     output: BoundedQueue[Any]
@@ -29,9 +30,9 @@ class Helpers:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage thread: the step it repeats, and the queue that is closed when it ends.
+    """A stage thread: the step it repeats, and the queue it closes when it ends.
 
-    `more` are steps of further threads that share its work, such as one for each further device.
+    `more`: steps of further threads that share its work, such as one per further device.
     """
 
     name: str
@@ -42,14 +43,14 @@ class Stage:
 
 
 class _Crew:
-    """Threads with one output; the last of them to end closes it."""
+    """Threads that share an output. The last one to end closes it."""
 
     def __init__(self, output: BoundedQueue[Any] | None, threads: int) -> None:
         self.output = output
         self._left = threads
         self._lock = threading.Lock()
 
-    def one_ended(self) -> None:
+    def end_one(self) -> None:
         with self._lock:
             self._left -= 1
             last = self._left == 0
@@ -58,12 +59,12 @@ class _Crew:
 
 
 class Pipeline:
-    """`start` once, then `close` (drain) or `cancel`, then `join`; each may be called again without harm."""
+    """`start` once, then `close` (drain) or `cancel`, then `join`. Calling one again does no harm."""
 
     def __init__(
         self, stages: Sequence[Stage], clock: Clock, beside: Mapping[str, Step] | None = None
     ) -> None:
-        """`beside` are steps by thread name that no photo depends on: nobody waits for such a thread to end."""
+        """`beside`: further steps by thread name. No item depends on them, and `join` does not wait for them."""
         self._clock = clock
         self._closing = threading.Event()
         self._ended = threading.Condition()
@@ -79,16 +80,16 @@ class Pipeline:
         ]
 
     def start(self) -> None:
-        """Start the last stage first, so that nothing is put where nobody takes."""
+        """Start the last stage first, so that every queue has a taker when items arrive."""
         for thread in [*reversed(self._threads), *self._beside]:
             thread.start()
 
     def close(self) -> None:
-        """Let the first stage end after the step under way; what it has put is worked off."""
+        """End the first stage after its current step. Items already in the queues are finished."""
         self._closing.set()
 
     def cancel(self, error: BaseException | None = None) -> None:
-        """Close every queue at once; a step under way ends as soon as it touches one. The first error stays."""
+        """Close every queue at once. A running step ends when it touches one. The first error stays."""
         with self._ended:
             self._error = self._error or error
         self._closing.set()
@@ -96,29 +97,29 @@ class Pipeline:
             output.shutdown(immediate=True)
 
     def join(self, deadline: float) -> list[str]:
-        """Wait for all threads until the clock shows `deadline`; the names of those that are still at it."""
+        """Wait for all threads until the clock reads `deadline`. Returns the names of those still running."""
         for thread in self._threads:
             thread.join(max(0.0, deadline - self._clock()))
         return [thread.name for thread in self._threads if thread.is_alive()]
 
     def wait(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for a thread to end; whether all are still at work."""
+        """Wait up to `timeout` seconds for a thread to end. True while all still run."""
         with self._ended:
             return not self._ended.wait_for(lambda: self._ended_threads > 0, timeout)
 
     def ages(self) -> dict[str, float]:
-        """Seconds since the last heartbeat of each thread that runs."""
+        """Seconds since the last heartbeat, by running thread."""
         now = self._clock()
         return {t.name: now - self._beats.get(t.name, now) for t in self._threads if t.is_alive()}
 
     @property
     def lingers(self) -> bool:
-        """Whether any thread still runs, also one that nobody waits for."""
+        """Whether any thread still runs, including those `join` does not wait for."""
         return any(thread.is_alive() for thread in [*self._threads, *self._beside])
 
     @property
     def error(self) -> BaseException | None:
-        """The first error of any stage, or the one that `cancel` was given."""
+        """The first error of any stage, or the one given to `cancel`."""
         return self._error
 
     def _build(self, stage: Stage, *, first: bool) -> Iterator[threading.Thread]:
@@ -139,7 +140,7 @@ class Pipeline:
         return _Crew(output, threads)
 
     def _thread(self, name: str, step: Step, crew: _Crew, *, first: bool) -> threading.Thread:
-        # Daemons: a thread stuck in a call that never returns must not keep a process alive that gave up on it.
+        # Daemons: a thread stuck in a call must not keep the process alive.
         return threading.Thread(target=self._repeat, args=(step, crew, first), name=name, daemon=True)
 
     def _beat(self) -> None:
@@ -151,11 +152,11 @@ class Pipeline:
                 self._beat()
                 step()
         except ShutDown:
-            pass  # its input is closed and empty, or all was cancelled
-        except BaseException as error:  # noqa: BLE001 - not swallowed: it cancels the rest, `error` reports it
+            pass  # the input is closed and empty, or everything was cancelled
+        except BaseException as error:  # noqa: BLE001 - it cancels the rest, and `error` reports it
             self.cancel(error)
         finally:
-            crew.one_ended()
+            crew.end_one()
             with self._ended:
                 self._ended_threads += 1
                 self._ended.notify_all()

@@ -47,7 +47,7 @@ def available() -> list[Algorithm]:
     usable = list[Algorithm]()
     for name in hashes.ALGORITHMS:
         try:
-            usable.append(hashes.named(name))
+            usable.append(hashes.find(name))
         except ConfigurationError:
             continue  # an optional package that is not installed
     return usable

@@ -471,7 +471,7 @@ def test_a_large_photo_is_reduced_before_it_is_turned_and_looks_the_same(
     target = Target(96, 96, fit)
     quick, quick_hash = decoding.prepare(data, target, MAX_PIXELS)
     monkeypatch.setattr(decoding, "_draft_size", lambda size, _: size)
-    monkeypatch.setattr(decoding, "_reduced", lambda image, _: image)
+    monkeypatch.setattr(decoding, "_reduce", lambda image, _: image)
     full, full_hash = decoding.prepare(data, target, MAX_PIXELS)
     if image_format != "HEIF":
         assert 96 <= min(turned[0]) < most * 96

@@ -87,12 +87,12 @@ def test_the_name_says_algorithm_version_and_bits(algorithm: Algorithm) -> None:
 def test_pdq_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pdqhash", None)
     with pytest.raises(ConfigurationError, match="optional extra `pdq`"):
-        hashes.named("pdq")
+        hashes.find("pdq")
 
 
 @pytest.mark.parametrize("name", ["phash", "dhash", "whash"])
 def test_the_others_need_no_more_than_the_worker(name: str) -> None:
-    assert hashes.named(name).name == name
+    assert hashes.find(name).name == name
 
 
 # which photos have content

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.fakes import ManualClock
-from worker.pipeline.outages import FIRST, MOST, SILENCE, Outages, Part
+from worker.pipeline.outages import LONGEST, SHORTEST, SILENCE, Outages, Part
 
 
 class Chance:
@@ -45,7 +45,7 @@ def test_one_failure_is_no_outage_and_the_second_in_a_row_is() -> None:
     assert bench.outages.pause(Part.STORE) == 0
     bench.fail(Part.STORE)
     assert bench.outages.ongoing(Part.STORE)
-    assert bench.outages.pause(Part.STORE) == FIRST
+    assert bench.outages.pause(Part.STORE) == SHORTEST
 
 
 def test_a_success_ends_an_outage_and_the_count_begins_anew() -> None:
@@ -82,8 +82,8 @@ def test_the_pause_is_as_long_as_the_outage_has_lasted() -> None:
 
 def test_the_pause_is_never_longer_than_half_a_minute_or_than_is_wanted() -> None:
     bench = Bench()
-    bench.fail(Part.QUEUE, MOST, 1)
-    assert bench.outages.pause(Part.QUEUE) == MOST
+    bench.fail(Part.QUEUE, LONGEST, 1)
+    assert bench.outages.pause(Part.QUEUE) == LONGEST
     bench.fail(Part.QUEUE)
     assert bench.outages.pause(Part.QUEUE, most=2.0) == 2.0
 

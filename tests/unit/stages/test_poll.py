@@ -34,7 +34,7 @@ def test_poll_waits_for_room_for_a_full_receive_unless_the_queue_is_too_small_fo
     rig.poll.step()
     for _ in range(3):
         rig.uploads.get()
-    assert rig.uploads.room(wanted=1, timeout=0.0) == 9
+    assert rig.uploads.room(places=1, timeout=0.0) == 9
     threading.Timer(0.01, rig.uploads.get).start()
     rig.poll.step()
     assert rig.source.asked_for == [10, 10]
