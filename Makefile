@@ -45,7 +45,7 @@ check: $(VENV) ## lint, format, types, layers
 bench: install model $(PEERS) ## measure speed side by side; 30 minutes; writes bench-out/; PART=throughput|latency|accelerator|duplicates
 	@exec $(BIN)/python -m bench $(if $(PART),--part $(PART))
 
-publish: $(VENV) ## copy the last bench into docs/performance.md and docs/duplicates.md
+publish: $(VENV) ## copy the last bench into docs/: both pages of performance, and duplicates
 	@$(BIN)/python -m bench.pages.publish
 
 soak: install model ## a steady load while faults are drawn at random; MINUTES=2 SEED=… WORKERS=2 RATE=5

@@ -1,13 +1,12 @@
-"""Copies what `make bench` has measured into docs/performance.md and docs/duplicates.md: tables, pictures, the machine.
+"""Copies the last run of `make bench` into docs/: tables, pictures, the machine.
 
-    python -m tests.bench.publish
+    python -m bench.pages.publish
 
-Only what stands between the marks is written; the prose around them is by hand. A page is written when the last run
-has measured all of it: parts of different runs must not stand side by side.
+Only the parts between marks are written. A page is written only when the last run measured all of it:
+figures of different runs must not stand side by side.
 """
 
 import json
-import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -17,70 +16,85 @@ from typing import Any
 
 from bench.pages import tables
 from bench.pages.report import warning
+from bench.pages.summary import summary
 from bench.processes import ROOT, BenchError
+from docs import marked
 from docs.table import Table
 
 OUT = ROOT / "bench-out"
-MARKED = re.compile(
-    r"(<!-- (?P<name>[a-z ]+): written by make publish -->\n).*?(<!-- end of (?P=name) -->)", re.DOTALL
-)
+DOCS = ROOT / "docs"
+SPEED = ("throughput", "batch_sizes", "latency", "accelerator")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A document, the parts of the bench that it needs, its tables by section, and the pictures below some of them."""
+    """A document, the measurements it needs, its tables by part, and the picture below a part's tables."""
 
-    path: Path
-    parts: tuple[str, ...]
+    name: str
+    needs: tuple[str, ...]
     tables: Callable[[Mapping[str, Any]], Mapping[str, list[Table]]]
-    drawn: Mapping[str, tuple[str, str]]  # section → picture and what it shows
+    pictures: Mapping[str, tuple[str, str]]  # part → file in docs/, and its description
 
     @property
-    def pictures(self) -> Path:
-        """The folder beside it."""
-        return self.path.with_suffix("")
+    def path(self) -> Path:
+        """Where it is."""
+        return DOCS / self.name
 
     def missing(self, measured: Mapping[str, Any]) -> list[str]:
-        """Name the parts that were not measured."""
-        return [part for part in self.parts if part not in measured]
+        """Name the measurements that the run lacks."""
+        return [part for part in self.needs if part not in measured]
 
 
-PERFORMANCE = Page(
-    ROOT / "docs" / "performance.md",
-    ("throughput", "batch_sizes", "latency", "accelerator"),
-    tables.performance,
-    {
-        "batch sizes": ("batch-size.svg", "Images per second of the model alone, by batch size"),
-        "loads": ("latency.svg", "p50, p90 and p99 of PUT to result, by load"),
-        "steps": (
-            "second.svg",
-            "Mean milliseconds by step: idle, at 80 % load, slow notification, with a direct request",
-        ),
-    },
-)
-DUPLICATES = Page(
-    ROOT / "docs" / "duplicates.md",
-    ("duplicates",),
-    tables.duplicates,
-    {
-        "index": (
-            "look-up.svg",
-            "Milliseconds of a look-up by photos remembered: this index, numpy, a BK-tree",
-        ),
-        "hashes": ("hashes.svg", "Changed photos found, and different ones mistaken, by radius and hash"),
-    },
+PAGES = (
+    Page(
+        "performance.md",
+        SPEED,
+        summary,
+        {
+            "latency": ("performance/latency.svg", "p50, p90 and p99 of PUT to result, by load"),
+            "steps": (
+                "performance/second.svg",
+                "Mean milliseconds by step: idle, at 80 % load, slow notification, with a direct request",
+            ),
+        },
+    ),
+    Page(
+        "performance-details.md",
+        SPEED,
+        tables.performance,
+        {
+            "batch sizes": (
+                "performance/batch-size.svg",
+                "Images per second of the model alone, by batch size",
+            ),
+        },
+    ),
+    Page(
+        "duplicates.md",
+        ("duplicates",),
+        tables.duplicates,
+        {
+            "index": (
+                "duplicates/look-up.svg",
+                "Milliseconds of a look-up by photos remembered: this index, numpy, a BK-tree",
+            ),
+            "hashes": (
+                "duplicates/hashes.svg",
+                "Changed photos found, and different ones confused, by radius and hash",
+            ),
+        },
+    ),
 )
 
 
 def main() -> int:
-    """Write the pages that the last run has measured; 1 with one line that says why none."""
+    """Write the pages that the last run has measured; 1 when there are none."""
     try:
-        measured = last_run(OUT / "bench.json")
-        for page in whole_pages(measured):
-            page.path.write_text(published(page, page.path.read_text(), measured))
-            page.pictures.mkdir(exist_ok=True)
-            for picture, _ in page.drawn.values():
-                shutil.copy(OUT / picture, page.pictures)
+        measured = read_last_run(OUT / "bench.json")
+        for page in complete_pages(measured):
+            page.path.write_text(fill(page, page.path.read_text(), measured))
+            for picture, _ in page.pictures.values():
+                shutil.copy(OUT / Path(picture).name, DOCS / picture)
             print(f"written to {page.path.relative_to(ROOT)}")
     except (BenchError, OSError) as error:
         print(error, file=sys.stderr)
@@ -88,51 +102,49 @@ def main() -> int:
     return 0
 
 
-def whole_pages(measured: Mapping[str, Any]) -> list[Page]:
-    """Which pages a run has measured all of. Raises BenchError when that is none."""
-    whole = [page for page in (PERFORMANCE, DUPLICATES) if not page.missing(measured)]
-    if not whole:
-        lacking = ", ".join(PERFORMANCE.missing(measured))
-        raise BenchError(f"the last run measured no {lacking}: run `make bench` with all parts")
-    return whole
+def complete_pages(measured: Mapping[str, Any]) -> list[Page]:
+    """Return the pages of which a run has measured everything. Raises BenchError when there are none."""
+    complete = [page for page in PAGES if not page.missing(measured)]
+    if not complete:
+        missing = ", ".join(PAGES[0].missing(measured))
+        raise BenchError(f"the last run measured no {missing}: run `make bench` with all parts")
+    return complete
 
 
-def last_run(path: Path) -> dict[str, Any]:
-    """Read what the last run has measured. Raises BenchError."""
+def read_last_run(path: Path) -> dict[str, Any]:
+    """Read the measurements of the last run. Raises BenchError."""
     if not path.exists():
-        raise BenchError(f"{path.name} is not there: run `make bench` first")
+        raise BenchError(f"{path.name} is missing: run `make bench` first")
     measured: dict[str, Any] = json.loads(path.read_text())
     return measured
 
 
-def published(page: Page, text: str, measured: Mapping[str, Any]) -> str:
-    """Fill every marked section. Raises BenchError when marks and what was measured do not go together."""
-    texts = {
-        name: "\n".join(table.markdown() for table in some) + _shown(page, name)
+def fill(page: Page, text: str, measured: Mapping[str, Any]) -> str:
+    """Fill every marked part. Raises BenchError when the page's parts are not the measured ones."""
+    parts = {
+        name: "\n".join(table.markdown() for table in some) + _picture(page, name)
         for name, some in page.tables(measured).items()
     }
-    texts["machine"] = _machine(measured)
-    marked = {match["name"] for match in MARKED.finditer(text)}
-    if marked != set(texts):
-        differ = sorted(marked ^ set(texts))
-        raise BenchError(f"{page.path.name} and the bench differ in their sections: {differ}")
-    return MARKED.sub(lambda match: match[1] + texts[match["name"]] + match[3], text)
+    try:
+        return marked.fill(text, {**parts, "machine": _machine(measured)})
+    except ValueError as error:
+        raise BenchError(f"{page.name}: {error}") from None
 
 
-def _shown(page: Page, section: str) -> str:
-    if section not in page.drawn:
+def _picture(page: Page, part: str) -> str:
+    if part not in page.pictures:
         return ""
-    picture, says = page.drawn[section]
-    return f"\n![{says}]({page.pictures.name}/{picture})\n"
+    path, description = page.pictures[part]
+    return f"\n![{description}]({path})\n"
 
 
 def _machine(measured: Mapping[str, Any]) -> str:
-    on, options, busy = measured["machine"], measured["options"], warning(measured)
-    packages = ", ".join(f"{name} {version}" for name, version in on["packages"].items())
+    machine, options, busy = measured["machine"], measured["options"], warning(measured)
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     return (
-        f"Measured on {measured['date']}: {on['cores']} cores of {on['cpu']}, {on['memory_gb']:g} GB, {on['system']}, "
-        f"Python {on['python']}, {packages}. {options['rounds']} rounds of {options['photos']} photos, "
-        f"{options['seconds']:g} s a load.{busy and f' Note: {busy}.'}\n"
+        f"Measured on {measured['date']}: {machine['cores']} cores of {machine['cpu']}, {machine['memory_gb']:g} GB, "
+        f"{machine['system']}, Python {machine['python']}, {packages}. {options['rounds']} rounds of "
+        f"{options['photos']} photos, {options['seconds']:g} s a load.{busy and f' Note: {busy}.'}\n"
     )
 
 

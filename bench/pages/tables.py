@@ -82,7 +82,7 @@ def _loads(latency: Mapping[str, Any]) -> Table:
             f"{float(load):.0%}",
             f"{row['offered_per_s']:.0f}",
             str(row["photos"]),
-            *_cuts(row),
+            *cuts(row),
             f"{row['sent_late_p99_ms']:.0f}",
         )
         for load, row in latency["loads"].items()
@@ -103,7 +103,7 @@ def _original(row: Mapping[str, Any]) -> Table:
             "",
             "",
         ),
-        (here, *_cuts(row), f"{row['uploads_per_s']:.0f}", f"{row['photos_per_s']:.0f}"),
+        (here, *cuts(row), f"{row['uploads_per_s']:.0f}", f"{row['photos_per_s']:.0f}"),
     ]
     return Table("As the original benchmark", ("", *CUTS, "uploads/s", "photos/s scored"), rows)
 
@@ -114,7 +114,7 @@ def _notifications(late: Mapping[str, Any]) -> Table:
         (
             says,
             str(late[name]["photos"]),
-            *_cuts(late[name]),
+            *cuts(late[name]),
             str(late[name]["scored"]),
             str(late[name]["already_scored"]),
         )
@@ -137,5 +137,6 @@ def _steps(latency: Mapping[str, Any]) -> Table:
     return Table("Where the time goes: mean milliseconds by step", ("step", *split), rows)
 
 
-def _cuts(row: Mapping[str, float]) -> tuple[str, ...]:
+def cuts(row: Mapping[str, float]) -> tuple[str, ...]:
+    """Format the percentiles of a row, and its share within a second."""
     return (*(f"{row[cut]:,.0f}" for cut in SHOWN), f"{row['under_1s']:.1%}")

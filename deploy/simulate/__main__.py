@@ -4,7 +4,6 @@ python -m deploy.simulate [--write] [--figures FILE]
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,12 +17,9 @@ from deploy.simulate import picture, plans, report
 from deploy.simulate.figures import DEFAULT, Figures
 from deploy.simulate.plans import COOLDOWNS, LOADS, PEAKS, TRIED_AT, WAITS, Run
 from deploy.simulate.policy import GrownFrom
-from docs import plot
+from docs import marked, plot
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
-MARKED = re.compile(
-    r"(<!-- (?P<name>[a-z ]+): written by make simulate -->\n).*?(<!-- end of (?P=name) -->)", re.DOTALL
-)
 
 
 def main() -> int:
@@ -93,7 +89,7 @@ def _texts(
 
 
 def _write(texts: Mapping[str, str], days: Mapping[float, Sequence[Run]], figures: Figures) -> None:
-    PAGE.write_text(MARKED.sub(lambda match: match[1] + texts[match["name"]] + match[3], PAGE.read_text()))
+    PAGE.write_text(marked.fill(PAGE.read_text(), texts))
     folder = PAGE.with_suffix("")
     folder.mkdir(exist_ok=True)
     for peak, runs in days.items():

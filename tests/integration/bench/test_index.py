@@ -1,7 +1,6 @@
 """What the bench measures the index with: it fills a real Valkey, and does not believe a wrong answer."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +15,8 @@ from bench.duplicates.index.rivals import LinearScan
 from bench.pages import publish, report, tables
 from bench.photos import NAMES, SAMPLES
 from bench.processes import BenchError
-from docs import plot
-from tests.unit.bench.test_duplicates import measured as quality
-from tests.unit.bench.test_report import measured as speed
+from docs import marked, plot
+from tests.support.measured import index, quality, speed
 from worker.photos.decoding import Target, prepare
 from worker.photos.hashes import PHASH
 
@@ -137,49 +135,7 @@ def test_the_scan_finds_what_a_plain_loop_finds() -> None:
     assert LinearScan(hashes).within(wanted, 6) == expected == [3, 7]
 
 
-PART: dict[str, Any] = {
-    "index": {
-        "radius": 6,
-        "sizes": {
-            size: {
-                "script_p50_ms": 0.2,
-                "script_p99_ms": p99,
-                "round_trip_p50_ms": 0.5,
-                "buckets_read": 52,
-                "numpy_p50_ms": 0.1,
-                "bk_tree_p50_ms": 20.0,
-                "entries_p50": 880.0,
-                "entries_p99": 1200.0,
-                "bytes": 800.0,
-                "own_keys_bytes": 400.0,
-            }
-            for size, p99 in (("10000", 0.4), ("1000000", 2.5))
-        },
-        "crops": {
-            size: {
-                "script_p50_ms": 0.4,
-                "script_p99_ms": p99,
-                "entries_p50": 1600.0,
-                "entries_p99": 9000.0,
-                "bytes": 780.0,
-            }
-            for size, p99 in (("10000", 0.4), ("1000000", 1.9))
-        },
-        "other_radii": {"8": {"buckets_read": 188, "script_p50_ms": 1.0, "script_p99_ms": 3.0}},
-    },
-    "throughput": {
-        "remembered": 100_000,
-        "told_alike": 0.02,
-        "median": {
-            "with_photos_per_s": 90.0,
-            "with_cpu_ms": 11.0,
-            "without_photos_per_s": 92.0,
-            "without_cpu_ms": 10.9,
-            "ratio": 0.98,
-        },
-        "spread": {"ratio": (0.93, 1.04)},
-    },
-}
+PART = index()
 
 
 def test_aims_are_met_or_missed_by_what_was_measured() -> None:
@@ -205,9 +161,10 @@ def test_the_picture_names_every_way_and_every_size() -> None:
 
 def test_the_page_of_duplicates_takes_every_section_and_keeps_its_prose() -> None:
     whole = {**speed(), "duplicates": {**PART, "quality": quality()}}
-    page = publish.DUPLICATES.path.read_text()
-    filled = publish.published(publish.DUPLICATES, page, whole)
+    page = publish.PAGES[2]
+    text = page.path.read_text()
+    filled = publish.fill(page, text, whole)
     for some in tables.duplicates(whole).values():
         assert all(table.markdown() in filled for table in some)
-    assert publish.MARKED.sub(r"\1\3", filled) == publish.MARKED.sub(r"\1\3", page)
-    assert publish.whole_pages(whole) == [publish.PERFORMANCE, publish.DUPLICATES]
+    assert marked.PART.sub(r"\1\3", filled) == marked.PART.sub(r"\1\3", text)
+    assert publish.complete_pages(whole) == [*publish.PAGES]

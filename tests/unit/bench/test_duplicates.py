@@ -2,7 +2,6 @@
 
 import io
 from itertools import pairwise
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,6 +14,7 @@ from bench.duplicates.quality import album, chart, counts, recognition, tables
 from bench.duplicates.quality.album import Picture
 from bench.duplicates.quality.variants import TURNED, variants
 from docs import plot
+from tests.support.measured import quality
 from worker.photos.hashes import ALGORITHMS, PHASH
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -131,44 +131,18 @@ def test_another_picture_is_not_known_again() -> None:
 # how it is shown
 
 
-def counted(distances: list[int], bits: int, radius: int) -> dict[str, Any]:
-    return {**counts.summary(distances, bits, radius), "without_hash": 3}
-
-
-def measured() -> dict[str, Any]:
-    some = {
-        name: {
-            "bits": one.bits,
-            "radius": one.radius,
-            "variants": {
-                "JPEG 30": counted([0, 1], one.bits, one.radius),
-                "all": counted([0, 1, one.bits, one.bits], one.bits, one.radius),
-            },
-            "different": {
-                gate: counted([0] + [one.bits] * 199, one.bits, one.radius) for gate in ("gated", "ungated")
-            },
-            "empty": {
-                "gated": counted([one.bits] * 4, one.bits, one.radius),
-                "ungated": counted([0] * 3 + [one.bits], one.bits, one.radius),
-            },
-        }
-        for name, one in ALGORITHMS.items()
-    }
-    return {"photos": 2, "pictures": 10, "empty": 3, "algorithms": some}
-
-
 def test_the_picture_is_well_formed_and_says_what_the_default_radius_gives() -> None:
-    figure = chart.quality(measured())
+    figure = chart.quality(quality())
     drawn = plot.svg(figure)
     words = [text.text for text in ElementTree.fromstring(drawn).iter(f"{SVG}text")]  # noqa: S314 - our own
     assert "phash, radius 6: 50.0% found, 0.50% mistaken" in words
     rings = [line for half in figure.axes for line in half.lines if line.get_markerfacecolor() == "none"]
     assert len(rings) == 2 * len(ALGORITHMS)
-    assert drawn == plot.svg(chart.quality(measured()))
+    assert drawn == plot.svg(chart.quality(quality()))
 
 
 def test_shares_of_wrong_pairs_are_logarithmic_with_a_place_for_none_below() -> None:
-    wrong = chart.quality(measured()).axes[1]
+    wrong = chart.quality(quality()).axes[1]
     places = [
         float(wrong.transAxes.inverted().transform(wrong.transData.transform((0, share)))[1])
         for share in (0, *chart.WRONG)
@@ -180,7 +154,7 @@ def test_shares_of_wrong_pairs_are_logarithmic_with_a_place_for_none_below() -> 
 
 
 def test_the_tables_say_what_was_counted() -> None:
-    by_transformation, found, mistaken, empty = tables.quality(measured())
+    by_transformation, found, mistaken, empty = tables.quality(quality())
     assert by_transformation.rows[0][:2] == ("JPEG 30", "100% · 0.5")
     assert by_transformation.rows[1][:2] == ("all", "50% · 32.5")
     assert found.rows[0][:3] == ("phash", "25.0%", "50.0%")

@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.simulate import arrivals, costs, plans, report
-from deploy.simulate.__main__ import MARKED, PAGE
+from deploy.simulate.__main__ import PAGE
 from deploy.simulate.arrivals import DAY
 from deploy.simulate.costs import Costs
 from deploy.simulate.day import Day, simulate
 from deploy.simulate.figures import LEVELS, WEIGHTS, Figures
 from deploy.simulate.plans import Run
 from deploy.simulate.policy import IN_COOLDOWN, OUT_COOLDOWN, GrownFrom, Minute, Policy, Scaler
+from docs.marked import PART
 
 FIGURES = Figures.read()
 RATE = FIGURES.task.photos_per_second
@@ -184,13 +185,13 @@ def test_the_template_has_what_is_recommended_and_what_was_simulated() -> None:
 
 
 def test_the_page_has_a_place_for_each_part_and_all_are_filled() -> None:
-    parts = {match["name"]: match[0] for match in MARKED.finditer(PAGE.read_text())}
+    parts = {match["name"]: match[0] for match in PART.finditer(PAGE.read_text())}
     assert set(parts) == {"verdict", "pictures", "rates", "targets", "quiet", "cooldowns"}
     assert all(len(part.splitlines()) > 2 for part in parts.values()), "run `make simulate`"
 
 
 def test_the_figures_are_those_that_the_bench_has_published() -> None:
-    page = (PAGE.parent / "performance.md").read_text()
+    page = (PAGE.parent / "performance-details.md").read_text()
     rows = re.findall(
         r"^\| (\d+)% \| \d+ \| [\d,]+ \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|", page, re.MULTILINE
     )

@@ -1,0 +1,16 @@
+"""The generated parts of a document: each stands between two comments that carry its name."""
+
+import re
+from collections.abc import Mapping
+
+PART = re.compile(
+    r"(<!-- (?P<name>[a-z ]+): written by make [a-z]+ -->\n).*?(<!-- end of (?P=name) -->)", re.DOTALL
+)
+
+
+def fill(document: str, parts: Mapping[str, str]) -> str:
+    """Replace every part. Raises ValueError when the document's parts have other names than `parts`."""
+    marked = {match["name"] for match in PART.finditer(document)}
+    if marked != set(parts):
+        raise ValueError(f"only one side has these parts: {', '.join(sorted(marked ^ set(parts)))}")
+    return PART.sub(lambda match: match[1] + parts[match["name"]] + match[3], document)

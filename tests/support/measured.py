@@ -1,0 +1,143 @@
+"""Measurements as the bench writes them, with made-up figures."""
+
+from typing import Any
+
+from bench.duplicates.quality import counts
+from bench.throughput.throughput import ROWS
+from worker.photos.hashes import ALGORITHMS
+
+LEDGER = {"put": 9.0, "notify": 4.0, "queue": 3.0, "fetch": 6.0, "decode": 4.0, "infer": 17.0, "commit": 0.5}
+SHARES = {"device_busy": 0.5, "cores_busy": 0.4, "cores_taken": 0.0, "mean_batch": 31.0}
+RATES = {"photos_per_s": 900.0, "device_per_s": 2000.0, "per_core_per_s": 2000.0, "cpu_ms": 0.5}
+FUNCTION = {"share": 0.25, "stage": "infer", "function": "score|x", "file": "worker/inference/scoring.py"}
+MACHINE = {
+    "cores": 2,
+    "cpu": "a CPU",
+    "memory_gb": 8,
+    "system": "Linux",
+    "python": "3",
+    "packages": {"x": "1"},
+}
+MEMORY = {"early_photos": 1000, "late_photos": 8000, "early_mb": 900.0, "late_mb": 909.0, "growth": 0.01}
+
+
+def speed(*, p99: float = 240.0, overhead: float = 12.0) -> dict[str, Any]:
+    """Everything but the duplicates."""
+    return {
+        "date": "2026-01-01",
+        "machine": MACHINE,
+        "options": {"rounds": 3, "photos": 400, "seconds": 25.0, "objects": 1000},
+        "throughput": _throughput(),
+        "batch_sizes": {"tensorflow": {"1": 60.0, "32": 120.0}, "litert": {"1": 140.0, "32": 130.0}},
+        "latency": {
+            "mix": ["small", "3 MP"],
+            "capacity_per_s": 60.0,
+            "one_at_a_time": {**_latencies(80), "overhead_p50_ms": overhead},
+            "loads": {"0.3": _latencies(100), "0.8": _latencies(p99)},
+            "original": _latencies(2000),
+            "notifications": {
+                "offered_per_s": 20.0,
+                "alone": _latencies(2200),
+                "direct_request": _latencies(150),
+            },
+        },
+        "accelerator": {
+            "call_ms": 4.0,
+            "photo_ms": 0.375,
+            "kinds": {
+                "ready": {**_fed("model thread"), "profile": {"functions": [FUNCTION]}},
+                "unprofiled": _fed("helpers"),
+                "small": {**_fed("cores"), "profile": {"functions": [FUNCTION]}},
+            },
+        },
+    }
+
+
+def quality() -> dict[str, Any]:
+    """The quality of the hashes."""
+    algorithms = {}
+    for name, one in ALGORITHMS.items():
+        bits, rule = one.bits, (one.bits, one.radius)
+        variants = {"JPEG 30": _counted([0, 1], *rule), "all": _counted([0, 1, bits, bits], *rule)}
+        different = _counted([0] + [bits] * 199, *rule)
+        empty = {"gated": _counted([bits] * 4, *rule), "ungated": _counted([0] * 3 + [bits], *rule)}
+        algorithms[name] = {
+            "bits": bits,
+            "radius": one.radius,
+            "variants": variants,
+            "different": {"gated": different, "ungated": different},
+            "empty": empty,
+        }
+    return {"photos": 2, "pictures": 10, "empty": 3, "algorithms": algorithms}
+
+
+def index() -> dict[str, Any]:
+    """The index of duplicates and what it costs; two sizes."""
+    size = {
+        "script_p50_ms": 0.2,
+        "round_trip_p50_ms": 0.5,
+        "buckets_read": 52,
+        "numpy_p50_ms": 0.1,
+        "bk_tree_p50_ms": 20.0,
+        "entries_p50": 880.0,
+        "entries_p99": 1200.0,
+        "bytes": 800.0,
+        "own_keys_bytes": 400.0,
+    }
+    crops = {"script_p50_ms": 0.4, "entries_p50": 1600.0, "entries_p99": 9000.0, "bytes": 780.0}
+    rates = {"with_photos_per_s": 90.0, "without_photos_per_s": 92.0}
+    cpu = {"with_cpu_ms": 11.0, "without_cpu_ms": 10.9}
+    return {
+        "index": {
+            "radius": 6,
+            "sizes": {
+                count: {**size, "script_p99_ms": p99} for count, p99 in (("10000", 0.4), ("1000000", 2.5))
+            },
+            "crops": {
+                count: {**crops, "script_p99_ms": p99} for count, p99 in (("10000", 0.4), ("1000000", 1.9))
+            },
+            "other_radii": {"8": {"buckets_read": 188, "script_p50_ms": 1.0, "script_p99_ms": 3.0}},
+        },
+        "throughput": {
+            "remembered": 100_000,
+            "told_alike": 0.02,
+            "median": {**rates, **cpu, "ratio": 0.98},
+            "spread": {"ratio": (0.93, 1.04)},
+        },
+    }
+
+
+def _throughput() -> dict[str, Any]:
+    numbers = dict.fromkeys(ROWS, 6.0) | {"cores_taken": 0.01}
+    numbers |= {"memory_to_limit": 0.96, "worker_to_limit_with_services": 0.93}
+    kinds = ("small", "3 MP", "12 MP")
+    crew = {"photos_per_s": 50.0, "shares": [0.5, 0.5], "scored_twice": 0}
+    return {
+        "throughput": dict.fromkeys(kinds, numbers),
+        "spread": {kind: {name: (value, value) for name, value in numbers.items()} for kind in kinds},
+        "every_round": {kind: [numbers] for kind in kinds},
+        "scale": {"1": crew, "2": crew},
+        "memory": MEMORY,
+    }
+
+
+def _latencies(p99: float) -> dict[str, Any]:
+    cuts = {
+        "p50_ms": 40.0,
+        "p90_ms": 60.0,
+        "p99_ms": p99,
+        "under_1s": 0.98,
+        "steps_mean": LEDGER,
+        "photos": 200,
+    }
+    rates = {"offered_per_s": 20.0, "uploads_per_s": 90.0, "photos_per_s": 50.0, "uploaders": 10}
+    counted = {"scored": 200, "already_scored": 200, "scored_again": 0}
+    return {**cuts, **rates, **counted, "sent_late_p99_ms": 1.0, "cores_taken": 0.02}
+
+
+def _fed(limit: str) -> dict[str, Any]:
+    return {**SHARES, **RATES, "threads_cpu_ms": {"infer": 0.3, "commit": 0.2}, "limit": limit}
+
+
+def _counted(distances: list[int], bits: int, radius: int) -> dict[str, Any]:
+    return {**counts.summary(distances, bits, radius), "without_hash": 3}
