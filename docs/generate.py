@@ -1,9 +1,11 @@
-"""Writes the parts of the documents that the code knows: settings, metrics, packages. Run by `make docs`."""
+"""Writes the tables of the documents that come from the code; run by `make docs`."""
 
 import ast
 from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile
 from pathlib import Path
+
+from cfnlint.decode import cfn_yaml
 
 from tests.unit.test_layers import ROOMS
 from worker import settings
@@ -16,7 +18,7 @@ WORKER = ROOT / "worker"
 def settings_table() -> str:
     """One row per setting."""
     rows = (
-        (f"`{variable}`", default if default in {"", "required"} else f"`{default}`", bounds, unit, doc)
+        (f"`{variable}`", _default(default), bounds, unit, doc)
         for variable, default, bounds, unit, doc in settings.rows()
     )
     return _table(("variable", "default", "bounds", "unit", "what it is for"), rows)
@@ -32,6 +34,16 @@ def metrics_table() -> str:
         for one in DISTRIBUTIONS
     ]
     return _table(("CloudWatch", "Prometheus: `photo_score_…`", "unit", "what it counts or measures"), rows)
+
+
+def parameters_table() -> str:
+    """One row per parameter of the CloudFormation template."""
+    declared = cfn_yaml.load(str(ROOT / "deploy" / "template.yaml"))["Parameters"]
+    rows = (
+        (f"`{name}`", _default(str(its.get("Default", "required"))), its["Description"])
+        for name, its in declared.items()
+    )
+    return _table(("parameter", "default", "what it is for"), rows)
 
 
 def packages_table() -> str:
@@ -53,6 +65,10 @@ def files_table() -> str:
         if not folders:
             rows.append((f"`{room}.py`", _job(_source(room))))
     return _table(("file", "job"), rows)
+
+
+def _default(text: str) -> str:
+    return text if text in {"", "required"} else f"`{text}`"
 
 
 def _top_down() -> Iterable[str]:
@@ -91,6 +107,7 @@ def _labels(labels: Mapping[str, str]) -> str:
 # Document → name of each part → the function that writes it.
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "CONTRIBUTING.md": {"packages": packages_table},
+    "deploy/README.md": {"parameters": parameters_table},
     "docs/architecture.md": {"files": files_table},
     "docs/metrics.md": {"metrics": metrics_table},
     "docs/reference.md": {"settings": settings_table},

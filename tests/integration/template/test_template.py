@@ -242,17 +242,3 @@ def test_the_user_of_the_cache_may_do_what_security_md_lists(fargate: Stack) -> 
     words = {word for word in listed.split() if word not in {">…", "resetkeys"}}
     (user,) = fargate.aws("elasticache").describe_users(UserId="fargate")["Users"]
     assert set(user["AccessString"].split()) == words
-
-
-def test_the_readme_tells_of_every_parameter_and_its_default() -> None:
-    readme = (ROOT / "deploy" / "README.md").read_text()
-    for name, declared in load()["Parameters"].items():
-        default = declared.get("Default", "required")
-        shown = f"`{default}`" if default not in {"", "required"} else default
-        assert f"| `{name}` | {shown} |" in readme
-
-
-def test_every_link_of_the_readme_leads_somewhere() -> None:
-    readme = ROOT / "deploy" / "README.md"
-    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", readme.read_text()):
-        assert (readme.parent / link).exists(), link
