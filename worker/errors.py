@@ -33,77 +33,77 @@ from typing import ClassVar
 
 
 class Verdict(Enum):
-    """What is done with an SQS message once its records are dealt with; a later one outranks an earlier one."""
+    """What is done with an SQS message once all its records have an outcome. A higher value wins."""
 
     ACKNOWLEDGE = 0  # delete it
     RETURN = 1  # make it visible again at once: nothing was tried
-    RELEASE = 2  # make it visible again after a back-off, so that it is tried again
-    LEAVE = 3  # do nothing: its visibility timeout runs out and the redrive policy moves it in the end
+    RELEASE = 2  # make it visible again after a back-off, to be tried again
+    LEAVE = 3  # do nothing: after its visibility timeouts the redrive policy moves it
 
 
 class WorkerError(Exception):
-    """Any failure this project raises on purpose. `code` is what logs and results call it."""
+    """Base of all errors this project raises. `code` names it in logs and results."""
 
     code: ClassVar[str] = "error"
 
 
 class ConfigurationError(WorkerError):
-    """Raised when a setting or a part it names does not fit; the process exits with 2 before polling."""
+    """Raised when a setting, or a part that it names, does not fit. The process exits with 2 before it polls."""
 
     code = "configuration"
 
 
 class ConversionError(ConfigurationError):
-    """Raised when an engine cannot take a model over, or not without changing what it does."""
+    """Raised when an engine cannot run a model, or not with the same results."""
 
 
 class StalledError(WorkerError):
-    """Raised when a thread hangs inside a call: the process ends, since only that frees it."""
+    """Raised when a thread hangs inside a call. Only the end of the process frees it."""
 
     code = "stalled"
 
 
 class GivenUpError(WorkerError):
-    """Raised when a part the worker needs has failed for too long: the process ends rather than pretend."""
+    """Raised when a part that the worker needs has failed for too long. The process ends."""
 
     code = "given_up"
 
 
 class MessageError(WorkerError):
-    """A failure that decides what becomes of a message."""
+    """Base of errors that decide what becomes of a message."""
 
     verdict: ClassVar[Verdict]
 
 
-# the photo itself is at fault: trying again cannot help
+# The photo itself is bad: trying again cannot help.
 
 
 class PhotoError(MessageError):
-    """Raised when a photo can never be scored: it gets a `failed` result with this code, its message is deleted."""
+    """Raised when a photo can never be scored. It gets a `failed` result with this code; its message is deleted."""
 
     verdict = Verdict.ACKNOWLEDGE
 
 
 class EmptyObjectError(PhotoError):
-    """Raised when the object has no bytes (a folder marker, an upload that failed)."""
+    """Raised when the object has no bytes, like a folder marker or a failed upload."""
 
     code = "empty_object"
 
 
 class TooManyBytesError(PhotoError):
-    """Raised when the object is larger than allowed, by its announcement or while it is downloaded."""
+    """Raised when the object is larger than allowed, as announced or as downloaded."""
 
     code = "too_many_bytes"
 
 
 class TooManyPixelsError(PhotoError):
-    """Raised when the image's header promises more pixels than allowed; nothing is decoded."""
+    """Raised when the image's header names more pixels than allowed. Nothing is decoded."""
 
     code = "too_many_pixels"
 
 
 class UnsupportedFormatError(PhotoError):
-    """Raised when the bytes are no image of an allowed format."""
+    """Raised when the bytes are not an image of an allowed format."""
 
     code = "unsupported_format"
 
@@ -120,11 +120,11 @@ class ObjectGoneError(PhotoError):
     code = "object_gone"
 
 
-# a part the worker needs is in trouble: trying again later can help
+# A part that the worker needs is in trouble: trying again later can help.
 
 
 class TroubleError(MessageError):
-    """Raised when S3, Redis, SQS or the model fails in passing: nothing is written, the message is released."""
+    """Raised when S3, Redis, SQS or the model fails for a while. Nothing is written; the message is released."""
 
     verdict = Verdict.RELEASE
 
@@ -148,13 +148,13 @@ class StoreError(TroubleError):
 
 
 class OutOfMemoryError(TroubleError):
-    """Raised when a photo, though within the limits, did not fit into what memory was left just then."""
+    """Raised when a photo within the limits found too little free memory."""
 
     code = "out_of_memory"
 
 
 class ModelError(TroubleError):
-    """Raised when the model refuses a batch or answers something that does not fit it."""
+    """Raised when the model refuses a batch, or its outputs do not fit the batch."""
 
     code = "model_trouble"
 
@@ -166,30 +166,30 @@ class BatchTooLargeError(ModelError):
 
 
 class OvertakenError(MessageError):
-    """Raised when other content of the same object was stored meanwhile, and nothing tells which is the newer."""
+    """Raised when a result of other content was stored meanwhile, and no event tells which is newer."""
 
     code = "overtaken"
     verdict = Verdict.RELEASE
 
 
 class StoppingError(MessageError):
-    """Raised for a photo that was not started when the worker was told to stop: another worker has it at once."""
+    """Raised for a photo not yet started when the worker must stop. Another worker gets it at once."""
 
     code = "stopping"
     verdict = Verdict.RETURN
 
 
-# the message is not one of ours: a person must look
+# The message is not ours: a person must look at it.
 
 
 class NotOursError(MessageError):
-    """Raised when a message cannot be understood: it is left for the dead-letter queue, never deleted."""
+    """Raised when a message cannot be understood. It goes to the dead-letter queue and is never deleted."""
 
     verdict = Verdict.LEAVE
 
 
 class UnknownBodyError(NotOursError):
-    """Raised when a body is not JSON or of no known shape."""
+    """Raised when a body is not JSON, or has no known shape."""
 
     code = "unknown_body"
 

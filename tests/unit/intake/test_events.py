@@ -1,4 +1,4 @@
-"""Bodies as S3, SNS, EventBridge, the API and the emulators send them: what each announces, and what is refused."""
+"""Bodies as S3, SNS, EventBridge, the API and emulators send them: what they announce, which are refused."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def refused(text: str) -> str:
 
 
 def notification(record: Mapping[str, Any] | None = None, **stored: Any) -> str:
-    """The plain S3 notification with fields of its record, or of its object, replaced."""
+    """The plain S3 notification with some fields of its record or object replaced."""
     whole = json.loads(body("s3-put"))
     whole["Records"][0]["s3"]["object"] |= stored
     whole["Records"][0] |= record or {}
@@ -97,7 +97,7 @@ def test_every_fixture_is_used() -> None:
         ("moto-put", S3Object("photos", "uploads/red flower.jpg", None, ETAG, 104_681, None)),
     ],
 )
-def test_an_s3_notification_announces_its_object_with_the_key_decoded(name: str, expected: S3Object) -> None:
+def test_an_s3_notification_gives_the_object_with_its_key_decoded(name: str, expected: S3Object) -> None:
     assert announced(body(name)) == Announced(expected, UPLOADED)
 
 
@@ -106,7 +106,7 @@ def test_minio_writes_whole_seconds_and_prefixes_the_event() -> None:
     assert announced(body("minio-put")) == Announced(stored, WHOLE_SECOND)
 
 
-def test_an_eventbridge_event_is_read_with_its_key_as_it_stands() -> None:
+def test_an_eventbridge_event_gives_the_key_unchanged() -> None:
     stored = S3Object(
         "photos", "a+b c%20d/ü.jpg", "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", ETAG, 104_681, SEQUENCER
     )
@@ -119,7 +119,7 @@ def test_an_emulated_eventbridge_event_may_have_unix_time_and_another_spelling_o
     assert announced(body("moto-eventbridge")) == Announced(stored, moment)
 
 
-def test_a_direct_request_is_read_with_its_key_as_it_stands_and_the_id_it_names() -> None:
+def test_a_direct_request_gives_the_key_unchanged_and_its_image_id() -> None:
     stored = S3Object("photos", "a+b c%20d/ü.jpg", "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", ETAG)
     assert announced(body("direct-request")) == Announced(stored, WHOLE_SECOND, ID)
 
@@ -141,11 +141,11 @@ def test_a_direct_request_needs_no_more_than_bucket_and_key() -> None:
         ("eventbridge-deleted", "Object Deleted"),
     ],
 )
-def test_an_event_that_is_no_upload_is_named_and_ignored(name: str, what: str) -> None:
+def test_an_event_that_is_no_upload_is_ignored_by_name(name: str, what: str) -> None:
     assert events.read(body(name)) == [Ignored(what)]
 
 
-def test_each_record_of_a_body_is_told_in_its_order() -> None:
+def test_records_keep_their_order() -> None:
     first, second, third = events.read(body("s3-several-records"))
     assert isinstance(first, Announced)
     assert isinstance(second, Announced)
@@ -212,7 +212,7 @@ def test_quotes_around_an_etag_are_no_part_of_it() -> None:
         ("versionId", ""),
     ],
 )
-def test_a_detail_that_makes_no_sense_counts_as_absent(field: str, value: object) -> None:
+def test_a_nonsense_field_counts_as_absent(field: str, value: object) -> None:
     attribute = {"eTag": "etag", "versionId": "version_id"}.get(field, field)
     record = announced(notification(None, **{field: value}))
     assert getattr(record.object, attribute) is None
@@ -235,15 +235,13 @@ def test_a_detail_that_makes_no_sense_counts_as_absent(field: str, value: object
         ({}, None),
     ],
 )
-def test_a_time_that_cannot_be_read_is_unknown_and_costs_nothing(
-    time: object, expected: datetime | None
-) -> None:
+def test_an_unreadable_time_is_unknown_and_does_no_harm(time: object, expected: datetime | None) -> None:
     record = announced(notification({"eventTime": time}))
     assert record.uploaded_at == expected
     assert record.object == announced(body("s3-put")).object
 
 
-SURROGATE = "\ud800"  # half of a pair: JSON can carry it, UTF-8 cannot
+SURROGATE = "\ud800"  # half a surrogate pair: JSON can hold it, UTF-8 cannot
 
 
 @pytest.mark.parametrize(
@@ -303,7 +301,7 @@ SURROGATE = "\ud800"  # half of a pair: JSON can carry it, UTF-8 cannot
     ],
     ids=lambda text: ascii(text[-60:]),
 )
-def test_what_is_of_no_known_shape_is_refused_with_a_reason(text: str) -> None:
+def test_an_unknown_shape_is_refused_with_a_reason(text: str) -> None:
     assert refused(text)
 
 
@@ -323,15 +321,15 @@ def test_the_envelope_may_carry_any_of_the_other_shapes() -> None:
 
 
 @pytest.mark.parametrize("field", ["eventSource", "eventVersion", "eventName", "eventTime"])
-def test_nesting_at_the_edge_of_what_can_be_read_does_no_harm(field: str) -> None:
+def test_nesting_near_pythons_own_limit_does_no_harm(field: str) -> None:
     for depth in range(50, 1100, 10):
         nested = "[" * depth + "]" * depth
         text = notification({field: "HERE"}).replace('"HERE"', nested)
         assert len(events.read(text)) == 1
 
 
-def test_a_body_nested_as_deep_as_is_allowed_is_read_and_one_level_more_is_refused() -> None:
-    def nested(levels: int) -> str:  # the body itself is one, what is in the innermost list another
+def test_the_deepest_allowed_body_is_read_and_one_level_more_is_refused() -> None:
+    def nested(levels: int) -> str:  # the body is one level, the innermost item another
         return notification({"requestParameters": "HERE"}).replace('"HERE"', "[" * levels + "]" * levels)
 
     deepest = events.MAX_DEPTH - 3  # below the body, its records and the record
@@ -339,7 +337,7 @@ def test_a_body_nested_as_deep_as_is_allowed_is_read_and_one_level_more_is_refus
     assert "nested deeper" in refused(nested(deepest + 1))
 
 
-def test_a_body_larger_than_any_that_sqs_takes_is_refused_unread() -> None:
+def test_a_body_larger_than_sqs_allows_is_refused_unread() -> None:
     padding = " " * events.MAX_BODY
     assert "characters" in refused(notification({}) + padding)
 
@@ -347,7 +345,7 @@ def test_a_body_larger_than_any_that_sqs_takes_is_refused_unread() -> None:
 @pytest.mark.parametrize(
     "number", ["1e999", "-1e999", "NaN", "Infinity", "9" * 5_000, "0." + "1" * 100_000, "1" + "0" * 4_000]
 )
-def test_a_monstrous_number_is_refused_or_counts_as_absent(number: str) -> None:
+def test_a_huge_number_is_refused_or_counts_as_absent(number: str) -> None:
     for body in (
         '{"bucket": "b", "key": "k", "size": NUMBER, "uploaded_at": NUMBER}',
         '{"Records": [NUMBER]}',
@@ -368,11 +366,11 @@ def test_a_monstrous_number_is_refused_or_counts_as_absent(number: str) -> None:
     ],
     ids=["field", "version", "source", "nested", "bucket"],
 )
-def test_the_reason_of_a_refusal_stays_short_enough_for_a_log_line(text: str) -> None:
+def test_the_reason_of_a_refusal_fits_a_log_line(text: str) -> None:
     assert len(refused(text)) < 1_000
 
 
-def test_the_name_of_an_ignored_event_stays_short_enough_too() -> None:
+def test_the_name_of_an_ignored_event_fits_a_log_line() -> None:
     for text in (
         notification({"eventName": "x" * 200_000}),
         json.dumps({"source": "aws.s3", "detail-type": "x" * 200_000}),
@@ -396,7 +394,7 @@ def test_any_text_and_any_json_gives_at_least_one_record(text: str) -> None:
 
 
 def assert_readable(text: str) -> None:
-    """Some records, each an answer; what is announced can be written as UTF-8."""
+    """Check that a body gives records, and that all announced names are valid UTF-8."""
     records = events.read(text)
     assert records
     for record in records:
@@ -414,7 +412,7 @@ def test_a_known_shape_with_any_field_replaced_or_removed_is_read_without_raisin
 
 
 def spoilt(value: Any, data: st.DataObject) -> Any:
-    """The same JSON with something changed at a random place."""
+    """The same JSON with a change at a random place."""
     if data.draw(st.integers(0, 3)) == 0 or not value or not isinstance(value, dict | list):
         return data.draw(JSON | st.text(st.characters()))
     if isinstance(value, list):
@@ -450,9 +448,7 @@ def test_a_key_may_name_the_owner() -> None:
         ("users/ada/one.jpg", "", "is no image id"),
     ],
 )
-def test_a_photo_without_an_owner_where_one_is_needed_is_not_ours(
-    key: str, sent: str | None, complaint: str
-) -> None:
+def test_a_photo_without_the_owner_it_needs_is_not_ours(key: str, sent: str | None, complaint: str) -> None:
     with pytest.raises(NoImageIdError, match=complaint):
         events.photo_id(key, re.compile(PER_OWNER), sent)
 
@@ -493,12 +489,12 @@ def test_another_pattern_finds_the_id_elsewhere_in_the_key() -> None:
     assert named("users/42/meal-7/photo.jpg", pattern=r"/(?P<image_id>meal-\d+)/") == "meal-7"
 
 
-def test_a_pattern_whose_group_took_no_part_names_no_image() -> None:
+def test_a_pattern_whose_group_did_not_match_names_no_image() -> None:
     with pytest.raises(NoImageIdError):
         named("photo.jpg", pattern=r"(?P<image_id>\d+)?photo")
 
 
-def test_the_id_the_sender_named_goes_before_the_key() -> None:
+def test_the_senders_id_wins_over_the_key() -> None:
     assert named(f"{ID}.jpg", given_id="meal-7") == "meal-7"
 
 
@@ -506,7 +502,7 @@ def test_the_id_the_sender_named_goes_before_the_key() -> None:
     "unsafe",
     ["", " ", "a b", "a\n", "a:b", "a/b", "*", "{a}", "../a", ".a", "-a", "ü", "a\x00", "a" * 129, SURROGATE],
 )
-def test_an_id_that_could_mean_something_in_a_redis_key_is_refused(unsafe: str) -> None:
+def test_an_id_with_characters_special_in_redis_keys_is_refused(unsafe: str) -> None:
     with pytest.raises(NoImageIdError):
         named("photo.jpg", given_id=unsafe)
     with pytest.raises(NoImageIdError):

@@ -1,4 +1,4 @@
-"""The visibility of what is in flight: when it is extended, when it ends and with which verdict."""
+"""Leases on messages in flight: when they are due, when they end, and with which verdict."""
 
 import threading
 from dataclasses import replace
@@ -29,7 +29,7 @@ def outstanding(leases: Leases) -> list[str]:
     return [m.message_id for m in leases.outstanding()]
 
 
-def test_a_lease_is_due_once_half_its_timeout_has_gone() -> None:
+def test_a_lease_is_due_at_half_its_timeout() -> None:
     leases, clock = held(1)
     clock.seconds += TIMEOUT / 2 - 0.001
     assert due(leases) == []
@@ -37,7 +37,7 @@ def test_a_lease_is_due_once_half_its_timeout_has_gone() -> None:
     assert due(leases) == ["message-1"]
 
 
-def test_a_lease_counts_from_before_its_receive_which_may_have_answered_long_ago() -> None:
+def test_a_lease_counts_from_before_its_receive() -> None:
     leases, clock = held()
     asked = clock.seconds
     clock.seconds += TIMEOUT
@@ -46,7 +46,7 @@ def test_a_lease_counts_from_before_its_receive_which_may_have_answered_long_ago
     assert leases.lost() == [message(number=1)]
 
 
-def test_an_extended_lease_is_due_again_when_half_of_its_new_time_has_gone() -> None:
+def test_an_extended_lease_is_due_again_at_half_its_new_time() -> None:
     leases, clock = held(1)
     clock.seconds += TIMEOUT - 5
     assert leases.due() == [(message(number=1), TIMEOUT)]
@@ -57,7 +57,7 @@ def test_an_extended_lease_is_due_again_when_half_of_its_new_time_has_gone() -> 
     assert due(leases) == ["message-1"]
 
 
-def test_a_lease_whose_extension_failed_is_due_again_soon_but_not_at_once() -> None:
+def test_after_a_failed_extension_a_lease_is_due_again_soon_but_not_at_once() -> None:
     leases, clock = held(1)
     clock.seconds += TIMEOUT / 2
     assert due(leases) == ["message-1"]
@@ -66,7 +66,7 @@ def test_a_lease_whose_extension_failed_is_due_again_soon_but_not_at_once() -> N
     assert due(leases) == ["message-1"]
 
 
-def test_a_lease_is_lost_shortly_before_its_time_runs_out() -> None:
+def test_a_lease_is_lost_shortly_before_it_ends() -> None:
     leases, clock = held(1)
     clock.seconds += TIMEOUT - 4 - 0.001
     assert leases.lost() == []
@@ -76,7 +76,7 @@ def test_a_lease_is_lost_shortly_before_its_time_runs_out() -> None:
     assert leases.settle_record(message(number=1), Verdict.ACKNOWLEDGE) is None
 
 
-def test_an_extended_lease_is_lost_by_its_new_time_counted_from_before_the_call() -> None:
+def test_an_extended_lease_counts_from_before_the_call() -> None:
     leases, clock = held(1)
     clock.seconds += TIMEOUT / 2
     before = clock.seconds
@@ -86,7 +86,7 @@ def test_an_extended_lease_is_lost_by_its_new_time_counted_from_before_the_call(
     assert leases.lost() == [message(number=1)]
 
 
-def test_a_lease_is_never_extended_beyond_the_longest_time_and_is_then_over() -> None:
+def test_a_lease_is_never_extended_beyond_the_longest_time() -> None:
     leases, clock = held(1)
     start = clock.seconds
     for _ in range(1000):
@@ -174,7 +174,7 @@ def test_a_dropped_lease_is_over_and_dropping_it_again_does_no_harm() -> None:
     assert leases.settle_record(message(number=1), Verdict.ACKNOWLEDGE) is None
 
 
-def test_a_message_received_again_starts_anew() -> None:
+def test_a_message_received_again_gets_a_new_lease() -> None:
     leases, clock = held(1)
     received = message(number=1, records=2)
     leases.settle_record(received, Verdict.LEAVE)
@@ -186,7 +186,7 @@ def test_a_message_received_again_starts_anew() -> None:
     assert leases.settle_record(received, Verdict.ACKNOWLEDGE) is Verdict.ACKNOWLEDGE
 
 
-def test_of_records_settled_by_many_threads_exactly_one_settles_the_message() -> None:
+def test_among_many_threads_exactly_one_record_settles_the_message() -> None:
     leases, _ = held(1)
     received = message(number=1, records=80)
     answers: list[Verdict | None] = []

@@ -1,4 +1,4 @@
-"""How received messages are deleted, released and given back; what the queue refuses, and when it fails."""
+"""How messages are deleted, released and given back, also when the queue refuses entries or fails."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.fakes import message
-from tests.unit.intake.answering import TIMEOUT, Bench, for_good, in_passing, not_at_all
+from tests.unit.intake.source_rig import TIMEOUT, SourceRig, for_good, in_passing, not_at_all
 from worker.errors import MessageError, ModelError, QueueError, StoppingError, UnknownBodyError
 from worker.intake.s3_uploads import Refused, back_off
 from worker.messages import Message, PhotoId, S3Object, Upload
@@ -14,83 +14,83 @@ from worker.messages import Message, PhotoId, S3Object, Upload
 # receiving
 
 
-def test_a_received_message_is_held_from_then_on() -> None:
-    assert Bench(3).source.in_flight == 3
+def test_a_received_message_is_held() -> None:
+    assert SourceRig(3).source.in_flight == 3
 
 
 def test_a_receive_that_fails_holds_nothing() -> None:
-    bench = Bench(0)
-    bench.queue.down = True
+    rig = SourceRig(0)
+    rig.queue.down = True
     with pytest.raises(QueueError):
-        bench.source.receive(10)
-    assert bench.source.in_flight == 0
+        rig.source.receive(10)
+    assert rig.source.in_flight == 0
 
 
 def test_a_message_received_again_is_settled_by_its_last_receive_alone() -> None:
-    bench = Bench()
-    again = replace(bench.messages[0], receipt_handle="another")
-    bench.receive(again)
-    assert bench.said("lease_lost") == 1
-    bench.settle()
-    assert bench.queue.calls == []
-    bench.settle(again)
-    assert bench.queue.deleted == [[0]]
+    rig = SourceRig()
+    again = replace(rig.messages[0], receipt_handle="another")
+    rig.receive(again)
+    assert rig.count_of("lease_lost") == 1
+    rig.settle()
+    assert rig.queue.calls == []
+    rig.settle(again)
+    assert rig.queue.deleted == [[0]]
 
 
-def test_a_photo_comes_from_storage_by_the_object_that_was_announced() -> None:
-    bench = Bench()
-    upload = Upload(PhotoId("id"), S3Object("photos", "key"), None, bench.messages[0], bench.source)
-    assert bench.source.fetch(upload, max_bytes=2).data == b"ke"
+def test_a_photo_is_fetched_by_its_announced_object() -> None:
+    rig = SourceRig()
+    upload = Upload(PhotoId("id"), S3Object("photos", "key"), None, rig.messages[0], rig.source)
+    assert rig.source.fetch(upload, max_bytes=2).data == b"ke"
 
 
 # deleting
 
 
-def test_messages_are_deleted_ten_a_call_and_held_no_longer() -> None:
-    bench = Bench(23)
-    bench.settle()
-    assert bench.queue.deleted == [[*range(10)], [*range(10, 20)], [20, 21, 22]]
-    assert bench.held() == []
+def test_messages_are_deleted_ten_per_call_and_no_longer_held() -> None:
+    rig = SourceRig(23)
+    rig.settle()
+    assert rig.queue.deleted == [[*range(10)], [*range(10, 20)], [20, 21, 22]]
+    assert rig.held() == []
 
 
-def test_only_what_was_refused_in_passing_is_deleted_once_more() -> None:
-    bench = Bench(12)
-    bench.queue.answers = [lambda ten: in_passing(ten[3:5]), in_passing]
-    bench.settle()
-    assert bench.queue.deleted == [[*range(10)], [10, 11], [3, 4, 10, 11]]
-    assert bench.said("delete_refused") == 4
-    assert bench.said("delete_given_up") == 0
+def test_only_temporary_refusals_are_deleted_again() -> None:
+    rig = SourceRig(12)
+    rig.queue.answers = [lambda ten: in_passing(ten[3:5]), in_passing]
+    rig.settle()
+    assert rig.queue.deleted == [[*range(10)], [10, 11], [3, 4, 10, 11]]
+    assert rig.count_of("delete_refused") == 4
+    assert rig.count_of("delete_given_up") == 0
 
 
-def test_a_delete_that_is_refused_twice_is_given_up_and_said() -> None:
-    bench = Bench(2)
-    bench.queue.answers = [in_passing, lambda two: in_passing(two[:1])]
-    bench.settle()
-    assert bench.queue.deleted == [[0, 1], [0, 1]]
-    assert bench.said("delete_given_up") == 1
-    assert bench.held() == []
+def test_a_delete_refused_twice_is_given_up_and_logged() -> None:
+    rig = SourceRig(2)
+    rig.queue.answers = [in_passing, lambda two: in_passing(two[:1])]
+    rig.settle()
+    assert rig.queue.deleted == [[0, 1], [0, 1]]
+    assert rig.count_of("delete_given_up") == 1
+    assert rig.held() == []
 
 
-def test_a_delete_that_is_refused_for_good_is_not_tried_again() -> None:
-    bench = Bench(2)
-    bench.queue.answers = [for_good]
-    bench.settle()
-    assert bench.queue.deleted == [[0, 1]]
-    assert bench.said("delete_refused") == 2
-    assert bench.held() == []
+def test_a_delete_refused_for_good_is_not_tried_again() -> None:
+    rig = SourceRig(2)
+    rig.queue.answers = [for_good]
+    rig.settle()
+    assert rig.queue.deleted == [[0, 1]]
+    assert rig.count_of("delete_refused") == 2
+    assert rig.held() == []
 
 
-def test_after_a_call_that_fails_as_a_whole_the_rest_is_deleted_in_a_second_round() -> None:
-    bench = Bench(23)
-    bench.queue.answers = [in_passing_the_first, not_at_all]
-    bench.settle()
-    assert bench.queue.deleted == [
+def test_after_a_call_fails_as_a_whole_a_second_round_deletes_the_rest() -> None:
+    rig = SourceRig(23)
+    rig.queue.answers = [in_passing_the_first, not_at_all]
+    rig.settle()
+    assert rig.queue.deleted == [
         [*range(10)],
         [*range(10, 20)],
         [0, *range(10, 19)],
         [19, 20, 21, 22],
     ]
-    assert bench.said("delete_failed") == 1
+    assert rig.count_of("delete_failed") == 1
 
 
 def in_passing_the_first(messages: Sequence[Message]) -> list[Refused]:
@@ -98,110 +98,108 @@ def in_passing_the_first(messages: Sequence[Message]) -> list[Refused]:
 
 
 def test_a_queue_that_never_answers_is_called_twice_and_every_message_is_given_up() -> None:
-    bench = Bench(23)
-    bench.queue.answers = [not_at_all] * 9
-    bench.settle()
-    assert bench.queue.deleted == [[*range(10)]] * 2
-    assert bench.said("delete_given_up") == 23
-    assert bench.held() == []
+    rig = SourceRig(23)
+    rig.queue.answers = [not_at_all] * 9
+    rig.settle()
+    assert rig.queue.deleted == [[*range(10)]] * 2
+    assert rig.count_of("delete_given_up") == 23
+    assert rig.held() == []
 
 
-def test_a_message_whose_lease_has_run_out_is_said_to_be_lost_and_never_deleted() -> None:
-    bench = Bench(2)
-    bench.clock.seconds += TIMEOUT
-    bench.settle()
-    assert bench.queue.calls == []
-    assert bench.said("lease_lost") == 2
+def test_a_message_whose_lease_has_ended_is_reported_lost_and_never_deleted() -> None:
+    rig = SourceRig(2)
+    rig.clock.seconds += TIMEOUT
+    rig.settle()
+    assert rig.queue.calls == []
+    assert rig.count_of("lease_lost") == 2
 
 
-def test_a_lease_that_runs_out_while_others_are_deleted_is_not_used() -> None:
-    bench = Bench(12)
+def test_a_lease_that_ends_while_others_are_deleted_is_not_used() -> None:
+    rig = SourceRig(12)
 
     def after_long(_: Sequence[Message]) -> list[Refused]:
-        bench.clock.seconds += TIMEOUT
+        rig.clock.seconds += TIMEOUT
         return []
 
-    bench.queue.answers = [after_long]
-    bench.settle()
-    assert bench.queue.deleted == [[*range(10)]]
-    assert bench.held() == []
+    rig.queue.answers = [after_long]
+    rig.settle()
+    assert rig.queue.deleted == [[*range(10)]]
+    assert rig.held() == []
 
 
 def test_a_message_waits_for_all_its_records() -> None:
-    bench = Bench(0)
+    rig = SourceRig(0)
     double = replace(message(number=1), records=2)
-    bench.receive(double)
-    bench.settle(double)
-    assert bench.queue.calls == []
-    bench.settle(double)
-    assert bench.queue.deleted == [[1]]
+    rig.receive(double)
+    rig.settle(double)
+    assert rig.queue.calls == []
+    rig.settle(double)
+    assert rig.queue.deleted == [[1]]
 
 
 def test_one_record_in_trouble_keeps_its_message_from_being_deleted() -> None:
-    bench = Bench(0)
+    rig = SourceRig(0)
     double = replace(message(number=1), records=2)
-    bench.receive(double)
-    bench.settle(double, error=ModelError("refused"))
-    bench.settle(double)
-    assert bench.queue.deleted == []
-    assert bench.queue.hidden == [{1: 5}]
+    rig.receive(double)
+    rig.settle(double, error=ModelError("refused"))
+    rig.settle(double)
+    assert rig.queue.deleted == []
+    assert rig.queue.hidden == [{1: 5}]
 
 
 # releasing
 
 
 @pytest.mark.parametrize(("receive_count", "seconds"), [(1, 5), (2, 10), (4, 40), (9, 300)])
-def test_what_was_in_trouble_is_seen_again_after_a_delay_that_doubles(
-    receive_count: int, seconds: int
-) -> None:
-    bench = Bench(0)
+def test_a_failed_photo_comes_again_after_a_delay_that_doubles(receive_count: int, seconds: int) -> None:
+    rig = SourceRig(0)
     tried = replace(message(number=1), receive_count=receive_count)
-    bench.receive(tried)
-    bench.settle(tried, error=ModelError("refused"))
-    assert bench.queue.hidden == [{1: seconds}]
-    assert bench.held() == []
+    rig.receive(tried)
+    rig.settle(tried, error=ModelError("refused"))
+    assert rig.queue.hidden == [{1: seconds}]
+    assert rig.held() == []
 
 
-def test_what_was_not_started_is_seen_again_at_once() -> None:
-    bench = Bench(2)
-    bench.settle(error=StoppingError("not started"))
-    bench.receive(message(number=7))
-    bench.source.give_back([message(number=7)])
-    assert bench.queue.hidden == [{0: 0, 1: 0}, {7: 0}]
-    assert bench.held() == []
-    assert bench.said("returned") == 1, "commit counts the other two, photo by photo"
+def test_a_photo_that_was_not_started_is_visible_at_once() -> None:
+    rig = SourceRig(2)
+    rig.settle(error=StoppingError("not started"))
+    rig.receive(message(number=7))
+    rig.source.give_back([message(number=7)])
+    assert rig.queue.hidden == [{0: 0, 1: 0}, {7: 0}]
+    assert rig.held() == []
+    assert rig.count_of("returned") == 1, "commit counts the other two, photo by photo"
 
 
-def test_what_is_not_ours_is_left_alone_until_its_timeout_runs_out() -> None:
-    bench = Bench()
-    bench.settle(error=UnknownBodyError("no JSON"))
-    bench.clock.seconds += TIMEOUT / 2
-    bench.source.extend_due()
-    assert bench.queue.calls == []
-    assert bench.said("lease_lost") == 0
+def test_a_foreign_message_is_left_until_its_timeout_ends() -> None:
+    rig = SourceRig()
+    rig.settle(error=UnknownBodyError("no JSON"))
+    rig.clock.seconds += TIMEOUT / 2
+    rig.source.extend_due()
+    assert rig.queue.calls == []
+    assert rig.count_of("lease_lost") == 0
 
 
 def test_no_delay_is_longer_than_sqs_allows() -> None:
-    bench = Bench(retry_delay=lambda _: 10**6)
-    bench.settle(error=ModelError("refused"))
-    assert bench.queue.hidden == [{0: 43_200}]
+    rig = SourceRig(retry_delay=lambda _: 10**6)
+    rig.settle(error=ModelError("refused"))
+    assert rig.queue.hidden == [{0: 43_200}]
 
 
-def test_of_many_outcomes_the_deletes_come_first() -> None:
-    bench = Bench(3)
+def test_deletes_come_before_releases() -> None:
+    rig = SourceRig(3)
     errors: list[MessageError | None] = [ModelError("refused"), StoppingError("not started"), None]
-    bench.source.settle([bench.outcome(m, e) for m, e in zip(bench.messages, errors, strict=True)])
-    assert bench.queue.calls == ["delete", "hide", "hide"]
-    assert bench.queue.hidden == [{1: 0}, {0: 5}]
+    rig.source.settle([rig.outcome(m, e) for m, e in zip(rig.messages, errors, strict=True)])
+    assert rig.queue.calls == ["delete", "hide", "hide"]
+    assert rig.queue.hidden == [{1: 0}, {0: 5}]
 
 
-def test_a_release_that_is_refused_is_tried_once_more_with_its_own_delay() -> None:
-    bench = Bench(0)
-    bench.receive(message(number=1), message(number=2, receive_count=2))
-    bench.queue.answers = [lambda two: in_passing(two[1:]), in_passing]
-    bench.settle(message(number=1), message(number=2, receive_count=2), error=ModelError("refused"))
-    assert bench.queue.hidden == [{1: 5, 2: 10}, {2: 10}]
-    assert bench.said("release_given_up") == 1
+def test_a_refused_release_is_tried_again_with_its_own_delay() -> None:
+    rig = SourceRig(0)
+    rig.receive(message(number=1), message(number=2, receive_count=2))
+    rig.queue.answers = [lambda two: in_passing(two[1:]), in_passing]
+    rig.settle(message(number=1), message(number=2, receive_count=2), error=ModelError("refused"))
+    assert rig.queue.hidden == [{1: 5, 2: 10}, {2: 10}]
+    assert rig.count_of("release_given_up") == 1
 
 
 @pytest.mark.parametrize(

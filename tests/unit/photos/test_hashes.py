@@ -58,7 +58,7 @@ def hash_of(data: bytes) -> str | None:
         (WHASH, "whash-1:0000033f7f3f3f1f"),
     ],
 )
-def test_whoever_changes_a_hash_raises_its_version(algorithm: Algorithm, expected: str) -> None:
+def test_a_changed_hash_needs_a_new_version(algorithm: Algorithm, expected: str) -> None:
     """Otherwise old and new hashes would be compared, and say nothing about one another."""
     assert algorithm(pattern()) == expected
 
@@ -67,7 +67,7 @@ def test_whoever_changes_a_hash_raises_its_version(algorithm: Algorithm, expecte
     ("algorithm", "original"),
     [(PHASH, imagehash.phash), (DHASH, imagehash.dhash), (WHASH, imagehash.whash)],
 )
-def test_of_a_small_picture_it_is_what_imagehash_says(
+def test_a_small_pictures_hash_is_imagehashs(
     algorithm: Algorithm, original: Callable[[Image.Image], imagehash.ImageHash]
 ) -> None:
     small = pattern().resize((hashes.SIDE, hashes.SIDE), Image.Resampling.LANCZOS)
@@ -91,7 +91,7 @@ def test_pdq_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("name", ["phash", "dhash", "whash"])
-def test_the_others_need_no_more_than_the_worker(name: str) -> None:
+def test_the_other_hashes_need_no_extra(name: str) -> None:
     assert hashes.find(name).name == name
 
 
@@ -139,7 +139,7 @@ def test_photos_without_content_have_no_hash(name: str, quality: int) -> None:
 @given(
     level=st.integers(0, 255), sigma=st.floats(0, 12), seed=st.integers(0, 2**32), quality=st.integers(30, 95)
 )
-def test_noise_on_one_level_is_no_content(level: int, sigma: float, seed: int, quality: int) -> None:
+def test_noise_on_a_flat_photo_is_no_content(level: int, sigma: float, seed: int, quality: int) -> None:
     noise = np.random.default_rng(seed).normal(level, sigma, (SIZE, SIZE))
     assert hash_of(photo_of(noise, quality)) is None
 

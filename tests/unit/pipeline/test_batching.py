@@ -1,4 +1,4 @@
-"""When a batch is ready: what is there is taken, waits must pay, nothing is made late."""
+"""When a batch is ready: it takes the items that are there, waits only if that pays, makes no item late."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def filled(*items: float, size: int = 64) -> BoundedQueue[float]:
 
 
 class Clock:
-    """Shows the same time until told another."""
+    """Shows the same time until a test changes it."""
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
@@ -23,11 +23,11 @@ class Clock:
         return self.now
 
 
-def test_takes_what_is_there_without_waiting() -> None:
+def test_a_batch_takes_the_items_that_are_there_without_waiting() -> None:
     assert take_batch(filled(1, 2, 3), 8, idle=0.001) == [1, 2, 3]
 
 
-def test_takes_no_more_than_the_largest_batch_and_leaves_the_rest() -> None:
+def test_a_batch_takes_no_more_than_the_largest_size() -> None:
     items = filled(1, 2, 3)
     assert take_batch(items, 2, idle=0.001) == [1, 2]
     assert take_batch(items, 2, idle=0.001) == [3]
@@ -37,7 +37,7 @@ def test_a_single_item_is_a_batch() -> None:
     assert take_batch(filled(1), 1, idle=0.001) == [1]
 
 
-def test_nothing_there_gives_an_empty_batch_after_the_idle_time() -> None:
+def test_without_items_a_batch_is_empty_after_the_idle_time() -> None:
     assert take_batch(filled(), 8, idle=0.001) == []
 
 
@@ -49,11 +49,11 @@ def test_a_closed_queue_gives_what_it_has_and_then_ends() -> None:
         take_batch(items, 8, idle=1.0)
 
 
-# Batching. An item is the time at which it was ready; it must be done `allowed` seconds later.
+# In these tests an item is the time at which it became ready. It must be done `allowed` seconds later.
 
 
 class Arriving(BoundedQueue[float]):
-    """The items to come, each at its time: a wait lets the clock run until then, or until the wait is over."""
+    """Items that arrive at their time. A wait moves the clock to the next item, or to its own end."""
 
     def __init__(self, clock: Clock, *items: float) -> None:
         super().__init__(64)
@@ -95,7 +95,7 @@ def batching(
     )
 
 
-def test_a_free_device_takes_what_is_there() -> None:
+def test_a_free_device_takes_the_items_that_are_there() -> None:
     clock = Clock(10.0)
     assert batching(Arriving(clock, 1, 2, 3), clock).take(8, 1.0) == ([1, 2, 3], "device_free")
 
@@ -108,14 +108,14 @@ def test_a_full_batch_says_so() -> None:
 
 
 @pytest.mark.parametrize(("others", "taken"), [(0, [1, 2, 3, 4, 5]), (1, [1, 2, 3]), (2, [1, 2]), (9, [1])])
-def test_devices_that_are_free_at_once_share_what_is_there(others: int, taken: list[float]) -> None:
+def test_devices_that_are_free_at_once_share_the_items(others: int, taken: list[float]) -> None:
     clock = Clock(10.0)
     items = Arriving(clock, 1, 2, 3, 4, 5)
     items.takers = others
     assert batching(items, clock).take(8, 1.0) == (taken, "device_free")
 
 
-def test_a_batch_takes_no_company_that_would_make_its_earliest_item_late() -> None:
+def test_a_batch_does_not_grow_if_that_makes_its_earliest_item_late() -> None:
     clock = Clock(10.0)
     items = Arriving(
         clock, 7, 8, 9, 10
@@ -125,20 +125,20 @@ def test_a_batch_takes_no_company_that_would_make_its_earliest_item_late() -> No
     assert gathering.take(8, 1.0) == ([9, 10], "device_free")
 
 
-def test_an_item_that_is_late_anyway_leaves_no_company_behind() -> None:
+def test_an_item_that_is_late_anyway_does_not_stop_the_batch_from_growing() -> None:
     clock = Clock(100.0)
     assert batching(Arriving(clock, 1, 2, 3), clock, allowed=5.0).take(8, 1.0) == ([1, 2, 3], "device_free")
 
 
 def known_gap(items: Arriving, gathering: Batching[float]) -> None:
-    """Let it learn how soon one item follows another."""
+    """Let it learn the gap between two items."""
     before = items.clock.now
     gathering.take(8, 1.0)
     items.waits.clear()
     items.clock.now = before
 
 
-def test_it_waits_where_company_saves_more_time_than_it_is_likely_to_take() -> None:
+def test_it_waits_if_a_fuller_batch_saves_more_time_than_the_wait() -> None:
     clock = Clock(10.0)
     items = Arriving(clock, 9.9, 10.0, 10.1, 10.2, 10.3)
     gathering = batching(items, clock, base=1.0, wait=5.0)  # a call of its own costs 1 s more
@@ -155,7 +155,7 @@ def test_it_waits_where_company_saves_more_time_than_it_is_likely_to_take() -> N
     [(0.0, 5.0, 0.1), (1.0, 0.0, 0.1), (1.0, 5.0, 3.0)],
     ids=["company saves nothing", "no wait is allowed", "the next is far"],
 )
-def test_it_does_not_wait_where_that_does_not_pay(base: float, wait: float, gap: float) -> None:
+def test_it_does_not_wait_if_that_does_not_pay(base: float, wait: float, gap: float) -> None:
     clock = Clock(100.0)
     items = Arriving(clock, 10.0, 10.0 + gap)
     gathering = batching(items, clock, base=base, wait=wait)
@@ -165,7 +165,7 @@ def test_it_does_not_wait_where_that_does_not_pay(base: float, wait: float, gap:
     assert items.waits == []
 
 
-def test_the_longest_wait_counts_from_the_first_item_and_is_not_repeated_for_one_that_waited() -> None:
+def test_the_longest_wait_counts_once_from_the_first_item() -> None:
     clock = Clock(10.0)
     items = Arriving(clock, 9.9, 10.0)
     gathering = batching(items, clock, base=9.0, wait=2.0)
@@ -178,7 +178,7 @@ def test_the_longest_wait_counts_from_the_first_item_and_is_not_repeated_for_one
     assert items.waits == [2.0, 0.5]
 
 
-def test_a_late_item_does_not_wait_for_company_nor_is_one_made_late_by_waiting() -> None:
+def test_a_late_item_does_not_wait_and_waiting_makes_no_item_late() -> None:
     clock = Clock(10.0)
     items = Arriving(clock, 9.9, 10.0)
     gathering = batching(items, clock, allowed=5.0, base=1.0, wait=5.0)
@@ -191,7 +191,7 @@ def test_a_late_item_does_not_wait_for_company_nor_is_one_made_late_by_waiting()
     assert items.waits == [pytest.approx(0.5)]
 
 
-def test_nothing_there_gives_nothing_and_a_queue_closed_meanwhile_what_was_taken() -> None:
+def test_an_empty_queue_gives_nothing_and_a_closed_one_what_was_taken() -> None:
     clock = Clock(10.0)
     assert batching(Arriving(clock), clock).take(8, 0.5) == ([], "device_free")
     closed = filled(1.0)

@@ -1,4 +1,4 @@
-"""How many photos may be on their way: as many as the measured times ask for, never more at once."""
+"""How many photos are fetched ahead: as many as the measured times require, and no more."""
 
 import threading
 
@@ -17,7 +17,7 @@ from worker.pipeline.prefetch import PrefetchWindow
         (0.0, 0.01, 100.0, 3),
     ],
 )
-def test_it_holds_what_keeps_decoders_and_model_busy_during_a_fetch(
+def test_the_window_keeps_decoders_and_model_busy_during_a_fetch(
     fetch: float, decode: float, rate: float, size: int
 ) -> None:
     window = PrefetchWindow(2, 32, lambda: rate)
@@ -25,7 +25,7 @@ def test_it_holds_what_keeps_decoders_and_model_busy_during_a_fetch(
     assert window.size == size
 
 
-def test_before_anything_was_measured_it_is_neither_small_nor_large() -> None:
+def test_before_any_measurement_the_window_is_of_medium_size() -> None:
     assert PrefetchWindow(2, 32, lambda: 100.0).size == 8
     assert PrefetchWindow(2, 3, lambda: 100.0).size == 3
 
@@ -38,7 +38,7 @@ def test_one_odd_measurement_changes_little() -> None:
     assert window.size <= 21
 
 
-def test_ranks_beyond_it_wait_until_it_grows() -> None:
+def test_ranks_beyond_the_window_wait_until_it_grows() -> None:
     window = PrefetchWindow(1, 16, lambda: 100.0)
     window.note(0.0, 0.01)
     assert [window.admits(rank, 0.0) for rank in range(3)] == [True, True, False]
@@ -52,7 +52,7 @@ def test_ranks_beyond_it_wait_until_it_grows() -> None:
     assert admitted == [True]
 
 
-def test_who_waits_hears_when_the_work_is_over() -> None:
+def test_waiting_helpers_notice_the_end_of_the_work() -> None:
     window = PrefetchWindow(1, 16, lambda: 100.0)
     window.note(0.0, 0.01)
     admitted: list[bool] = []

@@ -1,4 +1,4 @@
-"""The closable queue: what is inside is drained or dropped, and no waiter stays behind."""
+"""The closable queue: its items are drained or dropped, and every waiter wakes up."""
 
 import queue
 import threading
@@ -57,7 +57,7 @@ def test_a_closed_queue_gives_what_it_has_and_then_ends() -> None:
         items.get()
 
 
-def test_an_immediate_shutdown_drops_what_it_has() -> None:
+def test_an_immediate_shutdown_drops_the_items() -> None:
     items: BoundedQueue[int] = BoundedQueue(2)
     items.put(1)
     items.shutdown(immediate=True)
@@ -66,7 +66,7 @@ def test_an_immediate_shutdown_drops_what_it_has() -> None:
 
 
 @pytest.mark.parametrize("immediate", [False, True])
-def test_shutdown_wakes_everybody_who_waits(immediate: bool) -> None:
+def test_shutdown_wakes_every_waiter(immediate: bool) -> None:
     empty: BoundedQueue[int] = BoundedQueue(1)
     full: BoundedQueue[int] = BoundedQueue(1)
     full.put(1)
@@ -88,7 +88,7 @@ def test_room_counts_free_places_and_waits_for_one() -> None:
     assert waiting() == 1
 
 
-def test_a_look_for_room_does_not_eat_the_wake_up_of_a_put() -> None:
+def test_waiting_for_room_does_not_steal_a_puts_wake_up() -> None:
     items: BoundedQueue[int] = BoundedQueue(1)
     items.put(1)
     waiting = [in_thread(lambda: items.room(1, SOON)), in_thread(lambda: items.put(2))]
@@ -98,7 +98,7 @@ def test_a_look_for_room_does_not_eat_the_wake_up_of_a_put() -> None:
     assert waiting[0]() == 1
 
 
-def test_what_is_put_together_keeps_its_order_and_waits_for_places() -> None:
+def test_items_put_together_keep_their_order_and_wait_for_places() -> None:
     items: BoundedQueue[int] = BoundedQueue(2)
     putting = in_thread(lambda: items.put_all(range(5)))
     assert [items.get(timeout=SOON) for _ in range(5)] == [0, 1, 2, 3, 4]
@@ -106,14 +106,14 @@ def test_what_is_put_together_keeps_its_order_and_waits_for_places() -> None:
     assert items.empty()
 
 
-def test_what_is_put_together_wakes_as_many_as_can_take() -> None:
+def test_items_put_together_wake_as_many_takers() -> None:
     items: BoundedQueue[int] = BoundedQueue(3)
     taking = [in_thread(lambda: items.get(timeout=SOON)) for _ in range(3)]
     items.put_all([1, 2, 3])
     assert sorted(str(take()) for take in taking) == ["1", "2", "3"]
 
 
-def test_a_closed_queue_takes_nothing_together() -> None:
+def test_a_closed_queue_refuses_items_put_together() -> None:
     items: BoundedQueue[int] = BoundedQueue(1)
     putting = in_thread(lambda: items.put_all([1, 2]))
     assert items.get(timeout=SOON) == 1
@@ -125,7 +125,7 @@ def test_a_closed_queue_takes_nothing_together() -> None:
     items.put_all([])
 
 
-def test_it_knows_how_many_wait_for_an_item() -> None:
+def test_the_queue_counts_its_waiting_takers() -> None:
     items: BoundedQueue[int] = BoundedQueue(2)
     taking = [in_thread(lambda: items.get(timeout=SOON)) for _ in range(2)]
     eventually(lambda: items.takers == 2)

@@ -1,4 +1,4 @@
-"""Starting, draining and cancelling, at narrow and wide queues. No stage here knows anything of photos."""
+"""Starting, draining and cancelling, with narrow and wide queues and stages that only move numbers."""
 
 import itertools
 import threading
@@ -45,7 +45,7 @@ class Line:
         number = next(self.numbers)
         if number >= self.most:
             self.made.set()
-            raise ShutDown  # as a source does that has no more
+            raise ShutDown  # like a source with no more items
         self.first.put(number)
 
     def guarded(self, name: str, step: Callable[[], None]) -> Callable[[], None]:
@@ -88,7 +88,7 @@ def test_closing_ends_the_first_stage_and_drains_the_others(size: int) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("broken", ["make", "help", "pass", "collect"])
-def test_a_stage_that_raises_cancels_all_and_its_error_is_kept(size: int, broken: str) -> None:
+def test_a_stage_that_raises_cancels_the_rest_and_keeps_its_error(size: int, broken: str) -> None:
     line = Line(size, most=10**9, broken=broken)
     line.pipeline.start()
     assert line.join() == []
@@ -113,7 +113,7 @@ def test_the_first_error_wins() -> None:
     assert str(pipeline.error) == "first"
 
 
-def test_a_thread_that_is_not_back_by_the_deadline_is_named() -> None:
+def test_a_thread_still_running_at_the_deadline_is_named() -> None:
     gate = Gate()
     pipeline = Pipeline([Stage("stuck", gate)], time.monotonic)
     pipeline.start()
@@ -138,7 +138,7 @@ def test_one_deadline_is_shared_by_all_threads() -> None:
     assert waits == [5.0, 2.0, 0.0]
 
 
-def test_wait_tells_that_a_thread_has_ended() -> None:
+def test_wait_reports_that_a_thread_has_ended() -> None:
     line = Line(1, broken="collect", at=0)
     line.pipeline.start()
     deadline = time.monotonic() + PATIENCE

@@ -1,4 +1,4 @@
-"""SQS, S3 and Redis as the state machine needs them: on a clock that passes when told to, failing when told to.
+"""SQS, S3 and Redis for the state machine: on a manual clock, and failing on command.
 
 They check what they are asked to do: `violations` names every broken promise.
 """
@@ -28,7 +28,7 @@ class _Stored:
 
 
 class VisibilityQueue:
-    """SQS: hides what is received, gives a new receipt handle each time, moves what came too often to `dead`."""
+    """SQS: hides received messages under new receipt handles, moves those received too often to `dead`."""
 
     def __init__(
         self, clock: ManualClock, timeout: int, most_receives: int, is_done: Callable[[str], bool]
@@ -55,7 +55,7 @@ class VisibilityQueue:
         return [i for i, stored in self.messages.items() if stored.visible_at <= self.clock()]
 
     def hidden_under(self, message: Message) -> bool:
-        """Whether a receipt handle is the one that counts, and its time is not over."""
+        """Whether a receipt handle is the last one, and its visibility timeout has not ended."""
         stored = self.messages.get(message.message_id)
         return stored is not None and self._is_good(stored, message)
 
@@ -136,7 +136,7 @@ class OutagedStorage:
 
 
 class ComparingStore(MemoryStore):
-    """Redis: writes what the rule allows; `forgetful` carries a write out and loses its answer."""
+    """Redis: writes by the rules. `forgetful`: it writes, but its answer is lost."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,5 +170,5 @@ def images_of(body: str) -> list[str]:
 
 
 def is_ours(body: str) -> bool:
-    """Whether a body can be read: what cannot is for a person to look at."""
+    """Whether a body can be read. One that cannot is for a person to look at."""
     return not any(isinstance(r, NotOursError) for r in events.read(body))

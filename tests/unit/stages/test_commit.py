@@ -1,4 +1,4 @@
-"""commit: it writes before it settles, holds what the store does not confirm, and keeps the ledger."""
+"""commit: writes before it settles, keeps results until the store confirms, counts every millisecond."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from worker.pipeline.outages import Part
 from worker.pipeline.queues import ShutDown
 
 
-def test_the_ledger_adds_up_from_the_upload_to_the_write() -> None:
+def test_the_timings_add_up_from_upload_to_write() -> None:
     source = ScriptedSource(photos={IDS[0]: photo(2)})
     rig = StageRig(source)
     upload = source.upload(IDS[0])
@@ -34,9 +34,7 @@ def test_the_ledger_adds_up_from_the_upload_to_the_write() -> None:
     ("waits", "counted"),
     [(0.5, "objective_met"), (2.0, "objective_missed_by_wait")],
 )
-def test_photos_in_and_out_of_the_objective_are_counted_by_what_took_the_most(
-    waits: float, counted: str
-) -> None:
+def test_met_and_missed_objectives_are_counted_by_the_slowest_step(waits: float, counted: str) -> None:
     source = ScriptedSource(photos={IDS[0]: photo(2)})
     rig = StageRig(source)
     rig.uploads.put(source.upload(IDS[0]))
@@ -56,7 +54,7 @@ def test_commit_writes_before_it_settles() -> None:
     assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE]
 
 
-def test_under_load_messages_are_deleted_in_full_batches_and_the_rest_once_nothing_more_comes() -> None:
+def test_under_load_messages_are_deleted_ten_at_a_time_and_the_rest_once_the_queue_is_empty() -> None:
     source = ScriptedSource(photos={key: photo(2) for key in IDS[:24]})
     rig = StageRig(source, linger=0.001)
     rig.commit_all(*(source.upload(key) for key in IDS[:8]))
@@ -67,7 +65,7 @@ def test_under_load_messages_are_deleted_in_full_batches_and_the_rest_once_nothi
     assert len(source.settled) == 16
 
 
-def test_what_is_released_does_not_wait_for_company() -> None:
+def test_a_release_does_not_wait_for_a_full_delete_call() -> None:
     source = ScriptedSource(photos={IDS[0]: StorageError("503")})
     rig = StageRig(source, linger=60.0)
     rig.commit_all(source.upload(IDS[0]))
@@ -75,7 +73,7 @@ def test_what_is_released_does_not_wait_for_company() -> None:
 
 
 @pytest.mark.parametrize("end", ["closed", "the store is away"])
-def test_nothing_that_is_done_waits_for_company_which_may_never_come(end: str) -> None:
+def test_finished_messages_do_not_wait_for_others_that_may_never_come(end: str) -> None:
     source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
     rig = StageRig(source, linger=60.0)
     first, second = rig.infer_all(*(source.upload(key) for key in IDS[:2]))
@@ -103,14 +101,13 @@ def with_results_to_write(*, also: Skipped) -> StageRig:
     return rig
 
 
-def test_commit_holds_results_that_the_store_did_not_confirm_until_it_does() -> None:
+def test_commit_keeps_results_until_the_store_confirms_them() -> None:
     left = Skipped(message(number=9), ScriptedSource(), UnknownBodyError("no JSON"))
     rig = with_results_to_write(also=left)
     for _ in range(3):
         rig.commit.step()
-    assert [o.verdict for o in rig.source.settled] == [
-        Verdict.LEAVE
-    ]  # what needs no store does not wait for it
+    # an outcome that needs no store does not wait for it
+    assert [o.verdict for o in rig.source.settled] == [Verdict.LEAVE]
     assert isinstance(rig.outcomes.cancelled, ImpatientEvent)
     assert rig.outcomes.cancelled.waits == [0.0, 0.5]
     assert rig.outages.ongoing(Part.STORE)
@@ -121,7 +118,7 @@ def test_commit_holds_results_that_the_store_did_not_confirm_until_it_does() -> 
     assert not rig.outages.ongoing(Part.STORE)
 
 
-def test_commit_takes_nothing_more_while_it_holds_results() -> None:
+def test_commit_takes_no_more_outcomes_while_it_keeps_results() -> None:
     rig = with_results_to_write(also=Skipped(message(number=9), ScriptedSource()))
     rig.commit.step()
     rig.outcomes.put(Skipped(message(number=10), rig.source))
@@ -129,7 +126,7 @@ def test_commit_takes_nothing_more_while_it_holds_results() -> None:
     assert rig.outcomes.qsize() == 1
 
 
-def test_commit_that_holds_results_ends_when_all_is_cancelled_but_not_when_its_input_is_closed() -> None:
+def test_commit_with_unwritten_results_ends_when_cancelled_but_not_when_its_input_is_closed() -> None:
     rig = with_results_to_write(also=Skipped(message(number=9), ScriptedSource()))
     rig.commit.step()
     rig.outcomes.shutdown()
@@ -140,7 +137,7 @@ def test_commit_that_holds_results_ends_when_all_is_cancelled_but_not_when_its_i
     assert rig.store.results == {}
 
 
-def test_commit_writes_a_failed_result_for_a_photo_at_fault_and_acknowledges_it() -> None:
+def test_commit_writes_a_failed_result_for_a_bad_photo_and_acknowledges_it() -> None:
     source = ScriptedSource(photos={IDS[0]: b"text"})
     rig = StageRig(source)
     rig.commit_all(source.upload(IDS[0]))
@@ -153,7 +150,7 @@ def test_commit_writes_a_failed_result_for_a_photo_at_fault_and_acknowledges_it(
     assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE]
 
 
-def test_commit_releases_a_photo_that_was_overwritten_while_it_was_in_work() -> None:
+def test_commit_releases_a_photo_that_was_overwritten_meanwhile() -> None:
     source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
     rig = StageRig(source)
     rig.store.overtaken.add(IDS[0])
@@ -163,7 +160,7 @@ def test_commit_releases_a_photo_that_was_overwritten_while_it_was_in_work() -> 
     assert set(rig.store.results) == {IDS[1]}
 
 
-def test_commit_hands_each_source_its_own_outcomes() -> None:
+def test_commit_gives_each_source_its_own_outcomes() -> None:
     rig = StageRig()
     sources = [ScriptedSource(), ScriptedSource()]
     for number in range(6):

@@ -17,7 +17,7 @@ def test_infer_scores_a_batch_and_keeps_each_answer_with_its_photo() -> None:
     assert answers(outcomes) == {key: 1 + n % 5 for n, key in enumerate(IDS[:6])}
 
 
-def test_infer_runs_several_models_on_the_same_batch_and_the_first_one_gives_the_score() -> None:
+def test_the_first_of_several_models_gives_the_score() -> None:
     source = ScriptedSource(photos={IDS[0]: photo(3)})
     rig = StageRig(source, models=[PickyModel(name="one"), PickyModel(name="two")])
     (outcome,) = rig.infer_all(source.upload(IDS[0]))
@@ -27,7 +27,7 @@ def test_infer_runs_several_models_on_the_same_batch_and_the_first_one_gives_the
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 8])
-def test_a_batch_the_model_refuses_is_halved_until_the_guilty_photo_stands_alone(count: int) -> None:
+def test_a_refused_batch_is_halved_until_the_bad_photo_is_alone(count: int) -> None:
     source = ScriptedSource(
         photos={key: photo(5 if key == IDS[0] else 3, n) for n, key in enumerate(IDS[:count])}
     )
@@ -39,7 +39,7 @@ def test_a_batch_the_model_refuses_is_halved_until_the_guilty_photo_stands_alone
     assert (refused.upload.photo.image_id, refused.verdict) == (IDS[0], Verdict.RELEASE)
 
 
-def test_a_batch_that_finds_no_memory_is_halved_and_none_as_large_is_tried_again() -> None:
+def test_a_batch_without_memory_is_halved_and_its_size_is_never_tried_again() -> None:
     source = ScriptedSource(photos={key: photo(3, n) for n, key in enumerate(IDS[:16])})
     model = CrampedModel(room=3)
     rig = StageRig(source, models=[model])
@@ -51,7 +51,7 @@ def test_a_batch_that_finds_no_memory_is_halved_and_none_as_large_is_tried_again
     assert model.batches == [2]
 
 
-def test_a_model_that_refuses_every_photo_is_an_outage_until_it_takes_one() -> None:
+def test_a_model_that_refuses_every_photo_is_in_an_outage_until_it_takes_one() -> None:
     source = ScriptedSource(photos={IDS[0]: photo(3), IDS[1]: photo(3), IDS[2]: photo(4)})
     rig = StageRig(source, models=[PickyModel(dislikes=3)])
     rig.infer_all(source.upload(IDS[0]), source.upload(IDS[1]))
@@ -60,7 +60,7 @@ def test_a_model_that_refuses_every_photo_is_an_outage_until_it_takes_one() -> N
     assert not rig.outages.ongoing(Part.MODEL)
 
 
-def test_a_model_that_answers_for_fewer_photos_than_it_got_scores_none() -> None:
+def test_a_model_that_answers_for_too_few_photos_scores_none() -> None:
     source = ScriptedSource(photos={key: photo(3) for key in IDS[:2]})
     rig = StageRig(source, models=[ForgetfulModel()])
     outcomes = rig.infer_all(*(source.upload(key) for key in IDS[:2]))
@@ -80,7 +80,7 @@ def test_each_device_takes_its_own_batches_from_the_same_queue() -> None:
     assert rig.outcomes.qsize() == 12
 
 
-def test_why_each_batch_took_no_more_is_counted() -> None:
+def test_the_reasons_that_close_batches_are_counted() -> None:
     source = ScriptedSource(photos={key: photo(3, n) for n, key in enumerate(IDS[:12])})
     rig = StageRig(source, models=[PickyModel(largest_batch=8)])
     rig.infer_all(*(source.upload(key) for key in IDS[:12]))

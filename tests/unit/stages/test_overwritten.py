@@ -20,7 +20,7 @@ MODELS = {"reference": "1"}
 
 @dataclass(frozen=True)
 class Work:
-    """How far one event is: waiting, looked up, fetched or done."""
+    """The progress of one event: waiting, looked up, fetched or done."""
 
     event: S3Object
     step: str = "waiting"
@@ -30,7 +30,7 @@ class Work:
 
 @dataclass(frozen=True)
 class World:
-    """What lies in the bucket (1 or 2), what is stored, how far the events are, how many fetches there were."""
+    """The bucket's content (1 or 2), the stored result, the events' progress, the number of fetches."""
 
     uploaded: int
     stored: S3Object | None
@@ -66,7 +66,7 @@ def events(names: Sequence[str], *, versioned: bool) -> Iterator[S3Object]:
 
 
 def looked_up(work: Work, stored: S3Object | None) -> Work:
-    """As poll does."""
+    """Look up, as poll does."""
     if stored is None:
         return replace(work, step="looked up", wanted=work.event)
     if makes_needless(result(stored), work.event, MODELS):
@@ -77,7 +77,7 @@ def looked_up(work: Work, stored: S3Object | None) -> Work:
 
 
 def fetched(work: Work, uploaded: int) -> Work:
-    """As a helper does: the version that is wanted, or what lies there now."""
+    """Fetch, as a helper does: the announced version, or what the bucket has now."""
     wanted = work.wanted or work.event
     number = int(wanted.version_id[1:]) if wanted.version_id else uploaded
     bytes_ = upload(number, versioned=work.event.version_id is not None)
@@ -85,7 +85,7 @@ def fetched(work: Work, uploaded: int) -> Work:
 
 
 def written(work: Work, stored: S3Object | None) -> tuple[Work, S3Object | None]:
-    """As the store does, and commit where it refuses."""
+    """Write, as the store does; where it refuses, release, as commit does."""
     assert work.wanted is not None
     if stored is None:
         return replace(work, step="done"), work.wanted
@@ -97,7 +97,7 @@ def written(work: Work, stored: S3Object | None) -> tuple[Work, S3Object | None]
 
 
 def next_worlds(world: World) -> Iterator[World]:
-    """Whatever may happen next."""
+    """Every world that may come next."""
     if world.uploaded == 1:
         yield replace(world, uploaded=2)
     for index, work in enumerate(world.works):
@@ -119,9 +119,7 @@ def next_worlds(world: World) -> Iterator[World]:
 @pytest.mark.parametrize(
     "names", [("N1", "N2"), ("D1", "D2"), ("D1", "N1", "N2"), ("N1", "D2", "N2"), ("D1", "N1", "D2", "N2")]
 )
-def test_the_newest_bytes_win_whatever_the_order_and_nothing_goes_round_for_ever(
-    names: Sequence[str], versioned: bool
-) -> None:
+def test_the_newest_bytes_win_in_every_order_and_work_ends(names: Sequence[str], versioned: bool) -> None:
     begin = World(1, None, tuple(Work(event) for event in events(names, versioned=versioned)))
     ahead, known = [begin], {begin}
     while ahead:

@@ -1,4 +1,4 @@
-"""poll: how much it receives, what it hands on, and what it does in an outage."""
+"""poll: how many messages it receives, which photos it hands on, what it does in an outage."""
 
 import json
 import threading
@@ -40,7 +40,7 @@ def test_poll_waits_for_room_for_a_full_receive_unless_the_queue_is_too_small_fo
     assert rig.source.asked_for == [10, 10]
 
 
-def test_more_receivers_join_in_while_full_receives_come_too_late() -> None:
+def test_more_receivers_join_while_one_cannot_keep_up() -> None:
     messages = [message(body(key), number=n) for n, key in enumerate(IDS[:25])]
     rig = StageRig(ScriptedSource(messages))
     rest = ImpatientEvent()
@@ -68,7 +68,7 @@ def test_one_receiver_is_enough_to_find_out_whether_an_outage_is_over() -> None:
     assert rig.source.asked_for == [10, 1]
 
 
-def test_one_receiver_is_enough_while_photos_are_left_when_it_comes_back() -> None:
+def test_one_receiver_is_enough_while_the_queue_still_has_photos() -> None:
     messages = [message(body(key), number=n) for n, key in enumerate(IDS[:20])]
     rig = StageRig(ScriptedSource(messages))
     rig.uploads.put(rig.source.upload(IDS[30]))
@@ -84,7 +84,7 @@ def test_poll_asks_for_ten_at_most() -> None:
     assert rig.source.asked_for == [10]
 
 
-def test_poll_ends_when_the_queue_behind_it_is_closed() -> None:
+def test_poll_ends_when_its_output_is_closed() -> None:
     rig = StageRig()
     rig.uploads.shutdown()
     with pytest.raises(ShutDown):
@@ -107,7 +107,7 @@ def test_poll_hands_on_every_record_of_a_message() -> None:
         (body(IDS[0], bucket="others"), "foreign_bucket"),
     ],
 )
-def test_poll_leaves_what_is_not_ours_to_the_dead_letter_queue(text: str, code: str) -> None:
+def test_poll_leaves_foreign_messages_to_the_dead_letter_queue(text: str, code: str) -> None:
     rig = StageRig(ScriptedSource([message(text)]))
     rig.poll.step()
     outcome = rig.uploads.get()
@@ -125,7 +125,7 @@ def test_poll_acknowledges_the_test_event() -> None:
     assert (outcome.verdict, outcome.error) == (Verdict.ACKNOWLEDGE, None)
 
 
-def test_poll_waits_before_a_receive_once_two_have_failed_and_not_after_a_success() -> None:
+def test_poll_pauses_after_two_failed_receives() -> None:
     rig = StageRig()
     rig.source.failures = [QueueError("away")] * 2
     rig.poll.step()
@@ -136,7 +136,7 @@ def test_poll_waits_before_a_receive_once_two_have_failed_and_not_after_a_succes
     assert rig.impatient.waits == [0.5]
 
 
-def test_poll_asks_for_one_message_while_nothing_can_be_finished() -> None:
+def test_poll_asks_for_one_message_in_an_outage() -> None:
     rig = StageRig()
     for _ in range(2):
         rig.outages.failed(Part.STORAGE, "503")
@@ -146,7 +146,7 @@ def test_poll_asks_for_one_message_while_nothing_can_be_finished() -> None:
     assert rig.source.asked_for == [1, 10]
 
 
-def test_poll_gives_back_at_once_what_the_last_long_poll_brought() -> None:
+def test_poll_gives_back_the_messages_of_the_last_long_poll() -> None:
     brought = message(body(IDS[0]))
     rig = StageRig(ScriptedSource([brought]))
     rig.stopping.set()
@@ -165,7 +165,7 @@ def scored_before(rig: StageRig, key: str) -> None:
     rig.commit.step()
 
 
-def test_poll_does_not_hand_on_a_photo_that_was_scored_before() -> None:
+def test_poll_does_not_hand_on_a_scored_photo() -> None:
     rig = StageRig()
     scored_before(rig, IDS[0])
     rig.source.waiting = [message(body(IDS[0]), number=2)]
@@ -175,7 +175,7 @@ def test_poll_does_not_hand_on_a_photo_that_was_scored_before() -> None:
     assert known.verdict is Verdict.ACKNOWLEDGE
 
 
-def test_poll_scores_again_when_the_store_cannot_be_asked() -> None:
+def test_poll_hands_on_a_scored_photo_while_the_store_is_away() -> None:
     rig = StageRig()
     scored_before(rig, IDS[0])
     rig.store.away = True

@@ -1,4 +1,4 @@
-"""prepare: what is fetched and decoded, what fails alone, and what passes the model by."""
+"""prepare: fetching and decoding, photos that fail alone, outcomes that pass the model by."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -32,14 +32,14 @@ def test_one_bad_photo_never_touches_its_neighbours(data: bytes | MessageError, 
     assert answers(outcomes) == {IDS[0]: 2, IDS[1]: code, IDS[2]: 4}
 
 
-def test_a_photo_at_fault_is_named_by_the_bytes_that_were_read() -> None:
+def test_a_bad_photos_outcome_names_the_bytes_that_were_read() -> None:
     source = ScriptedSource(photos={IDS[0]: b"text"})
     (outcome,) = StageRig(source).infer_all(source.upload(IDS[0]))
     assert isinstance(outcome, Failed)
     assert outcome.upload.object.etag == f"etag-of-{IDS[0]}"
 
 
-def test_a_photo_that_finds_no_memory_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photo_without_memory_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(*_: object) -> None:
         raise MemoryError
 
@@ -50,14 +50,14 @@ def test_a_photo_that_finds_no_memory_is_tried_again(monkeypatch: pytest.MonkeyP
     assert (outcome.error.code, outcome.verdict) == ("out_of_memory", Verdict.RELEASE)
 
 
-def test_infer_does_not_download_what_was_announced_as_too_large() -> None:
+def test_a_photo_announced_as_too_large_is_not_fetched() -> None:
     source = ScriptedSource()
     (outcome,) = StageRig(source).infer_all(source.upload(IDS[0], size=1001))
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, TooManyBytesError)
 
 
-def test_uploads_that_were_not_started_at_a_stop_are_returned() -> None:
+def test_a_stop_returns_uploads_that_were_not_started() -> None:
     source = ScriptedSource(photos={key: photo(3) for key in IDS[:2]})
     rig = StageRig(source)
     rig.uploads.put(source.upload(IDS[0], number=1))
@@ -70,7 +70,7 @@ def test_uploads_that_were_not_started_at_a_stop_are_returned() -> None:
     assert verdicts == {"message-1": Verdict.ACKNOWLEDGE, "message-2": Verdict.RETURN}
 
 
-def test_photos_that_storage_does_not_give_are_an_outage_until_it_gives_one() -> None:
+def test_failed_fetches_are_an_outage_until_storage_answers() -> None:
     away = StorageError("503")
     source = ScriptedSource(photos={IDS[0]: away, IDS[1]: away, IDS[2]: ObjectGoneError("gone")})
     rig = StageRig(source)
@@ -80,7 +80,7 @@ def test_photos_that_storage_does_not_give_are_an_outage_until_it_gives_one() ->
     assert not rig.outages.ongoing(Part.STORAGE)
 
 
-def test_what_needs_no_scoring_passes_the_model_by() -> None:
+def test_an_outcome_passes_the_model_by() -> None:
     rig = StageRig()
     passing = Skipped(message(), rig.source)
     rig.uploads.put(passing)
@@ -93,7 +93,7 @@ def test_what_needs_no_scoring_passes_the_model_by() -> None:
     [(ObjectGoneError("gone"), "fetch"), (b"no image", "decode")],
     ids=["not there", "no photo"],
 )
-def test_what_a_photo_took_until_it_failed_is_in_its_ledger_and_counts_for_the_objective(
+def test_the_time_until_a_failure_is_in_the_timings_and_counts_for_the_objective(
     data: bytes | MessageError, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = ScriptedSource(photos={IDS[0]: data})
@@ -134,7 +134,7 @@ def test_a_clock_that_runs_ahead_never_makes_a_time_negative() -> None:
 
 
 @pytest.mark.parametrize("closed", ["uploads", "ready"])
-def test_helpers_beyond_the_window_hear_of_the_end_whichever_queue_tells_the_first(closed: str) -> None:
+def test_helpers_beyond_the_window_notice_the_end_from_either_queue(closed: str) -> None:
     source = ScriptedSource(photos={IDS[0]: photo(2)})
     rig = StageRig(source)
     beyond = 7  # the highest rank; the window of a photo that took no time is smaller

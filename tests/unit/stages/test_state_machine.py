@@ -39,7 +39,7 @@ class MemoryBoundModel(CrampedModel):
 
 
 class StepwiseWorker(Assembly):
-    """One worker whose steps are taken by hand; each is possible only when it would not wait."""
+    """A worker stepped by hand. A step is taken only if it would not wait."""
 
     source: S3Uploads
 
@@ -78,7 +78,7 @@ class StepwiseWorker(Assembly):
         return SIZES["ready"]
 
     def take(self, step: str) -> None:
-        """Take a step, if it would not wait."""
+        """Take a step if it would not wait."""
         free = SIZES["outcomes"] - self.outcomes.qsize()
         if step == "poll" and not self.closed and not self.uploads.full():
             self.queue.most_records = SIZES["uploads"] - self.uploads.qsize()
@@ -93,7 +93,7 @@ class StepwiseWorker(Assembly):
             self.source.extend_due()
 
     def leave(self) -> None:
-        """Cancel and release; commit, in the middle of a step, goes on until it touches a queue."""
+        """Cancel and release. Commit, in the middle of a step, goes on until it touches a queue."""
         for one in (self.uploads, self.ready, self.outcomes):
             one.shutdown(immediate=True)
         self.source.release_all()
@@ -128,7 +128,7 @@ class Pipelines(RuleBasedStateMachine):
     @precondition(lambda self: self.uploaded and len(self.queue.messages) < 30)
     @rule(data=st.data(), sequencer=st.sampled_from(["00", "55"]), odd=st.sampled_from([None, *ODD]))
     def something_else_is_announced(self, data: st.DataObject, sequencer: str, odd: str | None) -> None:
-        """A photo of before, perhaps by an older event; or what is no upload."""
+        """Announce an earlier photo again, perhaps by an older event; or something that is no upload."""
         again = body(data.draw(st.sampled_from(sorted(self.uploaded))), sequencer=sequencer)
         self.queue.send(again if odd is None else odd)
 

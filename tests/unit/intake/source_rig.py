@@ -1,4 +1,4 @@
-"""A queue that answers as it is told, and a source that holds messages of it."""
+"""A source of photos on a queue that answers as a test tells it to."""
 
 from collections.abc import Callable, Sequence
 
@@ -27,7 +27,7 @@ def not_at_all(messages: Sequence[Message]) -> list[Refused]:
 
 
 class AnsweringQueue:
-    """Notes what each call asks for and gives it the next of `answers`; without one, all is carried out."""
+    """Records each call and gives it the next of `answers`. Without one, the call succeeds."""
 
     def __init__(self) -> None:
         self.waiting: list[Message] = []
@@ -58,13 +58,13 @@ class AnsweringQueue:
 
 
 class EchoingStorage:
-    """Gives a key for its photo."""
+    """Returns an object's key as its photo."""
 
     def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
         return Fetched(wanted.key.encode()[:max_bytes])
 
 
-class Bench:
+class SourceRig:
     """A source that holds `count` messages."""
 
     def __init__(self, count: int = 1, *, retry_delay: Callable[[int], int] = RETRY_DELAY) -> None:
@@ -97,7 +97,7 @@ class Bench:
     def held(self) -> list[int]:
         return [number(m) for m in self.leases.outstanding()]
 
-    def said(self, name: str) -> int:
+    def count_of(self, name: str) -> int:
         return self.telemetry.counts.get(name, 0)
 
 
