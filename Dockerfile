@@ -1,11 +1,12 @@
-# The worker's image, for CPUs (target cpu, the default) and NVIDIA GPUs (target gpu). Explained in docs/image.md.
-# The GPU's stages come last but one: a builder that runs all stages in order downloads its gigabytes only when asked.
+# The worker's image, for CPUs (target cpu, the default) and NVIDIA GPUs (target gpu); see docs/image.md.
+# The GPU stages come just before the last, so that a builder that runs stages in order downloads their gigabytes only
+# for that target.
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS base
 WORKDIR /app
 
-# What installing needs and running does not. Its strip is that of the base's own Debian.
+# Tools that are only needed to install. `strip` comes from the base's own Debian.
 FROM base AS builder
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 # hadolint ignore=DL3008
@@ -17,7 +18,7 @@ FROM builder AS cpu-packages
 COPY deploy/locks/cpu.txt /build/
 RUN /venv/bin/pip install --require-hashes -r /build/cpu.txt
 
-# Of the worker only what the recipe uses: a change elsewhere does not build the model anew.
+# Copy only what the recipe imports, so that changes elsewhere do not rebuild the model.
 FROM cpu-packages AS model
 COPY models models
 COPY localstack/photos localstack/photos
@@ -38,12 +39,12 @@ COPY --from=model /app/models/reference/built models/reference/built
 COPY worker worker
 RUN python -m compileall -q worker
 
-# Nothing is written but below /tmp: it is the home, and with it the place of every library's cache.
+# The worker writes only below /tmp. It is the home directory, so libraries keep their caches there too.
 FROM base AS runtime
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/ensurepip /usr/local/lib/python3*/site-packages/* \
  && useradd --system --no-create-home --home-dir /tmp --uid 10001 worker
 ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-# ECS gives a volume the rights of the folder that an image declares one for, else it would be root's.
+# ECS gives a volume the owner and mode of the image's folder only if the image declares it; otherwise root owns it.
 VOLUME ["/tmp"]
 USER 10001
 STOPSIGNAL SIGTERM
@@ -59,7 +60,7 @@ COPY --from=app /app /app
 ARG VERSION=unknown
 LABEL org.opencontainers.image.version=${VERSION}
 
-# The CUDA libraries come as wheels with tensorflow[and-cuda]; the driver comes from the NVIDIA container runtime.
+# CUDA libraries come as wheels with tensorflow[and-cuda]; the driver comes from the NVIDIA container runtime.
 FROM builder AS gpu-venv
 COPY deploy/locks/gpu.txt /build/
 RUN /venv/bin/pip install --require-hashes -r /build/gpu.txt && /build/slim.sh /venv
