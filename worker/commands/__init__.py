@@ -1,4 +1,4 @@
-"""The commands of `python -m worker`, one a file: `run` returns the exit code, `add_arguments` declares arguments.
+"""The commands of `python -m worker`, one per file: `run` returns the exit code, `add_arguments` declares arguments.
 
 cli.py imports only the command that was chosen, and reports its errors.
 """
