@@ -70,12 +70,9 @@ def _settings_help() -> str:
 
     width = shutil.get_terminal_size().columns - 2
     lines = ["settings (environment variables; region, credentials and endpoint are boto3's AWS_…):"]
-    for variable, default, bounds, unit, doc in settings.rows():
-        given = f"default {default}" if default not in {"", "required"} else default
-        facts = "; ".join(filter(None, (bounds, unit, given)))
-        text = f"{doc} ({facts})" if facts else doc
-        lines += [
-            f"  {variable}",
-            *textwrap.wrap(text, width, initial_indent=INDENT, subsequent_indent=INDENT),
-        ]
+    for variable, default, bounds, unit, description in settings.rows():
+        given = default if default in {"", "required"} else f"default {default}"
+        facts = ", ".join(filter(None, (f"{bounds} {unit}".strip(), given)))
+        lines += [f"  {variable} ({facts})" if facts else f"  {variable}"]
+        lines += textwrap.wrap(description, width, initial_indent=INDENT, subsequent_indent=INDENT)
     return "\n".join([*lines, "", EXIT_CODES])

@@ -1,5 +1,7 @@
 """Every setting: its type, bounds, default, unit and description, and the checks across settings."""
 
-from worker.settings.declarations import PREFIX, UUID_SEGMENT, Settings, load, rows
+from worker.settings.declarations import Settings
+from worker.settings.environment import load, rows
+from worker.settings.values import UUID_SEGMENT
 
-__all__ = ["PREFIX", "UUID_SEGMENT", "Settings", "load", "rows"]
+__all__ = ["UUID_SEGMENT", "Settings", "load", "rows"]

@@ -1,0 +1,52 @@
+"""Checks that the settings do not contradict each other."""
+
+import re
+from collections.abc import Iterator
+
+from worker.results.redis_keys import Keys
+from worker.settings.declarations import Settings
+
+SETTLING = 4  # seconds that a stop leaves for the last deletes and releases
+CONNECTING = 11  # seconds that one try of a receive may take beyond its long poll: adapters/aws/sqs.py
+
+
+def contradictions(settings: Settings) -> Iterator[str]:
+    """Give each contradiction in one line that names the settings and their values."""
+    wait, redis = f"WORKER_RECEIVE_WAIT ({settings.receive_wait} s)", settings.redis_timeout
+    stop = settings.receive_wait + settings.batch_wait / 1000 + 2 * redis + SETTLING
+    if stop > settings.drain_deadline:
+        yield (
+            f"WORKER_DRAIN_DEADLINE ({settings.drain_deadline} s) is too short: {wait} + WORKER_BATCH_WAIT "
+            f"({settings.batch_wait} ms) + twice WORKER_REDIS_TIMEOUT ({redis:g} s) + {SETTLING} s for deletes "
+            f"are {stop:g} s"
+        )
+    # A receive is tried twice. A step makes up to three calls of Redis, each tried twice.
+    longest = max(2 * (settings.receive_wait + CONNECTING), 6 * redis)
+    if settings.stall_after <= longest:
+        yield (
+            f"WORKER_STALL_AFTER ({settings.stall_after} s) is too short: with {wait} and WORKER_REDIS_TIMEOUT "
+            f"({redis:g} s) one step of a healthy worker may take {longest:g} s"
+        )
+    timeout = settings.visibility_timeout
+    if timeout is not None and timeout > settings.lease_most:
+        yield (
+            f"WORKER_LEASE_MOST ({settings.lease_most} s) must not be shorter than WORKER_VISIBILITY_TIMEOUT "
+            f"({timeout} s)"
+        )
+    if settings.retry_delay > settings.retry_delay_max:
+        yield (
+            f"WORKER_RETRY_DELAY ({settings.retry_delay} s) must not exceed WORKER_RETRY_DELAY_MAX "
+            f"({settings.retry_delay_max} s)"
+        )
+    if timeout is not None and timeout <= settings.batch_wait / 1000:
+        yield (
+            f"WORKER_BATCH_WAIT ({settings.batch_wait} ms) must be shorter than WORKER_VISIBILITY_TIMEOUT "
+            f"({timeout} s)"
+        )
+    if settings.pad_to and settings.pad_to[-1] != settings.batch_size:
+        yield f"WORKER_PAD_TO must end with WORKER_BATCH_SIZE ({settings.batch_size}), not {settings.pad_to[-1]}"
+    has_owner = "owner" in re.compile(settings.image_id_pattern).groupindex
+    if Keys(settings.result_key).names_owner and not has_owner:
+        yield "WORKER_RESULT_KEY names an {owner}: WORKER_IMAGE_ID_PATTERN must have a group of that name"
+    if settings.engine == "litert" and settings.precision == "mixed":
+        yield "WORKER_PRECISION=mixed is for GPUs, WORKER_ENGINE=litert for CPUs"

@@ -1,0 +1,83 @@
+"""Reads the settings from the environment, with an error of one line for all that is wrong.
+
+The region, credentials and `AWS_ENDPOINT_URL` are boto3's own and work as everywhere.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from typing import get_args
+
+from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from worker.errors import ConfigurationError
+from worker.settings.consistency import contradictions
+from worker.settings.declarations import Settings
+
+PREFIX = "WORKER_"
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings; an empty variable counts as unset.
+
+    Raises ConfigurationError naming each wrong variable, its value and its bounds. A `WORKER_…` variable that is no
+    setting is wrong too.
+    """
+    given = {name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)}
+    try:
+        settings = Settings.model_validate({name.lower(): value for name, value in given.items() if value})
+    except ValidationError as errors:
+        raise ConfigurationError("; ".join(map(_explain, errors.errors()))) from None
+    for contradiction in contradictions(settings):
+        raise ConfigurationError(contradiction)
+    return settings
+
+
+def rows() -> Iterator[tuple[str, str, str, str, str]]:
+    """Give each setting as (variable, default, bounds, unit, description), for --help and docs/reference.md."""
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra
+        unit = str(extra["unit"]) if isinstance(extra, dict) else ""
+        yield _variable(name), _default(field), _bounds(field), unit, _description(field)
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _description(field: FieldInfo) -> str:
+    """Give a setting's docstring as one line."""
+    return " ".join((field.description or "").split())
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    if isinstance(field.default, tuple):
+        return ",".join(map(str, field.default))
+    return "" if field.default is None else str(field.default)
+
+
+def _bounds(field: FieldInfo) -> str:
+    """Give a number's range or a text's choices."""
+    low = next((m.ge for m in field.metadata if hasattr(m, "ge")), None)
+    high = next((m.le for m in field.metadata if hasattr(m, "le")), None)
+    if low is not None:
+        return f"{low} … {high}"
+    return ", ".join(choice for choice in get_args(field.annotation) if isinstance(choice, str))
+
+
+def _explain(error: ErrorDetails) -> str:
+    name = str(error["loc"][0])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, Settings.model_fields, 1)
+        return f"{_variable(name)} is no setting" + (f"; did you mean {_variable(near[0])}?" if near else "")
+    field = Settings.model_fields[name]
+    if error["type"] == "missing":
+        return f"{_variable(name)} is not set: {_description(field).removesuffix('.')}"
+    value = "its value (not shown)" if field.annotation is SecretStr else repr(error["input"])
+    bounds = _bounds(field)
+    reason = f"must be {bounds}" if bounds else error["msg"].removeprefix("Value error, ")
+    return f"{_variable(name)} is {value}, {reason}"

@@ -1,0 +1,81 @@
+"""Types of settings that have a check of their own; a ValueError says what the value must be."""
+
+import re
+from itertools import pairwise
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+from worker.results.redis_keys import Keys
+
+UUID_SEGMENT = r"(?:^|/)(?P<image_id>[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})(?:\.[^/]*)?$"
+
+
+def _split(value: Any) -> Any:
+    """Split a comma-separated list and trim its parts."""
+    return [part for part in map(str.strip, value.split(",")) if part] if isinstance(value, str) else value
+
+
+def _check_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("must name at least one")
+    return value
+
+
+def _read_sizes(value: Any) -> tuple[int, ...]:
+    sizes = tuple(int(part) if str(part).isdecimal() else 0 for part in _split(value))
+    if any(size <= before for before, size in pairwise((0, *sizes))):
+        raise ValueError("must be whole numbers above 0, each larger than the one before")
+    return sizes
+
+
+def _matches(pattern: str, reason: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(reason)
+        return value
+
+    return AfterValidator(check)
+
+
+def _check_redis_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must start with redis://, rediss:// or unix://")
+    return value
+
+
+def _check_pattern(value: str) -> str:
+    try:
+        groups = re.compile(value).groupindex
+    except re.error as error:
+        raise ValueError(f"must be a regular expression: {error}") from None
+    if "image_id" not in groups:
+        raise ValueError("must have a group named image_id, as in (?P<image_id>…)")
+    return value
+
+
+def _check_key(value: str) -> str:
+    Keys(value)
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_check_names)]
+BatchSizes = Annotated[tuple[int, ...], BeforeValidator(_read_sizes)]
+QueueUrl = Annotated[str, _matches(r"https?://\S+/\S+", "must be a queue's URL, https://…")]
+RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]
+ImageIdPattern = Annotated[str, AfterValidator(_check_pattern)]
+ResultKey = Annotated[str, AfterValidator(_check_key)]
+Service = Annotated[
+    str,
+    _matches(
+        r"[!-9;-~][ -~]{0,1023}",
+        "must be printable ASCII, no space or colon first, 1024 at most, or CloudWatch drops it",
+    ),
+]
+MetricsNamespace = Annotated[
+    str,
+    _matches(
+        r"(?a)[\w./#-][\w./#:-]{0,254}",
+        "must be letters, digits and ._-/#:, no colon first, 255 at most, or CloudWatch drops it",
+    ),
+]
