@@ -9,8 +9,8 @@ LIMITS = {
     "device": "the device",
     "cores": "the cores",
     "others": "other programs, which had the cores",
-    "model thread": "the thread that runs the model: batches are full, and yet the device waits for it",
-    "helpers": "the helpers: the device takes small batches, and cores are left",
+    "model thread": "the thread that runs the model: batches are full, but the device waits for it",
+    "helpers": "the helpers: batches are small, and cores are idle",
 }
 LEVERS = {
     "device": "a second device",

@@ -109,7 +109,7 @@ def _original(row: Mapping[str, Any]) -> Table:
 
 
 def _notifications(late: Mapping[str, Any]) -> Table:
-    names = {"alone": "slow notification", "direct_request": "the same, and a direct request"}
+    names = {"alone": "slow notification", "direct_request": "slow notification, with a direct request"}
     rows = [
         (
             says,

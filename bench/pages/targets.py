@@ -74,7 +74,7 @@ AIMS = (
         unit="ms",
     ),
     Aim(
-        "photos scored twice, with both messages of each",
+        "photos scored twice, with two messages each",
         ("latency", "notifications", "direct_request", "scored_again"),
         most=0,
         unit="photos",

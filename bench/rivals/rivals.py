@@ -29,7 +29,7 @@ class Rival:
 
 RIVALS = (
     Rival("plain", "plain loop", "plain_loop", ("predict",), share=0.06),
-    Rival("frozen", "plain loop, decoding and model of the worker", "plain_loop", ("frozen",), share=0.25),
+    Rival("frozen", "plain loop with the worker's decoding and model", "plain_loop", ("frozen",), share=0.25),
     Rival("celery", "Celery, a process per core", "celery_worker", share=0.6, sends_tasks=True),
     Rival("server", "batch server (Mosec)", "batch_consumer"),
 )

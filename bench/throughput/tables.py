@@ -18,8 +18,8 @@ def throughput(measured: Mapping[str, Any]) -> Iterator[Table]:
 def _contestants(measured: Mapping[str, Any], found: Mapping[str, Any]) -> Table:
     kinds, options = found["throughput"], measured["options"]
     title = (
-        f"Median (least–most) of {options['rounds']} rounds, {options['photos']} small photos each and fewer of the "
-        f"others, {measured['machine']['cores']} cores"
+        f"Median (minimum–maximum) of {options['rounds']} rounds, {options['photos']} small photos each, fewer of the "
+        f"other sizes, {measured['machine']['cores']} cores"
     )
     rows = [
         (label, *(_spread(kinds[kind][name], *found["spread"][kind][name]) for kind in kinds), unit)
@@ -47,7 +47,7 @@ def _crews(crews: Mapping[str, Any]) -> Table:
 def _memory(memory: Mapping[str, float]) -> Table:
     after = [f"{memory[name]:,} photos" for name in ("early_photos", "late_photos")]
     cells = (f"{memory['early_mb']:.0f} MB", f"{memory['late_mb']:.0f} MB", f"{memory['growth']:+.1%}")
-    return Table("Memory resident of one worker", (*after, "growth"), [cells])
+    return Table("Resident memory of one worker", (*after, "growth"), [cells])
 
 
 def _spread(median: float, least: float, most: float) -> str:

@@ -31,7 +31,7 @@ ROWS = {
     "images_per_s": ("model alone, ready arrays, batches of 32", "photos/s"),
     **{f"{rival.name}_per_s": (rival.label, "photos/s") for rival in RIVALS},
     "limit_per_s": ("limit: cores ÷ CPU of decode + inference", "photos/s"),
-    "limit_with_services_per_s": ("the same, LocalStack's and Valkey's CPU charged", "photos/s"),
+    "limit_with_services_per_s": ("limit, with LocalStack's and Valkey's CPU charged", "photos/s"),
     "decode_cpu_ms": ("CPU of decoding, alone", "ms a photo"),
     "infer_cpu_ms": ("CPU of inference, alone", "ms a photo"),
     "memory_cpu_ms": ("CPU of the worker, photos in memory", "ms a photo"),
@@ -42,14 +42,20 @@ ROWS = {
     "worker_cpu_ms": ("CPU of the worker", "ms a photo"),
     "network_cpu_ms": ("of that: its clients of S3, SQS and Redis", "ms a photo"),
     **{f"{rival.name}_cpu_ms": (f"CPU: {rival.label}", "ms a photo") for rival in RIVALS},
-    "services_cpu_ms": ("CPU of LocalStack and Valkey for the worker", "ms a photo"),
-    **{f"{rival.name}_services_cpu_ms": (f"the same: {rival.label}", "ms a photo") for rival in RIVALS},
+    "services_cpu_ms": ("CPU of LocalStack and Valkey: worker", "ms a photo"),
+    **{
+        f"{rival.name}_services_cpu_ms": (f"CPU of LocalStack and Valkey: {rival.label}", "ms a photo")
+        for rival in RIVALS
+    },
     "cores_busy": ("worker, LocalStack and Valkey ÷ all cores", "share"),
-    "cores_taken": ("other programs meanwhile ÷ all cores", "share"),
-    "memory_cores_taken": ("the same, photos in memory", "share"),
-    **{f"{rival.name}_cores_taken": (f"the same: {rival.label}", "share") for rival in RIVALS},
-    "worker_peak_memory_mb": ("most memory: worker", "MB"),
-    **{f"{rival.name}_peak_memory_mb": (f"most memory: {rival.label}", "MB") for rival in RIVALS},
+    "cores_taken": ("other programs ÷ all cores: worker", "share"),
+    "memory_cores_taken": ("other programs ÷ all cores: photos in memory", "share"),
+    **{
+        f"{rival.name}_cores_taken": (f"other programs ÷ all cores: {rival.label}", "share")
+        for rival in RIVALS
+    },
+    "worker_peak_memory_mb": ("peak memory: worker", "MB"),
+    **{f"{rival.name}_peak_memory_mb": (f"peak memory: {rival.label}", "MB") for rival in RIVALS},
 }
 
 

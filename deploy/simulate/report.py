@@ -16,15 +16,15 @@ def by_rate(days: Mapping[float, Sequence[Run]]) -> Table:
     heads = [
         "photos/s",
         "plan",
-        "tasks: mean",
-        "most",
+        "mean tasks",
+        "most tasks",
         "in time",
         "p50",
         "p99, worst minute",
         "most waiting",
         "$ a million",
     ]
-    return Table("One day, by rate and by plan", [*heads, "of that tasks"], rows)
+    return Table("One day, by rate and by plan", [*heads, "of that: tasks"], rows)
 
 
 def _row(peak: float, one: Run) -> list[str]:

@@ -19,7 +19,7 @@ def _by_transformation(measured: Mapping[str, Any]) -> Table:
     names = list(next(iter(some.values()))["variants"])
     rows = [(name, *(_known(one["variants"][name]) for one in some.values())) for name in names]
     return Table(
-        f"Of {measured['photos']} photos found again at the default radius, and the median of the bits that differ",
+        f"Share of {measured['photos']} photos found at the default radius, and the median of the bits that differ",
         columns,
         rows,
     )
@@ -45,7 +45,7 @@ def _mistaken(measured: Mapping[str, Any]) -> Table:
         for name, one in some.items()
     ]
     return Table(
-        f"Of {pairs:,} pairs of different pictures called duplicates, by radius{_scale(measured)}",
+        f"Share of {pairs:,} pairs of different pictures called duplicates, by radius{_scale(measured)}",
         ("", *map(str, SHOWN), "nearest pair, bits"),
         rows,
     )
@@ -66,9 +66,9 @@ def _empty(measured: Mapping[str, Any]) -> Table:
     heads = (
         "",
         "without a hash",
-        "pairs called duplicates, no gate",
+        "pairs called duplicates without the gate",
         "with the gate",
-        "of other pictures without a hash",
+        "other pictures without a hash",
     )
     return Table("Pictures without content at the default radius", heads, rows)
 
@@ -87,4 +87,4 @@ def _shares(counted: Mapping[str, Any]) -> list[float]:
 
 
 def _scale(measured: Mapping[str, Any]) -> str:
-    return "; pdq's are four times as large" if "pdq" in measured["algorithms"] else ""
+    return "; pdq's radii are four times as large" if "pdq" in measured["algorithms"] else ""
