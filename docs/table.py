@@ -14,8 +14,12 @@ class Table:
 
     def markdown(self) -> str:
         """Give it for a document, its title above."""
-        lines = [f"**{self.title}**", "", _row(self.columns), _row(["---"] * len(self.columns))]
-        return "\n".join([*lines, *map(_row, self.rows)]) + "\n"
+        return f"**{self.title}**\n\n{markdown(self.columns, self.rows)}"
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table without a title."""
+    return "\n".join(map(_row, [columns, ["---"] * len(columns), *rows])) + "\n"
 
 
 def _row(cells: Iterable[str]) -> str:
