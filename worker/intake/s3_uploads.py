@@ -49,25 +49,18 @@ class Storage(Protocol):
         ...
 
 
+@dataclass(kw_only=True, eq=False)
 class S3Uploads:
     """Thread-safe. Never calls the queue for a message whose lease is known to be lost."""
 
-    def __init__(
-        self,
-        *,
-        queue: MessageQueue,
-        photos: Storage,
-        leases: Leases,
-        retry_delay: Callable[[int], int],
-        telemetry: Telemetry,
-        clock: Callable[[], float],
-    ) -> None:
-        self._queue = queue
-        self._photos = photos
-        self.leases = leases
-        self._retry_delay = retry_delay
-        self._telemetry = telemetry
-        self._clock = clock
+    queue: MessageQueue
+    photos: Storage
+    leases: Leases
+    retry_delay: Callable[[int], int]
+    telemetry: Telemetry
+    clock: Callable[[], float]
+
+    def __post_init__(self) -> None:
         # An extension must not arrive after the release of the same message: it would hide it again.
         self._visibility = threading.Lock()
 
@@ -78,16 +71,16 @@ class S3Uploads:
 
     def receive(self, most: int) -> list[Message]:
         """Long-poll for 1 … `most` (10 at most) messages and start their leases. Raises QueueError."""
-        begun = self._clock()
-        messages = self._queue.receive(most)
+        begun = self.clock()
+        messages = self.queue.receive(most)
         self._report_lost(self.leases.hold(messages, since=begun))
         again = sum(message.receive_count > 1 for message in messages)
-        self._telemetry.receive(len(messages), self._clock() - begun, again)
+        self.telemetry.receive(len(messages), self.clock() - begun, again)
         return messages
 
     def fetch(self, upload: Upload, max_bytes: int) -> Fetched:
         """Read the photo from S3."""
-        return self._photos.fetch(upload.object, max_bytes)
+        return self.photos.fetch(upload.object, max_bytes)
 
     def settle(self, outcomes: list[Outcome]) -> None:
         """Delete, release or leave each message whose records all have an outcome."""
@@ -99,12 +92,12 @@ class S3Uploads:
                 done[verdict].append(outcome.message)
         self._delete(done[Verdict.ACKNOWLEDGE])
         self._release(done[Verdict.RETURN], lambda _: 0)
-        self._release(done[Verdict.RELEASE], lambda message: self._retry_delay(message.receive_count))
+        self._release(done[Verdict.RELEASE], lambda message: self.retry_delay(message.receive_count))
         self.leases.drop(done[Verdict.LEAVE])
 
     def give_back(self, messages: list[Message]) -> None:
         """Make messages visible again at once: nothing was tried with them."""
-        self._telemetry.count("returned", len(messages))
+        self.telemetry.count("returned", len(messages))
         self._release(messages, lambda _: 0)
 
     def extend_due(self) -> None:
@@ -112,8 +105,8 @@ class S3Uploads:
         over = self.leases.over()
         self._report_lost(self.leases.lost())
         if over:
-            self._telemetry.warn("held_too_long", messages=[m.message_id for m in over])
-            self._hide([(message, self._retry_delay(message.receive_count)) for message in over])
+            self.telemetry.warn("held_too_long", messages=[m.message_id for m in over])
+            self._hide([(message, self.retry_delay(message.receive_count)) for message in over])
         with self._visibility:
             due = self.leases.due()
             for start in range(0, len(due), BATCH):
@@ -124,22 +117,22 @@ class S3Uploads:
         self._report_lost(self.leases.lost())
         with self._visibility:
             left = self.leases.drop(self.leases.outstanding())
-            self._telemetry.count("released", len(left))
+            self.telemetry.count("released", len(left))
             self._hide([(message, 0) for message in left])
         return len(left)
 
     def _extend(self, due: "Entries") -> None:
         """Extend. A message whose extension fails is due again soon, see Leases."""
-        since = self._clock()
+        since = self.clock()
         try:
-            refused = {r.message.message_id: r for r in self._queue.hide(due)}
+            refused = {r.message.message_id: r for r in self.queue.hide(due)}
         except QueueError as error:
-            self._telemetry.warn("extension_failed", messages=len(due), reason=str(error))
+            self.telemetry.warn("extension_failed", messages=len(due), reason=str(error))
             return
         for message, seconds in due:
             if message.message_id not in refused:
                 self.leases.extended(message, seconds, since)
-        self._telemetry.count("leases_extended", len(due) - len(refused))
+        self.telemetry.count("leases_extended", len(due) - len(refused))
         self._report_lost(self.leases.lose([r.message for r in refused.values() if r.stale]))
 
     def _delete(self, messages: Sequence[Message]) -> None:
@@ -147,7 +140,7 @@ class S3Uploads:
 
         def delete_held(ten: Entries) -> list[Refused]:
             held = [message for message, _ in ten if self.leases.holds(message)]
-            return self._queue.delete(held) if held else []
+            return self.queue.delete(held) if held else []
 
         self._carry_out("delete", [(message, 0) for message in messages], delete_held)
         self.leases.drop(messages)
@@ -159,12 +152,12 @@ class S3Uploads:
 
     def _hide(self, entries: "Entries") -> None:
         """Hide. A message that cannot be hidden is visible again when its timeout ends."""
-        self._carry_out("release", entries, self._queue.hide)
+        self._carry_out("release", entries, self.queue.hide)
 
     def _carry_out(self, verb: str, entries: "Entries", call: "Callable[[Entries], list[Refused]]") -> None:
         """Call for each ten, and once more for entries that may succeed the second time."""
         for entry in self._try_once(verb, self._try_once(verb, entries, call), call):
-            self._telemetry.warn(f"{verb}_given_up", message_id=entry[0].message_id)
+            self.telemetry.warn(f"{verb}_given_up", message_id=entry[0].message_id)
 
     def _try_once(
         self, verb: str, entries: "Entries", call: "Callable[[Entries], list[Refused]]"
@@ -175,17 +168,17 @@ class S3Uploads:
             try:
                 refused = call(entries[start : start + BATCH])
             except QueueError as error:
-                self._telemetry.warn(f"{verb}_failed", messages=len(entries) - start, reason=str(error))
+                self.telemetry.warn(f"{verb}_failed", messages=len(entries) - start, reason=str(error))
                 return [*again, *entries[start:]]
             for one in refused:
-                self._telemetry.warn(f"{verb}_refused", message_id=one.message.message_id, reason=one.reason)
+                self.telemetry.warn(f"{verb}_refused", message_id=one.message.message_id, reason=one.reason)
             retryable = {one.message.message_id for one in refused if not one.stale}
             again += [entry for entry in entries[start : start + BATCH] if entry[0].message_id in retryable]
         return again
 
     def _report_lost(self, messages: list[Message]) -> None:
         for message in messages:
-            self._telemetry.warn(
+            self.telemetry.warn(
                 "lease_lost", message_id=message.message_id, receive_count=message.receive_count
             )
 

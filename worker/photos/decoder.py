@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import KW_ONLY, InitVar, dataclass
 from typing import NamedTuple
 
 from worker.errors import TooManyBytesError
@@ -20,25 +21,20 @@ class Decoded(NamedTuple):
     seconds: float
 
 
+@dataclass(eq=False)
 class Decoder:
     """Thread-safe. A photo may need hundreds of megabytes, so only `at_once` are decoded at a time."""
 
-    def __init__(
-        self,
-        target: Target,
-        algorithm: Algorithm = PHASH,
-        *,
-        max_bytes: int,
-        max_pixels: int,
-        at_once: int,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.algorithm = algorithm
-        self.max_bytes = max_bytes
-        self._target = target
-        self._max_pixels = max_pixels
+    target: Target
+    algorithm: Algorithm = PHASH
+    _: KW_ONLY
+    max_bytes: int
+    max_pixels: int
+    at_once: InitVar[int]
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self, at_once: int) -> None:
         self._turns = threading.BoundedSemaphore(at_once)
-        self._clock = clock
 
     def check_size(self, size: int | None) -> None:
         """Raise TooManyBytesError for a photo that need not be fetched: it is too large."""
@@ -48,6 +44,6 @@ class Decoder:
     def decode(self, data: bytes) -> Decoded:
         """Wait for a turn, decode, hash. Raises PhotoError and MemoryError."""
         with self._turns:
-            begun = self._clock()
-            pixels, image_hash = decoding.prepare(data, self._target, self._max_pixels, self.algorithm)
-            return Decoded(pixels, image_hash, self._clock() - begun)
+            begun = self.clock()
+            pixels, image_hash = decoding.prepare(data, self.target, self.max_pixels, self.algorithm)
+            return Decoded(pixels, image_hash, self.clock() - begun)

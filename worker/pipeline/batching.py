@@ -8,6 +8,7 @@ is likely to take. Batching never makes an item late, and an item that is alread
 
 import queue
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from worker.pipeline.queues import BoundedQueue, ShutDown
@@ -36,30 +37,18 @@ def take_batch(items: BoundedQueue[T], largest: int, *, idle: float) -> list[T]:
     return batch
 
 
+@dataclass(eq=False)
 class Batching(Generic[T]):
     """Gathers batches for one device. Not thread-safe."""
 
-    def __init__(
-        self,
-        items: BoundedQueue[T],
-        *,
-        since: Callable[[T], float],
-        deadline: Callable[[T], float],
-        expected: Callable[[int], float],
-        wait: float,
-        clock: Callable[[], float],
-    ) -> None:
-        """`since` and `deadline`: when an item became ready, and when it must be done.
+    items: BoundedQueue[T]
+    since: Callable[[T], float]  # when an item became ready
+    deadline: Callable[[T], float]  # when it must be done
+    expected: Callable[[int], float]  # seconds a batch takes, by size
+    wait: float  # longest wait for a fuller batch, in seconds after its first item's `since`
+    clock: Callable[[], float]
 
-        `expected`: seconds a batch takes, by size. `wait`: longest wait for a fuller batch, in seconds
-        after its first item's `since`.
-        """
-        self._items = items
-        self._since = since
-        self._deadline = deadline
-        self._expected = expected
-        self._wait = wait
-        self._clock = clock
+    def __post_init__(self) -> None:
         self._gap = float("inf")  # seconds between two items, as a running mean
 
     def take(self, largest: int, idle: float) -> tuple[list[T], Closed]:
@@ -68,43 +57,43 @@ class Batching(Generic[T]):
         Raises ShutDown once the queue is closed and empty. Closing the queue ends a wait.
         """
         try:
-            batch = [self._items.get(timeout=idle)]
+            batch = [self.items.get(timeout=idle)]
         except queue.Empty:
             return [], "device_free"
-        due, most = self._deadline(batch[0]), min(largest, self._share())
+        due, most = self.deadline(batch[0]), min(largest, self._share())
         while len(batch) < most:
-            slack = due - self._clock() - self._expected(len(batch) + 1)
-            if slack < 0 <= due - self._clock() - self._expected(len(batch)) and not self._items.empty():
+            slack = due - self.clock() - self.expected(len(batch) + 1)
+            if slack < 0 <= due - self.clock() - self.expected(len(batch)) and not self.items.empty():
                 return batch, "deadline"
             item = self._next(min(self._patience(batch), slack))
             if item is None:
                 return batch, "device_free"
             self._learn(batch[-1], item)
             batch.append(item)
-            due = min(due, self._deadline(item))
+            due = min(due, self.deadline(item))
         return batch, "full" if len(batch) == largest else "device_free"
 
     def _share(self) -> int:
         """How many items this device may take, counting the one in hand: other devices may be free too."""
-        if self._wait:
-            return self._items.maxsize
-        available = 1 + self._items.qsize()
-        return -(-available // (1 + self._items.takers))
+        if self.wait:
+            return self.items.maxsize
+        available = 1 + self.items.qsize()
+        return -(-available // (1 + self.items.takers))
 
     def _next(self, patience: float) -> T | None:
         try:
-            return self._items.get(timeout=patience) if patience > 0 else self._items.get(block=False)
+            return self.items.get(timeout=patience) if patience > 0 else self.items.get(block=False)
         except (queue.Empty, ShutDown):
             return None
 
     def _patience(self, batch: list[T]) -> float:
         """Seconds worth waiting for one more item: 0 unless it likely comes within the time it saves."""
-        if not self._wait:
+        if not self.wait:
             return 0.0
-        saved = self._expected(len(batch)) + self._expected(1) - self._expected(len(batch) + 1)
-        left = self._since(batch[0]) + self._wait - self._clock()
+        saved = self.expected(len(batch)) + self.expected(1) - self.expected(len(batch) + 1)
+        left = self.since(batch[0]) + self.wait - self.clock()
         return min(left, saved) if self._gap < saved else 0.0
 
     def _learn(self, before: T, after: T) -> None:
-        gap = max(0.0, self._since(after) - self._since(before))
+        gap = max(0.0, self.since(after) - self.since(before))
         self._gap = gap if self._gap == float("inf") else self._gap + (gap - self._gap) * GAP_WEIGHT

@@ -1,6 +1,7 @@
 """Reuse of scores: whether a photo was scored before under another image id."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from worker.errors import StoreError
@@ -26,55 +27,45 @@ class PhotoIndex(Protocol):
         ...
 
 
+@dataclass(eq=False)
 class ScoreReuse:
     """Finds scores to reuse. This only saves work: the write decides what is a duplicate of what."""
 
-    def __init__(
-        self,
-        index: PhotoIndex,
-        models: Callable[[], Mapping[str, str]],
-        algorithm: Algorithm,
-        reuse: Reuse,
-        *,
-        telemetry: Telemetry,
-        outages: Outages,
-    ) -> None:
-        """`models`: serving now, name → version. Scores with a hash of another algorithm are not reused."""
-        self._index = index
-        self._models = models
-        self._algorithm = algorithm
-        self._reuse = reuse
-        self._telemetry = telemetry
-        self._outages = outages
+    index: PhotoIndex
+    models: Callable[[], Mapping[str, str]]  # serving now, name → version
+    algorithm: Algorithm  # scores with a hash of another one are not reused
+    reuse: Reuse
+    telemetry: Telemetry
+    outages: Outages
 
     def of_same_bytes(self, upload: Upload) -> tuple[Scores, str | None] | None:
         """Find scores and hash of a photo with the same bytes."""
         sha256 = upload.object.sha256
-        if self._reuse == "none" or sha256 is None:
+        if self.reuse == "none" or sha256 is None:
             return None
-        original = self._find(lambda: self._index.original_of(upload.photo, sha256))
+        original = self._find(lambda: self.index.original_of(upload.photo, sha256))
         return (_scores(original), original.image_hash) if original else None
 
     def of_look_alike(self, upload: Upload, image_hash: str | None) -> Scores | None:
         """Find scores of a photo that looks the same."""
-        if self._reuse != "near" or image_hash is None:
+        if self.reuse != "near" or image_hash is None:
             return None
-        original = self._find(lambda: self._index.alike(upload.photo, image_hash))
+        original = self._find(lambda: self.index.alike(upload.photo, image_hash))
         return None if original is None or _is_borrowed(original) else _scores(original)
 
     def _find(self, look_up: Callable[[], Result | None]) -> Result | None:
-        if self._outages.ongoing(Part.STORE):
+        if self.outages.ongoing(Part.STORE):
             return None
         try:
             found = look_up()
         except StoreError as error:
-            self._telemetry.warn("look_up_failed", reason=str(error))
+            self.telemetry.warn("look_up_failed", reason=str(error))
             return None
         return found if found and self._is_reusable(found) else None
 
     def _is_reusable(self, stored: Result) -> bool:
-        same_hash = stored.image_hash is None or stored.image_hash.startswith(f"{self._algorithm.label}:")
-        return stored.status != "failed" and stored.models == self._models() and same_hash
+        same_hash = stored.image_hash is None or stored.image_hash.startswith(f"{self.algorithm.label}:")
+        return stored.status != "failed" and stored.models == self.models() and same_hash
 
 
 def _is_borrowed(stored: Result) -> bool:

@@ -5,6 +5,7 @@ fill up, polling stops, and nothing is lost.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Literal, Protocol, TypeGuard
@@ -38,34 +39,23 @@ class Store(Protocol):
         ...
 
 
+@dataclass(kw_only=True, eq=False)
 class Commit:
     """Each step writes and settles the outcomes that are there. No delete before a confirmed write."""
 
-    def __init__(
-        self,
-        *,
-        outcomes: BoundedQueue[Outcome],
-        store: Store,
-        models: Callable[[], Mapping[str, str]],
-        telemetry: Telemetry,
-        outages: Outages,
-        clock: Callable[[], float],
-        now: Callable[[], datetime],
-        objective_seconds: float,
-        linger: float = LINGER,
-    ) -> None:
-        """`models`: serving now, name → version. `objective_seconds`: target time from upload to score."""
-        self._outcomes = outcomes
-        self._store = store
-        self._models = models
-        self._telemetry = telemetry
-        self._outages = outages
+    outcomes: BoundedQueue[Outcome]
+    store: Store
+    models: Callable[[], Mapping[str, str]]  # serving now, name → version
+    telemetry: Telemetry
+    outages: Outages
+    clock: Callable[[], float]
+    now: Callable[[], datetime]
+    objective_seconds: float  # target time from upload to score
+    linger: float = LINGER
+
+    def __post_init__(self) -> None:
         self._unwritten: list[Writable] = []
         self._done: list[Outcome] = []  # written, or nothing to write; not yet acknowledged
-        self._linger = linger
-        self._objective_ms = objective_seconds * 1000
-        self._clock = clock
-        self._now = now
 
     @property
     def is_writing(self) -> bool:
@@ -75,20 +65,20 @@ class Commit:
     def step(self) -> None:
         """Write, then settle. Raises ShutDown once the queue is closed and empty, or cancelled."""
         if self._unwritten:
-            pause = self._outages.pause(Part.STORE, most=LONGEST_PAUSE)
-            if self._outcomes.cancelled.wait(pause):
+            pause = self.outages.pause(Part.STORE, most=LONGEST_PAUSE)
+            if self.outcomes.cancelled.wait(pause):
                 raise ShutDown
         else:
             self._sort(self._take())
         if self._unwritten:
             self._write()
-        at_once = self._unwritten or not self._linger  # a store that is away may stay away for long
+        at_once = self._unwritten or not self.linger  # a store that is away may stay away for long
         self._acknowledge(None if at_once else len(self._done) // DELETED_TOGETHER * DELETED_TOGETHER)
 
     def _take(self) -> list[Outcome]:
         """Take the outcomes that are there. When none come, stop waiting for a full delete call."""
         try:
-            outcomes = take_batch(self._outcomes, LARGEST, idle=self._linger if self._done else IDLE)
+            outcomes = take_batch(self.outcomes, LARGEST, idle=self.linger if self._done else IDLE)
         except ShutDown:
             self._acknowledge()
             raise
@@ -115,12 +105,12 @@ class Commit:
         outcomes = self._unwritten
         results = [self._result(outcome) for outcome in outcomes]
         try:
-            answers = self._store.write(results, [outcome.upload.seen for outcome in outcomes])
+            answers = self.store.write(results, [outcome.upload.seen for outcome in outcomes])
         except StoreError as error:
-            self._outages.failed(Part.STORE, str(error))
-            self._telemetry.warn("write_failed", reason=str(error), photos=len(outcomes))
+            self.outages.failed(Part.STORE, str(error))
+            self.telemetry.warn("write_failed", reason=str(error), photos=len(outcomes))
             return
-        self._outages.worked(Part.STORE)
+        self.outages.worked(Part.STORE)
         self._unwritten = []
         for outcome, result, written in zip(outcomes, results, answers, strict=True):
             if written.answer is Answer.OVERTAKEN:
@@ -139,7 +129,7 @@ class Commit:
             same_source[0].source.settle(same_source)
 
     def _result(self, outcome: Writable) -> Result:
-        timings = {**outcome.timings, "commit": max(0.0, (self._clock() - outcome.at) * 1000)}
+        timings = {**outcome.timings, "commit": max(0.0, (self.clock() - outcome.at) * 1000)}
         timings["total"] = sum(timings.values())
         photo, scores = outcome.upload.photo, outcome.scores if isinstance(outcome, Scored) else None
         error = outcome.error if isinstance(outcome, Failed) else None
@@ -154,16 +144,16 @@ class Commit:
             image_hash=outcome.image_hash if isinstance(outcome, Scored) else None,
             reused_from=scores.reused_from if scores else None,
             source=SourceObject.model_validate(outcome.upload.object),
-            models=dict(scores.models if scores else self._models()),
+            models=dict(scores.models if scores else self.models()),
             timings_ms={step: round(ms, 2) for step, ms in timings.items()},
             error=Fault(code=error.code, message=str(error)) if error else None,
-            scored_at=timestamp(self._now()),
+            scored_at=timestamp(self.now()),
         )
 
     def _report(self, outcome: Writable, result: Result, written: Written) -> None:
         if written.answer is Answer.WRITTEN:
             self._report_new(result, written)
-        self._telemetry.photo(
+        self.telemetry.photo(
             result.status if written.answer is Answer.WRITTEN else "already_scored",
             image_id=result.image_id,
             score=result.score,
@@ -175,18 +165,18 @@ class Commit:
 
     def _report_new(self, result: Result, written: Written) -> None:
         if written.duplicate_of:
-            self._telemetry.count(f"duplicates_{written.duplicate_of.kind}")
+            self.telemetry.count(f"duplicates_{written.duplicate_of.kind}")
         if result.reused_from:
-            self._telemetry.count("scores_reused")
+            self.telemetry.count("scores_reused")
         steps = {step: ms for step, ms in result.timings_ms.items() if step != "total"}
-        in_time = result.timings_ms["total"] <= self._objective_ms
-        self._telemetry.objective(in_time, max(steps, key=steps.__getitem__))
+        in_time = result.timings_ms["total"] <= self.objective_seconds * 1000
+        self.telemetry.objective(in_time, max(steps, key=steps.__getitem__))
 
     def _report_undone(self, outcome: Failed) -> None:
         if isinstance(outcome.error, StoppingError):
-            self._telemetry.count("returned")
+            self.telemetry.count("returned")
         else:
-            self._telemetry.warn(
+            self.telemetry.warn(
                 "released",
                 image_id=outcome.upload.photo.image_id,
                 code=outcome.error.code,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -20,50 +21,42 @@ from worker.telemetry.counters import Telemetry
 IDLE = 1.0  # seconds a step waits for its first photo
 
 
+@dataclass(kw_only=True, eq=False)
 class Infer:
     """`steps` has one step per replica. Each takes its next batch from the shared queue when it is free."""
 
-    def __init__(
-        self,
-        *,
-        ready: BoundedQueue[Prepared],
-        outcomes: BoundedQueue[Outcome],
-        serving: Serving,
-        service_times: ServiceTimes,
-        batch_wait_seconds: float,
-        telemetry: Telemetry,
-        outages: Outages,
-        clock: Callable[[], float],
-    ) -> None:
-        """`batch_wait_seconds`: longest wait for a fuller batch, see worker/pipeline/batching.py."""
-        self._outcomes = outcomes
-        self._serving = serving
+    ready: BoundedQueue[Prepared]
+    outcomes: BoundedQueue[Outcome]
+    serving: Serving
+    service_times: ServiceTimes
+    batch_wait_seconds: float  # longest wait for a fuller batch, see worker/pipeline/batching.py
+    telemetry: Telemetry
+    outages: Outages
+    clock: Callable[[], float]
+
+    def __post_init__(self) -> None:
         self._largest_possible: float = math.inf  # until a larger batch finds no memory
-        self._service_times = service_times
-        self._telemetry = telemetry
-        self._outages = outages
-        self._clock = clock
 
         def batching() -> Batching[Prepared]:
             return Batching(
-                ready,
+                self.ready,
                 since=lambda photo: photo.ready_at,
                 deadline=lambda photo: photo.deadline,
-                expected=service_times.expected,
-                wait=batch_wait_seconds,
-                clock=clock,
+                expected=self.service_times.expected,
+                wait=self.batch_wait_seconds,
+                clock=self.clock,
             )
 
         self.steps: list[Step] = [
-            partial(self._step, number, batching()) for number in range(len(serving.replicas))
+            partial(self._step, number, batching()) for number in range(len(self.serving.replicas))
         ]
 
     def _step(self, number: int, batching: Batching[Prepared]) -> None:
         """Score what is ready. Raises ShutDown once the helpers have ended and `ready` is empty."""
-        batch, closed = batching.take(self._largest(self._serving.replicas[number]), IDLE)
+        batch, closed = batching.take(self._largest(self.serving.replicas[number]), IDLE)
         if batch:
-            self._telemetry.batch(len(batch), closed)
-            self._score(self._serving.replicas[number], batch)
+            self.telemetry.batch(len(batch), closed)
+            self._score(self.serving.replicas[number], batch)
 
     def _score(self, replica: Replica, batch: Sequence[Prepared]) -> None:
         """Run the models. Halve a batch they refuse, so that one bad photo fails alone."""
@@ -77,21 +70,21 @@ class Infer:
 
     def _try_to_score(self, replica: Replica, batch: Sequence[Prepared]) -> bool:
         """Run the models once. False when they refuse the batch and it can be halved."""
-        begun = self._clock()
+        begun = self.clock()
         try:
             outputs = self._predict(replica, batch)
         except ModelError as error:
             if isinstance(error, BatchTooLargeError):
                 self._take_less_than(len(batch))
             if len(batch) == 1:
-                self._outcomes.put(self._fail(batch[0], error))
+                self.outcomes.put(self._fail(batch[0], error))
                 return True
-            self._telemetry.warn("batch_refused", size=len(batch), reason=str(error))
+            self.telemetry.warn("batch_refused", size=len(batch), reason=str(error))
             return False
-        done = self._clock()
-        self._outages.worked(Part.MODEL)
-        self._service_times.note(len(batch), done - begun)
-        self._outcomes.put_all(
+        done = self.clock()
+        self.outages.worked(Part.MODEL)
+        self.service_times.note(len(batch), done - begun)
+        self.outcomes.put_all(
             [self._outcome(photo, (replica, outputs, n), begun, done) for n, photo in enumerate(batch)]
         )
         return True
@@ -101,7 +94,7 @@ class Infer:
         smaller = max(1, size // 2)
         if smaller < self._largest_possible:
             self._largest_possible = smaller
-            self._telemetry.warn("batch_size_lowered", size=smaller)
+            self.telemetry.warn("batch_size_lowered", size=smaller)
 
     def _largest(self, replica: Replica) -> int:
         return int(min(self._largest_possible, *(model.largest_batch for model in replica)))
@@ -134,8 +127,8 @@ class Infer:
         return Scored(photo.upload, scores, photo.image_hash, timings, done)
 
     def _fail(self, photo: Prepared, error: ModelError) -> Failed:
-        self._outages.failed(Part.MODEL, str(error))
-        return Failed(photo.upload, error, photo.timings, self._clock())
+        self.outages.failed(Part.MODEL, str(error))
+        return Failed(photo.upload, error, photo.timings, self.clock())
 
 
 def _without_copies(batch: Sequence[Prepared]) -> tuple[list[Prepared], list[int]]:

@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from worker.errors import ForeignBucketError, NotOursError, QueueError, StoreError
@@ -42,51 +42,40 @@ class ResultLookup(Protocol):
         ...
 
 
+@dataclass(kw_only=True, eq=False)
 class Poll:
     """Each step receives as many messages as there is room for."""
 
-    def __init__(
-        self,
-        *,
-        source: MessageSource,
-        results: ResultLookup,
-        uploads: BoundedQueue[Upload | Outcome],
-        buckets: Collection[str],
-        image_id_pattern: re.Pattern[str],
-        models: Callable[[], Mapping[str, str]],
-        telemetry: Telemetry,
-        outages: Outages,
-        stopping: threading.Event,
-    ) -> None:
-        """`buckets`: photos from other buckets are refused. `models`: serving now, name → version."""
-        self._source = source
-        self._results = results
-        self._uploads = uploads
-        self._buckets = buckets
-        self._image_id_pattern = image_id_pattern
-        self._models = models
-        self._telemetry = telemetry
-        self._outages = outages
-        self._stopping = stopping
+    source: MessageSource
+    results: ResultLookup
+    uploads: BoundedQueue[Upload | Outcome]
+    buckets: Collection[str]  # photos from other buckets are refused
+    image_id_pattern: re.Pattern[str]
+    models: Callable[[], Mapping[str, str]]  # serving now, name → version
+    telemetry: Telemetry
+    outages: Outages
+    stopping: threading.Event
+
+    def __post_init__(self) -> None:
         # Full receives cost the fewest calls, but half a queue must stay filled for the helpers.
-        self.room_needed = min(RECEIVE_MOST, max(1, uploads.maxsize // 2))
+        self.room_needed = min(RECEIVE_MOST, max(1, self.uploads.maxsize // 2))
         self._starving = threading.Event()  # one receiver is not enough
 
     def step(self) -> None:
         """Receive, read and hand on. Raises ShutDown once the queue to `infer` is closed."""
-        pause = self._outages.pause(*NEEDED)
-        if pause and self._stopping.wait(pause):
+        pause = self.outages.pause(*NEEDED)
+        if pause and self.stopping.wait(pause):
             return
-        room = self._uploads.room(self.room_needed, timeout=ROOM_WAIT)
+        room = self.uploads.room(self.room_needed, timeout=ROOM_WAIT)
         if room:
             most = min(room, RECEIVE_MOST)
             messages = self._receive(most)
-            if self._stopping.is_set():  # other workers can have what the last long poll brought
-                self._source.give_back(messages)
+            if self.stopping.is_set():  # other workers can have what the last long poll brought
+                self.source.give_back(messages)
                 return
             self._judge_supply(asked=most, received=len(messages))
             items = [item for message in messages for item in self._read(message)]
-            self._uploads.put_all(self._drop_known(items))
+            self.uploads.put_all(self._drop_known(items))
 
     def step_beside(self) -> None:
         """Receive too while one receiver cannot keep the helpers busy. Otherwise rest a moment."""
@@ -98,20 +87,20 @@ class Poll:
 
         In an outage a single receiver asks for one message at a time.
         """
-        if received < asked or self._outages.ongoing(*NEEDED):
+        if received < asked or self.outages.ongoing(*NEEDED):
             self._starving.clear()
-        elif self._uploads.empty():
+        elif self.uploads.empty():
             self._starving.set()
 
     def _receive(self, most: int) -> list[Message]:
         """Receive. In an outage, one message is enough to find out whether it is over."""
         try:
-            messages = self._source.receive(1 if self._outages.ongoing(*NEEDED) else most)
+            messages = self.source.receive(1 if self.outages.ongoing(*NEEDED) else most)
         except QueueError as error:
-            self._outages.failed(Part.QUEUE, str(error))
-            self._telemetry.warn("receive_failed", code=error.code, reason=str(error))
+            self.outages.failed(Part.QUEUE, str(error))
+            self.telemetry.warn("receive_failed", code=error.code, reason=str(error))
             return []
-        self._outages.worked(Part.QUEUE)
+        self.outages.worked(Part.QUEUE)
         return messages
 
     def _read(self, message: Message) -> Iterator[Upload | Skipped]:
@@ -123,8 +112,8 @@ class Poll:
     def _read_record(self, message: Message, record: events.Record) -> Upload | Skipped:
         match record:
             case Ignored(what):
-                self._telemetry.event("ignored", what=what, message_id=message.message_id)
-                return Skipped(message, self._source)
+                self.telemetry.event("ignored", what=what, message_id=message.message_id)
+                return Skipped(message, self.source)
             case Announced():
                 try:
                     return self._upload(message, record)
@@ -135,20 +124,20 @@ class Poll:
 
     def _upload(self, message: Message, record: Announced) -> Upload:
         bucket, key = record.object.bucket, record.object.key
-        if bucket not in self._buckets:
+        if bucket not in self.buckets:
             raise ForeignBucketError(f"the bucket {bucket!r} is not on the list of allowed ones")
-        photo = events.photo_id(key, self._image_id_pattern, record.image_id)
-        return Upload(photo, record.object, record.uploaded_at, message, self._source)
+        photo = events.photo_id(key, self.image_id_pattern, record.image_id)
+        return Upload(photo, record.object, record.uploaded_at, message, self.source)
 
     def _leave(self, message: Message, error: NotOursError) -> Skipped:
-        self._telemetry.warn(
+        self.telemetry.warn(
             "left_to_dead_letter_queue",
             message_id=message.message_id,
             code=error.code,
             reason=str(error),
             receive_count=message.receive_count,
         )
-        return Skipped(message, self._source, error)
+        return Skipped(message, self.source, error)
 
     def _drop_known(self, items: list[Upload | Skipped]) -> Iterator[Upload | Outcome]:
         """Let photos that were scored before pass the model by.
@@ -156,22 +145,22 @@ class Poll:
         This only saves work. The write into the store decides for good.
         """
         uploads = [item for item in items if isinstance(item, Upload)]
-        models, stored = self._models(), iter(self._find(uploads))
+        models, stored = self.models(), iter(self._find(uploads))
         for item in items:
             result = next(stored) if isinstance(item, Upload) else None
             if not isinstance(item, Upload) or result is None:
                 yield item
             elif makes_needless(result, item.object, models):
-                self._telemetry.event("already_scored", image_id=item.photo.image_id)
+                self.telemetry.event("already_scored", image_id=item.photo.image_id)
                 yield Known(item)
             else:
                 yield _replacing(item, result)
 
     def _find(self, uploads: list[Upload]) -> list[Result | None]:
         try:
-            return self._results.find([upload.photo for upload in uploads])
+            return self.results.find([upload.photo for upload in uploads])
         except StoreError as error:
-            self._telemetry.warn("look_up_failed", reason=str(error))
+            self.telemetry.warn("look_up_failed", reason=str(error))
             return [None] * len(uploads)
 
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.errors import MessageError, OutOfMemoryError, StoppingError, StorageError
@@ -16,95 +16,81 @@ from worker.results.reuse import ScoreReuse
 REST = 1.0  # seconds until a spare helper looks whether it is needed
 
 
+@dataclass(kw_only=True, eq=False)
 class Prepare:
     """Each step takes one upload. Photos that fail or need no scoring pass the model by."""
 
-    def __init__(
-        self,
-        *,
-        uploads: BoundedQueue[Upload | Outcome],
-        ready: BoundedQueue[Prepared],
-        outcomes: BoundedQueue[Outcome],
-        decoder: Decoder,
-        window: PrefetchWindow,
-        objective_seconds: float,
-        reuse: ScoreReuse,
-        outages: Outages,
-        stopping: threading.Event,
-        clock: Callable[[], float],
-    ) -> None:
-        """`objective_seconds`: target time from upload to score."""
-        self._uploads = uploads
-        self._ready = ready
-        self._outcomes = outcomes
-        self._decoder = decoder
-        self._window = window
-        self._objective_seconds = objective_seconds
-        self._reuse = reuse
-        self._outages = outages
-        self._stopping = stopping
-        self._clock = clock
+    uploads: BoundedQueue[Upload | Outcome]
+    ready: BoundedQueue[Prepared]
+    outcomes: BoundedQueue[Outcome]
+    decoder: Decoder
+    window: PrefetchWindow
+    objective_seconds: float  # target time from upload to score
+    reuse: ScoreReuse
+    outages: Outages
+    stopping: threading.Event
+    clock: Callable[[], float]
 
     def step(self, rank: int = 0) -> None:
         """Prepare one upload, if the window has room for this helper's rank."""
-        if self._window.admits(rank, REST):
+        if self.window.admits(rank, REST):
             try:
-                self._hand_on(self._uploads.get())
+                self._hand_on(self.uploads.get())
             except ShutDown:
-                self._window.open()  # wakes the helpers that wait at the window: they must end too
+                self.window.open()  # wakes the helpers that wait at the window: they must end too
                 raise
 
     def _hand_on(self, item: Upload | Outcome) -> None:
         result = self._prepare(item) if isinstance(item, Upload) else item
         if isinstance(result, Prepared):
-            self._ready.put(result)
+            self.ready.put(result)
         else:
-            self._outcomes.put(result)
+            self.outcomes.put(result)
 
     def _prepare(self, upload: Upload) -> Prepared | Outcome:
-        begun = self._clock()
+        begun = self.clock()
         timings = _timings_until_work(upload, begun)
-        deadline = begun - sum(timings.values()) / 1000 + self._objective_seconds
+        deadline = begun - sum(timings.values()) / 1000 + self.objective_seconds
         try:
             fetched = self._fetch(upload)
             upload = _as_fetched(upload, fetched)
-            copy = self._reuse.of_same_bytes(upload)
-            fetched_at = self._clock()
+            copy = self.reuse.of_same_bytes(upload)
+            fetched_at = self.clock()
             timings["fetch"] = (fetched_at - begun) * 1000
             if copy:
                 return Scored(upload, *copy, timings, fetched_at)
-            pixels, image_hash, decode_seconds = self._decoder.decode(fetched.data)
+            pixels, image_hash, decode_seconds = self.decoder.decode(fetched.data)
         except MessageError as error:
             return self._fail(upload, timings, begun, error)
         except MemoryError as error:
             return self._fail(upload, timings, begun, OutOfMemoryError(str(error) or "no memory left"))
-        ready_at = self._clock()
+        ready_at = self.clock()
         timings["decode"] = (ready_at - fetched_at) * 1000
-        self._window.note(fetch=fetched_at - begun, decode=decode_seconds)
-        if scores := self._reuse.of_look_alike(upload, image_hash):
+        self.window.note(fetch=fetched_at - begun, decode=decode_seconds)
+        if scores := self.reuse.of_look_alike(upload, image_hash):
             return Scored(upload, scores, image_hash, timings, ready_at)
         return Prepared(upload, pixels, image_hash, timings, ready_at, deadline)
 
     def _fail(self, upload: Upload, timings: dict[str, float], begun: float, error: MessageError) -> Failed:
         """Count the time up to the error for the step that could not finish."""
-        now = self._clock()
+        now = self.clock()
         step = "decode" if "fetch" in timings else "fetch"
         timings[step] = (now - begun) * 1000 - timings.get("fetch", 0.0)
         return Failed(upload, error, timings, now)
 
     def _fetch(self, upload: Upload) -> Fetched:
-        if self._stopping.is_set():
+        if self.stopping.is_set():
             raise StoppingError("not started")
-        self._decoder.check_size(upload.object.size)
+        self.decoder.check_size(upload.object.size)
         try:
-            fetched = upload.source.fetch(upload, self._decoder.max_bytes)
+            fetched = upload.source.fetch(upload, self.decoder.max_bytes)
         except StorageError as error:
-            self._outages.failed(Part.STORAGE, str(error))
+            self.outages.failed(Part.STORAGE, str(error))
             raise
         except MessageError:
-            self._outages.worked(Part.STORAGE)  # it answered
+            self.outages.worked(Part.STORAGE)  # it answered
             raise
-        self._outages.worked(Part.STORAGE)
+        self.outages.worked(Part.STORAGE)
         return fetched
 
 
