@@ -25,7 +25,7 @@ COPY localstack/photos localstack/photos
 COPY tests/data tests/data
 COPY worker/__init__.py worker/errors.py worker/messages.py worker/result.py worker/
 COPY worker/photos worker/photos
-COPY worker/inference/__init__.py worker/inference/bundle.py worker/inference/
+COPY worker/inference/__init__.py worker/inference/bundle.py worker/inference/manifest.py worker/inference/
 COPY worker/adapters/__init__.py worker/adapters/
 COPY worker/adapters/tensorflow/__init__.py worker/adapters/tensorflow/quiet_import.py worker/adapters/tensorflow/
 RUN /venv/bin/python -m models.reference.build

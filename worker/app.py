@@ -12,8 +12,7 @@ from worker.assembly import Assembly
 from worker.capacity import cores
 from worker.connections import connect, s3_uploads
 from worker.errors import ConfigurationError
-from worker.inference import bundle
-from worker.inference.library import Library, fetched
+from worker.inference.library import Library
 from worker.inference.model_loader import ModelLoader, seconds_by_size
 from worker.inference.reload import Reload
 from worker.photos import decoding, hashes
@@ -47,7 +46,7 @@ def build(
         checkpoint()
 
     library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=clock)
-    bundles = [bundle.read(str(fetched(library, location, still_starting))) for location in settings.model]
+    bundles = [library.fetch_at_start(location, still_starting) for location in settings.model]
     loader = ModelLoader(settings, telemetry, TensorFlow(), LiteRT(), cores=cores(), clock=clock)
     replicas = loader.load(bundles, still_starting)
     decoding.warm_up(bundles[0].manifest.input.target, hashes.find(settings.hash))
@@ -93,7 +92,7 @@ def _reload(
         locations=settings.model,
         serving=assembly.serving,
         load=loader.load_next,
-        every=settings.model_refresh,
+        interval_seconds=settings.model_refresh,
         telemetry=telemetry,
         stopping=assembly.stopping,
         clock=clock,

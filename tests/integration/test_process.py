@@ -32,7 +32,7 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
         ({"receive_wait": "20", "drain_deadline": "10"}, "WORKER_DRAIN_DEADLINE (10 s) is too short"),
         ({"buckets": "no-such-bucket"}, "the bucket 'no-such-bucket' cannot be reached"),
         ({"redis_url": "redis://127.0.0.1:1/0"}, "Redis cannot be reached"),
-        ({"model": "docs"}, "docs is no model bundle"),
+        ({"model": "docs"}, "docs is not a model bundle"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.errors import BatchTooLargeError, MessageError, ModelError, QueueError, StoreError
-from worker.inference.bundle import Bundle, Manifest
+from worker.inference.bundle import Bundle
+from worker.inference.manifest import Manifest
 from worker.messages import Answer, Fetched, Message, Outcome, Outputs, PhotoId, S3Object, Upload, Written
 from worker.result import Result
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from worker.adapters.aws.model_bucket import ModelBucket
 from worker.commands import OK
-from worker.inference import library
+from worker.inference.publishing import publish
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,8 +15,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    where = library.publish(
-        options.folder, options.to, ModelBucket(), lambda name: print(f"  {name}", flush=True)
-    )
+    where = publish(options.folder, options.to, ModelBucket(), lambda name: print(f"  {name}", flush=True))
     print(f"{where} is whole: workers with WORKER_MODEL={options.to} take it from now on")
     return OK

@@ -13,8 +13,7 @@ from worker.adapters.aws.model_bucket import ModelBucket
 from worker.capacity import helper_threads, make_decoder
 from worker.commands import FAILED, OK
 from worker.errors import ConfigurationError
-from worker.inference import bundle
-from worker.inference.library import Library, fetched
+from worker.inference.library import Library
 from worker.photos.decoder import Decoder
 from worker.settings import Settings, load
 from worker.telemetry import progress
@@ -53,5 +52,5 @@ def _rebuild(settings: Settings, telemetry: Telemetry) -> Counter[str]:
 
 def _decoder(settings: Settings, telemetry: Telemetry) -> Decoder:
     library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=time.monotonic)
-    folder = fetched(library, settings.model[0], lambda: None)
-    return make_decoder(settings, bundle.read(str(folder)).manifest.input.target, time.monotonic)
+    bundle = library.fetch_at_start(settings.model[0])
+    return make_decoder(settings, bundle.manifest.input.target, time.monotonic)

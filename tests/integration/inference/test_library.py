@@ -1,4 +1,4 @@
-"""Models that lie in S3: published, found, downloaded once, checked; and taken up by a worker that scores meanwhile."""
+"""Models in S3: published, found, downloaded once, checked, and loaded by a worker while it scores."""
 
 import json
 import signal
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.inference.test_reload import Threes
 from tests.integration.test_seen_before import command
-from tests.support.models import Halves, save_bundle
+from tests.support.models import Halves, Threes, save_bundle
 from tests.support.photos import coffee
 from tests.support.stand import PATIENCE, Stand, await_polling, eventually
 from worker.adapters.aws.model_bucket import ModelBucket
 from worker.errors import ConfigurationError, StorageError
-from worker.inference import checksums, library
+from worker.inference import checksums
 from worker.inference.library import Library
+from worker.inference.publishing import publish
 from worker.pipeline.queues import ShutDown
 from worker.telemetry.counters import Telemetry
 
@@ -41,11 +41,11 @@ class Shop:
     def publish(self, version: int, *, model: object = None, height: int = 16) -> Path:
         folder = self.folder / "made" / "meals" / str(version)
         save_bundle(model or Halves(), folder, name="meals", height=height)
-        library.publish(folder, self.location, ModelBucket())
+        publish(folder, self.location, ModelBucket())
         return folder
 
     def fetch(self) -> Path:
-        return self.library.fetch(self.location, lambda: None)
+        return self.library.fetch(self.location).path
 
     def put(self, key: str, body: bytes) -> None:
         self.stand.s3.put_object(Bucket=self.bucket, Key=f"team/meals/{key}", Body=body)
@@ -61,38 +61,38 @@ def shop(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     return Shop(stand, tmp_path)
 
 
-def test_what_was_published_is_fetched_as_it_was(shop: Shop) -> None:
+def test_a_fetched_model_is_the_published_one(shop: Shop) -> None:
     folder = shop.publish(1)
     found = shop.fetch()
     assert found == shop.cache / shop.bucket / "team/meals/1"
-    assert checksums.of_folder(found) == checksums.of_folder(folder)
+    assert checksums.hash_folder(found) == checksums.hash_folder(folder)
     assert shop.library.newest(shop.location) == "1"
 
 
-def test_what_is_in_the_cache_is_not_downloaded_again(shop: Shop) -> None:
+def test_a_model_in_the_cache_is_not_downloaded_again(shop: Shop) -> None:
     folder = shop.publish(1)
     before = shop.fetch()
-    for name in checksums.of_folder(folder):
+    for name in checksums.hash_folder(folder):
         shop.delete(f"1/{name}")  # only the list is left: a download would fail
-    assert shop.another().fetch(shop.location, lambda: None) == before
+    assert shop.another().fetch(shop.location).path == before
 
 
 def test_a_damaged_file_of_the_cache_is_downloaded_again(shop: Shop) -> None:
     shop.publish(1)
     (shop.fetch() / "saved_model.pb").write_bytes(b"torn")
-    assert checksums.match(shop.fetch(), checksums.of_folder(shop.folder / "made" / "meals" / "1"))
+    assert checksums.match(shop.fetch(), checksums.hash_folder(shop.folder / "made" / "meals" / "1"))
 
 
-def test_versions_are_numbers_and_the_newest_whole_one_counts(shop: Shop) -> None:
+def test_versions_are_numbers_and_the_newest_complete_one_counts(shop: Shop) -> None:
     for version in (2, 10):
         shop.publish(version)
-    shop.put("11/saved_model.pb", b"still on its way, its list comes last")
+    shop.put("11/saved_model.pb", b"not complete yet, its list comes last")
     shop.put("latest/SHA256SUMS", b"no number")
     assert shop.library.newest(shop.location) == "10"
     assert shop.library.newest(f"{shop.location}2/") == "2", "a version may be named"
 
 
-def test_a_file_that_is_not_what_was_published_is_refused_and_not_kept(shop: Shop) -> None:
+def test_a_file_that_differs_from_the_published_one_is_refused_and_not_kept(shop: Shop) -> None:
     shop.publish(1)
     shop.put("1/saved_model.pb", b"somebody's else")
     with pytest.raises(ConfigurationError, match=r"saved_model\.pb is damaged: its SHA-256 is"):
@@ -100,7 +100,7 @@ def test_a_file_that_is_not_what_was_published_is_refused_and_not_kept(shop: Sho
     assert not [path for path in shop.cache.rglob("*") if path.is_file()]
 
 
-def test_a_file_of_the_list_that_is_missing_is_told(shop: Shop) -> None:
+def test_a_missing_file_of_the_list_is_reported(shop: Shop) -> None:
     shop.publish(1)
     shop.delete("1/saved_model.pb")
     with pytest.raises(StorageError, match=r"saved_model\.pb: .*NoSuchKey"):
@@ -110,16 +110,16 @@ def test_a_file_of_the_list_that_is_missing_is_told(shop: Shop) -> None:
 @pytest.mark.parametrize("line", [b"../../../etc/passwd", b"/etc/passwd"])
 def test_a_list_that_leads_out_of_the_folder_is_refused(shop: Shop, line: bytes) -> None:
     shop.put("1/SHA256SUMS", b"0" * 64 + b"  " + line)
-    with pytest.raises(ConfigurationError, match="is no list of checksums"):
+    with pytest.raises(ConfigurationError, match="is not a list of checksums"):
         shop.fetch()
 
 
-def test_nothing_whole_there_is_told(shop: Shop) -> None:
-    with pytest.raises(ConfigurationError, match="has no whole model"):
+def test_a_folder_without_a_complete_model_is_reported(shop: Shop) -> None:
+    with pytest.raises(ConfigurationError, match="has no complete model"):
         shop.fetch()
 
 
-def test_a_bucket_that_is_not_there_is_told(shop: Shop) -> None:
+def test_a_missing_bucket_is_reported(shop: Shop) -> None:
     with pytest.raises(ConfigurationError, match="NoSuchBucket"):
         shop.library.newest(f"s3://no-{uuid.uuid4()}/meals/")
 
@@ -127,8 +127,8 @@ def test_a_bucket_that_is_not_there_is_told(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "location", ["s3://", "s3://bucket", "s3://bucket/", "s3://bucket/../meals", "s3://bucket/a//b"]
 )
-def test_a_location_that_is_none_is_told(shop: Shop, location: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no place of a model"):
+def test_a_malformed_location_is_reported(shop: Shop, location: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not the location of a model"):
         shop.library.newest(location)
 
 
@@ -136,16 +136,16 @@ def test_a_published_version_is_never_changed(shop: Shop) -> None:
     shop.publish(1)
     with pytest.raises(ConfigurationError, match="is published already, with other files"):
         shop.publish(1, model=Threes())
-    library.publish(shop.folder / "made" / "meals" / "1", f"s3://{shop.bucket}/other/meals", ModelBucket())
+    publish(shop.folder / "made" / "meals" / "1", f"s3://{shop.bucket}/other/meals", ModelBucket())
 
 
 def test_workers_that_start_together_share_the_cache(shop: Shop) -> None:
     folder = shop.publish(1)
     with ThreadPoolExecutor(8) as workers:
-        found = list(workers.map(lambda _: shop.another().fetch(shop.location, lambda: None), range(8)))
+        found = list(workers.map(lambda _: shop.another().fetch(shop.location).path, range(8)))
     assert len(set(found)) == 1
-    assert checksums.of_folder(found[0]) == checksums.of_folder(folder)
-    assert [path.name for path in found[0].parent.iterdir()] == ["1"], "nothing half done is left"
+    assert checksums.hash_folder(found[0]) == checksums.hash_folder(folder)
+    assert [path.name for path in found[0].parent.iterdir()] == ["1"], "no partial download is left"
 
 
 def test_the_cache_keeps_the_version_before_and_no_more(shop: Shop) -> None:
@@ -155,7 +155,7 @@ def test_the_cache_keeps_the_version_before_and_no_more(shop: Shop) -> None:
     assert {path.name for path in found.parent.iterdir()} == {"2", "3"}
 
 
-def test_a_stop_gives_the_download_up(shop: Shop) -> None:
+def test_a_stop_abandons_the_download(shop: Shop) -> None:
     shop.publish(1)
 
     def stop() -> None:
@@ -169,16 +169,16 @@ def test_a_stop_gives_the_download_up(shop: Shop) -> None:
 # whole processes
 
 
-def test_the_command_publishes_and_a_worker_that_cannot_find_a_model_says_so(shop: Shop) -> None:
+def test_the_command_publishes_and_a_worker_without_a_model_says_so(shop: Shop) -> None:
     folder = save_bundle(Halves(), shop.folder / "mine" / "meals" / "4", name="meals")
     code, out, err = command(shop.stand, "publish-model", str(folder), shop.location)
     assert (code, err) == (0, "")
     assert f"{shop.location}4/ is whole" in out
     code, out, err = command(shop.stand, model=f"s3://{shop.bucket}/nothing/")
-    assert (code, "has no whole model" in err) == (2, True)
+    assert (code, "has no complete model" in err) == (2, True)
 
 
-def test_a_worker_takes_a_new_version_up_while_photos_flow(shop: Shop) -> None:
+def test_a_worker_loads_a_new_version_while_photos_flow(shop: Shop) -> None:
     stand = shop.stand
     shop.publish(1)
     process = stand.process(
@@ -196,11 +196,11 @@ def test_a_worker_takes_a_new_version_up_while_photos_flow(shop: Shop) -> None:
     stand.result(sent[0])
     shop.publish(2, model=Threes())
 
-    def taken_up() -> bool:
+    def submit_until_new() -> bool:
         sent.append(stand.client.submit(coffee(quality=50 + len(sent) % 40), ".jpg"))
         return stand.result(sent[-1]).models == {"meals": "2"}
 
-    eventually(taken_up, lambda: [event["event"] for event in events])
+    eventually(submit_until_new, lambda: [event["event"] for event in events])
     shop.publish(3, height=32)  # for other photos: refused
     eventually(lambda: any(event["event"] == "model_refused" for event in events))
     sent.append(stand.client.submit(coffee(quality=95), ".jpg"))

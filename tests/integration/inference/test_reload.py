@@ -1,16 +1,14 @@
-"""A new version of a model is taken up while the old one serves, on real TensorFlow and LiteRT; or refused."""
+"""A new version of a model replaces the one that serves, on real TensorFlow and LiteRT; or is refused."""
 
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests.support.fakes import ImpatientEvent, ManualClock
-from tests.support.models import PHOTOS, Halves, save_bundle
+from tests.support.models import Halves, Threes, save_bundle
 from worker import settings
 from worker.adapters.tensorflow.frozen_model import FrozenModel
 from worker.adapters.tensorflow.litert_model import InterpretedModel
@@ -18,8 +16,10 @@ from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.errors import ConfigurationError, StorageError
 from worker.inference import bundle
 from worker.inference.bundle import Bundle
+from worker.inference.library import Library
 from worker.inference.model_loader import ModelLoader
 from worker.inference.reload import Reload
+from worker.inference.runtimes import Checkpoint
 from worker.inference.serving import Replica, Serving
 from worker.pipeline.queues import ShutDown
 from worker.telemetry.counters import Telemetry
@@ -33,17 +33,8 @@ REQUIRED = {
 PHOTO = np.full((1, 16, 16, 3), 102, np.uint8)
 
 
-class Threes(tf.Module):  # type: ignore[misc] # TensorFlow ships no types
-    """Scores everything 3."""
-
-    @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # as above
-    def score(self, photos: Any) -> dict[str, Any]:
-        """Give float32 [N, 1]."""
-        return {"score": tf.fill([tf.shape(photos)[0], 1], 3.0)}
-
-
-class Shelf:
-    """A library of folders on this machine."""
+class Shelf(Library):
+    """A library of folders on this machine, which can be made to fail."""
 
     def __init__(self) -> None:
         self.in_trouble = False
@@ -53,13 +44,13 @@ class Shelf:
             raise StorageError("no answer")
         return bundle.read(location).version
 
-    def fetch(self, location: str, checkpoint: Callable[[], None]) -> Path:
+    def fetch(self, location: str, checkpoint: Checkpoint = lambda: None) -> Bundle:
         checkpoint()
-        return bundle.read(location).path
+        return bundle.read(location)
 
 
 class Worker:
-    """What of a worker a reload touches: models that serve, on real runtimes."""
+    """The parts of a worker that a reload uses: models that serve, on real runtimes."""
 
     def __init__(self, location: Path, engine: str = "tensorflow") -> None:
         self.location = str(location)
@@ -73,13 +64,13 @@ class Worker:
             locations=[self.location],
             serving=self.serving,
             load=self.load,
-            every=60,
+            interval_seconds=60,
             telemetry=self.telemetry,
             stopping=self.stopping,
             clock=ManualClock(),
         )
 
-    def load(self, bundles: Sequence[Bundle], checkpoint: Callable[[], None]) -> Sequence[Replica]:
+    def load(self, bundles: Sequence[Bundle], checkpoint: Checkpoint) -> Sequence[Replica]:
         self.loads += 1
         return self.loader.load_next(bundles, checkpoint)
 
@@ -170,11 +161,11 @@ def test_a_stop_ends_it_while_it_waits_and_while_it_loads(tmp_path: Path) -> Non
     save_bundle(Threes(), tmp_path / "meals" / "2", name="meals")
     fetch = worker.shelf.fetch
 
-    def stopped_meanwhile(location: str, checkpoint: Callable[[], None]) -> Path:
+    def stop_meanwhile(location: str, checkpoint: Checkpoint = lambda: None) -> Bundle:
         threading.Event.set(worker.stopping)
         return fetch(location, checkpoint)
 
-    worker.shelf.fetch = stopped_meanwhile  # type: ignore[method-assign]
+    worker.shelf.fetch = stop_meanwhile  # type: ignore[method-assign]
     with pytest.raises(ShutDown):
         worker.reload.step()
     with pytest.raises(ShutDown):

@@ -7,7 +7,7 @@ import pytest
 
 from worker.errors import ConfigurationError
 from worker.inference import bundle
-from worker.inference.bundle import Label, TipText
+from worker.inference.manifest import Label, TipText
 from worker.photos.decoding import Target
 
 MANIFEST = """\
@@ -110,11 +110,11 @@ def test_the_newest_version_is_the_largest_number(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_saved_model_is_no_bundle(tmp_path: Path) -> None:
-    assert "is no model bundle" in refused(tmp_path / "nowhere")
-    assert "is no model bundle" in refused(tmp_path)
+    assert "is not a model bundle" in refused(tmp_path / "nowhere")
+    assert "is not a model bundle" in refused(tmp_path)
     make(tmp_path / "1")
     (tmp_path / "2").mkdir()
-    assert "is no model bundle" in refused(tmp_path), "a half copied newest version must not go unnoticed"
+    assert "is not a model bundle" in refused(tmp_path), "a half copied newest version must not go unnoticed"
 
 
 @pytest.mark.parametrize("name", ["bundle.toml", "labels.csv", "tips.toml"])

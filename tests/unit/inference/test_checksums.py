@@ -22,21 +22,21 @@ def a_folder(root: Path) -> Path:
 
 def test_sha256sum_agrees(tmp_path: Path) -> None:
     folder = a_folder(tmp_path / "1")
-    sums = checksums.of_folder(folder)
+    sums = checksums.hash_folder(folder)
     assert set(sums) == {"saved_model.pb", "variables/variables.index"}
-    (folder / checksums.NAME).write_text(checksums.written(sums))
+    (folder / checksums.NAME).write_text(checksums.render(sums))
     program = shutil.which("sha256sum")
     assert program is not None
     subprocess.run(
         [program, "--check", "--strict", checksums.NAME], cwd=folder, check=True, capture_output=True
     )
-    assert checksums.read((folder / checksums.NAME).read_text(), "list") == sums
+    assert checksums.parse((folder / checksums.NAME).read_text(), "list") == sums
     assert checksums.match(folder, sums)
 
 
 def test_names_as_find_gives_them_are_the_same() -> None:
     digest = "0" * 64
-    assert checksums.read(f"{digest}  ./variables/x\n{digest} *saved_model.pb\n", "list") == {
+    assert checksums.parse(f"{digest}  ./variables/x\n{digest} *saved_model.pb\n", "list") == {
         "variables/x": digest,
         "saved_model.pb": digest,
     }
@@ -45,14 +45,14 @@ def test_names_as_find_gives_them_are_the_same() -> None:
 @pytest.mark.parametrize("change", [b"grapg", b"graph and more", b""])
 def test_a_file_that_is_not_as_the_list_says_does_not_match(tmp_path: Path, change: bytes) -> None:
     folder = a_folder(tmp_path / "1")
-    sums = checksums.of_folder(folder)
+    sums = checksums.hash_folder(folder)
     (folder / "saved_model.pb").write_bytes(change)
     assert not checksums.match(folder, sums)
 
 
 def test_a_file_that_is_missing_does_not_match(tmp_path: Path) -> None:
     folder = a_folder(tmp_path / "1")
-    sums = checksums.of_folder(folder)
+    sums = checksums.hash_folder(folder)
     (folder / "saved_model.pb").unlink()
     assert not checksums.match(folder, sums)
 
@@ -73,13 +73,13 @@ def test_a_file_that_is_missing_does_not_match(tmp_path: Path) -> None:
 )
 def test_what_is_no_list_or_leads_elsewhere_is_refused(line: str) -> None:
     with pytest.raises(ConfigurationError, match="the list"):
-        checksums.read(line, "the list")
+        checksums.parse(line, "the list")
 
 
 @given(st.text())
 def test_no_text_leads_out_of_the_folder(text: str) -> None:
     try:
-        names = checksums.read(text, "the list")
+        names = checksums.parse(text, "the list")
     except ConfigurationError:
         return
     root = Path("/cache/model")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import ModelError
-from worker.inference.bundle import Bundle, Label, Manifest, TipText
+from worker.inference.bundle import Bundle
+from worker.inference.manifest import Label, Manifest, TipText
 from worker.inference.scoring import score
 from worker.messages import Outputs, Scores
 
@@ -227,7 +228,7 @@ def test_the_fault_of_a_second_model_is_named() -> None:
 
 @pytest.mark.parametrize("probs", [[0.0] * 5, [-1.0] * 5])
 def test_a_distribution_without_any_probability_is_the_models_fault(probs: list[float]) -> None:
-    with pytest.raises(ModelError, match="no score any probability"):
+    with pytest.raises(ModelError, match="every score the probability 0"):
         scored(score_probs=[probs])
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.inference.bundle import TipText
+from worker.inference.manifest import TipText
 from worker.inference.tips import choose
 
 ROOT = Path(__file__).parents[3]

@@ -1,0 +1,34 @@
+"""Uploads a model to S3 for workers to fetch: its files first, the list of their checksums last."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from worker.errors import ConfigurationError
+from worker.inference import bundle, checksums
+from worker.inference.s3_folder import Bucket, S3Folder, read_checksums
+
+
+def publish(
+    folder: Path, location: str, bucket: Bucket, tell: Callable[[str], None] = lambda _: None
+) -> S3Folder:
+    """Upload a model's newest version to `location`, s3://bucket/prefix/NAME/, and return the version's folder there.
+
+    `tell` gets the name of each file before its upload. Raises StorageError and ConfigurationError, the latter also
+    when that version was already published with other files.
+    """
+    source = bundle.read(str(folder))
+    version = S3Folder.parse(location) / source.version
+    sums = checksums.hash_folder(source.path)
+    if read_checksums(bucket, version) not in (None, sums):
+        raise ConfigurationError(
+            f"{version} is published already, with other files; give yours a new version"
+        )
+    for name in sums:
+        tell(name)
+        bucket.upload(source.path / name, version.bucket, version.key(name))
+    with tempfile.TemporaryDirectory() as work:
+        path = Path(work) / checksums.NAME
+        path.write_text(checksums.render(sums))
+        bucket.upload(path, version.bucket, version.key(checksums.NAME))
+    return version
