@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from tests.support.fakes import Gate
+from tests.support.fakes import Gate, ManualClock
 from tests.support.stand import eventually
 from worker.errors import GivenUpError, StalledError
+from worker.pipeline import queues
 from worker.pipeline.outages import Outages, Part
 from worker.pipeline.queues import BoundedQueue
 from worker.pipeline.threads import Pipeline, Stage
@@ -193,21 +194,22 @@ def test_a_process_that_was_paused_as_a_whole_goes_on() -> None:
     assert app.pipeline.error is None
 
 
-def test_a_thread_that_waits_at_a_queue_does_not_hang() -> None:
+def test_a_thread_that_waits_at_a_queue_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "SLICE", 0.01)
     full: BoundedQueue[int] = BoundedQueue(1)
     full.put(0)
-    stop = StopFlag()
-    app = FakeApp(
-        Pipeline([Stage("poll", lambda: full.put(1), output=full)], time.monotonic), CountingUploads()
-    )
-    answer: list[int] = []
-    supervisor = threading.Thread(
-        target=lambda: answer.append(run(app, stop, replace(PATIENCE, stall_after=2.0)))
-    )
+    clock = ManualClock()
+    stop, answer = StopFlag(clock), list[int]()
+    app = FakeApp(Pipeline([Stage("poll", lambda: full.put(1), output=full)], clock), CountingUploads())
+    main = Supervisor(cast("Any", app), stop, replace(PATIENCE, stall_after=2.0), clock)
+    supervisor = threading.Thread(target=lambda: answer.append(main.run()))
     supervisor.start()
-    eventually(lambda: len(app.state.phases) > 12)  # three seconds and more of looks at its age
+    for _ in range(4):
+        clock.seconds += 0.9
+        app.state.phases.clear()
+        eventually(lambda: len(app.state.phases) > 1)
     stop.ask()
-    full.get()
+    eventually(lambda: "draining" in app.state.phases)
     full.get()
     supervisor.join(20)
     assert answer == [OK]
