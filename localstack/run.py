@@ -67,7 +67,7 @@ def _run(stack: ExitStack, *, leave: bool) -> int:
     stack.callback(worker.stop)
     stack.callback(_ignore_interrupts)  # called first: a second Ctrl-C must not leave anything behind
     worker.wait_for_text(" polling")
-    results = _score_samples(Client.from_settings(settings.load(environment)))
+    results = _score_samples(Client(settings.load(environment)))
     console.print(results_table(results))
     unscored = [name for name, result in results if result.status != "scored"]
     if unscored:

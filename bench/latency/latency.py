@@ -40,7 +40,7 @@ def measure(rig: Rig, seconds: float, objects: int, tell: Tell) -> dict[str, Any
     tell(f"capacity, {' and '.join(MIX)} mixed, uploads included")
     most = capacity(rig, photos)
     tell("one photo at a time")
-    single = one_at_a_time(Client.from_settings(settings.load(os.environ)), jpegs("small"))
+    single = one_at_a_time(Client(settings.load(os.environ)), jpegs("small"))
     loads = dict[str, Any]()
     for share in LOADS:
         tell(f"{share:.0%} of {most:.0f} photos/s, {seconds:g} s")

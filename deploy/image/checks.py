@@ -77,7 +77,7 @@ def stops_while_it_starts(image: Image) -> str:
 def scores(image: Image, container: Container) -> str:
     """From the upload to the result in Redis."""
     container.await_line('"polling"', READY)
-    client = Client.from_settings(settings.load(image.environment))
+    client = Client(settings.load(image.environment))
     result = client.wait(client.submit(PHOTO.read_bytes(), PHOTO.suffix), RESULT)
     return expect(result.status == "scored", f"{PHOTO.name}: {result.status}, score {result.score}")
 

@@ -146,7 +146,7 @@ def test_without_a_request_the_notification_has_the_photo_scored(
 ) -> None:
     telemetry = Telemetry()
     elsewhere = {**stand.environment, "WORKER_QUEUE_URL": f"{stand.queue_url}-none"}
-    image_id = Client.from_settings(settings.load(elsewhere), telemetry).submit(photos.coffee(), ".jpg")
+    image_id = Client(settings.load(elsewhere), telemetry).submit(photos.coffee(), ".jpg")
     assert telemetry.counts == {"request_failed": 1}
     with stand.worker():
         announcements.pass_on()

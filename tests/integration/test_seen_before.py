@@ -108,7 +108,7 @@ def test_who_asks_to_be_forgotten_is(stand: Stand) -> None:
 def test_owners_do_not_learn_of_one_another(stand: Stand) -> None:
     stand.environment.update(PER_OWNER)
     wanted = settings.load(stand.environment)
-    ada, bob = (Client.from_settings(wanted, prefix=f"users/{owner}/") for owner in ("ada", "bob"))
+    ada, bob = (Client(wanted, prefix=f"users/{owner}/") for owner in ("ada", "bob"))
     with stand.worker():
         first = ada.wait(ada.submit(PHOTO, ".jpg"), PATIENCE)
         foreign = bob.wait(bob.submit(PHOTO, ".jpg"), PATIENCE)

@@ -47,7 +47,7 @@ class Stand:
             "WORKER_ENGINE": "tensorflow",  # most tests start a worker: choosing an engine takes seconds
             "WORKER_RETRY_DELAY": "0",
         }
-        self.client = Client.from_settings(settings.load(self.environment))
+        self.client = Client(settings.load(self.environment))
 
     def _queue(self, name: str, hidden: int, receives: int) -> str:
         redrive = {"deadLetterTargetArn": self._arn(self.dead_url), "maxReceiveCount": receives}

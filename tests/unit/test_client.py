@@ -1,4 +1,4 @@
-"""What the API's side asks for is what the worker reads."""
+"""The worker reads the requests of the API's side as they were meant."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40
 )
 
 
-def test_a_request_says_what_was_stored_and_when_the_upload_began() -> None:
+def test_a_request_names_the_object_and_the_start_of_the_upload() -> None:
     stored = S3Object("photos", "uploads/a.jpg", "v1", "e1", 1000)
     assert direct_request("a", stored, BEGAN) == {
         "image_id": "a",
@@ -29,12 +29,12 @@ def test_a_request_says_what_was_stored_and_when_the_upload_began() -> None:
     }
 
 
-def test_what_s3_did_not_say_is_left_out() -> None:
+def test_a_request_leaves_unknown_fields_out() -> None:
     assert set(direct_request("a", S3Object("b", "k"), BEGAN)) == {"image_id", "bucket", "key", "uploaded_at"}
 
 
 @given(TEXT, TEXT, st.none() | TEXT, st.none() | TEXT, st.integers(0, 10**9))
-def test_the_worker_reads_every_request_as_it_was_meant(
+def test_the_worker_reads_back_every_request(
     bucket: str, key: str, version_id: str | None, etag: str | None, later: int
 ) -> None:
     began = BEGAN + timedelta(milliseconds=later)

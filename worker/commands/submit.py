@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     settings = load()
     set_up_logs(settings.log_format, settings.log_level)
-    client = Client.from_settings(settings, prefix=options.prefix)
+    client = Client(settings, prefix=options.prefix)
     send = client.upload if options.by_notification else client.submit
     try:
         photos = [(path.read_bytes(), path.suffix.lower()) for path in options.photos]

@@ -138,7 +138,7 @@ def test_a_cluster_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_a_worker_and_its_client_need_no_more_than_the_tag(nodes: Nodes, stand: Stand) -> None:
     url = f"redis://127.0.0.1:{port_of(nodes[2])}/0"
     stand.environment.update({"WORKER_REDIS_URL": url, "WORKER_RESULT_KEY": ONE_SLOT})
-    client = Client.from_settings(settings.load(stand.environment))
+    client = Client(settings.load(stand.environment))
     with stand.worker():
         first = client.wait(client.submit(coffee()), PATIENCE)
         copy = client.wait(client.submit(coffee()), PATIENCE)
