@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs import generate
+from worker import settings
 from worker.errors import PhotoError
 from worker.result import Result
 
@@ -72,3 +73,20 @@ def test_pre_commit_runs_what_make_check_runs() -> None:
         for run in re.findall(r"\$\(BIN\)/(.*)", check)
     }
     assert set(entries) == hooks
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_setting_named_in_a_document_exists(document: Path) -> None:
+    variables = [row[0] for row in settings.rows()]
+    for named in re.findall(r"WORKER_[A-Z_]*[A-Z]", document.read_text()):
+        assert any(variable.startswith(named) for variable in variables), named
+
+
+@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_name_in_a_document_about_the_code_is_in_the_code(document: str) -> None:
+    sources = [path.read_text() for folder in ("worker", "tests") for path in (ROOT / folder).rglob("*.py")]
+    named = re.findall(r"`([A-Za-z_]\w+)(?:\(\))?`", (ROOT / document).read_text())
+    missing = {one for one in named if not one.startswith("WORKER_")} - set(
+        re.findall(r"\w+", "".join(sources))
+    )
+    assert not missing, "was it renamed?"
