@@ -56,7 +56,7 @@ def _parser(first: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"photo-score-worker {worker.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
-        command = commands.add_parser(name, help=text, formatter_class=raw)
+        command = commands.add_parser(name, help=text, description=text, formatter_class=raw)
         if name == first:
             module = import_module(f"worker.commands.{name.replace('-', '_')}")
             command.set_defaults(run=module.run)

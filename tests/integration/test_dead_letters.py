@@ -135,7 +135,7 @@ def test_a_reading_that_is_cut_short_hides_no_letter(stand: Stand, end: BaseExce
     queue = Cut.of(stand.queue_url)
     queue.end = end
     with pytest.raises(type(end)):
-        read(queue, 100, print)
+        read(queue, 100)
     assert queue.receives == 3
     assert visible(stand) == 25
 

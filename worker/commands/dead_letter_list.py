@@ -1,9 +1,8 @@
 """Lists dead letters, each with what was found when it was tried again; the queue stays as it is."""
 
 import re
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from worker.adapters.aws import s3
@@ -29,7 +28,7 @@ def show(
     Letters are hidden only while they are received. Photos are fetched and decoded after that, so even a photo that
     kills this process leaves all letters where they were.
     """
-    letters = read(queue, limit, _say)
+    letters = read(queue, limit)
     examiner = _examiner(settings)
     found = list[tuple[Letter, list[Finding]]]()
     with progress.show("dead-letters", len(letters), telemetry=telemetry, clock=time.monotonic) as tell:
@@ -40,10 +39,10 @@ def show(
             tell(len(found))
     if found and not as_json:
         report.console().print(report.letters(found), "", report.summary(found), sep="\n")
-    _say(f"{len(found)} of about {max(len(found), queue.count())} dead letters of {queue.name}")
+    report.say(f"{len(found)} of about {max(len(found), queue.count())} dead letters of {queue.name}")
 
 
-def read(queue: DeadLetterQueue, limit: int, say: Callable[[str], None]) -> list[Letter]:
+def read(queue: DeadLetterQueue, limit: int) -> list[Letter]:
     """Receive up to `limit` letters, then make all of them visible again, also after an error. Raises QueueError.
 
     Their receive counts rise by one, which means nothing in a dead-letter queue: it has no redrive policy.
@@ -59,7 +58,9 @@ def read(queue: DeadLetterQueue, limit: int, say: Callable[[str], None]) -> list
     finally:
         hidden = _release(queue, list(letters.values()))
         if hidden:
-            say(f"{hidden} letters could not be made visible again at once; they will be within {HIDDEN} s")
+            report.say(
+                f"{hidden} letters could not be made visible again at once; they will be within {HIDDEN} s"
+            )
     return list(letters.values())
 
 
@@ -84,7 +85,7 @@ def _results(settings: Settings) -> Results | None:
     try:
         return result_store(settings)
     except ConfigurationError as error:
-        _say(f"which photos were scored meanwhile is not known: {error}")
+        report.say(f"which photos were scored meanwhile is not known: {error}")
         return None
 
 
@@ -101,7 +102,3 @@ def _examiner(settings: Settings) -> Examiner:
             at_once=decoders(settings),
         ),
     )
-
-
-def _say(text: str) -> None:
-    print(f"worker dead-letters: {text}", file=sys.stderr)

@@ -1,6 +1,7 @@
-"""Dead letters and their reasons, for people (tables) and for programs (JSON lines)."""
+"""Shows dead letters and their reasons: tables for people, JSON lines for programs."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -13,13 +14,13 @@ from worker.result import timestamp
 from worker.upkeep.dead_letters import Finding, Letter
 from worker.upkeep.remedies import ADVICE
 
-Found = Sequence[Finding]  # of one letter's records, the gravest first
-WIDE = 200  # columns, where there is no terminal that has a width
+Findings = Sequence[Finding]  # of one letter's records, the gravest first
+WIDE = 200  # columns of a table that does not go to a terminal
 
 
-def line(letter: Letter, found: Found) -> str:
-    """One JSON object: the letter, its gravest reason, and every record."""
-    gravest = found[0]
+def line(letter: Letter, findings: Findings) -> str:
+    """Format a letter, its gravest reason and all its records as one JSON object."""
+    gravest = findings[0]
     return json.dumps(
         {
             "message_id": letter.message_id,
@@ -30,22 +31,22 @@ def line(letter: Letter, found: Found) -> str:
             "code": gravest.code,
             "reason": gravest.reason,
             "remedy": gravest.remedy.name.lower(),
-            "records": [_record(finding) for finding in found],
+            "records": [_record(finding) for finding in findings],
         }
     )
 
 
 def console() -> Console:
-    """Standard output; as wide as it needs to be where it is no terminal."""
+    """Open standard output, with wide lines if it is not a terminal."""
     out = Console(highlight=False)
     return out if out.is_terminal else Console(width=WIDE, highlight=False)
 
 
-def letters(found: Iterable[tuple[Letter, Found]]) -> Table:
-    """A row for each letter."""
-    message = Column("message", no_wrap=True)  # to be copied
+def letters(examined: Iterable[tuple[Letter, Findings]]) -> Table:
+    """Make a table with a row per letter."""
+    message = Column("message", no_wrap=True)  # people copy it
     table = Table("sent (UTC)", "receives", message, "photo", "why it is here", box=None, pad_edge=False)
-    for letter, findings in found:
+    for letter, findings in examined:
         gravest, more = findings[0], len(findings) - 1
         why = f"{gravest.code}: {gravest.reason}" + (f" (and {more} more records)" if more else "")
         cells = [
@@ -59,21 +60,26 @@ def letters(found: Iterable[tuple[Letter, Found]]) -> Table:
     return table
 
 
-def summary(found: Iterable[tuple[Letter, Found]]) -> Table:
-    """A row for each reason: how many letters have it as their gravest, and what to do with them."""
-    counts = Counter(findings[0].code for _, findings in found)
+def summary(examined: Iterable[tuple[Letter, Findings]]) -> Table:
+    """Make a table with a row per reason: how many letters have it as their gravest, and what to do."""
+    counts = Counter(findings[0].code for _, findings in examined)
     table = Table("letters", "reason", "what to do", box=None, pad_edge=False)
     for code, count in counts.most_common():
         table.add_row(str(count), code, Text(ADVICE[code][1]))
     return table
 
 
+def say(text: str) -> None:
+    """Print a line to standard error."""
+    print(f"worker dead-letters: {text}", file=sys.stderr)
+
+
 def _record(finding: Finding) -> dict[str, str | None]:
-    where, photo = finding.object, finding.photo
+    s3_object, photo = finding.object, finding.photo
     return {
-        "bucket": where.bucket if where else None,
-        "key": where.key if where else None,
-        "version_id": where.version_id if where else None,
+        "bucket": s3_object.bucket if s3_object else None,
+        "key": s3_object.key if s3_object else None,
+        "version_id": s3_object.version_id if s3_object else None,
         "image_id": photo.image_id if photo else None,
         "owner": (photo.owner or None) if photo else None,
         "code": finding.code,
@@ -88,7 +94,7 @@ def _photo(finding: Finding) -> str:
 
 
 def _plain(text: str) -> Text:
-    """Text of strangers must not steer the terminal."""
+    """Escape control characters: text from strangers must not control the terminal."""
     return Text(
         "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text), overflow="fold"
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from worker.adapters.aws.dead_letters import DeadLetterQueue
 from worker.commands import FAILED, OK, dead_letter_list
+from worker.commands import dead_letter_report as report
 from worker.settings import load
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
@@ -65,29 +66,31 @@ def run(options: argparse.Namespace) -> int:
 def _redrive(queue: DeadLetterQueue, telemetry: Telemetry, rate: int, wait: bool) -> int:
     expected = queue.count()
     redrive.start(queue, rate)
-    _say(f"about {expected} dead letters of {queue.name} go back to their queue, {rate} a second")
+    report.say(f"about {expected} dead letters of {queue.name} go back to their queue, {rate} a second")
     if not wait:
-        _say("SQS moves them by itself; `dead-letters cancel` stops it")
+        report.say("SQS moves them by itself; `dead-letters cancel` stops it")
         return OK
     try:
         with progress.show("redrive", expected, telemetry=telemetry, clock=time.monotonic) as tell:
             move = redrive.watch(queue, lambda move: tell(move.moved), threading.Event().wait)
     except KeyboardInterrupt:
-        _say("the move goes on at SQS; `python -m worker dead-letters cancel` stops it")
+        report.say("the move goes on at SQS; `python -m worker dead-letters cancel` stops it")
         raise
     left = queue.count()
     if move.status == "COMPLETED":
         rest = f"; {left} are here: hidden by somebody who reads them, or newly arrived" if left else ""
-        _say(f"moved {move.moved}{rest}")
+        report.say(f"moved {move.moved}{rest}")
         return OK
     why = f": {move.failure}" if move.failure else ""
-    _say(f"the move ended as {move.status}{why}; {move.moved} were moved, about {left} are left")
+    report.say(f"the move ended as {move.status}{why}; {move.moved} were moved, about {left} are left")
     return FAILED
 
 
 def _cancel(queue: DeadLetterQueue) -> int:
     moved = redrive.cancel(queue)
-    _say("no move is under way" if moved is None else f"cancelled after {moved} were moved; the others stay")
+    report.say(
+        "no move is under way" if moved is None else f"cancelled after {moved} were moved; the others stay"
+    )
     return OK
 
 
@@ -98,7 +101,3 @@ def _within(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return number
-
-
-def _say(text: str) -> None:
-    print(f"worker dead-letters: {text}", file=sys.stderr)

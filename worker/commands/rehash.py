@@ -14,7 +14,6 @@ from worker.capacity import helper_threads, make_decoder
 from worker.commands import FAILED, OK
 from worker.errors import ConfigurationError
 from worker.inference.library import Library
-from worker.photos.decoder import Decoder
 from worker.settings import Settings, load
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
@@ -30,27 +29,22 @@ def run(_options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("worker rehash: run it again to go on", file=sys.stderr)
         raise
-    print(
-        ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count) or "no photo to enter"
-    )
+    counted = [f"{count} {what}" for what, count in sorted(counts.items()) if count]
+    print(", ".join(counted) or "no photo to enter")
     return FAILED if counts["failed"] else OK
 
 
 def _rebuild(settings: Settings, telemetry: Telemetry) -> Counter[str]:
     if not settings.duplicate_window:
-        raise ConfigurationError("WORKER_DUPLICATE_WINDOW is 0: nothing is to be remembered")
+        raise ConfigurationError("WORKER_DUPLICATE_WINDOW is 0: no photo is remembered")
     store = connections.result_store(settings, connections.duplicate_rule(settings))
     threads = helper_threads(settings)
     photos = connections.photos(settings, threads, time.monotonic)
-    decoder = _decoder(settings, telemetry)
+    library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=time.monotonic)
+    bundle = library.fetch_at_start(settings.model[0])
+    decoder = make_decoder(settings, bundle.manifest.input.target, time.monotonic)
     since = connections.utc_now() - timedelta(seconds=settings.duplicate_window)
     telemetry.event("listing", buckets=list(settings.buckets))
     found = listed(photos, settings.buckets, re.compile(settings.image_id_pattern), since)
     with progress.show("rehash", len(found), telemetry=telemetry, clock=time.monotonic) as tell:
         return rebuild(found, photos, store, decoder, threads=threads, tell=tell)
-
-
-def _decoder(settings: Settings, telemetry: Telemetry) -> Decoder:
-    library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=time.monotonic)
-    bundle = library.fetch_at_start(settings.model[0])
-    return make_decoder(settings, bundle.manifest.input.target, time.monotonic)
