@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from worker.capacity import decoders, helper_threads, make_decoder
-from worker.connections import PhotoStore, utc_now
+from worker.connections import utc_now
 from worker.inference.serving import Replica, Serving
 from worker.messages import Outcome, Prepared, Upload
 from worker.photos.hashes import Algorithm
@@ -22,6 +22,7 @@ from worker.pipeline.queues import BoundedQueue
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Helpers, Pipeline, Stage, Step
 from worker.results.reuse import ScoreReuse
+from worker.results.store import ResultStore
 from worker.settings import Settings
 from worker.stages.commit import LINGER, Commit
 from worker.stages.infer import Infer
@@ -37,7 +38,7 @@ class Assembly:
         self,
         settings: Settings,
         source: MessageSource,
-        store: PhotoStore,
+        store: ResultStore,
         replicas: Sequence[Replica],
         *,
         telemetry: Telemetry,

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 from worker.adapters.aws import s3, sqs
-from worker.adapters.redis.store import ResultStore
+from worker.adapters.redis.store import RedisStore
 from worker.capacity import helper_threads
 from worker.errors import ConfigurationError
 from worker.intake.leases import Leases
@@ -15,10 +14,8 @@ from worker.photos import hashes
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule
 from worker.results.redis_keys import Keys
-from worker.results.reuse import PhotoIndex
+from worker.results.store import ResultStore
 from worker.settings import Settings
-from worker.stages.commit import Store
-from worker.stages.poll import ResultLookup
 from worker.telemetry.counters import Telemetry
 
 SHORT_TIMEOUT = 20  # seconds
@@ -29,10 +26,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class PhotoStore(ResultLookup, Store, PhotoIndex, Protocol):
-    """Keeps results, and finds photos seen before."""
-
-
 @dataclass(frozen=True, slots=True)
 class Connections:
     """Queue, buckets and store of a worker."""
@@ -40,7 +33,7 @@ class Connections:
     queue: MessageQueue
     visibility_timeout: int  # seconds
     photos: Storage
-    store: PhotoStore
+    store: ResultStore
 
 
 def connect(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]) -> Connections:
@@ -67,14 +60,14 @@ def s3_uploads(
     )
 
 
-def result_store(settings: Settings, duplicates: DuplicateRule | None = None) -> ResultStore:
-    """Connect to Redis; without `duplicates`, to read and to forget only. Raises ConfigurationError."""
-    return ResultStore.connect(
+def result_store(settings: Settings, rule: DuplicateRule | None = None) -> RedisStore:
+    """Connect to Redis; without a `rule`, to read and to forget only. Raises ConfigurationError."""
+    return RedisStore.connect(
         settings.redis_url.get_secret_value(),
         keys=Keys(settings.result_key),
         expiry=settings.result_expiry,
         timeout=settings.redis_timeout,
-        index=duplicates,
+        rule=rule,
     )
 
 

@@ -122,10 +122,10 @@ class CountingStore:
         """Know none."""
         return [None] * len(photos)
 
-    def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
+    def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
         """Know no other photo."""
 
-    def alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+    def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
         """Know no other photo."""
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:

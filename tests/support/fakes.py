@@ -112,12 +112,12 @@ class MemoryStore:
         self.results.update(fresh)
         return [Written(Answer.WRITTEN if r.image_id in fresh else Answer.OVERTAKEN) for r in results]
 
-    def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
+    def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
         self._answer()
         scored = [r for r in self.results.values() if r.error is None and r.image_id != photo.image_id]
         return next((result for result in scored if result.source.sha256 == sha256), None)
 
-    def alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+    def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
         self._answer()
         others = [r for r in self.results.values() if r.image_id != photo.image_id]
         return next((result for result in others if result.image_hash == image_hash), None)

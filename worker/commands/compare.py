@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         other = Keys(options.other_key)
     except ValueError as error:
         raise ConfigurationError(f"the key template {options.other_key!r} {error}") from None
-    found = comparison.compare(result_store(settings).texts(other), options.score)
+    found = comparison.compare(result_store(settings).scan(other), options.score)
     show(found, Console())
     return OK if found.compared else FAILED
 

@@ -12,10 +12,11 @@ from worker.commands import dead_letter_report as report
 from worker.connections import result_store
 from worker.errors import ConfigurationError, QueueError
 from worker.photos.decoder import Decoder
+from worker.results.store import ResultStore
 from worker.settings import Settings
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
-from worker.upkeep.dead_letters import TARGET, Examiner, Finding, Letter, Results
+from worker.upkeep.dead_letters import TARGET, Examiner, Finding, Letter
 
 READERS = 8  # photos fetched at a time; a worker's setting bounds how many of them are decoded at a time
 
@@ -80,7 +81,7 @@ def _examine(examiner: Examiner, letters: list[Letter]) -> Iterator[tuple[Letter
         pool.shutdown(cancel_futures=True)
 
 
-def _results(settings: Settings) -> Results | None:
+def _results(settings: Settings) -> ResultStore | None:
     """Connect to Redis, which may be the very reason for the dead letters: None if it cannot be reached."""
     try:
         return result_store(settings)

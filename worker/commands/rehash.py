@@ -18,7 +18,7 @@ from worker.settings import Settings, load
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
-from worker.upkeep.rehash import listed, rebuild
+from worker.upkeep.rehash import find_photos, rebuild
 
 
 def run(_options: argparse.Namespace) -> int:
@@ -39,12 +39,12 @@ def _rebuild(settings: Settings, telemetry: Telemetry) -> Counter[str]:
         raise ConfigurationError("WORKER_DUPLICATE_WINDOW is 0: no photo is remembered")
     store = connections.result_store(settings, connections.duplicate_rule(settings))
     threads = helper_threads(settings)
-    photos = connections.photos(settings, threads, time.monotonic)
+    storage = connections.photos(settings, threads, time.monotonic)
     library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=time.monotonic)
     bundle = library.fetch_at_start(settings.model[0])
     decoder = make_decoder(settings, bundle.manifest.input.target, time.monotonic)
     since = connections.utc_now() - timedelta(seconds=settings.duplicate_window)
     telemetry.event("listing", buckets=list(settings.buckets))
-    found = listed(photos, settings.buckets, re.compile(settings.image_id_pattern), since)
-    with progress.show("rehash", len(found), telemetry=telemetry, clock=time.monotonic) as tell:
-        return rebuild(found, photos, store, decoder, threads=threads, tell=tell)
+    photos = find_photos(storage, settings.buckets, re.compile(settings.image_id_pattern), since)
+    with progress.show("rehash", len(photos), telemetry=telemetry, clock=time.monotonic) as tell:
+        return rebuild(photos, storage, store.index, decoder, threads=threads, tell=tell)

@@ -1,4 +1,7 @@
-"""When a stored result makes scoring needless: events are delivered at least once, and in any order. Pure."""
+"""Decides whether a stored result makes scoring unnecessary. Pure.
+
+Events arrive at least once and in any order.
+"""
 
 from collections.abc import Mapping
 
@@ -7,52 +10,41 @@ from worker.messages import S3Object
 from worker.result import Result, SourceObject
 
 
-def makes_needless(stored: Result, announced: S3Object, models: Mapping[str, str]) -> bool:
-    """Whether scoring `announced` would add nothing: the same object by models as new as these, or an older one.
+def makes_needless(stored: Result, event: S3Object, models: Mapping[str, str]) -> bool:
+    """Whether scoring the event's object again would add nothing.
 
-    The script in adapters/redis/ that writes results applies the same rule; a test holds the two together.
+    True for the same content scored by the same or newer models, and for an older event. The
+    script adapters/redis/lua/rules.lua applies the same rule; a test compares the two.
     """
     source = stored.source
-    if (source.bucket, source.key) != (announced.bucket, announced.key):
+    if not _same_object(source, event):
         return False
-    if is_older(announced.sequencer, source.sequencer):
+    if is_older(event.sequencer, source.sequencer):
         return True
-    gone = stored.error is not None and stored.error.code == ObjectGoneError.code  # it may have come back
-    return are_as_new(stored.models, models) and not gone and _same_content(source, announced)
+    # An object that was gone may be back.
+    gone = stored.error is not None and stored.error.code == ObjectGoneError.code
+    return _are_as_new(stored.models, models) and not gone and _same_content(source, event)
 
 
-def are_as_new(stored: Mapping[str, str], models: Mapping[str, str]) -> bool:
-    """Whether a result of the `stored` versions need not be made again by these, name → version.
+def is_unordered(stored: Result, event: S3Object) -> bool:
+    """Whether nothing tells which event of one object is the later: direct requests have no sequencer.
 
-    While a new version is rolled out both serve: no result may fall back to the older one.
-    """
-    if stored.keys() != models.keys():
-        return False
-    return all(
-        version == stored[name] or (_number(stored[name]) > _number(version) >= 0)
-        for name, version in models.items()
-    )
-
-
-def is_unordered(stored: Result, announced: S3Object) -> bool:
-    """Whether nothing tells which of two events of one object is the later: a direct request has no sequencer.
-
-    Then what lies in the bucket counts, not what the event names.
+    Then the object in the bucket counts, not what the event says.
     """
     source = stored.source
-    same = (source.bucket, source.key) == (announced.bucket, announced.key)
-    return same and not (source.sequencer and announced.sequencer)
+    return _same_object(source, event) and not (source.sequencer and event.sequencer)
 
 
 def content(source: SourceObject | S3Object) -> str:
-    """Name the bytes: by their version where there is one, else by their ETag; empty when neither is known."""
+    """Name the bytes by their version, else by their ETag. Empty when neither is known."""
     return source.version_id or source.etag or ""
 
 
 def is_older(sequencer: str | None, than: str | None) -> bool:
-    """Order two events of one key: pad the shorter hex string with zeros on the right, then compare as text.
+    """Compare the sequencers of two events of one key. An unknown one is never older.
 
-    Source: Amazon S3 user guide, "Event message structure". Unknown is never older.
+    Pad the shorter hex string with zeros on the right, then compare as text.
+    Source: Amazon S3 user guide, "Event message structure".
     """
     if not sequencer or not than:
         return False
@@ -60,12 +52,27 @@ def is_older(sequencer: str | None, than: str | None) -> bool:
     return sequencer.upper().ljust(width, "0") < than.upper().ljust(width, "0")
 
 
+def _are_as_new(stored: Mapping[str, str], models: Mapping[str, str]) -> bool:
+    """Whether the models (name → version) of a stored result are the same as these, or newer.
+
+    During a roll-out old and new versions both serve. No result may fall back to the older one.
+    """
+    return stored.keys() == models.keys() and all(
+        version == stored[name] or (_number(stored[name]) > _number(version) >= 0)
+        for name, version in models.items()
+    )
+
+
 def _number(version: str) -> int:
-    """Versions are numbers; -1 for one that is none, and thus neither older nor newer than any."""
+    """Read a version. -1 if it is not a number: it is neither older nor newer than any other."""
     return int(version) if version.isascii() and version.isdecimal() else -1
 
 
-def _same_content(source: SourceObject, announced: S3Object) -> bool:
-    if source.version_id and announced.version_id:
-        return source.version_id == announced.version_id
-    return source.etag is not None and source.etag == announced.etag
+def _same_object(source: SourceObject, event: S3Object) -> bool:
+    return (source.bucket, source.key) == (event.bucket, event.key)
+
+
+def _same_content(source: SourceObject, event: S3Object) -> bool:
+    if source.version_id and event.version_id:
+        return source.version_id == event.version_id
+    return source.etag is not None and source.etag == event.etag

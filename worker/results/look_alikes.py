@@ -1,12 +1,13 @@
-"""Multi-index hashing: which buckets hold every hash within a radius of another. Pure.
+"""Multi-index hashing: finds the buckets that hold every hash within a radius of another. Pure.
 
-A hash is cut into bands of 16 bits, dealt out among them, and a bucket holds the hashes that agree in one band. Of two
-hashes that differ in r = m·a + b bits, cut into m bands, one of the first b + 1 bands differs in at most a bits, or one
-of the others in at most a − 1. So it is enough to look into the buckets of that many flipped bits: none within the
-radius is missed.
-Source: M. Norouzi, A. Punjani, D. Fleet, "Fast search in Hamming space with multi-index hashing", CVPR 2012.
+A hash is cut into bands of 16 bits. A bucket holds the hashes that share the bits of one band. Take
+two hashes that differ in r = m·a + b bits, each cut into m bands: either one of the first b + 1
+bands differs in at most a bits, or one of the others in at most a − 1. So it is enough to read the
+buckets with that many bits flipped: none within the radius is missed.
+Source: M. Norouzi, A. Punjani, D. Fleet, "Fast search in Hamming space with multi-index hashing",
+CVPR 2012.
 
-What lies in the buckets is written and read by the scripts in adapters/redis/lua/.
+The scripts in adapters/redis/lua/ read and write the buckets.
 """
 
 import math
@@ -16,14 +17,14 @@ from functools import cache
 from itertools import combinations, count
 
 BAND = 16  # bits
-WIDEST = 2_500  # buckets a look-up may read; Redis's Lua takes no more than some 8,000 values at once
+MOST_BUCKETS = 2_500  # for one look-up; Redis's Lua takes no more than some 8,000 values at once
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateRule:
-    """What counts as a duplicate: a hash of the same algorithm within `radius` bits, seen in the last `window` seconds.
+    """A duplicate has a hash of the same algorithm within `radius` bits, seen in the last `window` seconds.
 
-    With a window of 0 nothing is looked for, and nothing kept.
+    With a window of 0 no duplicates are looked for, and nothing is remembered.
     """
 
     radius: int
@@ -31,101 +32,77 @@ class DuplicateRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What the index keeps of a photo beside its entries, to find them again: its record, but for the moment."""
+class Fingerprint:
+    """The content of a photo, which tells in which keys of the index it is."""
 
     sha256: str  # hex
     image_hash: str | None  # algorithm-version:hex
 
     def __str__(self) -> str:
-        """Write as a record begins."""
+        """Write the beginning of a record. The moment of the entry follows it."""
         return f"{self.sha256} {self.image_hash or '-'}"
 
     @classmethod
-    def read(cls, record: str) -> "Seen":
+    def read(cls, record: str) -> "Fingerprint":
         """Read a record. Raises ValueError."""
         sha256, image_hash, _ = record.split(" ")
-        seen = cls(sha256, None if image_hash == "-" else image_hash)
-        if len(seen.bits) * 8 % BAND:
-            raise ValueError(f"{image_hash!r} is no hash")
-        return seen
+        fingerprint = cls(sha256, None if image_hash == "-" else image_hash)
+        if len(fingerprint.bits) * 8 % BAND:
+            raise ValueError(f"{image_hash!r} is not a hash")
+        return fingerprint
 
     @property
     def bits(self) -> bytes:
-        """The hash itself; empty without one."""
-        return bytes.fromhex(self.image_hash.partition(":")[2]) if self.image_hash else b""
-
-    def own_buckets(self, root: str) -> list[str]:
-        """Name the buckets that hold this hash, one for each band."""
-        return buckets(root, self.image_hash, 0)
-
-    def keys(self, root: str, image_id: str) -> list[str]:
-        """Name all keys that a photo with this content has in the index: record, exact, own buckets."""
-        return [record(root, image_id), self.exact(root), *self.own_buckets(root)]
-
-    def exact(self, root: str) -> str:
-        """Name the key that tells who had these bytes first."""
-        return f"{root}exact:{self.sha256}"
+        """The bits of the hash. Empty without one."""
+        return bits(self.image_hash)
 
 
-def record(root: str, image_id: str) -> str:
-    """Name the key of a photo's record."""
-    return f"{root}photo:{image_id}"
-
-
-def clock(root: str) -> str:
-    """Name the key of the latest moment that an entry was given."""
-    return f"{root}clock"
-
-
-def buckets(root: str, image_hash: str | None, radius: int) -> list[str]:
-    """Name the buckets to read for every hash within the radius: first those of the hash itself, band by band."""
-    if not image_hash:
-        return []
-    algorithm, _, digits = image_hash.partition(":")
-    bands = _bands(bytes.fromhex(digits))
-    own = [f"{root}{algorithm}:{number}:{band:04x}" for number, band in enumerate(bands)]
-    return own + [
-        f"{root}{algorithm}:{number}:{bands[number] ^ flipped:04x}"
-        for number, masks in enumerate(flips(len(bands), radius))
-        for flipped in masks
-    ]
-
-
-def reads(bits: int, radius: int) -> int:
-    """How many buckets a look-up reads."""
-    bands = bits // BAND
-    return bands + sum(map(len, flips(bands, radius)))
+def bits(image_hash: str | None) -> bytes:
+    """Read the bits of a hash. Empty without one."""
+    return bytes.fromhex(image_hash.partition(":")[2]) if image_hash else b""
 
 
 def distance(one: str | None, other: str | None) -> int | None:
-    """Give how many bits of two hashes differ; None where they cannot be compared."""
+    """Count the bits in which two hashes differ. None if they cannot be compared."""
     if one is None or other is None or one.partition(":")[0] != other.partition(":")[0]:
         return None
     return (int(one.partition(":")[2], 16) ^ int(other.partition(":")[2], 16)).bit_count()
 
 
-def widest_radius(bits: int) -> int:
-    """Give the largest radius whose look-ups read no more than WIDEST buckets."""
-    return next(radius for radius in count() if reads(bits, radius + 1) > WIDEST)
+def buckets(bits: bytes, radius: int) -> list[tuple[int, int]]:
+    """Find the buckets (band, value) to read for every hash within the radius, the hash's own first."""
+    own = list(enumerate(_cut(bits)))
+    masks = _masks_by_band(len(own), radius) if own else []
+    return own + [(band, value ^ mask) for band, value in own for mask in masks[band]]
 
 
-def _bands(bits: bytes) -> Sequence[int]:
-    """Cut a hash into bands, its bits dealt out like cards.
+def count_buckets(width: int, radius: int) -> int:
+    """Count the buckets that a look-up reads. `width`: bits of a hash."""
+    bands = width // BAND
+    return bands + sum(map(len, _masks_by_band(bands, radius)))
 
-    Photos differ least in their lowest frequencies, which stand side by side in a hash. A band with all of them would
-    have few buckets, and those full; so each band gets its share.
+
+def widest_radius(width: int) -> int:
+    """Find the largest radius whose look-ups read at most MOST_BUCKETS. `width`: bits of a hash."""
+    return next(radius for radius in count() if count_buckets(width, radius + 1) > MOST_BUCKETS)
+
+
+def _cut(bits: bytes) -> Sequence[int]:
+    """Cut a hash into bands, dealing out its bits like cards.
+
+    Photos differ least in their lowest frequencies, which are neighbours in a hash. A band with all
+    of them would have few buckets, all of them full. So each band gets its share.
     """
     dealt = 0
-    for values, byte in zip(_dealt(len(bits)), bits, strict=True):
+    for values, byte in zip(_deal(len(bits)), bits, strict=True):
         dealt |= values[byte]
-    count_of = len(bits) * 8 // BAND
-    return [dealt >> BAND * (count_of - 1 - band) & (1 << BAND) - 1 for band in range(count_of)]
+    bands = len(bits) * 8 // BAND
+    return [dealt >> BAND * (bands - 1 - band) & (1 << BAND) - 1 for band in range(bands)]
 
 
 @cache
-def _dealt(size: int) -> Sequence[Sequence[int]]:
-    """For each byte of a hash of so many, and each value of it, where its bits lie once they are dealt out."""
+def _deal(size: int) -> Sequence[Sequence[int]]:
+    """Tabulate where bits go: for each byte of a hash of `size` bytes, and each value of that byte."""
     width, side = size * 8, math.isqrt(size * 8)
     bands = width // BAND
     # The lowest frequencies first.
@@ -141,17 +118,17 @@ def _dealt(size: int) -> Sequence[Sequence[int]]:
 
 
 @cache
-def flips(bands: int, radius: int) -> Sequence[Sequence[int]]:
-    """For each band, the masks of one flipped bit or more that must be tried."""
+def _masks_by_band(bands: int, radius: int) -> Sequence[Sequence[int]]:
+    """For each band, the masks of the bits to flip."""
     each, more = divmod(radius, bands)
     return [_masks(each if band <= more else each - 1) for band in range(bands)]
 
 
 @cache
 def _masks(most: int) -> Sequence[int]:
-    """Every mask of 1 … `most` bits of a band."""
+    """Every mask of 1 to `most` bits of a band."""
     return [
-        sum(1 << bit for bit in some)
+        sum(1 << bit for bit in places)
         for size in range(1, most + 1)
-        for some in combinations(range(BAND), size)
+        for places in combinations(range(BAND), size)
     ]

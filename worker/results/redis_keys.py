@@ -1,61 +1,93 @@
-"""Names in Redis: a photo's result, and what is known of the photos seen before. Pure.
+"""Names of keys in Redis: results, and the index of photos seen before. Pure.
 
-In a Redis Cluster the keys of one script must lie in one slot, which the part of a key in braces decides, its hash
-tag. So the index takes over the tag of the results: `{photos}:result:{image_id}` keeps all in one slot,
-`{{owner}}:result:{image_id}` spreads the owners over the cluster.
+In a Redis Cluster all keys of one script must be in one slot. The part of a key in braces, its hash
+tag, decides the slot. The index takes the hash tag of the results: `{photos}:result:{image_id}`
+keeps everything in one slot, `{{owner}}:result:{image_id}` spreads the owners over the cluster.
 """
 
 import re
+from dataclasses import dataclass
 
 from worker.messages import PhotoId
+from worker.results import look_alikes
+from worker.results.look_alikes import Fingerprint
 
-_PLACES = re.compile(r"\{(image_id|owner)\}")
+_FIELDS = re.compile(r"\{(image_id|owner)\}")
 _TAG = re.compile(r"\{([^{}]+)\}")
 
 
 class Keys:
-    """Made from a template with `{image_id}` and, where photos have owners, `{owner}`; other braces are a hash tag."""
+    """Fills in a template with `{image_id}` and, where photos have owners, `{owner}`. Other braces are a hash tag."""
 
     def __init__(self, template: str) -> None:
-        """Raise ValueError for a template that does not tell photos apart, or whose braces mean nothing."""
-        places = _PLACES.findall(template)
-        if places.count("image_id") != 1:
+        """Raise ValueError for a template that cannot name every photo, or has other braces."""
+        fields = _FIELDS.findall(template)
+        if fields.count("image_id") != 1:
             raise ValueError("must contain {image_id} once")
-        sample = _filled(template, PhotoId("\0", "OWNER"))
+        sample = _fill(template, PhotoId("\0", "OWNER"))
         if re.search(r"[{}]", _TAG.sub("", sample, count=1)):
-            raise ValueError("may have one pair of braces more, around a hash tag, and no others")
-        self._template = template
-        self.names_owner = "owner" in places
-        found = _TAG.search(sample)
-        if found and "\0" in found[0]:
+            raise ValueError("may have one more pair of braces, for a hash tag, and no others")
+        tag = _TAG.search(sample)
+        if tag and "\0" in tag[0]:
             raise ValueError("must not have {image_id} in its hash tag: photos are compared with one another")
-        self.tagged = found is not None  # what a cluster needs
+        self._template = template
+        self.names_owner = "owner" in fields
+        self.has_tag = tag is not None  # a cluster needs one
 
     def result(self, photo: PhotoId) -> str:
-        """Name the key, and channel, of a photo's result."""
-        return _filled(self._template, photo)
+        """Name the key, and the channel, of a photo's result."""
+        return _fill(self._template, photo)
+
+    def index(self, owner: str) -> "IndexKeys":
+        """Name the keys of the index of an owner's photos."""
+        tag = _TAG.search(self.result(PhotoId("", owner)))
+        return IndexKeys(f"{tag[0] if tag else ''}seen{f'@{owner}' if owner else ''}:")
 
     @property
     def glob(self) -> str:
-        """A pattern of Redis's SCAN that matches every result's key."""
-        escaped = re.sub(r"([*?\[\]\\])", r"\\\1", self._template)
-        return _PLACES.sub("*", escaped)
+        """The pattern for Redis's SCAN that matches the key of every result."""
+        return _FIELDS.sub("*", re.sub(r"([*?\[\]\\])", r"\\\1", self._template))
 
     def photo(self, name: str) -> PhotoId | None:
-        """Read a result's key back; None for what is none."""
+        """Read the key of a result back. None for any other key."""
         pattern = re.escape(self._template)
-        for place in ("image_id", "owner"):
-            pattern = pattern.replace(re.escape(f"{{{place}}}"), f"(?P<{place}>[^:]+)", 1)
-            pattern = pattern.replace(re.escape(f"{{{place}}}"), f"(?P={place})")
-        found = re.fullmatch(pattern, name)
-        return PhotoId(**found.groupdict()) if found else None
-
-    def index(self, photo: PhotoId) -> str:
-        """Give what every key begins with that concerns the photos of one owner."""
-        scope = f"@{photo.owner}" if photo.owner else ""
-        found = _TAG.search(self.result(photo))
-        return f"{found[0] if found else ''}seen{scope}:"
+        for field in ("image_id", "owner"):
+            pattern = pattern.replace(re.escape(f"{{{field}}}"), f"(?P<{field}>[^:]+)", 1)
+            pattern = pattern.replace(re.escape(f"{{{field}}}"), f"(?P={field})")
+        match = re.fullmatch(pattern, name)
+        return PhotoId(**match.groupdict()) if match else None
 
 
-def _filled(template: str, photo: PhotoId) -> str:
-    return _PLACES.sub(lambda place: str(getattr(photo, place[1])), template)
+@dataclass(frozen=True, slots=True)
+class IndexKeys:
+    """The keys of one owner's index. All begin with `root`."""
+
+    root: str
+
+    @property
+    def clock(self) -> str:
+        """The key of the latest moment given to an entry."""
+        return f"{self.root}clock"
+
+    def record(self, image_id: str) -> str:
+        """Name the key of a photo's record."""
+        return f"{self.root}photo:{image_id}"
+
+    def exact(self, sha256: str) -> str:
+        """Name the key that says which photos have these bytes."""
+        return f"{self.root}exact:{sha256}"
+
+    def buckets(self, image_hash: str | None, radius: int = 0) -> list[str]:
+        """Name the buckets to read for every hash within the radius, the hash's own buckets first."""
+        algorithm = (image_hash or "").partition(":")[0]
+        numbers = look_alikes.buckets(look_alikes.bits(image_hash), radius)
+        return [f"{self.root}{algorithm}:{band}:{value:04x}" for band, value in numbers]
+
+    def of(self, image_id: str, fingerprint: Fingerprint) -> list[str]:
+        """Name all keys that hold a photo: its record, its bytes, its own buckets."""
+        exact, own_buckets = self.exact(fingerprint.sha256), self.buckets(fingerprint.image_hash)
+        return [self.record(image_id), exact, *own_buckets]
+
+
+def _fill(template: str, photo: PhotoId) -> str:
+    return _FIELDS.sub(lambda field: str(getattr(photo, field[1])), template)

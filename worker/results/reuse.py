@@ -2,36 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from worker.errors import StoreError
-from worker.messages import PhotoId, Scores, Upload
+from worker.messages import Scores, Upload
 from worker.photos.hashes import Algorithm
 from worker.pipeline.outages import Outages, Part
 from worker.result import Result
+from worker.results.store import ResultStore
 from worker.telemetry.counters import Telemetry
 
 # exact: photos with the same bytes; near: also photos that look the same
 Reuse = Literal["exact", "near", "none"]
 
 
-class PhotoIndex(Protocol):
-    """Finds photos seen before. Its methods raise StoreError."""
-
-    def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
-        """Find the result of the first photo with these bytes."""
-        ...
-
-    def alike(self, photo: PhotoId, image_hash: str) -> Result | None:
-        """Find the result of the oldest other photo that looks the same."""
-        ...
-
-
 @dataclass(eq=False)
 class ScoreReuse:
     """Finds scores to reuse. This only saves work: the write decides what is a duplicate of what."""
 
-    index: PhotoIndex
+    store: ResultStore
     models: Callable[[], Mapping[str, str]]  # serving now, name → version
     algorithm: Algorithm  # scores with a hash of another one are not reused
     reuse: Reuse
@@ -43,14 +32,14 @@ class ScoreReuse:
         sha256 = upload.object.sha256
         if self.reuse == "none" or sha256 is None:
             return None
-        original = self._find(lambda: self.index.original_of(upload.photo, sha256))
+        original = self._find(lambda: self.store.find_original(upload.photo, sha256))
         return (_scores(original), original.image_hash) if original else None
 
     def of_look_alike(self, upload: Upload, image_hash: str | None) -> Scores | None:
         """Find scores of a photo that looks the same."""
         if self.reuse != "near" or image_hash is None:
             return None
-        original = self._find(lambda: self.index.alike(upload.photo, image_hash))
+        original = self._find(lambda: self.store.find_look_alike(upload.photo, image_hash))
         return None if original is None or _is_borrowed(original) else _scores(original)
 
     def _find(self, look_up: Callable[[], Result | None]) -> Result | None:

@@ -4,11 +4,11 @@ While the store does not confirm, the stage keeps the results and tries again. T
 fill up, polling stops, and nothing is lost.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Literal, Protocol, TypeGuard
+from typing import Literal, TypeGuard
 
 from worker.errors import OvertakenError, PhotoError, StoppingError, StoreError, Verdict
 from worker.messages import Answer, Failed, Outcome, Scored, Written
@@ -16,6 +16,7 @@ from worker.pipeline.batching import take_batch
 from worker.pipeline.outages import Outages, Part
 from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.result import Fault, Result, SourceObject, timestamp
+from worker.results.store import ResultStore
 from worker.telemetry.counters import Telemetry
 
 IDLE = 1.0  # seconds a step waits for its first outcome
@@ -27,24 +28,12 @@ LONGEST_PAUSE = 2.0  # seconds between two tries to write; the store's return mu
 Writable = Scored | Failed
 
 
-class Store(Protocol):
-    """Where results go."""
-
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
-        """Write and publish each result, and remember its photo. Raises StoreError.
-
-        `seen` is the content that `poll` saw stored for each photo. A result that would replace other
-        content, which may be newer, is not written: it is `overtaken`.
-        """
-        ...
-
-
 @dataclass(kw_only=True, eq=False)
 class Commit:
     """Each step writes and settles the outcomes that are there. No delete before a confirmed write."""
 
     outcomes: BoundedQueue[Outcome]
-    store: Store
+    store: ResultStore
     models: Callable[[], Mapping[str, str]]  # serving now, name → version
     telemetry: Telemetry
     outages: Outages

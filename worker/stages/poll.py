@@ -2,18 +2,19 @@
 
 import re
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from worker.errors import ForeignBucketError, NotOursError, QueueError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced, Ignored
-from worker.messages import Known, Message, Outcome, PhotoId, Skipped, Source, Upload
+from worker.messages import Known, Message, Outcome, Skipped, Source, Upload
 from worker.pipeline.outages import Outages, Part
 from worker.pipeline.queues import BoundedQueue
 from worker.result import Result
 from worker.results.known import content, is_unordered, makes_needless
+from worker.results.store import ResultStore
 from worker.telemetry.counters import Telemetry
 
 RECEIVE_MOST = 10  # SQS's limit
@@ -34,20 +35,12 @@ class MessageSource(Source, Protocol):
         ...
 
 
-class ResultLookup(Protocol):
-    """Finds stored results."""
-
-    def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
-        """Find the stored result of each photo. Raises StoreError."""
-        ...
-
-
 @dataclass(kw_only=True, eq=False)
 class Poll:
     """Each step receives as many messages as there is room for."""
 
     source: MessageSource
-    results: ResultLookup
+    results: ResultStore
     uploads: BoundedQueue[Upload | Outcome]
     buckets: Collection[str]  # photos from other buckets are refused
     image_id_pattern: re.Pattern[str]

@@ -1,28 +1,23 @@
-"""Why a message became a dead letter: found by trying to read it again as a worker would, up to the model."""
+"""Finds out why a message became a dead letter: it reads it again as a worker would, up to the model."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
 
-from worker.errors import (
-    ForeignBucketError,
-    MessageError,
-    NotOursError,
-    OutOfMemoryError,
-    StoreError,
-)
+from worker.errors import ForeignBucketError, MessageError, NotOursError, OutOfMemoryError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced, Ignored
-from worker.messages import Fetched, PhotoId, S3Object
+from worker.intake.s3_uploads import Storage
+from worker.messages import PhotoId, S3Object
 from worker.photos.decoder import Decoder
 from worker.photos.decoding import Target
 from worker.result import Result
 from worker.results.known import makes_needless
+from worker.results.store import ResultStore
 from worker.upkeep.remedies import ADVICE, ALREADY_SCORED, IGNORED, NOTHING_WRONG, Remedy
 
-# The size of most models. Only whether a photo can be decoded matters, so no bundle is read.
+# The input size of most models. Only whether a photo can be decoded matters, so no bundle is read.
 TARGET = Target(224, 224, "crop")
 
 
@@ -36,12 +31,12 @@ class Letter:
     receive_count: int
     sent_at: datetime | None
     first_received_at: datetime | None
-    source: str | None  # ARN of the queue it comes from; none where it was put here by hand
+    source: str | None  # ARN of the queue it came from; None for a message that somebody put here
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one record of a letter announces, and what came of trying it; `code` is one of ADVICE."""
+    """What one record of a letter announces, and what is wrong with it. `code` is one of ADVICE."""
 
     code: str
     reason: str
@@ -50,90 +45,75 @@ class Finding:
 
     @property
     def remedy(self) -> Remedy:
-        """What is to be done."""
+        """What to do."""
         return ADVICE[self.code][0]
 
 
-class Photos(Protocol):
-    """Where the photos lie."""
-
-    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
-        """Read an object; raises PhotoError or StorageError."""
-        ...
-
-
-class Results(Protocol):
-    """Where finished results can be looked up."""
-
-    def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
-        """Give the stored result of each photo; raises StoreError."""
-        ...
-
-
 class Examiner:
-    """Thread-safe. Reads only: neither the message nor its photo nor its result is changed."""
+    """Thread-safe. Only reads: messages, photos and results stay as they are."""
 
     def __init__(
         self,
-        photos: Photos,
-        results: Results | None,
+        storage: Storage,
+        results: ResultStore | None,
         *,
         buckets: Collection[str],
         image_id_pattern: re.Pattern[str],
         decoder: Decoder,
     ) -> None:
-        """Without `results` nobody knows which photos were scored meanwhile."""
-        self._photos = photos
+        """Without `results` it cannot tell which photos were scored meanwhile."""
+        self._storage = storage
         self._results = results
         self._buckets = buckets
         self._image_id_pattern = image_id_pattern
         self._decoder = decoder
 
     def examine(self, letter: Letter) -> list[Finding]:
-        """Try each record of a letter, at least one; the gravest comes first."""
-        found = [self._judged(record) for record in events.read(letter.body)]
-        return sorted(found, key=lambda finding: -finding.remedy)
+        """Try each record of a letter. Return at least one finding, the most serious first."""
+        findings = [self._examine(record) for record in events.read(letter.body)]
+        return sorted(findings, key=lambda finding: -finding.remedy)
 
-    def _judged(self, record: events.Record) -> Finding:
+    def _examine(self, record: events.Record) -> Finding:
         match record:
             case Ignored(what):
                 return Finding(IGNORED, f"{what} announces no upload")
             case NotOursError():
                 return Finding(record.code, str(record))
             case Announced():
-                return self._announced(record)
+                return self._examine_upload(record)
 
-    def _announced(self, record: Announced) -> Finding:
+    def _examine_upload(self, upload: Announced) -> Finding:
         photo = None
         try:
-            if record.object.bucket not in self._buckets:
-                raise ForeignBucketError(f"the bucket {record.object.bucket!r} is not in WORKER_BUCKETS")
-            photo = events.photo_id(record.object.key, self._image_id_pattern, record.image_id)
-            return Finding(*self._tried(photo, record.object), record.object, photo)
+            if upload.object.bucket not in self._buckets:
+                raise ForeignBucketError(f"the bucket {upload.object.bucket!r} is not in WORKER_BUCKETS")
+            photo = events.photo_id(upload.object.key, self._image_id_pattern, upload.image_id)
+            return Finding(*self._try(photo, upload.object), upload.object, photo)
         except MessageError as error:
-            return Finding(error.code, str(error), record.object, photo)
+            return Finding(error.code, str(error), upload.object, photo)
         except MemoryError as error:
-            return Finding(OutOfMemoryError.code, str(error) or "no memory left", record.object, photo)
+            return Finding(OutOfMemoryError.code, str(error) or "no memory left", upload.object, photo)
 
-    def _tried(self, photo: PhotoId, wanted: S3Object) -> tuple[str, str]:
-        """Look up, fetch and decode as a worker does; code and reason. Raises MessageError and MemoryError."""
-        known, asked = self._stored(photo)
-        if known and _is_of(known, wanted):
-            return ALREADY_SCORED, f"its result is `{known.status}`, of {known.scored_at}"
-        self._decoder.check_size(wanted.size)
-        fetched = self._photos.fetch(wanted, self._decoder.max_bytes)
-        there = replace(
-            wanted, etag=fetched.etag or wanted.etag, version_id=fetched.version_id or wanted.version_id
-        )
-        if known and _is_of(known, there):
-            return ALREADY_SCORED, f"its result is `{known.status}`, of {known.scored_at}"
+    def _try(self, photo: PhotoId, s3_object: S3Object) -> tuple[str, str]:
+        """Look up, fetch and decode as a worker does. Return a code and a reason.
+
+        Raises MessageError and MemoryError.
+        """
+        result, answered = self._find_result(photo)
+        if result and _answers(result, s3_object):
+            return ALREADY_SCORED, f"its result is `{result.status}`, of {result.scored_at}"
+        self._decoder.check_size(s3_object.size)
+        fetched = self._storage.fetch(s3_object, self._decoder.max_bytes)
+        version_id = fetched.version_id or s3_object.version_id
+        actual = replace(s3_object, etag=fetched.etag or s3_object.etag, version_id=version_id)
+        if result and _answers(result, actual):
+            return ALREADY_SCORED, f"its result is `{result.status}`, of {result.scored_at}"
         self._decoder.decode(fetched.data)
-        return NOTHING_WRONG, "it can be read now" + (
-            "" if asked else "; whether it was scored, Redis did not say"
-        )
+        doubt = "" if answered else "; Redis did not say whether it was scored"
+        return NOTHING_WRONG, f"it can be read now{doubt}"
 
-    def _stored(self, photo: PhotoId) -> tuple[Result | None, bool]:
-        """Look up the photo's result; and whether there was an answer at all."""
+    def _find_result(self, photo: PhotoId) -> tuple[Result | None, bool]:
+        """Find the photo's result. False if Redis did not answer."""
         if self._results is None:
             return None, False
         try:
@@ -142,6 +122,6 @@ class Examiner:
             return None, False
 
 
-def _is_of(known: Result, wanted: S3Object) -> bool:
-    """Whether a result answers this message, by whichever models: a message is dead for its photo's sake."""
-    return makes_needless(known, wanted, known.models)
+def _answers(result: Result, s3_object: S3Object) -> bool:
+    """Whether a result answers this message. By which models does not matter: they did not make it a dead letter."""
+    return makes_needless(result, s3_object, result.models)

@@ -1,4 +1,4 @@
-"""Moving dead letters back: a move is carried out by SQS itself; here it is started, watched and cancelled."""
+"""Starts, watches and cancels moves of dead letters. SQS itself moves them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,98 +9,94 @@ from worker.errors import QueueError
 
 ACTIVE = {"RUNNING", "CANCELLING"}
 RATES = range(1, 501)  # letters a second; SQS's own limit
-RATE = 10  # careful: a cause that has not gone is seen before all letters have come back
-LOOK = 1.0  # seconds between two looks at a move
-LISTED = 30  # looks until a move that was started must be listed
+RATE = 10  # low, so that a cause that persists shows before all letters are back
+LOOK_INTERVAL = 1.0  # seconds
+LISTING_LOOKS = 30  # looks until SQS must list a new move
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What SQS says of one move of a queue's letters."""
+    """A move of a queue's letters, as SQS describes it."""
 
     status: str  # RUNNING, COMPLETED, CANCELLING, CANCELLED or FAILED
-    moved: int  # about
+    moved: int  # approximate
     of: int | None  # unknown until SQS has begun
-    rate: int | None  # letters a second; none where SQS chooses
+    rate: int | None  # letters a second; None if SQS chooses
     started_at: datetime | None
     handle: str | None  # only while it runs
     failure: str | None
 
     @property
     def is_active(self) -> bool:
-        """Whether it goes on, so that no other may begin."""
+        """Whether it still runs, so that no other move may start."""
         return self.status in ACTIVE
 
     def __str__(self) -> str:
         rate = f", {self.rate} a second" if self.rate else ""
-        since = f", begun {self.started_at:%Y-%m-%d %H:%M:%S} UTC" if self.started_at else ""
+        since = f", started {self.started_at:%Y-%m-%d %H:%M:%S} UTC" if self.started_at else ""
         return f"{self.moved} of {'?' if self.of is None else self.of} moved{rate}{since}"
 
 
-class Letters(Protocol):
-    """A dead-letter queue; every method raises QueueError."""
+class LetterQueue(Protocol):
+    """A dead-letter queue. Its methods raise QueueError."""
 
     def moves(self) -> list[Move]:
-        """Give the last moves, the newest first."""
+        """List the last moves, the newest first."""
         ...
 
     def start(self, rate: int) -> None:
-        """Start a move of so many letters a second."""
+        """Start a move of `rate` letters a second."""
         ...
 
     def cancel(self, handle: str) -> int:
-        """Stop a move; how many it had moved."""
+        """Cancel a move. Return how many letters it moved."""
         ...
 
 
 class RunningError(QueueError):
-    """Raised when a move is under way already: a queue has one at a time."""
+    """Raised when another move is running: a queue has one at a time."""
 
 
-def start(letters: Letters, rate: int) -> None:
-    """Start a move. Raises RunningError where one is under way, and QueueError."""
-    _refuse_second(letters)
+def start(queue: LetterQueue, rate: int) -> None:
+    """Start a move. Raises QueueError, or RunningError if another move is running."""
+    _check_none_active(queue)
     try:
-        letters.start(rate)
+        queue.start(rate)
     except QueueError:
-        _refuse_second(letters)  # somebody was faster
+        _check_none_active(queue)  # another one may have started meanwhile
         raise
 
 
-def watch(letters: Letters, tell: Callable[[Move], None], pause: Callable[[float], object]) -> Move:
-    """Look at the newest move until it has ended, and tell of it each time; how it ended. Raises QueueError.
+def watch(queue: LetterQueue, tell: Callable[[Move], None], pause: Callable[[float], object]) -> Move:
+    """Follow the newest move until it ends, and return it. Raises QueueError.
 
-    `pause` waits so many seconds.
+    Calls `tell` with the move at each look, and `pause` with the seconds to wait until the next.
     """
-    begun: datetime | None = None
-    for look in range(10**9):  # a move may take a day and a half
-        move = _same(letters.moves(), begun)
+    started_at: datetime | None = None
+    looks = 0
+    while True:
+        move = next((one for one in queue.moves() if started_at in {None, one.started_at}), None)
         if move is not None:
-            begun = move.started_at
+            started_at = move.started_at
             tell(move)
             if not move.is_active:
                 return move
-        elif look > LISTED:
-            break
-        pause(LOOK)
-    raise QueueError("SQS does not list the move")
+        elif looks > LISTING_LOOKS:
+            raise QueueError("SQS does not list the move")
+        looks += 1
+        pause(LOOK_INTERVAL)
 
 
-def cancel(letters: Letters) -> int | None:
-    """Stop the move that is under way; how many letters it had moved, or None when there is none. Raises QueueError."""
-    handle = next((move.handle for move in letters.moves() if move.is_active and move.handle), None)
-    return None if handle is None else letters.cancel(handle)
+def cancel(queue: LetterQueue) -> int | None:
+    """Cancel the move that is running. Return how many letters it moved, or None. Raises QueueError."""
+    handle = next((move.handle for move in queue.moves() if move.is_active and move.handle), None)
+    return None if handle is None else queue.cancel(handle)
 
 
-def _refuse_second(letters: Letters) -> None:
-    active = next((move for move in letters.moves() if move.is_active), None)
+def _check_none_active(queue: LetterQueue) -> None:
+    active = next((move for move in queue.moves() if move.is_active), None)
     if active is not None:
         raise RunningError(
-            f"a move is under way already ({active}), and a queue has one at a time: wait for it, or "
+            f"another move is running ({active}), and a queue has one at a time: wait for it to end, or run "
             "`dead-letters cancel`"
         )
-
-
-def _same(moves: list[Move], begun: datetime | None) -> Move | None:
-    """Find the move that is watched; at first the newest."""
-    return next((move for move in moves if begun is None or move.started_at == begun), None)

@@ -1,7 +1,8 @@
-"""Rebuilds the index of photos seen before from what lies in the buckets; beside workers, and as often as one likes.
+"""Rebuilds the index of photos seen before from the buckets.
 
-Photos are entered in the order in which they were stored, each with that time, so that the oldest stays the original.
-What the index has already is left alone: after an interruption it goes on where it was.
+It can run beside workers, and as often as you like. Photos are entered in the order in which they
+were stored, each with that time, so that the oldest one stays the original. Photos that the index
+knows are left alone, so after an interruption it continues where it stopped.
 """
 
 import re
@@ -14,101 +15,109 @@ from typing import Protocol
 
 from worker.errors import MessageError, NotOursError, PhotoError
 from worker.intake import events
-from worker.messages import Fetched, PhotoId, S3Object
+from worker.intake.s3_uploads import Storage
+from worker.messages import PhotoId, S3Object
 from worker.photos.decoder import Decoder
-from worker.results.look_alikes import Seen
+from worker.results.look_alikes import Fingerprint
 
 LOT = 200  # photos looked up, hashed and entered together
 
-Tell = Callable[[int], None]  # is told how many photos are done
-
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """An object of a bucket that is a photo."""
+class StoredPhoto:
+    """A photo in a bucket."""
 
     stored_at: datetime
     photo: PhotoId
     object: S3Object
 
 
-class Photos(Protocol):
-    """Where they lie; every method raises StorageError."""
+class Buckets(Storage, Protocol):
+    """Storage that can list its objects."""
 
     def list(self, bucket: str) -> Iterator[tuple[S3Object, datetime]]:
-        """Every object, and when it was stored."""
-        ...
-
-    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
-        """Read an object; raises PhotoError too."""
+        """List every object and when it was stored. Raises StorageError."""
         ...
 
 
 class Index(Protocol):
-    """What is to be rebuilt; every method raises StoreError."""
+    """The index to rebuild. Its methods raise StoreError."""
 
-    def known(self, photos: Sequence[PhotoId]) -> list[Seen | None]:
-        """Give what the index has of each photo."""
+    def read(self, photos: Sequence[PhotoId]) -> list[Fingerprint | None]:
+        """Read what the index has of each photo."""
         ...
 
-    def enter(self, stored: Sequence[tuple[PhotoId, Seen, int]]) -> list[bool]:
-        """Take photos in, each with when it was stored (Unix time in microseconds); which were new."""
+    def enter(self, photos: Sequence[tuple[PhotoId, Fingerprint, int]]) -> list[bool]:
+        """Enter photos, each with the Unix time in microseconds at which it was stored. True for new ones."""
         ...
 
 
-def listed(photos: Photos, buckets: Iterable[str], pattern: re.Pattern[str], since: datetime) -> list[Listed]:
-    """Find the photos that were stored since then, the oldest first."""
-    found = list[Listed]()
+def find_photos(
+    storage: Buckets, buckets: Iterable[str], image_id_pattern: re.Pattern[str], since: datetime
+) -> list[StoredPhoto]:
+    """Find the photos stored since a time, the oldest first. Raises StorageError."""
+    photos = list[StoredPhoto]()
     for bucket in buckets:
-        for stored, stored_at in photos.list(bucket):
+        for s3_object, stored_at in storage.list(bucket):
             try:
-                photo = events.photo_id(stored.key, pattern)
+                photo = events.photo_id(s3_object.key, image_id_pattern)
             except NotOursError:
                 continue
             if stored_at >= since:
-                found.append(Listed(stored_at, photo, stored))
-    return sorted(found, key=lambda one: (one.stored_at, one.photo))
+                photos.append(StoredPhoto(stored_at, photo, s3_object))
+    return sorted(photos, key=lambda one: (one.stored_at, one.photo))
 
 
 def rebuild(
-    wanted: Sequence[Listed], photos: Photos, index: Index, decoder: Decoder, *, threads: int, tell: Tell
+    photos: Sequence[StoredPhoto],
+    storage: Storage,
+    index: Index,
+    decoder: Decoder,
+    *,
+    threads: int,
+    tell: Callable[[int], None],
 ) -> Counter[str]:
-    """Hash and enter these photos; how many were entered, known, unreadable, or failed and may be tried again.
+    """Hash and enter photos. Count those entered, known, unreadable, and failed: try these again.
 
-    Raises StoreError.
+    Calls `tell` with the number of photos done. Raises StoreError.
     """
     counts, pool = Counter[str](), ThreadPoolExecutor(threads)
     try:
-        for start in range(0, len(wanted), LOT):
-            lot = wanted[start : start + LOT]
-            known = index.known([one.photo for one in lot])
-            new = [one for one, seen in zip(lot, known, strict=True) if not _is_current(seen, decoder)]
+        for start in range(0, len(photos), LOT):
+            lot = photos[start : start + LOT]
+            known = index.read([one.photo for one in lot])
+            new = [
+                one for one, known_as in zip(lot, known, strict=True) if not _is_current(known_as, decoder)
+            ]
             counts["known"] += len(lot) - len(new)
-            found = list[tuple[PhotoId, Seen, int]]()
-            for one, seen in zip(new, pool.map(lambda one: _seen(one, photos, decoder), new), strict=True):
-                if isinstance(seen, Seen):
-                    found.append((one.photo, seen, int(one.stored_at.timestamp() * 1_000_000)))
+            entries = list[tuple[PhotoId, Fingerprint, int]]()
+            fingerprints = pool.map(lambda one: _fingerprint(one, storage, decoder), new)
+            for one, fingerprint in zip(new, fingerprints, strict=True):
+                if isinstance(fingerprint, Fingerprint):
+                    entries.append((one.photo, fingerprint, int(one.stored_at.timestamp() * 1_000_000)))
                 else:
-                    counts[seen] += 1
-                tell(counts.total() + len(found))
-            counts.update("entered" if fresh else "known" for fresh in index.enter(found))
+                    counts[fingerprint] += 1
+                tell(counts.total() + len(entries))
+            counts.update("entered" if is_new else "known" for is_new in index.enter(entries))
             tell(counts.total())
     finally:
         pool.shutdown(cancel_futures=True)
     return counts
 
 
-def _is_current(seen: Seen | None, decoder: Decoder) -> bool:
-    return seen is not None and (seen.image_hash or "").startswith(f"{decoder.algorithm.label}:")
+def _is_current(fingerprint: Fingerprint | None, decoder: Decoder) -> bool:
+    return fingerprint is not None and (fingerprint.image_hash or "").startswith(
+        f"{decoder.algorithm.label}:"
+    )
 
 
-def _seen(one: Listed, photos: Photos, decoder: Decoder) -> Seen | str:
-    """Fetch and hash, as a worker's helper does; or why that is not possible."""
+def _fingerprint(one: StoredPhoto, storage: Storage, decoder: Decoder) -> Fingerprint | str:
+    """Fetch and hash a photo as a worker does. If that fails, return what to count it as."""
     try:
-        fetched = photos.fetch(one.object, decoder.max_bytes)
+        fetched = storage.fetch(one.object, decoder.max_bytes)
         image_hash = decoder.decode(fetched.data).image_hash
     except PhotoError:
         return "unreadable"
     except (MessageError, MemoryError):
         return "failed"
-    return Seen(fetched.sha256 or "", image_hash)
+    return Fingerprint(fetched.sha256 or "", image_hash)

@@ -1,4 +1,4 @@
-"""What to do with a dead letter, by what was found to be wrong with it: the codes of errors.py and three more."""
+"""Advice for dead letters: what to do, by the code of what is wrong."""
 
 from enum import IntEnum
 
@@ -6,20 +6,20 @@ NOTHING_WRONG, ALREADY_SCORED, IGNORED = "nothing_wrong", "already_scored", "ign
 
 
 class Remedy(IntEnum):
-    """What is to be done with a dead letter; of several records' remedies the highest counts."""
+    """What to do with a dead letter. The highest remedy of its records counts."""
 
-    DELETE = 0  # nobody misses it
+    DELETE = 0  # nobody needs it
     REDRIVE = 1  # a worker can finish it
-    MEND = 2  # something else first
+    MEND = 2  # fix the cause first
 
 
-_FAILED = (Remedy.REDRIVE, "redrive: a `failed` result tells the uploader; delete where nobody waits for one")
-ADVICE = {  # code → what to do, in short and in words
-    NOTHING_WRONG: (Remedy.REDRIVE, "redrive: whatever was wrong has passed"),
-    ALREADY_SCORED: (Remedy.DELETE, "delete; or redrive, which costs a look-up each"),
-    IGNORED: (Remedy.DELETE, "delete; or redrive, and a worker deletes it"),
-    "unknown_body": (Remedy.MEND, "find out who sends this and mend that; then delete"),
-    "no_image_id": (Remedy.MEND, "mend the sender, or WORKER_IMAGE_ID_PATTERN and redrive"),
+_FAILED = (Remedy.REDRIVE, "redrive: the uploader gets a `failed` result; delete if nobody waits for one")
+ADVICE = {
+    NOTHING_WRONG: (Remedy.REDRIVE, "redrive: the trouble is over"),
+    ALREADY_SCORED: (Remedy.DELETE, "delete; a redrive costs one look-up each"),
+    IGNORED: (Remedy.DELETE, "delete; after a redrive a worker deletes it"),
+    "unknown_body": (Remedy.MEND, "find out who sends this and fix the sender; then delete"),
+    "no_image_id": (Remedy.MEND, "fix the sender, or fix WORKER_IMAGE_ID_PATTERN and redrive"),
     "foreign_bucket": (
         Remedy.MEND,
         "add the bucket to WORKER_BUCKETS and redrive; delete if it is not yours",
@@ -28,17 +28,11 @@ ADVICE = {  # code → what to do, in short and in words
     "empty_object": _FAILED,
     "unsupported_format": _FAILED,
     "unreadable_image": _FAILED,
-    "too_many_bytes": (
-        Remedy.MEND,
-        "raise WORKER_MAX_BYTES and redrive; else a redrive writes a `failed` result",
-    ),
-    "too_many_pixels": (
-        Remedy.MEND,
-        "raise WORKER_MAX_PIXELS and redrive; else a redrive writes a `failed` result",
-    ),
+    "too_many_bytes": (Remedy.MEND, "raise WORKER_MAX_BYTES, then redrive; else it gets a `failed` result"),
+    "too_many_pixels": (Remedy.MEND, "raise WORKER_MAX_PIXELS, then redrive; else it gets a `failed` result"),
     "storage_trouble": (
         Remedy.MEND,
-        "mend bucket, key or rights (s3:GetObject, s3:ListBucket, kms:Decrypt); redrive",
+        "fix bucket, key or rights (s3:GetObject, s3:ListBucket, kms:Decrypt); then redrive",
     ),
-    "out_of_memory": (Remedy.MEND, "give the task more memory, or lower WORKER_MAX_PIXELS; redrive"),
+    "out_of_memory": (Remedy.MEND, "give the task more memory, or lower WORKER_MAX_PIXELS; then redrive"),
 }

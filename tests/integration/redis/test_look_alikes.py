@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from localstack.services import Services
 from tests.integration.redis.test_store import result
 from tests.support.stand import Stand, eventually
-from worker.adapters.redis.store import ResultStore
+from worker.adapters.redis.store import RedisStore
 from worker.messages import Answer, PhotoId, Written
 from worker.result import DuplicateOf, Result
 from worker.results import look_alikes
-from worker.results.look_alikes import DuplicateRule, Seen
+from worker.results.look_alikes import DuplicateRule, Fingerprint
 from worker.results.redis_keys import Keys
 
 WINDOW = 60  # seconds
@@ -50,19 +50,19 @@ def near(image_id: str, distance: int) -> DuplicateOf:
 
 def store_on(
     stand: Stand, radius: int = 6, window: int = WINDOW, template: str = "result:{image_id}"
-) -> ResultStore:
+) -> RedisStore:
     url = stand.environment["WORKER_REDIS_URL"]
-    return ResultStore.connect(
-        url, keys=Keys(template), expiry=WINDOW, timeout=2, index=DuplicateRule(radius, window)
+    return RedisStore.connect(
+        url, keys=Keys(template), expiry=WINDOW, timeout=2, rule=DuplicateRule(radius, window)
     )
 
 
 @pytest.fixture
-def store(stand: Stand) -> ResultStore:
+def store(stand: Stand) -> RedisStore:
     return store_on(stand)
 
 
-def write(store: ResultStore, one: Result) -> DuplicateOf | None:
+def write(store: RedisStore, one: Result) -> DuplicateOf | None:
     """Write a result; what it is said to be a duplicate of, which must also be what is stored."""
     (written,) = store.write([one], [""])
     assert written.answer is Answer.WRITTEN
@@ -97,8 +97,8 @@ def test_every_hash_within_the_radius_is_found_and_the_oldest_wins(
     url: str, centres: list[int], data: st.DataObject, radius: int
 ) -> None:
     """Photos come and go; at each the index answers as a look at all of them would."""
-    store = ResultStore.connect(
-        url, keys=Keys("result:{image_id}"), expiry=WINDOW, timeout=2, index=DuplicateRule(radius, WINDOW)
+    store = RedisStore.connect(
+        url, keys=Keys("result:{image_id}"), expiry=WINDOW, timeout=2, rule=DuplicateRule(radius, WINDOW)
     )
     assert isinstance(store._nodes.client.flushdb(), bool)
     known = list[Known]()
@@ -111,7 +111,7 @@ def test_every_hash_within_the_radius_is_found_and_the_oldest_wins(
         photo = seen_as(f"image-{number}", str(number), phash(bits))
         within = [old for old in known if (old.bits ^ bits).bit_count() <= radius]
         expected = near(within[0].image_id, (within[0].bits ^ bits).bit_count()) if within else None
-        alike = store.alike(PhotoId(photo.image_id), phash(bits))
+        alike = store.find_look_alike(PhotoId(photo.image_id), phash(bits))
         assert (alike.image_id if alike else None) == (expected.image_id if expected else None)
         assert write(store, photo) == expected
         known.append(Known(photo.image_id, bits))
@@ -127,8 +127,8 @@ def test_every_hash_within_the_radius_is_found_and_the_oldest_wins(
     radius=st.integers(0, 31),
 )
 def test_so_it_is_for_hashes_of_256_bits(url: str, bits: int, flips: set[int], radius: int) -> None:
-    store = ResultStore.connect(
-        url, keys=Keys("result:{image_id}"), expiry=WINDOW, timeout=2, index=DuplicateRule(radius, WINDOW)
+    store = RedisStore.connect(
+        url, keys=Keys("result:{image_id}"), expiry=WINDOW, timeout=2, rule=DuplicateRule(radius, WINDOW)
     )
     store._nodes.client.flushdb()
     write(store, seen_as("one", "1", pdq(bits)))
@@ -146,7 +146,7 @@ def test_the_widest_radius_is_not_too_much_for_the_script(stand: Stand) -> None:
 # who is the original
 
 
-def test_a_photo_with_the_same_bytes_is_an_exact_duplicate(store: ResultStore) -> None:
+def test_a_photo_with_the_same_bytes_is_an_exact_duplicate(store: RedisStore) -> None:
     assert write(store, seen_as("one", "bytes", None)) is None
     assert write(store, seen_as("two", "bytes", None)) == DuplicateOf(
         image_id="one", distance=0, kind="exact"
@@ -156,7 +156,7 @@ def test_a_photo_with_the_same_bytes_is_an_exact_duplicate(store: ResultStore) -
     )
 
 
-def test_the_same_bytes_count_for_more_than_an_older_look_alike(store: ResultStore) -> None:
+def test_the_same_bytes_count_for_more_than_an_older_look_alike(store: RedisStore) -> None:
     write(store, seen_as("old", "other", phash(1)))
     write(store, seen_as("one", "bytes", phash(0)))
     copied = write(store, seen_as("two", "bytes", phash(0)))
@@ -164,7 +164,7 @@ def test_the_same_bytes_count_for_more_than_an_older_look_alike(store: ResultSto
 
 
 def test_when_the_first_is_forgotten_the_latest_copy_stands_for_it_and_nobody_names_a_younger_one(
-    store: ResultStore, stand: Stand
+    store: RedisStore, stand: Stand
 ) -> None:
     for name in ("one", "two", "three"):
         write(store, seen_as(name, "bytes", None))
@@ -177,50 +177,53 @@ def test_when_the_first_is_forgotten_the_latest_copy_stands_for_it_and_nobody_na
 
 
 def test_a_result_is_found_by_its_bytes_as_long_as_the_first_or_the_latest_has_one(
-    store: ResultStore, stand: Stand
+    store: RedisStore, stand: Stand
 ) -> None:
     for name in ("one", "two", "three"):
         write(store, seen_as(name, "bytes", None))
     stand.redis.delete("result:one")
-    original = store.original_of(PhotoId("four"), sha256("bytes"))
+    original = store.find_original(PhotoId("four"), sha256("bytes"))
     assert original is not None
     assert original.image_id == "three"
 
 
 def test_a_result_of_other_bytes_than_the_index_knew_is_nobodys_original(
-    store: ResultStore, stand: Stand
+    store: RedisStore, stand: Stand
 ) -> None:
     write(store, seen_as("one", "bytes", phash(0)))
     forgetful = store_on(stand, window=0)
     assert (
         forgetful.write([seen_as("one", "others", phash(2**40 - 1))], ["bytes"])[0].answer is Answer.WRITTEN
     )
-    assert store.original_of(PhotoId("two"), sha256("bytes")) is None
-    assert store.alike(PhotoId("two"), phash(0)) is None
+    assert store.find_original(PhotoId("two"), sha256("bytes")) is None
+    assert store.find_look_alike(PhotoId("two"), phash(0)) is None
 
 
-def test_what_is_entered_late_does_not_take_the_place_of_newer_content(store: ResultStore) -> None:
+def test_what_is_entered_late_does_not_take_the_place_of_newer_content(store: RedisStore) -> None:
     write(store, seen_as("one", "new", phash(0)))
     moment = 1_000_000 * store._nodes.client.time()[0] - 10_000_000
-    assert not entered(store, PhotoId("one"), Seen(sha256("old"), phash(2**40 - 1)), moment)
+    assert not entered(store, PhotoId("one"), Fingerprint(sha256("old"), phash(2**40 - 1)), moment)
     assert write(store, seen_as("two", "new", phash(0))) == exact("one")
 
 
-def test_of_many_copies_the_youngest_is_still_known_when_the_oldest_have_aged(store: ResultStore) -> None:
+def test_of_many_copies_the_youngest_is_still_known_when_the_oldest_have_aged(store: RedisStore) -> None:
     soon_aged = 1_000_000 * (store._nodes.client.time()[0] - WINDOW + 3)
     for number in range(16):
         assert entered(
-            store, PhotoId(f"old-{number}"), Seen(sha256(str(number)), phash(0)), soon_aged + number
+            store, PhotoId(f"old-{number}"), Fingerprint(sha256(str(number)), phash(0)), soon_aged + number
         )
     for number in range(3):
         write(store, seen_as(f"young-{number}", f"young {number}", phash(0)))
     eventually(
-        lambda: (found := store.alike(PhotoId("x"), phash(0))) is not None and found.image_id == "young-2"
+        lambda: (
+            (found := store.find_look_alike(PhotoId("x"), phash(0))) is not None
+            and found.image_id == "young-2"
+        )
     )
     assert write(store, seen_as("last", "last", phash(1))) == near("young-2", 1)
 
 
-def test_a_photo_scored_anew_is_no_duplicate_of_a_younger_one(store: ResultStore, stand: Stand) -> None:
+def test_a_photo_scored_anew_is_no_duplicate_of_a_younger_one(store: RedisStore, stand: Stand) -> None:
     write(store, seen_as("one", "1", phash(0)))
     assert write(store, seen_as("two", "2", phash(3))) == near("one", 2)
     stand.redis.delete("result:one")
@@ -250,7 +253,7 @@ def test_of_two_workers_with_the_same_photo_at_the_same_time_one_has_the_origina
         assert len(set(exact)) == 1
 
 
-def test_a_result_that_is_not_written_leaves_no_trace(store: ResultStore, stand: Stand) -> None:
+def test_a_result_that_is_not_written_leaves_no_trace(store: RedisStore, stand: Stand) -> None:
     write(store, seen_as("one", "1", phash(0)))
     before = {key: stand.redis.dump(key) for key in stand.redis.keys("*")}
     assert store.write([seen_as("one", "1", phash(255))], [""]) == [Written(Answer.KNOWN)]
@@ -258,29 +261,27 @@ def test_a_result_that_is_not_written_leaves_no_trace(store: ResultStore, stand:
     assert write(store, seen_as("two", "2", phash(255))) is None
 
 
-def test_a_photo_that_is_overwritten_is_found_by_its_new_content_alone(store: ResultStore) -> None:
+def test_a_photo_that_is_overwritten_is_found_by_its_new_content_alone(store: RedisStore) -> None:
     write(store, seen_as("one", "1", phash(0)))
     store.write([seen_as("one", "2", phash(2**40 - 1))], ["1"])
     assert write(store, seen_as("two", "1", phash(0))) is None
     assert write(store, seen_as("three", "3", phash(2**40 - 1))) == near("one", 0)
 
 
-def test_a_photo_that_cannot_be_read_any_more_is_no_original(store: ResultStore) -> None:
+def test_a_photo_that_cannot_be_read_any_more_is_no_original(store: RedisStore) -> None:
     write(store, seen_as("one", "1", phash(0)))
     broken = result("one", failed="unreadable_image", key="uploads/one", etag="2", sha256=sha256("2"))
     assert store.write([broken], ["1"])[0].answer is Answer.WRITTEN
     assert write(store, seen_as("two", "1", phash(0))) is None
 
 
-def test_entries_of_another_algorithm_are_never_compared(store: ResultStore) -> None:
+def test_entries_of_another_algorithm_are_never_compared(store: RedisStore) -> None:
     write(store, seen_as("one", "1", phash(0)))
     assert write(store, seen_as("two", "2", "dhash-1:" + "0" * 16)) is None
     assert write(store, seen_as("three", "3", "phash-2:" + "0" * 16)) is None
 
 
-def test_a_picture_sent_a_thousand_times_does_not_make_look_ups_slow(
-    store: ResultStore, stand: Stand
-) -> None:
+def test_a_picture_sent_a_thousand_times_does_not_make_look_ups_slow(store: RedisStore, stand: Stand) -> None:
     for number in range(100):
         write(store, seen_as(f"copy-{number}", str(number), phash(7)))
     assert max(map(stand.redis.strlen, stand.redis.keys("seen:phash-1:*"))) < 17 * 30
@@ -300,7 +301,7 @@ def test_a_picture_sent_a_thousand_times_does_not_make_look_ups_slow(
         "1.5_a-b",
     ],
 )
-def test_an_image_id_of_any_kind_comes_back_as_it_was(store: ResultStore, image_id: str) -> None:
+def test_an_image_id_of_any_kind_comes_back_as_it_was(store: RedisStore, image_id: str) -> None:
     """Entries of several kinds lie in one bucket, one after the other."""
     write(store, seen_as("some-other", "0", phash(2**48)))
     write(store, seen_as(image_id, "1", phash(0)))
@@ -320,8 +321,8 @@ def test_duplicates_are_looked_for_among_the_photos_of_one_owner(stand: Stand) -
     write(store, seen_as("one", "1", phash(0), owner="ada"))
     assert write(store, seen_as("one", "1", phash(0), owner="bob")) is None
     assert write(store, seen_as("two", "1", phash(0), owner="ada")) is not None
-    assert store.original_of(PhotoId("three", "carl"), sha256("1")) is None
-    original = store.original_of(PhotoId("three", "bob"), sha256("1"))
+    assert store.find_original(PhotoId("three", "carl"), sha256("1")) is None
+    original = store.find_original(PhotoId("three", "bob"), sha256("1"))
     assert original is not None
     assert original.owner == "bob"
 
@@ -343,13 +344,13 @@ def test_an_aged_entry_is_not_found_and_goes_when_its_bucket_is_written(stand: S
     write(old, seen_as("one", "1", phash(0)))
     bucket = "seen:phash-1:0:0000"
     (length,) = {stand.redis.strlen(bucket)}
-    eventually(lambda: young.alike(PhotoId("other"), phash(0)) is None)
+    eventually(lambda: young.find_look_alike(PhotoId("other"), phash(0)) is None)
     assert write(young, seen_as("two", "2", phash(0))) is None
     assert stand.redis.strlen(bucket) == length
     assert stand.redis.ttl(bucket) > 1  # what another window still needs is not cut short
 
 
-def test_who_is_forgotten_leaves_no_key_behind(store: ResultStore, stand: Stand) -> None:
+def test_who_is_forgotten_leaves_no_key_behind(store: RedisStore, stand: Stand) -> None:
     write(store, seen_as("one", "1", phash(0)))
     stand.redis.delete("result:one")  # results may expire long before
     assert store.forget(PhotoId("one"))
@@ -358,7 +359,7 @@ def test_who_is_forgotten_leaves_no_key_behind(store: ResultStore, stand: Stand)
     assert write(store, seen_as("two", "1", phash(0))) is None
 
 
-def test_forgetting_a_copy_leaves_the_original(store: ResultStore) -> None:
+def test_forgetting_a_copy_leaves_the_original(store: RedisStore) -> None:
     write(store, seen_as("one", "1", phash(0)))
     write(store, seen_as("two", "1", phash(0)))
     assert store.forget(PhotoId("two"))
@@ -377,7 +378,7 @@ def test_without_a_window_nothing_is_kept(stand: Stand) -> None:
 @pytest.mark.parametrize(
     "key", ["seen:photo:one", "seen:exact:" + sha256("1"), "seen:clock", "seen:phash-1:0:0000"]
 )
-def test_a_key_of_another_type_is_replaced(store: ResultStore, stand: Stand, key: str) -> None:
+def test_a_key_of_another_type_is_replaced(store: RedisStore, stand: Stand, key: str) -> None:
     stand.redis.lpush(key, "x")
     assert write(store, seen_as("one", "1", phash(0))) is None
     assert write(store, seen_as("two", "2", phash(0))) == near("one", 0)
@@ -386,18 +387,20 @@ def test_a_key_of_another_type_is_replaced(store: ResultStore, stand: Stand, key
 # what is entered later
 
 
-def entered(store: ResultStore, photo: PhotoId, seen: Seen, moment: int) -> bool:
-    return store.enter([(photo, seen, moment)])[0]
+def entered(store: RedisStore, photo: PhotoId, seen: Fingerprint, moment: int) -> bool:
+    return store.index.enter([(photo, seen, moment)])[0]
 
 
-def test_what_is_entered_later_counts_from_when_it_was_stored(store: ResultStore) -> None:
+def test_what_is_entered_later_counts_from_when_it_was_stored(store: RedisStore) -> None:
     write(store, seen_as("young", "1", phash(0)))
     moment = 1_000_000 * store._nodes.client.time()[0] - 30_000_000
-    assert entered(store, PhotoId("old"), Seen(sha256("1"), phash(1)), moment)
-    assert entered(store, PhotoId("older"), Seen(sha256("2"), phash(3)), moment - 1)
-    assert not entered(store, PhotoId("older"), Seen(sha256("2"), phash(3)), moment - 1)
+    assert entered(store, PhotoId("old"), Fingerprint(sha256("1"), phash(1)), moment)
+    assert entered(store, PhotoId("older"), Fingerprint(sha256("2"), phash(3)), moment - 1)
+    assert not entered(store, PhotoId("older"), Fingerprint(sha256("2"), phash(3)), moment - 1)
     assert write(store, seen_as("new", "3", phash(0))) == near("older", 2)
     assert write(store, seen_as("copy", "1", phash(0))) == DuplicateOf(
         image_id="old", distance=0, kind="exact"
     )
-    assert not entered(store, PhotoId("aged"), Seen(sha256("9"), phash(0)), moment - WINDOW * 1_000_000)
+    assert not entered(
+        store, PhotoId("aged"), Fingerprint(sha256("9"), phash(0)), moment - WINDOW * 1_000_000
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.overtaken import is_overtaken
 from tests.support.stand import Stand
-from worker.adapters.redis.store import ResultStore
+from worker.adapters.redis.store import RedisStore
 from worker.messages import Answer, PhotoId, S3Object, Written
 from worker.result import Fault, Result, SourceObject
 from worker.results.known import makes_needless
@@ -30,9 +30,9 @@ def result(image_id: str = "one", *, failed: str = "", models: str = "1", **sour
 
 
 @pytest.fixture
-def store(stand: Stand) -> ResultStore:
+def store(stand: Stand) -> RedisStore:
     url = stand.environment["WORKER_REDIS_URL"]
-    return ResultStore.connect(url, keys=Keys("result:{image_id}"), expiry=60, timeout=2)
+    return RedisStore.connect(url, keys=Keys("result:{image_id}"), expiry=60, timeout=2)
 
 
 PAIRS = [
@@ -70,7 +70,7 @@ PAIRS = [
 
 @pytest.mark.parametrize("seen", ["", "e", "f", "v1"])
 @pytest.mark.parametrize(("old", "new"), PAIRS)
-def test_the_script_and_the_rules_agree(store: ResultStore, old: Result, new: Result, seen: str) -> None:
+def test_the_script_and_the_rules_agree(store: RedisStore, old: Result, new: Result, seen: str) -> None:
     announced = S3Object(**new.source.model_dump())
     assert store.write([old], [""]) == [Written(Answer.WRITTEN)]
     expected = "overtaken" if is_overtaken(old, announced, seen) else "written"
@@ -80,14 +80,14 @@ def test_the_script_and_the_rules_agree(store: ResultStore, old: Result, new: Re
     assert store.find([PhotoId("one")]) == [new if expected == "written" else old]
 
 
-def test_that_an_object_is_gone_now_takes_no_score_away(store: ResultStore) -> None:
+def test_that_an_object_is_gone_now_takes_no_score_away(store: RedisStore) -> None:
     store.write([result()], [""])
     assert store.write([result(failed="object_gone", etag=None)], [""]) == [Written(Answer.KNOWN)]
     assert store.find([PhotoId("one")]) == [result()]
 
 
 @pytest.mark.parametrize("foreign", [b"\xff\xfe", b"{}", b"null", b'{"source": 1}'])
-def test_a_value_that_is_no_result_is_overwritten(store: ResultStore, stand: Stand, foreign: bytes) -> None:
+def test_a_value_that_is_no_result_is_overwritten(store: RedisStore, stand: Stand, foreign: bytes) -> None:
     stand.redis.set("result:one", foreign)
     assert store.find([PhotoId("one")]) == [None]
     assert store.write([result()], [""]) == [Written(Answer.WRITTEN)]
@@ -95,7 +95,7 @@ def test_a_value_that_is_no_result_is_overwritten(store: ResultStore, stand: Sta
 
 
 def test_a_key_of_another_type_is_overwritten_like_all_that_is_no_result(
-    store: ResultStore, stand: Stand
+    store: RedisStore, stand: Stand
 ) -> None:
     stand.redis.lpush("result:one", "x")
     assert store.find([PhotoId("one")]) == [None]

@@ -14,7 +14,7 @@ from localstack.services import Services
 from tests.integration.redis.test_look_alikes import seen_as
 from tests.integration.redis.test_store import result
 from tests.support.stand import Stand
-from worker.adapters.redis.store import ResultStore
+from worker.adapters.redis.store import RedisStore
 from worker.errors import ConfigurationError
 from worker.messages import Answer, PhotoId, Written
 from worker.results.look_alikes import DuplicateRule
@@ -89,12 +89,12 @@ def port(services: Services, stand: Stand, authority: trustme.CA) -> Iterator[in
     stand.redis.execute_command("ACL", "DELUSER", "scorer")
 
 
-def connected(port: int, authority: trustme.CA, folder: Path, password: str = QUOTED) -> ResultStore:
+def connected(port: int, authority: trustme.CA, folder: Path, password: str = QUOTED) -> RedisStore:
     path = folder / "ca.pem"
     authority.cert_pem.write_to_path(path)
     url = f"rediss://scorer:{password}@{HOST}:{port}/0?ssl_ca_certs={path}"
-    return ResultStore.connect(
-        url, keys=Keys("result:{image_id}"), expiry=60, timeout=5.0, index=DuplicateRule(6, 60)
+    return RedisStore.connect(
+        url, keys=Keys("result:{image_id}"), expiry=60, timeout=5.0, rule=DuplicateRule(6, 60)
     )
 
 
@@ -109,7 +109,7 @@ def test_a_user_with_the_rights_of_the_security_page_can_do_all_the_worker_does(
     assert store.write([result()], [""]) == [Written(Answer.KNOWN)]
     copied = seen_as("two", "bytes", "phash-1:0123456789abcdef")
     assert store.write([copied], [""]) == [Written(Answer.WRITTEN)]
-    assert store.alike(PhotoId("three"), "phash-1:0123456789abcdef") == copied
+    assert store.find_look_alike(PhotoId("three"), "phash-1:0123456789abcdef") == copied
     assert store.forget(PhotoId("two"))
     assert store.find([PhotoId("one")]) == [result()]
 

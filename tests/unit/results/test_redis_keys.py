@@ -23,9 +23,10 @@ ADAS, BOBS = PhotoId("one", "ada"), PhotoId("one", "bob")
 )
 def test_keys_follow_the_template(template: str, photo: PhotoId, result: str, index: str) -> None:
     keys = Keys(template)
-    assert (keys.result(photo), keys.index(photo)) == (result, index)
-    if keys.tagged:
-        assert key_slot(keys.result(photo).encode()) == key_slot(f"{keys.index(photo)}clock".encode())
+    index_keys = keys.index(photo.owner)
+    assert (keys.result(photo), index_keys.root) == (result, index)
+    if keys.has_tag:
+        assert key_slot(keys.result(photo).encode()) == key_slot(index_keys.clock.encode())
 
 
 def test_a_tag_with_the_owner_spreads_owners_over_the_cluster() -> None:
@@ -46,7 +47,7 @@ def test_a_template_tells_whether_it_names_owners_and_has_a_tag(
     template: str, owned: bool, tagged: bool
 ) -> None:
     keys = Keys(template)
-    assert (keys.names_owner, keys.tagged) == (owned, tagged)
+    assert (keys.names_owner, keys.has_tag) == (owned, tagged)
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_the_look_up_of_a_look_alike_is_in_the_ledger(monkeypatch: pytest.Monkey
     source = ScriptedSource(photos={IDS[0]: noisy(0), IDS[1]: noisy(9)})
     rig = StageRig(source, reuse="near", models=[TolerantModel()])
     settled(rig, IDS[0])
-    monkeypatch.setattr(rig.store, "alike", rig.slowly(2.0, rig.store.alike))
+    monkeypatch.setattr(rig.store, "find_look_alike", rig.slowly(2.0, rig.store.find_look_alike))
     rig.uploads.put(source.upload(IDS[1]))
     rig.prepare.step()
     rig.commit.step()

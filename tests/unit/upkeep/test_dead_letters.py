@@ -50,8 +50,8 @@ class Shelf:
         self.photo = photo
         self.asked: list[S3Object] = []
 
-    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
-        self.asked.append(wanted)
+    def fetch(self, s3_object: S3Object, max_bytes: int) -> Fetched:
+        self.asked.append(s3_object)
         if isinstance(self.photo, BaseException):
             raise self.photo
         return Fetched(self.photo, "etag-now")
@@ -175,7 +175,7 @@ OTHER = replace(DONE, started_at=datetime(2026, 1, 2, tzinfo=UTC), status="FAILE
 def test_a_second_move_is_refused_and_the_first_described(status: str) -> None:
     desk = Desk([replace(RUNNING, status=status)])
     with pytest.raises(
-        RunningError, match=re.escape("3 of 10 moved, 5 a second, begun 2026-01-01 12:00:00 UTC")
+        RunningError, match=re.escape("3 of 10 moved, 5 a second, started 2026-01-01 12:00:00 UTC")
     ):
         redrive.start(desk, 10)
     assert desk.started == []
@@ -199,14 +199,14 @@ def test_a_move_is_watched_until_it_has_ended_even_when_a_newer_one_began() -> N
     desk, told, pauses = Desk([], [RUNNING], [OTHER, RUNNING], [OTHER, DONE]), list[int](), list[float]()
     assert redrive.watch(desk, lambda move: told.append(move.moved), pauses.append) == DONE
     assert told == [3, 3, 10]
-    assert pauses == [redrive.LOOK] * 3
+    assert pauses == [redrive.LOOK_INTERVAL] * 3
 
 
 def test_a_move_that_is_never_listed_is_not_waited_for_without_end() -> None:
     pauses = list[float]()
     with pytest.raises(QueueError, match="does not list"):
         redrive.watch(Desk([]), lambda _: None, pauses.append)
-    assert len(pauses) == redrive.LISTED + 1
+    assert len(pauses) == redrive.LISTING_LOOKS + 1
 
 
 def test_only_a_move_that_goes_on_is_cancelled() -> None:

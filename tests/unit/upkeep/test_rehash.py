@@ -1,9 +1,10 @@
-"""The index rebuilt: which photos, in which order, and what becomes of those that cannot be had."""
+"""Tests of rebuilding the index: which photos, in which order, and what happens to those that cannot be read."""
 
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -14,9 +15,9 @@ from worker.errors import StorageError
 from worker.messages import Fetched, PhotoId, S3Object
 from worker.photos.decoder import Decoder
 from worker.photos.decoding import Target
-from worker.results.look_alikes import Seen
+from worker.results.look_alikes import Fingerprint
 from worker.settings import UUID_SEGMENT
-from worker.upkeep.rehash import LOT, listed, rebuild
+from worker.upkeep.rehash import LOT, StoredPhoto, find_photos, rebuild
 
 DECODER = Decoder(Target(4, 4, "squash"), max_bytes=10_000, max_pixels=1_000, at_once=1)
 DAY = timedelta(days=1)
@@ -33,8 +34,8 @@ def photo(number: int) -> bytes:
     return stream.getvalue()
 
 
-class Shelf:
-    """A bucket of photos by key, each with the day on which it was stored; an error is raised instead of given."""
+class FakeBucket:
+    """Photos by key, each with the day on which it was stored. An error instead of a photo is raised."""
 
     def __init__(self, photos: dict[str, tuple[int, bytes | StorageError]]) -> None:
         self.photos = photos
@@ -44,91 +45,78 @@ class Shelf:
         for key, (day, _) in self.photos.items():
             yield S3Object(bucket, key), START + day * DAY
 
-    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
-        self.fetched.append(wanted.key)
-        data = self.photos[wanted.key][1]
+    def fetch(self, s3_object: S3Object, max_bytes: int) -> Fetched:
+        self.fetched.append(s3_object.key)
+        data = self.photos[s3_object.key][1]
         if isinstance(data, StorageError):
             raise data
         return Fetched(data, sha256=hashlib.sha256(data).hexdigest())
 
 
-class Notes:
-    """An index that notes what it is given."""
+class FakeIndex:
+    """An index in memory."""
 
     def __init__(self) -> None:
-        self.entered: list[tuple[PhotoId, Seen, int]] = []
-        self.has: dict[PhotoId, Seen] = {}
+        self.entered: list[tuple[PhotoId, Fingerprint, int]] = []
+        self.known: dict[PhotoId, Fingerprint] = {}
 
-    def known(self, photos: Sequence[PhotoId]) -> list[Seen | None]:
-        return [self.has.get(one) for one in photos]
+    def read(self, photos: Sequence[PhotoId]) -> list[Fingerprint | None]:
+        return [self.known.get(one) for one in photos]
 
-    def enter(self, stored: Sequence[tuple[PhotoId, Seen, int]]) -> list[bool]:
-        self.entered += stored
-        self.has |= {one: seen for one, seen, _ in stored}
-        return [True] * len(stored)
-
-
-def found(shelf: Shelf, since: datetime = START) -> list[str]:
-    return [one.photo.image_id for one in listed(shelf, ["photos"], re.compile(UUID_SEGMENT), since)]
+    def enter(self, photos: Sequence[tuple[PhotoId, Fingerprint, int]]) -> list[bool]:
+        self.entered += photos
+        self.known |= {one: fingerprint for one, fingerprint, _ in photos}
+        return [True] * len(photos)
 
 
-def test_the_oldest_comes_first_and_what_is_too_old_or_no_photo_not_at_all() -> None:
-    keys = {
-        image_id(1): 5,
-        image_id(2): 3,
-        image_id(3): -1,
-        "exports/today.csv": 4,
-        f"a/{image_id(4)}.jpg": 3,
-    }
-    assert found(Shelf({key: (day, b"") for key, day in keys.items()})) == [
-        image_id(2),
-        image_id(4),
-        image_id(1),
-    ]
+def find(bucket: FakeBucket) -> list[StoredPhoto]:
+    return find_photos(bucket, ["photos"], re.compile(UUID_SEGMENT), START)
+
+
+def rebuild_all(
+    bucket: FakeBucket, index: FakeIndex, tell: Callable[[int], None] = lambda _: None
+) -> Counter[str]:
+    return rebuild(find(bucket), bucket, index, DECODER, threads=2, tell=tell)
+
+
+def test_the_oldest_photo_comes_first_and_too_old_ones_and_other_objects_are_left_out() -> None:
+    keys = {image_id(1): 5, image_id(2): 3, image_id(3): -1, "exports/today.csv": 4}
+    keys[f"a/{image_id(4)}.jpg"] = 3
+    photos = find(FakeBucket({key: (day, b"") for key, day in keys.items()}))
+    assert [one.photo.image_id for one in photos] == [image_id(2), image_id(4), image_id(1)]
 
 
 def test_each_photo_is_entered_with_its_bytes_hash_and_time() -> None:
-    shelf, index, told = Shelf({image_id(n): (n, photo(n)) for n in range(3)}), Notes(), list[int]()
-    wanted = listed(shelf, ["photos"], re.compile(UUID_SEGMENT), START)
-    counts = rebuild(wanted, shelf, index, DECODER, threads=2, tell=told.append)
-    assert counts == {"entered": 3, "known": 0}
-    assert [one.image_id for one, _, _ in index.entered] == [image_id(n) for n in range(3)]
-    assert [seen.sha256 for _, seen, _ in index.entered] == [
-        hashlib.sha256(photo(n)).hexdigest() for n in range(3)
-    ]
-    assert all((seen.image_hash or "").startswith("phash-1:") for _, seen, _ in index.entered)
-    assert [moment for *_, moment in index.entered] == [
-        int((START + n * DAY).timestamp() * 1e6) for n in range(3)
-    ]
+    bucket, index, told = FakeBucket({image_id(n): (n, photo(n)) for n in range(3)}), FakeIndex(), list[int]()
+    assert rebuild_all(bucket, index, told.append) == {"entered": 3, "known": 0}
+    photos, fingerprints, moments = zip(*index.entered, strict=True)
+    assert [one.image_id for one in photos] == [image_id(n) for n in range(3)]
+    assert [one.sha256 for one in fingerprints] == [hashlib.sha256(photo(n)).hexdigest() for n in range(3)]
+    assert all((one.image_hash or "").startswith("phash-1:") for one in fingerprints)
+    assert list(moments) == [int((START + n * DAY).timestamp() * 1e6) for n in range(3)]
     assert told == sorted(told)
     assert told[-1] == 3
 
 
-def test_what_the_index_has_is_not_fetched_unless_its_hash_is_of_another_algorithm() -> None:
-    shelf, index = Shelf({image_id(n): (n, photo(n)) for n in range(2)}), Notes()
-    index.has = {
-        PhotoId(image_id(0)): Seen("ab", "phash-1:0000000000000000"),
-        PhotoId(image_id(1)): Seen("ab", "phash-0:0000000000000000"),
+def test_a_known_photo_is_not_fetched_unless_its_hash_is_of_another_algorithm() -> None:
+    bucket, index = FakeBucket({image_id(n): (n, photo(n)) for n in range(2)}), FakeIndex()
+    index.known = {
+        PhotoId(image_id(0)): Fingerprint("ab", "phash-1:0000000000000000"),
+        PhotoId(image_id(1)): Fingerprint("ab", "phash-0:0000000000000000"),
     }
-    wanted = listed(shelf, ["photos"], re.compile(UUID_SEGMENT), START)
-    assert rebuild(wanted, shelf, index, DECODER, threads=2, tell=lambda _: None) == {
-        "known": 1,
-        "entered": 1,
-    }
-    assert shelf.fetched == [image_id(1)]
+    assert rebuild_all(bucket, index) == {"known": 1, "entered": 1}
+    assert bucket.fetched == [image_id(1)]
 
 
-def test_photos_that_cannot_be_had_are_counted_and_keep_no_other_back() -> None:
+def test_photos_that_cannot_be_read_are_counted_and_do_not_stop_the_others() -> None:
     away = StorageError("503")
-    shelf = Shelf({image_id(0): (0, away), image_id(1): (1, b"text"), image_id(2): (2, photo(2))})
-    wanted = listed(shelf, ["photos"], re.compile(UUID_SEGMENT), START)
-    counts = rebuild(wanted, shelf, Notes(), DECODER, threads=2, tell=lambda _: None)
+    bucket = FakeBucket({image_id(0): (0, away), image_id(1): (1, b"text"), image_id(2): (2, photo(2))})
+    counts = rebuild_all(bucket, FakeIndex())
     assert counts == {"failed": 1, "unreadable": 1, "entered": 1, "known": 0}
 
 
-def test_more_photos_than_are_taken_at_once_are_all_entered() -> None:
+def test_more_photos_than_one_lot_are_all_entered() -> None:
     count = LOT + 3
-    shelf, index = Shelf({image_id(n): (n, photo(1)) for n in range(count)}), Notes()
-    wanted = listed(shelf, ["photos"], re.compile(UUID_SEGMENT), START)
-    assert rebuild(wanted, shelf, index, DECODER, threads=4, tell=lambda _: None)["entered"] == count
+    bucket, index = FakeBucket({image_id(n): (n, photo(1)) for n in range(count)}), FakeIndex()
+    assert rebuild_all(bucket, index)["entered"] == count
     assert len(index.entered) == count

@@ -1,69 +1,46 @@
-"""Redis, alone or as a cluster: calls sent together to the node that has their keys, and scripts it keeps.
+"""One Redis or a cluster: connects, and sends each call to the node that has its keys.
 
-redis-py's own pipeline for clusters takes no scripts. All keys of one call lie in one slot here, so calls are grouped
-by node, and each node has an ordinary pipeline.
+redis-py's own pipeline for clusters takes no scripts. Here all keys of one call are in one slot, so
+calls are grouped by node, and each node gets an ordinary pipeline.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from importlib import resources
 from typing import Any, Self
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.cluster import RedisCluster
-from redis.exceptions import NoPermissionError, NoScriptError, RedisClusterException
+from redis.exceptions import NoPermissionError, RedisClusterException
 from redis.retry import Retry
 
+from worker.adapters.redis.calls import Call, send
 from worker.errors import ConfigurationError, StoreError
 
 FAILURES = (redis.RedisError, RedisClusterException, OSError)  # whatever a call may raise
-SCANNED = 1_000  # keys that Redis looks at in a turn
-ANSWERING = 15  # seconds after which an idle connection is tried before it is used
-
-
-class Script:
-    """Lua from files in adapters/redis/lua/, in this order."""
-
-    def __init__(self, *names: str) -> None:
-        folder = resources.files("worker.adapters.redis") / "lua"
-        self.text = "\n".join((folder / f"{name}.lua").read_text("utf-8") for name in names)
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()  # what Redis calls it
-
-
-class Call:
-    """A command, or a script with its keys and arguments."""
-
-    def __init__(self, key: str, *command: Any, script: Script | None = None) -> None:
-        self.key = key
-        self.command = command
-        self.script = script
-
-    @classmethod
-    def of(cls, script: Script, keys: Sequence[str], *arguments: Any) -> Self:
-        """Call a script."""
-        return cls(keys[0], "EVALSHA", script.sha, len(keys), *keys, *arguments, script=script)
+SCAN_COUNT = 1_000  # keys that Redis looks at in one turn
+HEALTH_CHECK_INTERVAL = 15  # seconds after which an idle connection is tested before use
 
 
 class Nodes:
-    """Thread-safe."""
+    """Thread-safe. Its methods raise StoreError."""
 
     def __init__(self, client: "redis.Redis | RedisCluster") -> None:
         self.client = client
 
     @classmethod
     def connect(cls, url: str, timeout: float) -> Self:
-        """Connect, with short time-outs, in seconds, and bounded retries. Raises ConfigurationError."""
+        """Connect with short time-outs, in seconds, and bounded retries. Raises ConfigurationError."""
         options: dict[str, Any] = {
             "socket_timeout": timeout,
             "socket_connect_timeout": timeout,
-            "health_check_interval": ANSWERING,
-            # Commit goes on trying.
+            "health_check_interval": HEALTH_CHECK_INTERVAL,
+            # Commit keeps trying.
             "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=1),
             "decode_responses": True,
-            "encoding_errors": "replace",  # what is not ours does not read as a result, and is overwritten
+            # A value that is not ours must not read as a result: then it is overwritten.
+            "encoding_errors": "replace",
         }
         try:
             single = redis.Redis.from_url(url, **options)
@@ -86,31 +63,39 @@ class Nodes:
         """Whether keys are spread over several nodes."""
         return isinstance(self.client, RedisCluster)
 
+    def get(self, names: Sequence[str]) -> list[Any]:
+        """Read the values of these keys, all at once."""
+        return self.run([Call(name, "GET", name) for name in names])
+
+    def delete(self, name: str) -> bool:
+        """Delete a key. False if it was not there."""
+        return bool(self.run([Call(name, "DEL", name)])[0])
+
     def run(self, calls: Sequence[Call]) -> list[Any]:
-        """Send all at once; their answers, None where a key holds a value of another type. Raises StoreError."""
+        """Send all calls at once. The answer is None for a key with a value of another type."""
         answers: list[Any] = [None] * len(calls)
         try:
             for node, numbers in self._by_node(calls).items():
-                mine = [calls[number] for number in numbers]
-                for number, answer in zip(numbers, self._run_at(node, mine), strict=True):
+                at_node = send(node, [calls[number] for number in numbers])
+                for number, answer in zip(numbers, at_node, strict=True):
                     answers[number] = answer
         except FAILURES as error:
-            self._look_round(error)
+            self._find_nodes_again(error)
             raise StoreError(reason(error)) from error
         return answers
 
     def scan(self, pattern: str) -> Iterator[str]:
-        """Every key that matches, some perhaps twice. Raises StoreError."""
+        """Find every key that matches. Some may come twice."""
         try:
-            yield from self.client.scan_iter(match=pattern, count=SCANNED)
+            yield from self.client.scan_iter(match=pattern, count=SCAN_COUNT)
         except FAILURES as error:
             raise StoreError(reason(error)) from error
 
     def _by_node(self, calls: Sequence[Call]) -> "dict[redis.Redis, list[int]]":
-        found: dict[redis.Redis, list[int]] = defaultdict(list)
+        numbers: dict[redis.Redis, list[int]] = defaultdict(list)
         for number, call in enumerate(calls):
-            found[self._node_of(call.key)].append(number)
-        return found
+            numbers[self._node_of(call.key)].append(number)
+        return numbers
 
     def _node_of(self, key: str) -> "redis.Redis":
         if not isinstance(self.client, RedisCluster):
@@ -118,21 +103,10 @@ class Nodes:
         node = self.client.get_node_from_key(key)  # type: ignore[no-untyped-call] # redis-py leaves it untyped
         return self.client.get_redis_connection(node)
 
-    def _run_at(self, node: "redis.Redis", calls: Sequence[Call]) -> list[Any]:
-        """Scripts that the node does not have are loaded, and called once more."""
-        answers = _sent(node, calls)
-        lacking = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-        if lacking:
-            for script in {calls[number].script for number in lacking}:
-                node.script_load(script.text if script else "")
-            for number, answer in zip(lacking, _sent(node, [calls[n] for n in lacking]), strict=True):
-                answers[number] = answer
-        return [_checked(answer) for answer in answers]
-
-    def _look_round(self, error: Exception) -> None:
-        """After a failover the names lead elsewhere, and slots may have moved; old connections lead nowhere."""
+    def _find_nodes_again(self, error: Exception) -> None:
+        """Drop what a failover made wrong: addresses of nodes, places of slots, old connections."""
         if isinstance(self.client, RedisCluster):
-            with suppress(*FAILURES):  # none of its nodes answers: the next call looks round again
+            with suppress(*FAILURES):  # no node answers: the next call tries again
                 self.client.nodes_manager.initialize()
         elif isinstance(error, redis.ReadOnlyError):
             self.client.connection_pool.disconnect(inuse_connections=False)
@@ -140,34 +114,12 @@ class Nodes:
 
 def _is_cluster(client: "redis.Redis") -> bool:
     try:
-        about: Any = client.info("cluster")
-    except NoPermissionError:  # nobody needs the right for a single one
+        info: Any = client.info("cluster")
+    except NoPermissionError:  # a single Redis needs no right to this
         return False
-    return bool(about.get("cluster_enabled"))
-
-
-def _sent(node: "redis.Redis", calls: Sequence[Call]) -> list[Any]:
-    """Give the answers; an error that Redis answers with is one of them."""
-    if len(calls) == 1:  # a pipeline would take half as long again
-        try:
-            return [node.execute_command(*calls[0].command)]  # type: ignore[no-untyped-call] # as below
-        except redis.ResponseError as error:
-            return [error]
-    with node.pipeline(transaction=False) as pipe:
-        for call in calls:
-            pipe.execute_command(*call.command)  # type: ignore[no-untyped-call] # redis-py leaves it untyped
-        answers: list[Any] = pipe.execute(raise_on_error=False)
-    return answers
-
-
-def _checked(answer: Any) -> Any:
-    if isinstance(answer, Exception):
-        if isinstance(answer, redis.ResponseError) and str(answer).startswith("WRONGTYPE"):
-            return None
-        raise answer
-    return answer
+    return bool(info.get("cluster_enabled"))
 
 
 def reason(error: Exception) -> str:
-    """Say what went wrong."""
+    """Describe an error of Redis."""
     return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Redis: results, written atomically and published; the photos seen before."""
+"""Results in Redis, written in one step with the index and published."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,130 +7,98 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from worker.adapters.redis.nodes import FAILURES, Call, Nodes, Script, reason
+from worker.adapters.redis.calls import Call, Script
+from worker.adapters.redis.index import Index
+from worker.adapters.redis.nodes import FAILURES, Nodes, reason
 from worker.errors import ConfigurationError, StoreError
 from worker.messages import Answer, PhotoId, Written
 from worker.result import DuplicateOf, Result
 from worker.results import look_alikes
-from worker.results.look_alikes import DuplicateRule, Seen
+from worker.results.look_alikes import DuplicateRule
 from worker.results.redis_keys import Keys
 
 SUBSCRIBE_WAIT = 5.0  # seconds
-LOT = 500  # values read together
-TRIES = 5  # to take out of the index what others keep changing
+LOT = 500  # photos read together
 _UNDECIDED = '"duplicate_of":null'  # in a result's JSON, until the script decides
 
 _WRITE = Script("rules", "entries", "write")
-_LOOK_UP, _ENTER, _REMOVE = (Script("entries", name) for name in ("look_up", "enter", "remove"))
 
 
-class ResultStore:
-    """Thread-safe. `expiry` of results in seconds."""
+class RedisStore:
+    """Thread-safe. Its methods raise StoreError."""
 
-    def __init__(self, nodes: Nodes, keys: Keys, expiry: int, index: DuplicateRule) -> None:
+    def __init__(self, nodes: Nodes, keys: Keys, expiry: int, rule: DuplicateRule) -> None:
+        """`expiry` of results in seconds."""
+        self.index = Index(nodes, keys, rule)
         self._nodes = nodes
         self._keys = keys
         self._expiry = expiry
-        self._index = index
 
     @classmethod
     def connect(
-        cls, url: str, *, keys: Keys, expiry: int, timeout: float, index: DuplicateRule | None = None
+        cls, url: str, *, keys: Keys, expiry: int, timeout: float, rule: DuplicateRule | None = None
     ) -> Self:
-        """Connect to Redis or a cluster, waiting `timeout` seconds for each answer; without an index for reading only.
+        """Connect to one Redis or a cluster. Raises ConfigurationError.
 
-        Raises ConfigurationError.
+        `timeout`: seconds to wait for each answer. Without a `rule`, only read and forget.
         """
         nodes = Nodes.connect(url, timeout)
-        if nodes.is_cluster and not keys.tagged:
+        if nodes.is_cluster and not keys.has_tag:
             raise ConfigurationError(
-                "this Redis is a cluster: WORKER_RESULT_KEY needs a hash tag, which keeps all keys of a script in one "
-                "slot, such as {photos}:result:{image_id}"
+                "this Redis is a cluster: WORKER_RESULT_KEY needs a hash tag, which keeps all keys of a "
+                "script in one slot, such as {photos}:result:{image_id}"
             )
-        return cls(nodes, keys, expiry, index or DuplicateRule(radius=0, window=0))
+        return cls(nodes, keys, expiry, rule or DuplicateRule(radius=0, window=0))
 
     def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
-        """Give the stored result of each photo; None too for what is no result of ours. Raises StoreError."""
-        names = [self._keys.result(photo) for photo in photos]
-        return [_parsed(text) for text in self._nodes.run([Call(name, "GET", name) for name in names])]
+        """Find the stored result of each photo. None also for a value that is not a result."""
+        return [_read(text) for text in self._nodes.get([self._keys.result(photo) for photo in photos])]
 
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
-        """Write and publish each result, and take it into the index: what was said of each. Raises StoreError.
-
-        `known` where one as good is stored; `overtaken` where it would replace content that is not what was `seen` at
-        the look-up, and may be newer.
-        """
-        pairs = list(zip(results, seen, strict=True))
-        answers = self._nodes.run([self._write(*pair) for pair in pairs])
-        for number, (pair, answer) in enumerate(zip(pairs, answers, strict=True)):
-            if answer[0] == "moved":  # the photo has other content now
-                self._remove(_photo(pair[0]))
-                (answers[number],) = self._nodes.run([self._write(*pair)])
-        return [_said(answer) for answer in answers]
-
-    def original_of(self, photo: PhotoId, sha256: str) -> Result | None:
-        """Find the result of another photo with these bytes, the first or the latest. Raises StoreError."""
-        key = Seen(sha256, None).exact(self._keys.index(photo))
-        (value,) = self._nodes.run([Call(key, "GET", key)])
-        ids = (value or "").split()[1::2]  # after each moment one
-        for result in self.find([PhotoId(one, photo.owner) for one in ids if one != photo.image_id]):
-            # It may have been overwritten since, or be another owner's where results are kept without owners.
-            if result and result.source.sha256 == sha256 and (result.owner or "") == photo.owner:
-                return result
+    def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
+        """Find the result of another photo with these bytes, the first or the latest."""
+        for result in self.find(self.index.find_same_bytes(photo, sha256)):
+            if result and _owner(result) == photo.owner and result.source.sha256 == sha256:
+                return result  # others were overwritten, or belong to another owner
         return None
 
-    def alike(self, photo: PhotoId, image_hash: str) -> Result | None:
-        """Find the result of the oldest other photo within the radius of a hash. Raises StoreError."""
-        buckets = look_alikes.buckets(self._keys.index(photo), image_hash, self._index.radius)
-        bits = Seen("", image_hash).bits
-        call = Call.of(_LOOK_UP, buckets, photo.image_id, self._index.window, bits, self._index.radius)
-        (found,) = self._nodes.run([call])
-        result = self.find([PhotoId(found[0], photo.owner)])[0] if found else None
-        if result is None or (result.owner or "") != photo.owner:
+    def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+        """Find the result of the oldest other photo within the radius of a hash."""
+        look_alike = self.index.find_look_alike(photo, image_hash)
+        result = self.find([look_alike])[0] if look_alike else None
+        if result is None or _owner(result) != photo.owner:
             return None
-        apart = look_alikes.distance(image_hash, result.image_hash)
-        return result if apart is not None and apart <= self._index.radius else None
+        distance = look_alikes.distance(image_hash, result.image_hash)
+        return result if distance is not None and distance <= self.index.rule.radius else None
 
-    def known(self, photos: Sequence[PhotoId]) -> list[Seen | None]:
-        """Give what the index has of each photo. Raises StoreError."""
-        names = [look_alikes.record(self._keys.index(photo), photo.image_id) for photo in photos]
-        return [_seen(text) for text in self._nodes.run([Call(name, "GET", name) for name in names])]
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+        """Write and publish each result, and enter its photo into the index.
 
-    def enter(self, stored: Sequence[tuple[PhotoId, Seen, int]]) -> list[bool]:
-        """Take photos into the index, each with when it was stored (Unix time in microseconds); which were new.
-
-        Raises StoreError.
+        `seen`: the content stored at the look-up. Other content that is stored now may be newer.
         """
-        calls = [self._enter(*one) for one in stored]
+        calls = [self._write(*pair) for pair in zip(results, seen, strict=True)]
         answers = self._nodes.run(calls)
         for number, answer in enumerate(answers):
-            if answer[0] == "moved" and _is_of_another_algorithm(answer[1], stored[number][1]):
-                self._remove(stored[number][0])
+            if answer[0] == "moved":  # the photo has other content now
+                self.index.remove(PhotoId(results[number].image_id, _owner(results[number])))
                 (answers[number],) = self._nodes.run([calls[number]])
-        return [answer[0] == "entered" for answer in answers]
-
-    def texts(self, other: Keys) -> Iterator[list[tuple[PhotoId, str | None, str | None]]]:
-        """Every photo with a value under the `other` names, in lots: that value, and what is stored under ours.
-
-        Raises StoreError.
-        """
-        photos = (photo for name in self._nodes.scan(other.glob) if (photo := other.photo(name)))
-        while lot := list(islice(photos, LOT)):
-            names = [keys.result(photo) for keys in (other, self._keys) for photo in lot]
-            values = self._nodes.run([Call(name, "GET", name) for name in names])
-            yield list(zip(lot, values[: len(lot)], values[len(lot) :], strict=True))
+        return [_written(*answer) for answer in answers]
 
     def forget(self, photo: PhotoId) -> bool:
-        """Delete a photo's result and all that the index keeps of it; whether there was anything. Raises StoreError."""
-        known = self._remove(photo)
-        result = self._keys.result(photo)
-        (deleted,) = self._nodes.run([Call(result, "DEL", result)])
-        return known or bool(deleted)
+        """Delete a photo's result and its entries in the index. False if there was nothing."""
+        removed = self.index.remove(photo)
+        return self._nodes.delete(self._keys.result(photo)) or removed
+
+    def scan(self, other: Keys) -> Iterator[list[tuple[PhotoId, str | None, str | None]]]:
+        """Read every photo with a value under the `other` keys, in lots, with that value and ours."""
+        photos = (photo for name in self._nodes.scan(other.glob) if (photo := other.photo(name)))
+        while lot := list(islice(photos, LOT)):
+            values = self._nodes.get([keys.result(photo) for keys in (other, self._keys) for photo in lot])
+            yield list(zip(lot, values[: len(lot)], values[len(lot) :], strict=True))
 
     @contextmanager
     def announcements(self, photo: PhotoId) -> Iterator["Announcements"]:
-        """Subscribe to a photo's channel; on entering, the subscription is confirmed. Raises StoreError."""
-        pubsub: Any = self._nodes.client.pubsub()  # type: ignore[no-untyped-call] # redis-py leaves this one untyped
+        """Subscribe to a photo's channel. The subscription is confirmed on entering."""
+        pubsub: Any = self._nodes.client.pubsub()  # type: ignore[no-untyped-call] # redis-py leaves it untyped
         try:
             pubsub.subscribe(self._keys.result(photo))
             pubsub.get_message(timeout=SUBSCRIBE_WAIT)  # Redis's confirmation
@@ -141,53 +109,11 @@ class ResultStore:
             pubsub.close()
 
     def _write(self, result: Result, seen: str) -> Call:
-        photo = _photo(result)
         head, _, tail = result.model_dump_json().partition(_UNDECIDED)
         head += _UNDECIDED.removesuffix("null")
-        window, radius = self._index.window, self._index.radius
-        keys, known, own = [self._keys.result(photo)], Seen("", None), list[str]()
-        if window:
-            root = self._keys.index(photo)
-            keys += [look_alikes.record(root, photo.image_id), look_alikes.clock(root)]
-            if result.source.sha256 and result.error is None:
-                known = Seen(result.source.sha256, result.image_hash)
-                own = known.own_buckets(root)
-                keys += [known.exact(root), *look_alikes.buckets(root, known.image_hash, radius)]
-        content = str(known) if known.sha256 else ""
-        fields = [
-            head,
-            tail,
-            self._expiry,
-            seen,
-            photo.image_id,
-            window,
-            content,
-            known.bits,
-            radius,
-            len(own),
-        ]
-        return Call.of(_WRITE, keys, *fields)
-
-    def _enter(self, photo: PhotoId, seen: Seen, moment: int) -> Call:
-        keys = seen.keys(self._keys.index(photo), photo.image_id)
-        return Call.of(_ENTER, keys, photo.image_id, self._index.window, str(seen), seen.bits, moment)
-
-    def _remove(self, photo: PhotoId) -> bool:
-        """Take a photo out of the index; whether it was there."""
-        root = self._keys.index(photo)
-        name = look_alikes.record(root, photo.image_id)
-        for _ in range(TRIES):
-            (record,) = self._nodes.run([Call(name, "GET", name)])
-            if not record:
-                return False
-            seen = _seen(record)
-            if seen is None:  # none of ours
-                return bool(self._nodes.run([Call(name, "DEL", name)])[0])
-            keys = seen.keys(root, photo.image_id)
-            (removed,) = self._nodes.run([Call.of(_REMOVE, keys, photo.image_id, record, len(seen.bits))])
-            if removed:
-                return True
-        raise StoreError(f"the entries of {photo.image_id} change all the time")
+        names, entry = self.index.entry_of(result)
+        key = self._keys.result(PhotoId(result.image_id, _owner(result)))
+        return Call.of(_WRITE, [key, *names], head, tail, self._expiry, seen, *entry)
 
 
 class Announcements:
@@ -199,38 +125,25 @@ class Announcements:
     def next(self, timeout: float) -> Result | None:
         """Wait up to `timeout` seconds for the next one."""
         message = self._pubsub.get_message(timeout=timeout)
-        return _parsed(message["data"]) if message and message["type"] == "message" else None
+        return _read(message["data"]) if message and message["type"] == "message" else None
 
 
-def _seen(record: str | None) -> Seen | None:
-    try:
-        return Seen.read(record) if record else None
-    except ValueError:
-        return None
+def _owner(result: Result) -> str:
+    return result.owner or ""
 
 
-def _is_of_another_algorithm(record: str, seen: Seen) -> bool:
-    """Whether a record is to give way; one of other content is a worker's, and newer."""
-    there = _seen(record)
-    return there is None or look_alikes.distance(there.image_hash, seen.image_hash) is None
-
-
-def _photo(result: Result) -> PhotoId:
-    return PhotoId(result.image_id, result.owner or "")
-
-
-def _said(answer: Sequence[Any]) -> Written:
-    said, *original = answer
-    if said == "moved":
-        raise StoreError("the photo's entries were changed meanwhile")
-    if not original:
-        return Written(Answer(said))
-    image_id, distance, kind = original
-    return Written(Answer(said), DuplicateOf(image_id=image_id, distance=distance, kind=kind))
-
-
-def _parsed(text: str | None) -> Result | None:
+def _read(text: str | None) -> Result | None:
+    """Read a value. One that is not a result counts as missing, and a result overwrites it."""
     try:
         return Result.model_validate_json(text) if text else None
     except ValidationError:
-        return None  # the key is ours, so what does not read as a result is overwritten by one
+        return None
+
+
+def _written(answer: str, *original: Any) -> Written:
+    if answer == "moved":
+        raise StoreError("another worker changed the photo's entries meanwhile")
+    if not original:
+        return Written(Answer(answer))
+    image_id, distance, kind = original
+    return Written(Answer(answer), DuplicateOf(image_id=image_id, distance=distance, kind=kind))

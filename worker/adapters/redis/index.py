@@ -1,0 +1,105 @@
+"""The index in Redis of photos seen before, by their bytes and by their look."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from worker.adapters.redis.calls import Call, Script
+from worker.adapters.redis.nodes import Nodes
+from worker.errors import StoreError
+from worker.messages import PhotoId
+from worker.result import Result
+from worker.results import look_alikes
+from worker.results.look_alikes import DuplicateRule, Fingerprint
+from worker.results.redis_keys import Keys
+
+REMOVE_TRIES = 5  # while other workers keep changing the entries
+
+_LOOK_UP, _ENTER, _REMOVE = (Script("entries", name) for name in ("look_up", "enter", "remove"))
+
+
+class Index:
+    """Thread-safe. Its methods raise StoreError."""
+
+    def __init__(self, nodes: Nodes, keys: Keys, rule: DuplicateRule) -> None:
+        self.rule = rule
+        self._nodes = nodes
+        self._keys = keys
+
+    def read(self, photos: Sequence[PhotoId]) -> list[Fingerprint | None]:
+        """Read what the index has of each photo."""
+        names = [self._keys.index(photo.owner).record(photo.image_id) for photo in photos]
+        return [_read(record) for record in self._nodes.get(names)]
+
+    def enter(self, photos: Sequence[tuple[PhotoId, Fingerprint, int]]) -> list[bool]:
+        """Enter photos, each with the Unix time in microseconds at which it was stored. True for new ones."""
+        calls = [self._enter(*photo) for photo in photos]
+        answers = self._nodes.run(calls)
+        for number, (answer, *records) in enumerate(answers):
+            photo, fingerprint, _ = photos[number]
+            if answer == "moved" and _gives_way(records[0], fingerprint):
+                self.remove(photo)
+                (answers[number],) = self._nodes.run([calls[number]])
+        return [answer[0] == "entered" for answer in answers]
+
+    def remove(self, photo: PhotoId) -> bool:
+        """Remove a photo. False if it was not there."""
+        keys = self._keys.index(photo.owner)
+        name = keys.record(photo.image_id)
+        for _ in range(REMOVE_TRIES):
+            (record,) = self._nodes.get([name])
+            if not record:
+                return False
+            fingerprint = _read(record)
+            if fingerprint is None:  # not a record of ours
+                return self._nodes.delete(name)
+            names = keys.of(photo.image_id, fingerprint)
+            call = Call.of(_REMOVE, names, photo.image_id, record, len(fingerprint.bits))
+            if self._nodes.run([call])[0]:
+                return True
+        raise StoreError(f"other workers keep changing the entries of {photo.image_id}")
+
+    def find_same_bytes(self, photo: PhotoId, sha256: str) -> list[PhotoId]:
+        """Find the first and the latest other photo with these bytes."""
+        (value,) = self._nodes.get([self._keys.index(photo.owner).exact(sha256)])
+        image_ids = (value or "").split()[1::2]  # moment, image id, moment, image id
+        return [PhotoId(image_id, photo.owner) for image_id in image_ids if image_id != photo.image_id]
+
+    def find_look_alike(self, photo: PhotoId, image_hash: str) -> PhotoId | None:
+        """Find the oldest other photo within the radius of a hash."""
+        buckets = self._keys.index(photo.owner).buckets(image_hash, self.rule.radius)
+        bits = look_alikes.bits(image_hash)
+        call = Call.of(_LOOK_UP, buckets, photo.image_id, self.rule.window, bits, self.rule.radius)
+        (answer,) = self._nodes.run([call])
+        return PhotoId(answer[0], photo.owner) if answer else None
+
+    def entry_of(self, result: Result) -> tuple[list[str], list[Any]]:
+        """Give the keys and arguments with which write.lua enters the photo of a result."""
+        radius, window = self.rule.radius, self.rule.window
+        keys = self._keys.index(result.owner or "")
+        names, own_buckets, fingerprint = list[str](), list[str](), None
+        if window:
+            names = [keys.record(result.image_id), keys.clock]
+            if result.source.sha256 and result.error is None:
+                fingerprint = Fingerprint(result.source.sha256, result.image_hash)
+                own_buckets = keys.buckets(result.image_hash)
+                names += [keys.exact(fingerprint.sha256), *keys.buckets(result.image_hash, radius)]
+        bits = fingerprint.bits if fingerprint else b""
+        return names, [result.image_id, window, str(fingerprint or ""), bits, radius, len(own_buckets)]
+
+    def _enter(self, photo: PhotoId, fingerprint: Fingerprint, moment: int) -> Call:
+        names = self._keys.index(photo.owner).of(photo.image_id, fingerprint)
+        fields = [photo.image_id, self.rule.window, str(fingerprint), fingerprint.bits, moment]
+        return Call.of(_ENTER, names, *fields)
+
+
+def _read(record: str | None) -> Fingerprint | None:
+    try:
+        return Fingerprint.read(record) if record else None
+    except ValueError:
+        return None
+
+
+def _gives_way(record: str, fingerprint: Fingerprint) -> bool:
+    """Whether a record may be replaced: its hash is of another algorithm. Other content is newer."""
+    stored = _read(record)
+    return stored is None or look_alikes.distance(stored.image_hash, fingerprint.image_hash) is None
