@@ -19,7 +19,7 @@ from worker.photos import decoding, hashes
 from worker.pipeline.service_times import ServiceTimes
 from worker.settings import Settings
 from worker.supervision.health import StateFile
-from worker.supervision.protection import Protection
+from worker.supervision.protection import ProtectionSchedule
 from worker.supervision.protector import Protector
 from worker.supervision.supervisor import Worker
 from worker.telemetry.counters import Telemetry
@@ -101,7 +101,7 @@ def _reload(
 
 def _protector(settings: Settings, telemetry: Telemetry, clock: Clock) -> Protector | None:
     """Protect the task from scale-in, in an ECS task."""
-    agent = ecs.Agent.here()
+    agent = ecs.EcsAgent.find()
     if agent is None or settings.protection == "off":
         return None
-    return Protector(agent, Protection(clock, random.random), telemetry)
+    return Protector(agent, ProtectionSchedule(clock, random.random), telemetry)

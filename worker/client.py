@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime
 
 from worker.adapters.aws import s3
-from worker.adapters.aws.direct_requests import Requests
+from worker.adapters.aws.direct_requests import RequestSender
 from worker.connections import result_store
 from worker.errors import ConfigurationError, NoImageIdError, QueueError
 from worker.intake.events import photo_id
@@ -36,8 +36,8 @@ class Client:
         self._bucket = settings.buckets[0]
         self._telemetry = telemetry or Telemetry()
         self._store = result_store(settings)
-        self._photos = s3.Photos(s3.client(connections=4), time.monotonic)
-        self._requests = Requests(settings.queue_url)
+        self._photos = s3.Photos(4, time.monotonic)
+        self._requests = RequestSender(settings.queue_url)
 
     def upload(self, photo: bytes, suffix: str = "") -> str:
         """Put a photo as {prefix}{uuid}{suffix} and return its image id; S3 announces it. Raises StorageError."""

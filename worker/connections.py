@@ -41,7 +41,7 @@ def connect(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]
     store = result_store(settings, duplicate_rule(settings))
     stored = photos(settings, helper_threads(settings) + 1, clock)
     queue = sqs.SqsQueue(settings.queue_url, receive_wait=settings.receive_wait, clock=clock, now=utc_now)
-    timeout = queue.visibility_timeout(settings.visibility_timeout)
+    timeout = queue.use_visibility_timeout(settings.visibility_timeout)
     _check_timeout(timeout, settings, telemetry)
     return Connections(queue, timeout, stored, store)
 
@@ -85,7 +85,7 @@ def duplicate_rule(settings: Settings) -> DuplicateRule:
 
 def photos(settings: Settings, connections: int, clock: Callable[[], float]) -> s3.Photos:
     """Connect to the buckets. Raises ConfigurationError for one that cannot be read."""
-    found = s3.Photos(s3.client(connections), clock, s3.connections(connections))
+    found = s3.Photos(connections, clock)
     for bucket in settings.buckets:
         found.check(bucket)
     return found

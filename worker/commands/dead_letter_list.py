@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from worker.adapters.aws import s3
-from worker.adapters.aws.dead_letters import HIDDEN, DeadLetterQueue
+from worker.adapters.aws.dead_letters import VISIBILITY_TIMEOUT, DeadLetterQueue
 from worker.capacity import decoders
 from worker.commands import dead_letter_report as report
 from worker.connections import result_store
@@ -60,7 +60,7 @@ def read(queue: DeadLetterQueue, limit: int) -> list[Letter]:
         hidden = _release(queue, list(letters.values()))
         if hidden:
             report.say(
-                f"{hidden} letters could not be made visible again at once; they will be within {HIDDEN} s"
+                f"SQS did not release {hidden} letters; they stay hidden for up to {VISIBILITY_TIMEOUT} s"
             )
     return list(letters.values())
 
@@ -68,7 +68,7 @@ def read(queue: DeadLetterQueue, limit: int) -> list[Letter]:
 def _release(queue: DeadLetterQueue, letters: list[Letter]) -> int:
     """Make letters visible again and return how many are still hidden."""
     try:
-        return queue.show(letters)
+        return queue.release(letters)
     except QueueError:
         return len(letters)
 
@@ -92,7 +92,7 @@ def _results(settings: Settings) -> ResultStore | None:
 
 def _examiner(settings: Settings) -> Examiner:
     return Examiner(
-        s3.Photos(s3.client(READERS), time.monotonic, s3.connections(READERS)),
+        s3.Photos(READERS, time.monotonic),
         _results(settings),
         buckets=frozenset(settings.buckets),
         image_id_pattern=re.compile(settings.image_id_pattern),

@@ -1,27 +1,24 @@
-"""Whether ECS is to be asked not to stop this task, and when: while photos are in work, by their number. Pure.
+"""Decides when to ask ECS to protect this task from scale-in: while photos are in work. Does no I/O.
 
-A task that is stopped drains, so that no photo is lost without any of this; protection only lets scale-in choose the
-tasks that idle. So nothing here is worth a delay of the work, and nothing is asked during a drain: ECS has chosen.
+No photo depends on it, because a stopped task drains first; protection only makes scale-in choose idle tasks. So it
+never delays the work, and a draining task asks for nothing: ECS has chosen it.
 
-ECS neither scales in nor finishes a deployment by stopping a protected task (ECS developer guide, "Protect your Amazon
-ECS tasks from being terminated by scale-in events"). Hence short expiries, and a rest now and then under unbroken load:
-a deployment would wait for ever.
+ECS does not stop a protected task for scale-in or to finish a deployment (ECS developer guide, "Protect your Amazon ECS
+tasks from being terminated by scale-in events"). So a protection expires soon, and under steady load it pauses now and
+then: a deployment would otherwise wait for ever.
 """
 
 from collections.abc import Callable
 
 from worker.errors import WorkerError
 
-MINUTES = 3  # a protection's life: a worker that is killed holds nothing up for longer; ECS allows 1 … 2880
-IDLE = 15.0  # seconds without a photo after which a task may go
-MOST, REST = 600.0, 60.0  # seconds of protection under unbroken load, and without it thereafter
-GAP = 5.0  # seconds between two calls at least
-FIRST, LONGEST = (
-    10.0,
-    300.0,
-)  # seconds until a refused call is tried again, before chance shortens it by up to a half
-SELDOM = 900.0  # the same where only a change of rights, settings or service can help
-FINAL = {  # codes and reasons for which it is
+MINUTES = 3  # lifetime of a protection, which outlives a killed worker; ECS allows 1 … 2880
+IDLE = 15.0  # seconds without a photo until the protection ends
+LONGEST_PROTECTION, PAUSE = 600.0, 60.0  # seconds with and without protection under steady load
+MIN_INTERVAL = 5.0  # seconds between two calls
+FIRST_RETRY, LONGEST_RETRY = 10.0, 300.0  # seconds before a retry; up to half of it is cut at random
+RARE_RETRY = 900.0  # the same where only other rights, settings or services can help
+FINAL = {  # the causes for which that is so
     "AccessDenied",
     "AccessDeniedException",
     "ClientException",
@@ -34,74 +31,81 @@ FINAL = {  # codes and reasons for which it is
 
 
 class RefusedError(WorkerError):
-    """Raised when ECS has not changed the protection, or nobody knows; `why` is its code."""
+    """Raised when ECS did not change the protection, or it is unknown whether it did. `cause` is ECS's code."""
 
     code = "protection_refused"
 
-    def __init__(self, why: str, reason: str) -> None:
+    def __init__(self, cause: str, reason: str) -> None:
         super().__init__(reason)
-        self.why = why
+        self.cause = cause
 
 
-class Protection:
-    """Told how many messages are in flight, several times a second; belongs to one thread.
+class ProtectionSchedule:
+    """Decides by the number of messages in flight, several times a second. Belongs to one thread.
 
-    `clock` gives monotonic seconds, `chance` numbers of 0 … 1. A photo that comes and goes between two looks is not
-    seen: it is done before anybody could stop the task.
+    It misses a photo that is done between two checks, but nothing could stop the task that fast.
     """
 
     def __init__(self, clock: Callable[[], float], chance: Callable[[], float]) -> None:
+        """`clock` returns monotonic seconds, `chance` a number of 0 … 1."""
         self._clock = clock
         self._chance = chance
-        self._busy_until = self._rest_until = self._not_before = clock()
-        self._asked_at = 0.0
-        self._since: float | None = None  # when the protection began that has not ended
-        self._until = 0.0  # when it ends by itself
+        self._busy_until = self._paused_until = self._earliest_call = clock()
+        self._called_at = 0.0
+        self._protected_since: float | None = None
+        self._expires_at = 0.0
         self._refusals = 0  # in a row
-        self._told: set[str] = set()  # why, since the last success
+        self._causes = set[str]()  # reported since the last success
 
-    def due(self, in_flight: int) -> bool | None:
-        """What ECS is to be asked for now: to protect, not to, or nothing at all. The answer must be reported."""
+    def next_call(self, in_flight: int) -> bool | None:
+        """Return whether to enable (True) or disable (False) the protection now, or None for no call.
+
+        The caller makes that call and reports its result.
+        """
         now = self._clock()
         if in_flight:
             self._busy_until = now + IDLE
-        if self._since is not None and now >= self._until:
-            self._since = None
-        if now < self._not_before:
+        if self._protected_since is not None and now >= self._expires_at:
+            self._protected_since = None
+        if now < self._earliest_call:
             return None
-        wanted = self._is_wanted(now)
-        ending = self._until - now <= MINUTES * 60 / 2
-        needed = wanted if self._since is None else not wanted or ending
-        if not needed:
+        enable = self._needs_protection(now)
+        expires_soon = self._expires_at - now <= MINUTES * 60 / 2
+        due = enable if self._protected_since is None else not enable or expires_soon
+        if not due:
             return None
-        self._asked_at, self._not_before = now, now + GAP
-        return wanted
+        self._called_at, self._earliest_call = now, now + MIN_INTERVAL
+        return enable
 
-    def granted(self, protected: bool) -> bool:
-        """Note that ECS did as asked; whether that has changed anything, or only prolonged it."""
-        news = protected == (self._since is None)
+    def report_success(self, enabled: bool) -> bool:
+        """Record that a call succeeded; returns whether the protection began or ended, not just went on."""
+        changed = enabled == (self._protected_since is None)
         self._refusals = 0
-        self._told.clear()
-        if not protected:
-            self._since = None
+        self._causes.clear()
+        if not enabled:
+            self._protected_since = None
         else:
-            self._since = self._asked_at if self._since is None else self._since
-            self._until = self._asked_at + MINUTES * 60  # from before the call: never longer here than at ECS
-        return news
+            self._protected_since = (
+                self._called_at if self._protected_since is None else self._protected_since
+            )
+            self._expires_at = self._called_at + MINUTES * 60  # from before the call: never later than at ECS
+        return changed
 
-    def refused(self, why: str) -> bool:
-        """Note a refusal, and wait before the next call; whether it is the first for this cause since a success.
+    def report_refusal(self, cause: str) -> bool:
+        """Record a refusal and delay the next call; returns whether the cause is new since the last success.
 
-        What the call was to change may have changed all the same; a protection nobody knows of ends by itself.
+        ECS may have carried out the call all the same; that protection expires by itself.
         """
-        pause = SELDOM if why in FINAL else min(LONGEST, FIRST * 2 ** min(self._refusals, 10))
-        self._not_before = self._clock() + pause * (1 - self._chance() / 2)
+        delay = (
+            RARE_RETRY if cause in FINAL else min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(self._refusals, 10))
+        )
+        self._earliest_call = self._clock() + delay * (1 - self._chance() / 2)
         self._refusals += 1
-        first = why not in self._told
-        self._told.add(why)
-        return first
+        is_new = cause not in self._causes
+        self._causes.add(cause)
+        return is_new
 
-    def _is_wanted(self, now: float) -> bool:
-        if self._since is not None and now - self._since >= MOST:
-            self._rest_until = now + REST
-        return self._rest_until <= now < self._busy_until
+    def _needs_protection(self, now: float) -> bool:
+        if self._protected_since is not None and now - self._protected_since >= LONGEST_PROTECTION:
+            self._paused_until = now + PAUSE
+        return self._paused_until <= now < self._busy_until

@@ -1,77 +1,74 @@
-"""Keeps this task's scale-in protection as it should be; its calls never keep the main thread waiting.
+"""Calls ECS as the protection schedule says, without ever blocking the main thread.
 
-The main thread extends leases, and ECS may take seconds to answer, which is longer than a short lease lasts. So each
-call, one at a time and seconds apart, has a daemon thread of its own, and the main thread looks at a later tick what
-came of it.
+ECS may take seconds to answer, longer than a short lease lasts, and the main thread extends leases. So each call
+runs in a daemon thread of its own, one at a time, and the main thread picks up the result at a later tick.
 """
 
 import threading
 from contextlib import suppress
 from typing import Protocol
 
-from worker.supervision.protection import Protection, RefusedError
+from worker.supervision.protection import ProtectionSchedule, RefusedError
 from worker.telemetry.counters import Telemetry
 
 
-class Agent(Protocol):
-    """What protects the task."""
+class TaskAgent(Protocol):
+    """Sets the task's protection."""
 
-    def protect(self, wanted: bool) -> None:
-        """Protect it for a while, or no longer; raises RefusedError."""
+    def set_protection(self, enabled: bool) -> None:
+        """Protect the task for a while, or end its protection. Raises RefusedError."""
         ...
 
 
 class Protector:
-    """Belongs to the main thread."""
+    """Keeps the task's protection up to date. Belongs to the main thread."""
 
-    def __init__(self, agent: Agent, protection: Protection, telemetry: Telemetry) -> None:
+    def __init__(self, agent: TaskAgent, schedule: ProtectionSchedule, telemetry: Telemetry) -> None:
         self._agent = agent
-        self._protection = protection
+        self._schedule = schedule
         self._telemetry = telemetry
         self._call: _Call | None = None
 
     def tick(self, in_flight: int) -> None:
-        """Look what came of the last call, and make another if one is due; `in_flight` messages are held."""
+        """Pick up the result of the last call, and start the next one if it is due."""
         if self._call is not None:
             if self._call.is_alive():
                 return
-            self._note(self._call)
+            self._report(self._call)
             self._call = None
-        wanted = self._protection.due(in_flight)
-        if wanted is not None:
-            self._call = _Call(self._agent, wanted)
-            with suppress(RuntimeError):  # no thread is to be had: refused, as the next look finds
+        enabled = self._schedule.next_call(in_flight)
+        if enabled is not None:
+            self._call = _Call(self._agent, enabled)
+            with suppress(RuntimeError):  # no thread available: the next tick reports a refusal
                 self._call.start()
 
-    def _note(self, call: "_Call") -> None:
-        if call.refusal is None:
-            self._note_granted(call.wanted)
-        elif self._protection.refused(call.refusal.why):
+    def _report(self, call: "_Call") -> None:
+        refusal = call.refusal
+        if refusal is None:
+            if self._schedule.report_success(call.enabled):
+                self._telemetry.event("protected" if call.enabled else "unprotected")
+            else:
+                self._telemetry.count("protection_prolonged")
+        elif self._schedule.report_refusal(refusal.cause):
             self._telemetry.warn(
-                "protection_refused", protect=call.wanted, code=call.refusal.why, reason=str(call.refusal)
+                "protection_refused", protect=call.enabled, code=refusal.cause, reason=str(refusal)
             )
         else:
             self._telemetry.count("protection_refused")
 
-    def _note_granted(self, wanted: bool) -> None:
-        if self._protection.granted(wanted):
-            self._telemetry.event("protected" if wanted else "unprotected")
-        else:
-            self._telemetry.count("protection_prolonged")
-
 
 class _Call(threading.Thread):
-    """One call; without an answer it was refused."""
+    """One call of the agent. It counts as refused until it has succeeded."""
 
-    def __init__(self, agent: Agent, wanted: bool) -> None:
+    def __init__(self, agent: TaskAgent, enabled: bool) -> None:
         super().__init__(name="scale-in", daemon=True)
         self._agent = agent
-        self.wanted = wanted
-        self.refusal: RefusedError | None = RefusedError("NoAnswer", "the call was not made, or broke off")
+        self.enabled = enabled
+        self.refusal: RefusedError | None = RefusedError("NoAnswer", "the call did not start or did not end")
 
     def run(self) -> None:
         try:
-            self._agent.protect(self.wanted)
+            self._agent.set_protection(self.enabled)
             self.refusal = None
         except RefusedError as error:
             self.refusal = error

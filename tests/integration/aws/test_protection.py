@@ -11,7 +11,7 @@ from localstack.worker_process import WorkerProcess
 from tests.integration.aws.ecs_agent import Answer, StandInAgent, errs, fails, grants, says
 from tests.support import photos
 from tests.support.stand import Stand, eventually
-from worker.adapters.aws import ecs
+from worker.adapters.aws.ecs import EcsAgent
 from worker.supervision.protection import MINUTES, RefusedError
 
 LONG = 60.0  # seconds; an idle task keeps its protection for a while
@@ -32,9 +32,9 @@ def agent() -> Iterator[StandInAgent]:
 
 
 def test_protecting_names_a_time_and_its_end_does_not(agent: StandInAgent) -> None:
-    adapter = ecs.Agent(agent.uri)
-    adapter.protect(True)
-    adapter.protect(False)
+    adapter = EcsAgent(agent.uri)
+    adapter.set_protection(True)
+    adapter.set_protection(False)
     assert agent.asked == [
         {"ProtectionEnabled": True, "ExpiresInMinutes": MINUTES},
         {"ProtectionEnabled": False},
@@ -43,7 +43,7 @@ def test_protecting_names_a_time_and_its_end_does_not(agent: StandInAgent) -> No
 
 
 @pytest.mark.parametrize(
-    ("answer", "why", "said"),
+    ("answer", "cause", "reason"),
     [
         (THROTTLED, "ThrottlingException", "Rate exceeded"),
         (DENIED, "AccessDeniedException", "the task role needs ecs:UpdateTaskProtection"),
@@ -65,20 +65,20 @@ def test_protecting_names_a_time_and_its_end_does_not(agent: StandInAgent) -> No
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_every_refusal_has_a_code_and_a_reason(
-    agent: StandInAgent, answer: Answer, why: str, said: str
+    agent: StandInAgent, answer: Answer, cause: str, reason: str
 ) -> None:
     agent.answer = answer
     with pytest.raises(RefusedError) as refusal:
-        ecs.Agent(agent.uri).protect(True)
-    assert refusal.value.why == why
-    assert said.lower() in str(refusal.value).lower()
+        EcsAgent(agent.uri).set_protection(True)
+    assert refusal.value.cause == cause
+    assert reason.lower() in str(refusal.value).lower()
 
 
 def test_an_endless_answer_is_not_read_to_its_end(agent: StandInAgent) -> None:
     agent.answer = says(b'{"error": "' + b"x" * 10_000_000 + b'"}')
     with pytest.raises(RefusedError) as refusal:
-        ecs.Agent(agent.uri).protect(True)
-    assert refusal.value.why == "UnreadableAnswer"
+        EcsAgent(agent.uri).set_protection(True)
+    assert refusal.value.cause == "UnreadableAnswer"
 
 
 @pytest.mark.parametrize(
@@ -86,14 +86,14 @@ def test_an_endless_answer_is_not_read_to_its_end(agent: StandInAgent) -> None:
 )
 def test_where_nobody_answers_is_a_refusal(uri: str) -> None:
     with pytest.raises(RefusedError) as refusal:
-        ecs.Agent(uri.replace("{port}", str(free_port()))).protect(True)
-    assert refusal.value.why == "NoAnswer"
+        EcsAgent(uri.replace("{port}", str(free_port()))).set_protection(True)
+    assert refusal.value.cause == "NoAnswer"
 
 
 def test_outside_of_ecs_there_is_no_agent() -> None:
-    assert ecs.Agent.here({}) is None
-    assert ecs.Agent.here({"ECS_AGENT_URI": ""}) is None
-    assert ecs.Agent.here({"ECS_AGENT_URI": "http://169.254.170.2/api/x"}) is not None
+    assert EcsAgent.find({}) is None
+    assert EcsAgent.find({"ECS_AGENT_URI": ""}) is None
+    assert EcsAgent.find({"ECS_AGENT_URI": "http://169.254.170.2/api/x"}) is not None
 
 
 # a worker as a process

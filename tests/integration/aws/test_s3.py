@@ -60,8 +60,9 @@ def fetched(
 ) -> bytes:
     with answering(status, headers, body) as url:
         photos.setenv("AWS_ENDPOINT_URL", url)
-        pool = s3.connections(1) if way == "quickly" else None
-        return s3.Photos(s3.client(1), time.monotonic, pool).fetch(WANTED, max_bytes=10).data
+        if way == "by boto3":
+            photos.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+        return s3.Photos(1, time.monotonic).fetch(WANTED, max_bytes=10).data
 
 
 def test_an_answer_without_length_or_etag_is_read(photos: pytest.MonkeyPatch, way: str) -> None:
@@ -91,7 +92,7 @@ def test_what_boto3_cannot_read_of_an_answer_is_trouble_and_nothing_to_the_quick
 
 def test_behind_a_proxy_all_is_left_to_boto3(photos: pytest.MonkeyPatch) -> None:
     photos.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    assert s3.connections(1) is None
+    assert s3.make_pool(1) is None
 
 
 def test_a_signed_url_never_shows_in_an_error(photos: pytest.MonkeyPatch, way: str) -> None:

@@ -22,7 +22,7 @@ def test_a_clock_that_is_wrong_by_more_than_seconds_is_not_believed(
         clock=time.monotonic,
         now=lambda: datetime.now(UTC) + timedelta(seconds=ahead),
     )
-    queue.visibility_timeout(None)
+    queue.use_visibility_timeout(None)
     (received,) = queue.receive(1)
     wrong_by = abs((received.received_at - datetime.now(UTC)).total_seconds())
     assert wrong_by < 1.5 + (abs(ahead) if believed else 1.0)

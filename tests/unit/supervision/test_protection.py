@@ -1,4 +1,4 @@
-"""When ECS is asked to protect the task: by the number of photos in flight, with hysteresis, and never too often."""
+"""The protection schedule: by the number of photos in flight, with hysteresis, and never too often."""
 
 import itertools
 import threading
@@ -13,15 +13,15 @@ from tests.support.fakes import Gate, ManualClock
 from tests.support.stand import eventually
 from worker.supervision.protection import (
     FINAL,
-    FIRST,
-    GAP,
+    FIRST_RETRY,
     IDLE,
-    LONGEST,
+    LONGEST_PROTECTION,
+    LONGEST_RETRY,
+    MIN_INTERVAL,
     MINUTES,
-    MOST,
-    REST,
-    SELDOM,
-    Protection,
+    PAUSE,
+    RARE_RETRY,
+    ProtectionSchedule,
     RefusedError,
 )
 from worker.supervision.protector import Protector
@@ -31,15 +31,15 @@ TICK = 0.25  # seconds
 
 
 class Task:
-    """A protection, its clock, and an ECS that grants or refuses what it is asked for."""
+    """A schedule, its clock, and an ECS that carries out or refuses its calls."""
 
     def __init__(self, chance: float = 0.0) -> None:
         self.clock = ManualClock()
-        self.protection = Protection(self.clock, lambda: chance)
-        self.asked: list[tuple[float, bool]] = []  # when, and for what
-        self.told: list[str] = []
+        self.schedule = ProtectionSchedule(self.clock, lambda: chance)
+        self.calls: list[tuple[float, bool]] = []  # time, and whether to enable
+        self.reports: list[str] = []
         self.refusal = ""
-        self.until = 0.0  # when ECS ends the protection by itself
+        self.expires_at = 0.0  # when the protection expires at ECS
 
     @property
     def now(self) -> float:
@@ -49,130 +49,128 @@ class Task:
         """Let time pass with so many messages in flight."""
         for _ in range(round(seconds / TICK)):
             self.clock.seconds += TICK
-            wanted = self.protection.due(in_flight)
-            if wanted is not None:
-                self.asked.append((self.now, wanted))
-                self._answer(wanted)
+            enabled = self.schedule.next_call(in_flight)
+            if enabled is not None:
+                self.calls.append((self.now, enabled))
+                self._answer(enabled)
         return self
 
-    def _answer(self, wanted: bool) -> None:
+    def _answer(self, enabled: bool) -> None:
         if self.refusal:
-            if self.protection.refused(self.refusal):
-                self.told.append(self.refusal)
+            if self.schedule.report_refusal(self.refusal):
+                self.reports.append(self.refusal)
             return
-        self.until = self.now + MINUTES * 60 if wanted else 0.0
-        if self.protection.granted(wanted):
-            self.told.append("protected" if wanted else "unprotected")
+        self.expires_at = self.now + MINUTES * 60 if enabled else 0.0
+        if self.schedule.report_success(enabled):
+            self.reports.append("protected" if enabled else "unprotected")
 
     @property
     def is_protected(self) -> bool:
-        return self.now < self.until
+        return self.now < self.expires_at
 
 
-def test_an_idle_task_asks_for_nothing() -> None:
-    assert Task().run(3600, 0).asked == []
+def test_an_idle_task_makes_no_call() -> None:
+    assert Task().run(3600, 0).calls == []
 
 
-def test_the_first_photo_protects_at_once_and_an_idle_while_ends_it() -> None:
+def test_the_first_photo_protects_the_task_and_idleness_ends_it() -> None:
     task = Task().run(60, 0).run(1, 3)
-    assert task.asked == [(60.25, True)]
+    assert task.calls == [(60.25, True)]
     task.run(IDLE - TICK, 0)
-    assert len(task.asked) == 1
+    assert len(task.calls) == 1
     task.run(1, 0)
-    assert task.asked[1:] == [(61 + IDLE, False)]
-    assert task.told == ["protected", "unprotected"]
-    assert len(task.run(3600, 0).asked) == 2
+    assert task.calls[1:] == [(61 + IDLE, False)]
+    assert task.reports == ["protected", "unprotected"]
+    assert len(task.run(3600, 0).calls) == 2
 
 
-def test_photos_now_and_then_keep_it_and_cost_no_calls() -> None:
+def test_occasional_photos_keep_the_protection_without_more_calls() -> None:
     task = Task()
     for _ in range(8):
         task.run(TICK, 1).run(IDLE - 5, 0)
-    assert task.told == ["protected"]
-    assert len(task.asked) == 1
+    assert task.reports == ["protected"]
+    assert len(task.calls) == 1
 
 
-def test_under_load_it_is_prolonged_long_before_it_ends() -> None:
-    task = Task().run(MOST - 1, 5)
-    moments = [moment for moment, _ in task.asked]
+def test_under_load_the_protection_is_prolonged_long_before_it_expires() -> None:
+    task = Task().run(LONGEST_PROTECTION - 1, 5)
+    moments = [moment for moment, _ in task.calls]
     apart = [later - earlier for earlier, later in itertools.pairwise(moments)]
     assert set(apart) == {MINUTES * 60 / 2}
-    assert task.told == ["protected"]
+    assert task.reports == ["protected"]
 
 
-def test_under_unbroken_load_it_rests_now_and_then_so_that_deployments_get_on() -> None:
-    task = Task().run(2 * (MOST + REST), 5)
-    assert task.told == ["protected", "unprotected", "protected", "unprotected"]
-    changes = [moment for moment, wanted in task.asked if not wanted]
-    assert changes == [MOST + TICK, 2 * MOST + REST + TICK]
-    resumed = next(moment for moment, wanted in task.asked if wanted and moment > changes[0])
-    assert resumed == changes[0] + REST
+def test_under_steady_load_the_protection_pauses_so_that_deployments_can_finish() -> None:
+    task = Task().run(2 * (LONGEST_PROTECTION + PAUSE), 5)
+    assert task.reports == ["protected", "unprotected", "protected", "unprotected"]
+    changes = [moment for moment, enabled in task.calls if not enabled]
+    assert changes == [LONGEST_PROTECTION + TICK, 2 * LONGEST_PROTECTION + PAUSE + TICK]
+    resumed = next(moment for moment, enabled in task.calls if enabled and moment > changes[0])
+    assert resumed == changes[0] + PAUSE
 
 
 @pytest.mark.parametrize(("chance", "part"), [(0.0, 1.0), (1.0, 0.5)])
-def test_a_refusal_is_followed_by_ever_longer_pauses_which_chance_shortens(
-    chance: float, part: float
-) -> None:
+def test_refusals_are_retried_ever_later_with_jitter(chance: float, part: float) -> None:
     task = Task(chance)
     task.refusal = "ThrottlingException"
     task.run(3600, 1)
-    moments = [moment for moment, _ in task.asked]
+    moments = [moment for moment, _ in task.calls]
     apart = [later - earlier for earlier, later in itertools.pairwise(moments)]
-    assert apart[:6] == [part * pause for pause in (FIRST, 20, 40, 80, 160, LONGEST)]
-    assert set(apart[5:]) == {part * LONGEST}
-    assert task.told == ["ThrottlingException"]
+    assert apart[:6] == [part * pause for pause in (FIRST_RETRY, 20, 40, 80, 160, LONGEST_RETRY)]
+    assert set(apart[5:]) == {part * LONGEST_RETRY}
+    assert task.reports == ["ThrottlingException"]
 
 
-@pytest.mark.parametrize("why", sorted(FINAL))
-def test_what_only_a_change_of_the_set_up_mends_is_tried_seldom(why: str) -> None:
+@pytest.mark.parametrize("cause", sorted(FINAL))
+def test_a_refusal_that_only_a_person_can_cure_is_retried_rarely(cause: str) -> None:
     task = Task()
-    task.refusal = why
-    task.run(3 * SELDOM, 1)
-    assert [moment for moment, _ in task.asked] == [TICK, TICK + SELDOM, TICK + 2 * SELDOM]
-    assert task.told == [why]
+    task.refusal = cause
+    task.run(3 * RARE_RETRY, 1)
+    assert [moment for moment, _ in task.calls] == [TICK, TICK + RARE_RETRY, TICK + 2 * RARE_RETRY]
+    assert task.reports == [cause]
 
 
-def test_each_cause_is_told_once_and_again_after_a_success() -> None:
+def test_each_cause_is_reported_once_until_the_next_success() -> None:
     task = Task()
-    for why in ("NoAnswer", "ThrottlingException", "NoAnswer", ""):
-        task.refusal = why
-        task.run(LONGEST, 1)
-    assert task.told == ["NoAnswer", "ThrottlingException", "protected"]
+    for cause in ("NoAnswer", "ThrottlingException", "NoAnswer", ""):
+        task.refusal = cause
+        task.run(LONGEST_RETRY, 1)
+    assert task.reports == ["NoAnswer", "ThrottlingException", "protected"]
     task.refusal = "NoAnswer"
     task.run(MINUTES * 60, 1)
-    assert task.told[3:] == ["NoAnswer"]
+    assert task.reports[3:] == ["NoAnswer"]
 
 
-def test_after_a_success_pauses_are_short_again() -> None:
+def test_after_a_success_retries_are_quick_again() -> None:
     task = Task()
     task.refusal = "NoAnswer"
     task.run(300, 1)
     task.refusal = ""
-    task.run(LONGEST, 1)
+    task.run(LONGEST_RETRY, 1)
     task.refusal = "NoAnswer"
-    before = len(task.asked)
+    before = len(task.calls)
     task.run(400, 1)
-    first, second = (moment for moment, _ in task.asked[before : before + 2])
-    assert second - first == FIRST
+    first, second = (moment for moment, _ in task.calls[before : before + 2])
+    assert second - first == FIRST_RETRY
 
 
-def test_a_protection_that_could_not_be_prolonged_is_told_when_it_is_back() -> None:
+def test_a_protection_that_expired_is_reported_when_it_is_back() -> None:
     task = Task().run(60, 1)
     task.refusal = "NoAnswer"
     task.run(MINUTES * 60, 1)
     assert not task.is_protected
     task.refusal = ""
-    task.run(LONGEST, 1)
-    assert task.told == ["protected", "NoAnswer", "protected"]
+    task.run(LONGEST_RETRY, 1)
+    assert task.reports == ["protected", "NoAnswer", "protected"]
 
 
-def test_an_end_that_is_refused_is_tried_again_until_the_protection_has_ended_by_itself() -> None:
+def test_a_refused_end_is_retried_until_the_protection_expires() -> None:
     task = Task().run(1, 1)
     task.refusal = "NoAnswer"
     task.run(3600, 0)
-    tries = [moment for moment, wanted in task.asked if not wanted]
-    assert len(tries) > 2
-    assert max(tries) < TICK + MINUTES * 60
+    attempts = [moment for moment, enabled in task.calls if not enabled]
+    assert len(attempts) > 2
+    assert max(attempts) < TICK + MINUTES * 60
 
 
 Scenes = st.lists(
@@ -182,69 +180,71 @@ Scenes = st.lists(
 
 
 @given(Scenes, st.floats(0, 1))
-def test_whatever_comes_calls_are_seconds_apart_and_nothing_is_protected_for_long_without_work(
+def test_calls_are_always_seconds_apart_and_an_idle_task_is_soon_unprotected(
     scenes: list[tuple[float, int, str]], chance: float
 ) -> None:
     task = Task(chance)
     for seconds, in_flight, refusal in scenes:
         task.refusal = refusal
         task.run(seconds, in_flight)
-    moments = [moment for moment, _ in task.asked]
-    assert all(later - earlier >= GAP - 1e-6 for earlier, later in itertools.pairwise(moments))
+    moments = [moment for moment, _ in task.calls]
+    assert all(later - earlier >= MIN_INTERVAL - 1e-6 for earlier, later in itertools.pairwise(moments))
     task.run(IDLE + MINUTES * 60 + 2 * TICK, 0)
     assert not task.is_protected
 
 
-# beside the main thread
+# The protector, beside the main thread
 
 
 class SlowAgent:
-    """Answers when it is let; notes what it was asked for."""
+    """Answers once its gate is open, and records the calls."""
 
     def __init__(self, then: Callable[[], None] = lambda: None) -> None:
         self.gate = Gate(then)
-        self.asked: list[bool] = []
+        self.calls: list[bool] = []
 
-    def protect(self, wanted: bool) -> None:
-        self.asked.append(wanted)
+    def set_protection(self, enabled: bool) -> None:
+        self.calls.append(enabled)
         self.gate()
 
 
-def test_a_call_that_takes_long_keeps_nobody_waiting_and_no_second_one_is_made() -> None:
+def test_a_slow_call_blocks_nothing_and_no_second_one_starts() -> None:
     agent, clock, telemetry = SlowAgent(), ManualClock(), Telemetry()
-    keeper = Protector(agent, Protection(clock, lambda: 0.0), telemetry)
+    protector = Protector(agent, ProtectionSchedule(clock, lambda: 0.0), telemetry)
     for _ in range(400):
         clock.seconds += 1
-        keeper.tick(1)
+        protector.tick(1)
     assert agent.gate.reached.wait(5)
-    assert agent.asked == [True]
+    assert agent.calls == [True]
     assert "protected" not in telemetry.counts
     agent.gate.open.set()
 
     def is_noted() -> bool:
-        keeper.tick(1)
+        protector.tick(1)
         return telemetry.counts.get("protected") == 1
 
     eventually(is_noted)
 
 
-def until_counted(keeper: Protector, telemetry: Telemetry, times: int, clock: ManualClock) -> None:
+def tick_until_refused(protector: Protector, telemetry: Telemetry, times: int, clock: ManualClock) -> None:
     def is_counted() -> bool:
-        clock.seconds += LONGEST
-        keeper.tick(1)
+        clock.seconds += LONGEST_RETRY
+        protector.tick(1)
         return telemetry.counts.get("protection_refused", 0) >= times
 
     eventually(is_counted)
 
 
-def test_refusals_are_counted_each_and_logged_once() -> None:
+def test_each_refusal_is_counted_and_only_the_first_is_logged() -> None:
     def refuse() -> None:
         raise RefusedError("AccessDeniedException", "the task role needs ecs:UpdateTaskProtection")
 
     agent, clock, telemetry = SlowAgent(refuse), ManualClock(), Telemetry()
     agent.gate.open.set()
     with structlog.testing.capture_logs() as lines:
-        until_counted(Protector(agent, Protection(clock, lambda: 0.0), telemetry), telemetry, 3, clock)
+        tick_until_refused(
+            Protector(agent, ProtectionSchedule(clock, lambda: 0.0), telemetry), telemetry, 3, clock
+        )
     (line,) = lines
     assert (line["event"], line["log_level"]) == ("protection_refused", "warning")
     assert (line["code"], line["protect"]) == ("AccessDeniedException", True)
@@ -252,23 +252,25 @@ def test_refusals_are_counted_each_and_logged_once() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_call_that_breaks_in_an_unforeseen_way_was_refused() -> None:
+def test_an_unexpected_error_counts_as_a_refusal() -> None:
     def break_off() -> None:
         raise RuntimeError("a fault of the adapter")
 
     agent, clock, telemetry = SlowAgent(break_off), ManualClock(), Telemetry()
     agent.gate.open.set()
-    until_counted(Protector(agent, Protection(clock, lambda: 0.0), telemetry), telemetry, 1, clock)
+    tick_until_refused(
+        Protector(agent, ProtectionSchedule(clock, lambda: 0.0), telemetry), telemetry, 1, clock
+    )
     assert "protected" not in telemetry.counts
 
 
-def test_where_no_thread_is_to_be_had_the_call_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_without_a_thread_counts_as_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", exhausted)
     agent, clock, telemetry = SlowAgent(), ManualClock(), Telemetry()
-    keeper = Protector(agent, Protection(clock, lambda: 0.0), telemetry)
-    keeper.tick(1)
-    keeper.tick(1)
-    assert (agent.asked, telemetry.counts) == ([], {"protection_refused": 1})
+    protector = Protector(agent, ProtectionSchedule(clock, lambda: 0.0), telemetry)
+    protector.tick(1)
+    protector.tick(1)
+    assert (agent.calls, telemetry.counts) == ([], {"protection_refused": 1})

@@ -1,25 +1,31 @@
-"""boto3 clients with time-outs and bounded retries, made anew when their credentials have expired.
+"""boto3 clients with timeouts and bounded retries, replaced when their credentials have expired.
 
-A task role's credentials are renewed by boto3 itself. Those of a file or of the environment are read once a session: a
-client would go on with the old ones for ever.
+boto3 renews a task role's credentials by itself. It reads those of a file or of the environment once per session, so a
+client would keep using the old ones for ever.
 """
 
 import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, NoCredentialsError
 
-from worker.errors import ConfigurationError
+from worker.errors import ConfigurationError, WorkerError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
 
 C = TypeVar("C")
 T = TypeVar("T")
 
-# Error codes of S3 and SQS which say that other credentials may be accepted.
+# Error codes of S3 and SQS that other credentials may cure.
 EXPIRED = {
     "ExpiredToken",
     "ExpiredTokenException",
@@ -32,63 +38,78 @@ EXPIRED = {
 
 
 class Client(Generic[C]):
-    """A boto3 client that is replaced by one of a new session when its credentials are refused; thread-safe."""
+    """A boto3 client that is replaced by one of a new session when its credentials are refused. Thread-safe."""
 
     def __init__(self, make: Callable[[], C]) -> None:
         """Make the first client. Raises ConfigurationError when region or profile are missing or wrong."""
         self._make = make
         self._lock = threading.Lock()
-        with configured():
+        try:
             self._client = make()
+        except (BotoCoreError, ValueError) as error:
+            raise ConfigurationError(f"the AWS configuration is not usable: {error}") from None
 
     def call(self, use: Callable[[C], T]) -> T:
-        """Use the client; once more with new credentials when the old ones were refused. Raises botocore's errors."""
+        """Call `use` with the client; again with a new client if the credentials were refused.
+
+        Raises botocore's errors.
+        """
         client = self._client
         try:
             return use(client)
         except (ClientError, NoCredentialsError, CredentialRetrievalError) as error:
             if isinstance(error, ClientError) and error_code(error) not in EXPIRED:
                 raise
-        return use(self._renewed(client))
+        return use(self._replace(client))
 
-    def _renewed(self, refused: C) -> C:
+    def _replace(self, refused: C) -> C:
         with self._lock:
             if self._client is refused:  # else another thread was faster
                 self._client = self._make()
             return self._client
 
 
-def session_client(service: Any, *, connect: float, read: float, attempts: int, **options: Any) -> Any:
-    """Make a client of a session of its own; region, endpoint and credentials are boto3's. Times in seconds."""
-    config = Config(
-        connect_timeout=connect,
-        read_timeout=read,
-        # Not "adaptive": its rate limit makes threads queue up for long after a throttling has ceased.
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        **options,
-    )
+def sqs_client(**options: Any) -> "Client[SQSClient]":
+    """Return a client of SQS; the options are those of make_client. Raises ConfigurationError."""
+    return Client(partial(make_client, "sqs", **options))
+
+
+def s3_client(**options: Any) -> "Client[S3Client]":
+    """Return a client of S3; the options are those of make_client. Raises ConfigurationError."""
+    # LocalStack and MinIO have no host name per bucket.
+    is_aws = not (os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
+    style = {"addressing_style": "auto" if is_aws else "path"}
+    # s3v4: botocore signs URLs of some regions with the old version otherwise, which KMS refuses.
+    return Client(partial(make_client, "s3", s3=style, signature_version="s3v4", **options))
+
+
+def make_client(service: Any, *, connect: float, read: float, attempts: int, **options: Any) -> Any:
+    """Make a boto3 client with a session of its own. `connect` and `read` are timeouts in seconds."""
+    # Not "adaptive": its rate limit holds threads back long after throttling has ended.
+    retries: Any = {"mode": "standard", "total_max_attempts": attempts}
+    config = Config(connect_timeout=connect, read_timeout=read, retries=retries, **options)
     return boto3.Session().client(service, config=config)
 
 
-def is_elsewhere() -> bool:
-    """Whether S3 is not AWS's but LocalStack's or MinIO's: there, buckets have no host names of their own."""
-    return bool(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
-
-
 @contextmanager
-def configured() -> Iterator[None]:
-    """Turn what boto3 says of a missing region or a wrong profile into a ConfigurationError."""
+def raise_as(kind: type[WorkerError], subject: str = "") -> Iterator[None]:
+    """Turn a failed call into an error of this kind; `subject` is what the message starts with."""
     try:
         yield
-    except (BotoCoreError, ValueError) as error:
-        raise ConfigurationError(f"the AWS configuration does not fit: {error}") from None
+    except (BotoCoreError, ClientError, ValueError, KeyError) as error:  # the last two: an unreadable answer
+        raise kind(f"{subject}: {reason(error)}" if subject else reason(error)) from error
 
 
 def error_code(error: ClientError) -> str:
-    """Give the code of an answer that is an error."""
+    """Return the error code of an answer."""
     return error.response.get("Error", {}).get("Code", "")
 
 
 def reason(error: Exception) -> str:
-    """Say what went wrong, for a log line."""
+    """Describe an error for a log line."""
     return f"{type(error).__name__}: {error}"
+
+
+def parse_time(milliseconds: str | int | None) -> datetime | None:
+    """Parse a timestamp of SQS, which may be missing."""
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None

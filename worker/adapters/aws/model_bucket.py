@@ -1,15 +1,15 @@
-"""S3: models up and down, in chunks, tried again where it may help."""
+"""S3: downloads and uploads models in chunks, with retries."""
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from worker.adapters.aws.clients import Client, error_code, is_elsewhere, reason, session_client
+from worker.adapters.aws.clients import Client, error_code, reason, s3_client
 from worker.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
@@ -17,39 +17,35 @@ if TYPE_CHECKING:
 
 CONNECT, READ = 3, 20  # seconds
 ATTEMPTS = 5  # of boto3, for each call
-BODIES = 3  # times a download is begun that breaks off in the middle
+DOWNLOADS = 3  # attempts of a download that breaks off in the middle
 CHUNK = 1024 * 1024  # bytes
 
-_FAILURES = (BotoCoreError, ClientError, HTTPError, OSError)
 _REFUSED = {"AccessDenied", "AllAccessDisabled", "NoSuchBucket", "InvalidBucketName", "403"}
 
 
 class ModelBucket:
-    """Thread-safe; the client is made when it is first needed."""
+    """Thread-safe. Every method raises ConfigurationError when access is refused, and StorageError."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._client: Client[S3Client] | None = None
+    @cached_property
+    def _s3(self) -> "Client[S3Client]":
+        return s3_client(connect=CONNECT, read=READ, attempts=ATTEMPTS)
 
     def folders(self, bucket: str, prefix: str) -> list[str]:
-        """Name what lies directly below a prefix that ends with a slash."""
-        with _explained(f"s3://{bucket}/{prefix}"):
+        """Return the names of the folders directly below a prefix that ends with a slash."""
+        with _translate_errors(f"s3://{bucket}/{prefix}"):
             pages = self._pages(bucket, prefix, "/")
-            return [
-                common["Prefix"].removeprefix(prefix).rstrip("/")
-                for page in pages
-                for common in page.get("CommonPrefixes", [])
-            ]
+            found = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", [])]
+            return [folder.removeprefix(prefix).rstrip("/") for folder in found]
 
     def sizes(self, bucket: str, prefix: str) -> Mapping[str, int]:
-        """Bytes by key."""
-        with _explained(f"s3://{bucket}/{prefix}"):
+        """Return the size in bytes of each key."""
+        with _translate_errors(f"s3://{bucket}/{prefix}"):
             pages = self._pages(bucket, prefix, "")
             return {one["Key"]: one["Size"] for page in pages for one in page.get("Contents", [])}
 
     def read(self, bucket: str, key: str, most: int) -> str | None:
-        """Give a small text, or None where there is none."""
-        with _explained(f"s3://{bucket}/{key}"):
+        """Return a small text of up to `most` bytes, or None if it does not exist."""
+        with _translate_errors(f"s3://{bucket}/{key}"):
             try:
                 answer = self._s3.call(lambda s3: s3.get_object(Bucket=bucket, Key=key))
             except ClientError as error:
@@ -60,43 +56,32 @@ class ModelBucket:
                 return str(body.read(most).decode(errors="replace"))
 
     def download(self, bucket: str, key: str, path: Path, tell: Callable[[int], None]) -> None:
-        """Write an object into a file; `tell` is told how many bytes more have come, and may raise to give up."""
-        with _explained(f"s3://{bucket}/{key}"):
-            for attempt in range(1, BODIES + 1):
-                came = 0
+        """Download an object into a file. `tell` gets the number of new bytes, and may raise to give up."""
+        with _translate_errors(f"s3://{bucket}/{key}"):
+            for attempt in range(1, DOWNLOADS + 1):
+                received = 0
                 try:
-                    for chunk in self._chunks(bucket, key, path):
-                        came += chunk
-                        tell(chunk)
+                    for size in self._download_chunks(bucket, key, path):
+                        received += size
+                        tell(size)
                 except (BotoCoreError, HTTPError):
-                    if attempt == BODIES:
+                    if attempt == DOWNLOADS:
                         raise
-                    tell(-came)
+                    tell(-received)
                 else:
                     return
 
     def upload(self, path: Path, bucket: str, key: str) -> None:
-        """Store a file."""
-        with _explained(f"s3://{bucket}/{key}"):
+        """Upload a file."""
+        with _translate_errors(f"s3://{bucket}/{key}"):
             self._s3.call(lambda s3: s3.upload_file(str(path), bucket, key))
 
-    @property
-    def _s3(self) -> "Client[S3Client]":
-        with self._lock:
-            self._client = self._client or _client()
-            return self._client
-
     def _pages(self, bucket: str, prefix: str, delimiter: str) -> Any:
-        return self._s3.call(
-            lambda s3: list(
-                s3.get_paginator("list_objects_v2").paginate(
-                    Bucket=bucket, Prefix=prefix, Delimiter=delimiter
-                )
-            )
-        )
+        options: Any = {"Bucket": bucket, "Prefix": prefix, "Delimiter": delimiter}
+        return self._s3.call(lambda s3: list(s3.get_paginator("list_objects_v2").paginate(**options)))
 
-    def _chunks(self, bucket: str, key: str, path: Path) -> Iterator[int]:
-        """Write them; how many bytes each had. boto3 checks that as many came as were promised."""
+    def _download_chunks(self, bucket: str, key: str, path: Path) -> Iterator[int]:
+        """Write the object to a file; yields the size of each chunk. boto3 checks the total against the length."""
         answer = self._s3.call(lambda s3: s3.get_object(Bucket=bucket, Key=key))
         with closing(answer["Body"]) as body, path.open("wb") as file:
             for chunk in body.iter_chunks(CHUNK):
@@ -104,23 +89,14 @@ class ModelBucket:
                 yield len(chunk)
 
 
-def _client() -> "Client[S3Client]":
-    style = {"addressing_style": "path" if is_elsewhere() else "auto"}
-    return Client(
-        lambda: session_client(
-            "s3", connect=CONNECT, read=READ, attempts=ATTEMPTS, s3=style, signature_version="s3v4"
-        )
-    )
-
-
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """Turn S3's errors into ours: what nobody but a person can mend, and what may be gone in a moment."""
+def _translate_errors(subject: str) -> Iterator[None]:
+    """Turn S3's errors into ConfigurationError (a person must act) or StorageError (a retry may help)."""
     try:
         yield
-    except _FAILURES as error:
+    except (BotoCoreError, ClientError, HTTPError, OSError) as error:
         if isinstance(error, ClientError) and error_code(error) in _REFUSED:
-            raise ConfigurationError(f"{what}: {reason(error)}") from None
-        if isinstance(error, OSError) and error.filename:  # the file, not the network
+            raise ConfigurationError(f"{subject}: {reason(error)}") from None
+        if isinstance(error, OSError) and error.filename:  # of the local file, not of the network
             raise
-        raise StorageError(f"{what}: {reason(error)}") from error
+        raise StorageError(f"{subject}: {reason(error)}") from error

@@ -1,8 +1,8 @@
-"""S3: photos in, never more bytes than allowed.
+"""S3: reads photos, never more bytes than allowed, and stores them.
 
-boto3's `get_object` holds Python's lock for most of a millisecond, which keeps the other threads and the device's
-dispatch waiting. So boto3 only signs, and urllib3, which it brings along, fetches; what does not succeed at once is
-left to boto3, which knows retries, redirects, renewed credentials and what an error means.
+boto3's `get_object` holds Python's lock for most of a millisecond, which delays the other threads and the calls to the
+GPU. So boto3 only signs a URL, and urllib3 (which boto3 brings along) fetches it. If that does not succeed at once,
+boto3 takes over: it knows retries, redirects, renewed credentials and what the errors mean.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import botocore.session
 import urllib3
@@ -18,146 +18,114 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 from urllib3.exceptions import HTTPError
 
-from worker.adapters.aws.clients import Client, error_code, is_elsewhere, reason, session_client
+from worker.adapters.aws.clients import error_code, raise_as, reason, s3_client
 from worker.errors import ConfigurationError, ObjectGoneError, StorageError, TooManyBytesError
 from worker.messages import Fetched, S3Object
 
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-
-# The last: that version is a delete marker. A bare 404 is not among them: a proxy's hiccup must not lose a photo.
+# MethodNotAllowed: the version is a delete marker. A bare 404 does not count: a proxy's error must not lose a photo.
 _GONE = {"NoSuchKey", "NoSuchVersion", "MethodNotAllowed"}
-CHUNK = 256 * 1024  # bytes read between two looks at the clock
+CHUNK = 256 * 1024  # bytes between two checks of the deadline
 CONNECT, READ = 3, 8  # seconds
+ATTEMPTS = 2  # of boto3, after the signed URL failed
+SIGNED_FOR = 300  # seconds; allows for a clock that is wrong by that much
+DOWNLOAD_TIMEOUT = 30.0  # seconds for a whole photo
 OK = 200
-ATTEMPTS = 2  # of boto3, after the quick one
-SIGNED_FOR = 300  # seconds: a machine's clock may be wrong by so much
 
 
-def client(connections: int) -> "Client[S3Client]":
-    """Make a client with short time-outs and bounded retries. Raises ConfigurationError."""
-    style = {"addressing_style": "path" if is_elsewhere() else "auto"}
-    return Client(
-        lambda: session_client(
-            "s3",
-            connect=CONNECT,
-            read=READ,
-            attempts=ATTEMPTS,
-            max_pool_connections=connections,
-            s3=style,
-            signature_version="s3v4",  # else URLs for some regions are signed in the old way, which KMS refuses
-        )
-    )
-
-
-def connections(most: int) -> urllib3.PoolManager | None:
-    """Make a pool of kept connections; None where a proxy is to be used, which only boto3 knows how to."""
+def make_pool(connections: int) -> urllib3.PoolManager | None:
+    """Make a connection pool; None if a proxy is configured, which only boto3 can use."""
     if urllib.request.getproxies():
         return None
     bundle = botocore.session.Session().get_config_variable("ca_bundle")
-    return urllib3.PoolManager(
-        maxsize=most,
-        timeout=urllib3.Timeout(connect=CONNECT, read=READ),
-        retries=False,
-        ca_certs=bundle or get_cert_path(True),
-    )
+    timeout = urllib3.Timeout(connect=CONNECT, read=READ)
+    certificates = bundle or get_cert_path(True)
+    return urllib3.PoolManager(maxsize=connections, timeout=timeout, retries=False, ca_certs=certificates)
 
 
 class Photos:
-    """Reads photos from buckets, and puts them there."""
+    """Photos in S3. Thread-safe."""
 
-    def __init__(
-        self,
-        s3: "Client[S3Client]",
-        clock: Callable[[], float],
-        pool: urllib3.PoolManager | None = None,
-        patience: float = 30.0,
-    ) -> None:
-        """Without a `pool` boto3 fetches; `patience` is how many seconds a whole download may take."""
-        self._s3 = s3
-        self._pool = pool
+    def __init__(self, connections: int, clock: Callable[[], float]) -> None:
+        """Keep up to so many `connections` open. Raises ConfigurationError when region or profile are missing."""
+        self._s3 = s3_client(connect=CONNECT, read=READ, attempts=ATTEMPTS, max_pool_connections=connections)
+        self._pool = make_pool(connections)
         self._clock = clock
-        self._patience = patience
 
     def check(self, bucket: str) -> None:
         """Raise ConfigurationError unless the bucket can be reached."""
-        try:
+        with raise_as(ConfigurationError, f"the bucket {bucket!r} cannot be reached"):
             self._s3.call(lambda s3: s3.head_bucket(Bucket=bucket))
-        except (BotoCoreError, ClientError) as error:
-            raise ConfigurationError(f"the bucket {bucket!r} cannot be reached: {reason(error)}") from None
 
     def list(self, bucket: str) -> Iterator[tuple[S3Object, datetime]]:
-        """Every object of a bucket, and when it was stored. Raises StorageError."""
-        pages = self._s3.call(lambda s3: s3.get_paginator("list_objects_v2").paginate(Bucket=bucket))
-        try:
-            for page in pages:
+        """Yield every object of a bucket, and when it was stored. Raises StorageError."""
+        with raise_as(StorageError, f"the bucket {bucket!r} cannot be listed"):
+            for page in self._s3.call(lambda s3: s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)):
                 for stored in page.get("Contents", []):
                     yield S3Object(bucket, stored["Key"], size=stored["Size"]), stored["LastModified"]
-        except (BotoCoreError, ClientError) as error:
-            raise StorageError(f"the bucket {bucket!r} cannot be listed: {reason(error)}") from error
 
     def put(self, bucket: str, key: str, data: bytes) -> S3Object:
-        """Store an object, as the API does; with the ETag and version it was given. Raises StorageError."""
-        try:
+        """Store a photo, as the API does; returns it with its ETag and version. Raises StorageError."""
+        with raise_as(StorageError, f"the photo cannot be stored in {bucket!r}"):
             answer = self._s3.call(lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=data))
-        except (BotoCoreError, ClientError) as error:
-            raise StorageError(f"the photo cannot be stored in {bucket!r}: {reason(error)}") from error
-        etag = answer.get("ETag", "").strip('"') or None
-        return S3Object(bucket, key, answer.get("VersionId"), etag, len(data))
+        return S3Object(bucket, key, answer.get("VersionId"), _unquote(answer.get("ETag")), len(data))
 
-    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
-        """Read an object, of the version announced where there is one. Raises PhotoError or StorageError."""
-        version: Any = {"VersionId": wanted.version_id} if wanted.version_id else {}
-        which = {"Bucket": wanted.bucket, "Key": wanted.key, **version}
+    def fetch(self, photo: S3Object, max_bytes: int) -> Fetched:
+        """Read a photo, in the announced version if there is one. Raises PhotoError or StorageError."""
+        version: Any = {"VersionId": photo.version_id} if photo.version_id else {}
+        target = {"Bucket": photo.bucket, "Key": photo.key, **version}
         try:
-            return self._fetch_quickly(which, max_bytes) or self._fetch_by_boto3(which, max_bytes)
+            return self._fetch_by_url(target, max_bytes) or self._fetch_by_boto3(target, max_bytes)
         except ClientError as error:
             if error_code(error) in _GONE:
-                raise ObjectGoneError(f"s3://{wanted.bucket}/{wanted.key} is not there") from None
+                raise ObjectGoneError(f"s3://{photo.bucket}/{photo.key} does not exist") from None
             raise StorageError(reason(error)) from error
-        # ValueError and KeyError: botocore could not read the headers of the answer.
+        # ValueError and KeyError: botocore could not parse the answer's headers.
         except (BotoCoreError, HTTPError, OSError, ValueError, KeyError) as error:
             raise StorageError(reason(error)) from error
 
-    def _fetch_quickly(self, which: dict[str, str], max_bytes: int) -> Fetched | None:
-        """Read by a signed URL; None for anything but the object. Its errors would show the URL: they go no further."""
+    def _fetch_by_url(self, target: dict[str, str], max_bytes: int) -> Fetched | None:
+        """Read by a signed URL; None if that failed. The errors contain the URL, so they are dropped here."""
         if self._pool is None:
             return None
         try:
-            url = self._s3.call(lambda s3: s3.generate_presigned_url("get_object", which, SIGNED_FOR))
+            url = self._s3.call(lambda s3: s3.generate_presigned_url("get_object", target, SIGNED_FOR))
             with closing(self._pool.request("GET", url, preload_content=False)) as answer:
                 if answer.status != OK:
                     return None
-                promised = int(answer.headers.get("Content-Length", 0))
-                read = self._read(lambda most: answer.read(most, decode_content=False), promised, max_bytes)
-                return _fetched(*read, answer.headers.get("ETag"), answer.headers.get("x-amz-version-id"))
+                size = int(answer.headers.get("Content-Length", 0))
+                body = self._read(lambda most: answer.read(most, decode_content=False), size, max_bytes)
+                return _fetched(*body, answer.headers.get("ETag"), answer.headers.get("x-amz-version-id"))
         except (BotoCoreError, ClientError, HTTPError, OSError, ValueError):
             return None
 
-    def _fetch_by_boto3(self, which: Any, max_bytes: int) -> Fetched:
-        answer = self._s3.call(lambda s3: s3.get_object(**which))
-        with answer["Body"] as body:
-            read = self._read(body.read, answer.get("ContentLength", 0), max_bytes)
-        return _fetched(*read, answer.get("ETag"), answer.get("VersionId"))
+    def _fetch_by_boto3(self, target: Any, max_bytes: int) -> Fetched:
+        answer = self._s3.call(lambda s3: s3.get_object(**target))
+        with answer["Body"] as stream:
+            body = self._read(stream.read, answer.get("ContentLength", 0), max_bytes)
+        return _fetched(*body, answer.get("ETag"), answer.get("VersionId"))
 
-    def _read(self, read: Callable[[int], bytes], promised: int, max_bytes: int) -> tuple[bytes, str]:
-        """Read a body of so many bytes, none beyond the limit, and not for ever; with its SHA-256 in hex."""
-        if promised > max_bytes:
-            raise TooManyBytesError(f"{promised} bytes are more than {max_bytes}")
-        chunks, size, deadline = list[bytes](), 0, self._clock() + self._patience
-        digest = hashlib.sha256()  # while the next bytes are on their way
+    def _read(self, read: Callable[[int], bytes], expected: int, max_bytes: int) -> tuple[bytes, str]:
+        """Read a body of `expected` bytes, up to the limit and the timeout; returns it with its SHA-256 in hex."""
+        if expected > max_bytes:
+            raise TooManyBytesError(f"{expected} bytes are more than the {max_bytes} allowed")
+        chunks, size, deadline = list[bytes](), 0, self._clock() + DOWNLOAD_TIMEOUT
+        digest = hashlib.sha256()  # computed while the next bytes arrive
         while chunk := read(min(CHUNK, max_bytes + 1 - size)):
             chunks.append(chunk)
             digest.update(chunk)
             size += len(chunk)
             if size > max_bytes:
-                raise TooManyBytesError(f"more than {max_bytes} bytes came")
+                raise TooManyBytesError(f"received more than the {max_bytes} bytes allowed")
             if self._clock() > deadline:
-                raise StorageError(f"{size} of {promised} bytes came in {self._patience:.0f} s")
-        if size < promised:
-            raise StorageError(f"{size} of {promised} bytes came")
+                raise StorageError(f"received {size} of {expected} bytes in {DOWNLOAD_TIMEOUT:.0f} s")
+        if size < expected:
+            raise StorageError(f"received {size} of {expected} bytes")
         return chunks[0] if len(chunks) == 1 else b"".join(chunks), digest.hexdigest()
 
 
 def _fetched(data: bytes, sha256: str, etag: str | None, version_id: str | None) -> Fetched:
-    return Fetched(data, (etag or "").strip('"') or None, version_id, sha256)
+    return Fetched(data, _unquote(etag), version_id, sha256)
+
+
+def _unquote(etag: str | None) -> str | None:
+    return (etag or "").strip('"') or None
