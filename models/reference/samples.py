@@ -1,4 +1,4 @@
-"""The sample photos through a built bundle, prepared as the worker prepares them."""
+"""Runs a bundle on the sample photos, prepared as the worker prepares them, and checks the result."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.reference.errors import RecipeError
-from models.reference.inputs import HERE
+from models.reference import HERE, RecipeError
 from models.reference.savedmodel import load
 from worker.inference.bundle import Bundle
 from worker.photos.decoding import prepare
@@ -19,12 +18,12 @@ _MAX_PIXELS = 10_000_000
 
 
 class CheckError(RecipeError):
-    """The model does not see what is in a photo that any good copy of it sees."""
+    """Raised when the model does not recognise a photo that it must recognise."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What the model said about one photo."""
+class Prediction:
+    """The model's answer for one photo."""
 
     photo: str
     label: str
@@ -33,32 +32,32 @@ class Seen:
     score_mean: float  # on the scale 1 to 5
 
 
-def look(bundle: Bundle) -> list[Seen]:
+def predict(bundle: Bundle) -> list[Prediction]:
     """Run a bundle on every sample photo."""
-    return list(_seen(bundle, [path for folder in FOLDERS for path in sorted(_photos(folder))]))
+    return list(_predict(bundle, [path for folder in FOLDERS for path in sorted(_photos(folder))]))
 
 
-def check(seen: Sequence[Seen], photo: str = "coffee.png", label: str = "espresso") -> None:
-    """Raise CheckError unless the photo was there and its first label is this one."""
-    labels = [one.label for one in seen if one.photo == photo]
+def check(predictions: Sequence[Prediction], photo: str = "coffee.png", label: str = "espresso") -> None:
+    """Raise CheckError unless the photo is there and this is its most probable label."""
+    labels = [one.label for one in predictions if one.photo == photo]
     if labels != [label]:
-        raise CheckError(f"{photo} should be seen as {label}, not as {', '.join(labels) or 'nothing'}")
+        raise CheckError(f"{photo} should be recognised as {label}, not as {', '.join(labels) or 'nothing'}")
 
 
 def _photos(folder: Path) -> Iterator[Path]:
     return (path for path in folder.iterdir() if path.suffix in _SUFFIXES)
 
 
-def _seen(bundle: Bundle, photos: Sequence[Path]) -> Iterator[Seen]:
+def _predict(bundle: Bundle, photos: Sequence[Path]) -> Iterator[Prediction]:
     target = bundle.manifest.input.target
     images = np.stack([prepare(path.read_bytes(), target, _MAX_PIXELS)[0] for path in photos])
-    found = load(bundle.path)(images)
+    outputs = load(bundle.path)(images)
     for row, path in enumerate(photos):
-        first = int(found["label_probs"][row].argmax())
-        yield Seen(
+        first = int(outputs["label_probs"][row].argmax())
+        yield Prediction(
             path.name,
             bundle.labels[first].name,
-            float(found["label_probs"][row, first]),
-            float(found["food_probability"][row]),
-            float(found["score_probs"][row] @ np.arange(1, 6)),
+            float(outputs["label_probs"][row, first]),
+            float(outputs["food_probability"][row]),
+            float(outputs["score_probs"][row] @ np.arange(1, 6)),
         )

@@ -1,4 +1,4 @@
-"""Network and food classes → a frozen SavedModel: from uint8 photos to scores, food probability, labels, features."""
+"""Saves network and food classes as a SavedModel: uint8 photos → scores, food probability, labels, features."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -16,17 +16,17 @@ Network = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class _Scorer(tf.Module):  # type: ignore[misc] # TensorFlow ships no types
-    """What is saved: one function, its weights constants of the graph."""
+    """The object that is saved: one function whose weights are constants."""
 
     def __init__(self, network: Network, foods: Sequence[FoodClass]) -> None:
         super().__init__()
         self.serve = tf.function(
-            _scoring(network, foods),
+            _make_serve(network, foods),
             input_signature=[tf.TensorSpec([None, SIDE, SIDE, 3], tf.uint8, name="images")],
         )
 
 
-def _scoring(network: Network, foods: Sequence[FoodClass]) -> Callable[[Tensor], dict[str, Tensor]]:
+def _make_serve(network: Network, foods: Sequence[FoodClass]) -> Callable[[Tensor], dict[str, Tensor]]:
     indices = np.array([food.index for food in foods], np.int32)
     to_score = np.zeros((len(foods), len(SCORES)), np.float32)
     to_score[np.arange(len(foods)), [food.score - 1 for food in foods]] = 1
@@ -34,7 +34,7 @@ def _scoring(network: Network, foods: Sequence[FoodClass]) -> Callable[[Tensor],
     def serve(images: Tensor) -> dict[str, Tensor]:
         logits, features = network(images)
         labels = tf.nn.softmax(logits)
-        # A softmax of the food logits alone is the renormalised one, and stays exact where hardly any food is seen.
+        # Equal to the renormalised food probabilities, but exact even when they are tiny.
         foods_only = tf.nn.softmax(tf.gather(logits, indices, axis=1))
         return {
             "score_probs": tf.matmul(foods_only, to_score),
@@ -54,18 +54,18 @@ def save(network: Network, foods: Sequence[FoodClass], folder: Path) -> None:
     """
     scorer = _Scorer(network, foods)
     tf.saved_model.save(scorer, str(folder), signatures={"serving_default": scorer.serve})
-    # A random id, and a folder that stays empty: without them the same recipe gives the same bytes.
+    # A random id and an empty folder: without them the same recipe gives the same bytes.
     (folder / "fingerprint.pb").unlink()
     shutil.rmtree(folder / "assets", ignore_errors=True)
 
 
 def load(folder: Path) -> Callable[[Any], dict[str, Any]]:
-    """Return the signature of a SavedModel as a function from a uint8 array to a dict of arrays."""
+    """Return a SavedModel's signature as a function from a uint8 array to arrays by output name."""
     loaded = tf.saved_model.load(str(folder))
     signature = loaded.signatures["serving_default"]
 
     def predict(images: Any) -> dict[str, Any]:
-        _ = loaded  # its resources live as long as it does
+        _ = loaded  # keeps its resources alive
         return {name: tensor.numpy() for name, tensor in signature(images=tf.constant(images)).items()}
 
     return predict

@@ -1,8 +1,8 @@
-"""Torch's stream of before version 1.6 → numpy arrays, with neither torch nor anything of the stream executed.
+"""Reads weights in torch's format before version 1.6 as numpy arrays, without torch and without executing anything.
 
-The stream is five pickles – magic number, protocol, system information, state dict, storage keys – and then for each
-key its number of elements (int64) and their raw little-endian bytes. The unpickler knows ordered dictionaries, tensors
-and storage types by name and refuses every other name, so that nothing in the stream can be called.
+The stream has five pickles (magic number, protocol, system information, state dict, storage keys), then for each key
+the number of elements (int64) and their raw little-endian bytes. The unpickler accepts the names of ordered
+dictionaries, tensors and storage types only, so that nothing else in the stream can be called.
 """
 
 import io
@@ -15,22 +15,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.reference.errors import RecipeError
+from models.reference import RecipeError
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 
 Array = npt.NDArray[Any]
 _DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
+_DAMAGE = (pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError, AttributeError)
 
 
 class WeightsError(RecipeError):
-    """The stream is damaged, or holds something other than tensors."""
+    """Raised for a stream that is damaged or has something other than tensors."""
 
 
 @dataclass(frozen=True)
 class _Storage:
-    """Elements that tensors look into; their bytes come after the pickles."""
+    """Elements that tensors share; their bytes come after the pickles."""
 
     dtype: str
     count: int
@@ -38,7 +39,7 @@ class _Storage:
 
 @dataclass(frozen=True)
 class _View:
-    """A tensor: its shape, and where in its storage it lies. Shape and strides are in elements."""
+    """A tensor: a part of a storage. Offset and strides are in elements."""
 
     storage: _Storage
     offset: int
@@ -46,7 +47,7 @@ class _View:
     strides: tuple[int, ...]
 
     def array(self, elements: Array) -> Array:
-        """Cut the tensor out of its storage's elements."""
+        """Copy the tensor from its storage's elements."""
         last = self.offset + sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
         if min((0, self.offset, *self.strides)) < 0 or last >= len(elements):
             raise WeightsError("a tensor reaches beyond its storage")
@@ -55,24 +56,23 @@ class _View:
 
 
 class _Tensors(pickle.Unpickler):
-    """An unpickler to which everything but a tensor is an error."""
+    """An unpickler that accepts nothing but tensors."""
 
     def __init__(self, stream: io.BytesIO) -> None:
         super().__init__(stream)
         self.storages: dict[str, _Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """Resolve the few names that a state dict needs; our own functions stand in for torch's."""
+        """Resolve the few names that a state dict needs, to our own functions instead of torch's."""
         known: dict[tuple[str, str], Callable[..., Any] | str] = {
             ("collections", "OrderedDict"): OrderedDict,
             ("torch._utils", "_rebuild_tensor"): _tensor,
             ("torch._utils", "_rebuild_tensor_v2"): _tensor,
             **{("torch", storage): dtype for storage, dtype in _DTYPES.items()},
         }
-        try:
-            return known[module, name]
-        except KeyError:
-            raise WeightsError(f"the weights name {module}.{name}, which is no part of a tensor") from None
+        if (module, name) not in known:
+            raise WeightsError(f"the weights name {module}.{name}, which is not part of a tensor")
+        return known[module, name]
 
     def persistent_load(self, pid: Any) -> _Storage:
         """Register a storage: `("storage", type, key, location, number of elements, view)`."""
@@ -91,17 +91,9 @@ def read_weights(data: bytes) -> dict[str, Array]:
     stream = io.BytesIO(data)
     try:
         tensors, storages = _read(stream)
-        elements = {id(storage): _elements(storage, stream) for storage in storages}
+        elements = {id(storage): _read_elements(storage, stream) for storage in storages}
         arrays = {name: view.array(elements[id(view.storage)]) for name, view in tensors.items()}
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        KeyError,
-        IndexError,
-    ) as error:
+    except _DAMAGE as error:
         raise WeightsError(f"the weights cannot be read: {error}") from error
     if stream.read(1):
         raise WeightsError("bytes are left after the last storage")
@@ -109,19 +101,19 @@ def read_weights(data: bytes) -> dict[str, Array]:
 
 
 def _read(stream: io.BytesIO) -> tuple[dict[str, _View], list[_Storage]]:
-    """Read the five pickles: the tensors, and their storages in the order of the bytes that follow."""
+    """Read the five pickles; return the tensors, and their storages in the order of the bytes that follow."""
     if (_Tensors(stream).load(), _Tensors(stream).load()) != (MAGIC, PROTOCOL):
-        raise WeightsError("not a torch stream of before version 1.6")
+        raise WeightsError("not a torch stream in the format before version 1.6")
     _Tensors(stream).load()  # system information: little-endian on every machine that writes these
     unpickler = _Tensors(stream)
     state = unpickler.load()
     keys = _Tensors(stream).load()
     if not isinstance(state, dict) or not all(isinstance(view, _View) for view in state.values()):
-        raise WeightsError("the state dict holds something other than tensors")
+        raise WeightsError("the state dict has something other than tensors")
     return dict(state), [unpickler.storages[key] for key in keys]
 
 
-def _elements(storage: _Storage, stream: io.BytesIO) -> Array:
+def _read_elements(storage: _Storage, stream: io.BytesIO) -> Array:
     count = int.from_bytes(stream.read(8), "little")
     size = count * np.dtype(storage.dtype).itemsize
     raw = stream.read(size)

@@ -1,4 +1,4 @@
-"""The built reference model, as it is loaded: what it takes, what it returns, what it sees in the sample photos."""
+"""The built reference model: its outputs, and its answers for the sample photos."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.reference.foods import food_classes
-from models.reference.samples import Seen, check, look
+from models.reference.samples import Prediction, check, predict
 from models.reference.savedmodel import load
 from worker.inference.bundle import Bundle, read
 
@@ -20,18 +20,18 @@ def bundle(reference_model: Path) -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def seen(bundle: Bundle) -> dict[str, Seen]:
-    return {one.photo: one for one in look(bundle)}
+def predictions(bundle: Bundle) -> dict[str, Prediction]:
+    return {one.photo: one for one in predict(bundle)}
 
 
 @pytest.fixture(scope="module")
 def outputs(bundle: Bundle) -> dict[str, Any]:
-    """What the model says about noise, the hardest case for anything that has to sum to 1."""
+    """Outputs for noise, the hardest case for probabilities that must sum to 1."""
     noise = np.random.default_rng(1).integers(0, 256, (3, 224, 224, 3), np.uint8)
     return load(bundle.path)(np.concatenate([noise, np.zeros_like(noise[:1])]))
 
 
-def test_outputs_have_the_promised_shapes(outputs: dict[str, Any]) -> None:
+def test_outputs_have_the_documented_shapes(outputs: dict[str, Any]) -> None:
     shapes = {name: (array.shape, array.dtype.name) for name, array in outputs.items()}
     assert shapes == {
         "score_probs": ((4, 5), "float32"),
@@ -47,7 +47,7 @@ def test_distributions_sum_to_one(outputs: dict[str, Any], name: str) -> None:
     assert outputs[name].min() >= 0
 
 
-def test_scores_are_the_food_labels_renormalised_and_summed_by_score(outputs: dict[str, Any]) -> None:
+def test_scores_are_food_probabilities_renormalised_and_summed_by_score(outputs: dict[str, Any]) -> None:
     foods = food_classes()
     masses = np.zeros((4, 5))
     for food in foods:
@@ -66,31 +66,33 @@ def test_a_photo_gets_the_same_answer_alone_and_in_a_batch(bundle: Bundle) -> No
         np.testing.assert_allclose(together[name][3:4], array, rtol=1e-3, atol=1e-5)
 
 
-def test_coffee_is_espresso(seen: dict[str, Seen]) -> None:
-    check(list(seen.values()))
-    assert seen["coffee.png"].label_probability > 0.9
+def test_coffee_is_espresso(predictions: dict[str, Prediction]) -> None:
+    check(list(predictions.values()))
+    assert predictions["coffee.png"].label_probability > 0.9
 
 
-def test_coffee_turned_by_exif_is_the_same_coffee(seen: dict[str, Seen]) -> None:
-    assert seen["coffee-rotated.jpg"].label == "espresso"
-    assert seen["coffee-rotated.jpg"].score_mean == pytest.approx(seen["coffee.png"].score_mean, abs=0.05)
+def test_coffee_turned_by_exif_is_the_same_coffee(predictions: dict[str, Prediction]) -> None:
+    assert predictions["coffee-rotated.jpg"].label == "espresso"
+    assert predictions["coffee-rotated.jpg"].score_mean == pytest.approx(
+        predictions["coffee.png"].score_mean, abs=0.05
+    )
 
 
 @pytest.mark.parametrize(
     "photo", ["coffee.png", "coffee-rotated.jpg", "coffee-cups.jpg", "croissant.jpg", "croissant.heic"]
 )
-def test_sample_photos_are_scored_as_the_table_says(photo: str, seen: dict[str, Seen]) -> None:
-    one = seen[photo]
+def test_sample_photos_are_scored_as_the_table_says(photo: str, predictions: dict[str, Prediction]) -> None:
+    one = predictions[photo]
     by_name = {food.name: food.score for food in food_classes()}
     assert one.food_probability >= THRESHOLD
     assert round(one.score_mean) == by_name[one.label]
 
 
-def test_what_is_no_food_is_not_recognised(seen: dict[str, Seen]) -> None:
-    assert seen["not-food.jpg"].food_probability < THRESHOLD / 10
+def test_a_photo_without_food_is_not_recognised(predictions: dict[str, Prediction]) -> None:
+    assert predictions["not-food.jpg"].food_probability < THRESHOLD / 10
 
 
-def test_the_bundle_declares_the_threshold_that_these_tests_use(bundle: Bundle) -> None:
+def test_the_bundle_has_the_threshold_that_these_tests_use(bundle: Bundle) -> None:
     assert bundle.manifest.food is not None
     assert bundle.manifest.food.threshold == THRESHOLD
     assert len(bundle.labels) == 1000

@@ -1,4 +1,4 @@
-"""The Nutri-Score's rules at their borders, and the letters that were published for known foods."""
+"""The Nutri-Score's rules at their thresholds, and published letters of known foods."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ amounts = st.floats(0, 100)
         ("sugar_g", 0.5, 0.6, "beverage"),
     ],
 )
-def test_an_unfavourable_threshold_counts_once_it_is_exceeded(
+def test_an_unfavourable_threshold_counts_when_it_is_exceeded(
     column: str, below: float, above: float, kind: Kind
 ) -> None:
     assert points(replace(NOTHING, **{column: below}), kind) == 0
@@ -43,7 +43,7 @@ def test_an_unfavourable_threshold_counts_once_it_is_exceeded(
         ("sugar_g", 10, "beverage"),
     ],
 )
-def test_points_have_a_ceiling(column: str, most: int, kind: Kind) -> None:
+def test_points_have_a_maximum(column: str, most: int, kind: Kind) -> None:
     assert points(replace(NOTHING, **{column: 1e6}), kind) == most
 
 
@@ -57,7 +57,7 @@ def test_protein_earns_seven_points_and_in_red_meat_two(kind: Kind, earned: int)
 @pytest.mark.parametrize(
     ("kind", "counts"), [("general", False), ("red_meat", False), ("cheese", True), ("beverage", True)]
 )
-def test_from_eleven_points_on_protein_counts_in_cheese_and_drinks_alone(kind: Kind, counts: bool) -> None:
+def test_from_eleven_points_on_protein_counts_only_in_cheese_and_drinks(kind: Kind, counts: bool) -> None:
     salty = replace(NOTHING, sodium_mg=1e6)
     assert (points(replace(salty, protein_g=20), kind) < points(salty, kind)) is counts
 
@@ -122,7 +122,7 @@ def test_an_oil_needs_six_points_below_zero_for_an_a() -> None:
     assert letter(NOTHING, "fat", 100) == "B"
 
 
-def test_water_alone_is_an_a_among_drinks_and_has_no_points() -> None:
+def test_water_is_the_only_drink_with_an_a_and_has_no_points() -> None:
     assert letter(NOTHING, "water") == "A"
     with pytest.raises(ValueError, match="water"):
         points(NOTHING, "water")
@@ -141,6 +141,6 @@ def test_more_fibre_never_makes_a_worse_letter(less: float, more: float, kind: K
     assert letter(replace(rich, fibre_g=high), kind) <= letter(replace(rich, fibre_g=low), kind)
 
 
-def test_published_letters_come_out_but_for_an_oil_at_the_border() -> None:
+def test_published_letters_agree_except_for_an_oil_near_a_threshold() -> None:
     misses = {name for name, got, published in known_letters() if got != published}
     assert misses == {"Oil, sunflower, high oleic (70% and over)"}  # 9.86 g saturates; B ends at 9.73

