@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["run"]
     try:
         options = _parser(arguments[0]).parse_args(arguments)
-        return int(options.run(options))
+        code = int(options.run(options))
+        print(end="", flush=True)  # a closed pipe raises here, not at the interpreter's exit
     except ConfigurationError as error:
         print(f"worker: {error}", file=sys.stderr)
         return CONFIGURATION
@@ -43,9 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"worker {arguments[0]}: stopped", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has read enough. Without this the interpreter complains when it flushes stdout.
+        # Whoever read our output has read enough. The interpreter would complain when it flushes stdout again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    return code
 
 
 def _parser(first: str) -> argparse.ArgumentParser:

@@ -34,7 +34,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "heavy"),
+    ("command", "heavy"),
     [
         ("health", {"pydantic", "numpy", "structlog", "boto3", "redis", "tensorflow"}),
         ("schema", {"boto3", "redis", "tensorflow"}),
@@ -42,11 +42,25 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         ("rehash", {"tensorflow"}),
     ],
 )
-def test_a_command_imports_no_more_than_it_needs(arguments: str, heavy: set[str]) -> None:
+def test_a_command_imports_no_more_than_it_needs(command: str, heavy: set[str]) -> None:
     code = (
-        f"import sys; from worker import cli; cli.main([{arguments!r}]); print(*sys.modules, file=sys.stderr)"
+        f"import sys; from worker import cli; cli.main([{command!r}]); print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env={}, cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert not heavy & set(done.stderr.split())
+
+
+def test_a_closed_pipe_is_reported_as_the_shell_does() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", "health"],
+        env={},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    process.stdout.close()
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (141, b"")
