@@ -1,4 +1,4 @@
-"""`python -m worker COMMAND`: imports that command alone, runs it and reports its errors in one line."""
+"""`python -m worker COMMAND`: imports and runs one command, and reports its errors in one line."""
 
 import argparse
 import os
@@ -44,14 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"worker {arguments[0]}: stopped", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has read enough. The interpreter would complain when it flushes stdout again.
+        # Whoever read our output has read enough. Without this, the interpreter complains at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return code
 
 
 def _parser(first: str) -> argparse.ArgumentParser:
-    """Build a parser that knows the arguments of the command `first` only: other commands are not imported."""
+    """Build a parser. It imports the command `first` only, and knows the arguments of no other."""
     raw = argparse.RawDescriptionHelpFormatter
     epilog = _settings_help() if first in {"-h", "--help"} else None
     parser = argparse.ArgumentParser("python -m worker", None, worker.__doc__, epilog, formatter_class=raw)

@@ -40,7 +40,10 @@ class Client:
         self._requests = RequestSender(settings.queue_url)
 
     def upload(self, photo: bytes, suffix: str = "") -> str:
-        """Put a photo as {prefix}{uuid}{suffix} and return its image id; S3 announces it. Raises StorageError."""
+        """Put a photo as {prefix}{uuid}{suffix} and return its image id; S3 announces it.
+
+        Raises StorageError.
+        """
         image_id, _ = self._put(photo, suffix)
         return image_id
 
@@ -60,7 +63,8 @@ class Client:
     def wait(self, image_id: str, timeout: float) -> Result:
         """Wait up to `timeout` seconds for a result. Raises TimeoutError and StoreError.
 
-        It subscribes before it looks: a result written before is found, one written after is announced.
+        It subscribes before it looks: a result written before is found, one written after is
+        announced.
         """
         deadline = time.monotonic() + timeout
         photo = PhotoId(image_id, self._owner)

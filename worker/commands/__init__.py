@@ -1,5 +1,6 @@
-"""The commands of `python -m worker`, one per file: `run` returns the exit code, `add_arguments` declares arguments.
+"""The commands of `python -m worker`, one per file.
 
+`run` returns the exit code; `add_arguments` declares the arguments, if there are any.
 cli.py imports only the command that was chosen, and reports its errors.
 """
 

@@ -1,4 +1,4 @@
-"""Lists dead letters, each with what was found when it was tried again; the queue stays as it is."""
+"""Lists dead letters and what is wrong with each, without changing the queue."""
 
 import re
 import time
@@ -26,8 +26,8 @@ def show(
 ) -> None:
     """Print up to `limit` letters with their findings. Raises QueueError.
 
-    Letters are hidden only while they are received. Photos are fetched and decoded after that, so even a photo that
-    kills this process leaves all letters where they were.
+    Letters are hidden only while they are received. Photos are fetched and decoded after that, so even
+    a photo that kills this process leaves all letters where they were.
     """
     letters = read(queue, limit)
     examiner = _examiner(settings)
@@ -44,9 +44,10 @@ def show(
 
 
 def read(queue: DeadLetterQueue, limit: int) -> list[Letter]:
-    """Receive up to `limit` letters, then make all of them visible again, also after an error. Raises QueueError.
+    """Receive up to `limit` letters, then make all of them visible again, also after an error.
 
-    Their receive counts rise by one, which means nothing in a dead-letter queue: it has no redrive policy.
+    Their receive counts rise by one, which means nothing in a dead-letter queue: it has no redrive
+    policy. Raises QueueError.
     """
     letters = dict[str, Letter]()
     try:
@@ -82,7 +83,7 @@ def _examine(examiner: Examiner, letters: list[Letter]) -> Iterator[tuple[Letter
 
 
 def _results(settings: Settings) -> ResultStore | None:
-    """Connect to Redis, which may be the very reason for the dead letters: None if it cannot be reached."""
+    """Connect to Redis. None if that fails: it may be the very reason for the dead letters."""
     try:
         return result_store(settings)
     except ConfigurationError as error:

@@ -61,7 +61,7 @@ def letters(examined: Iterable[tuple[Letter, Findings]]) -> Table:
 
 
 def summary(examined: Iterable[tuple[Letter, Findings]]) -> Table:
-    """Make a table with a row per reason: how many letters have it as their gravest, and what to do."""
+    """Make a table with a row per reason: for how many letters it is the gravest, and what to do."""
     counts = Counter(findings[0].code for _, findings in examined)
     table = Table("letters", "reason", "what to do", box=None, pad_edge=False)
     for code, count in counts.most_common():

@@ -17,9 +17,10 @@ from worker.upkeep import redrive
 
 LIMIT, LIMIT_MAX = 100, 10_000  # letters to read
 DESCRIPTION = """\
-Lists the queue's dead letters. It tries to read each letter and its photo again, to find what is wrong with it.
-Nothing is consumed or changed; only each letter's receive count rises by one, which means nothing in a dead-letter
-queue. Photos are read with the rights of whoever runs this, not with those of the workers."""
+Lists the queue's dead letters. It tries to read each letter and its photo again, to find what is
+wrong with it. Nothing is consumed or changed; only each letter's receive count rises by one, which
+means nothing in a dead-letter queue. Photos are read with the rights of whoever runs this, not with
+those of the workers."""
 RIGHTS = """\
 rights, beside those to read the photos:
   to list     on the queue: sqs:GetQueueAttributes

@@ -16,5 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     where = publish(options.folder, options.to, ModelBucket(), lambda name: print(f"  {name}", flush=True))
-    print(f"{where} is whole: workers with WORKER_MODEL={options.to} take it from now on")
+    print(f"{where} is whole: workers with WORKER_MODEL={options.to} load it from now on")
     return OK

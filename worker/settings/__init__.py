@@ -1,4 +1,4 @@
-"""Every setting: its type, bounds, default, unit and description, and the checks across settings."""
+"""Every setting with its type, bounds, default, unit and description; the checks across settings."""
 
 from worker.settings.declarations import Settings
 from worker.settings.environment import load, rows

@@ -1,4 +1,4 @@
-"""Declares every setting; the docstring below a setting is its description in `--help` and in the docs."""
+"""Declares every setting; the docstring below it is its description in `--help` and in the docs."""
 
 from typing import Any, Literal
 
@@ -32,7 +32,7 @@ class Settings(BaseModel):
     queue_url: QueueUrl
     """URL of the SQS queue that announces uploads."""
     buckets: Names
-    """Buckets that photos may come from, separated by commas. Photos from other buckets are refused."""
+    """Buckets that photos may come from, separated by commas. Others are refused."""
     redis_url: RedisUrl
     """Redis as `redis://[user:password@]host:port/db`, or `rediss://` for TLS."""
     model: Names = ("models/reference/built/reference",)
@@ -66,21 +66,21 @@ class Settings(BaseModel):
     outcome_queue: int = number(64, 1, 10_000, "photos")
     """Capacity of the queue between infer and commit."""
     receivers: int = number(4, 1, 32, "threads")
-    """Most receive calls at a time. More than one is used only if one cannot keep the helpers busy."""
+    """Most receive calls at a time. There is only one while that keeps the helpers busy."""
     helpers: int = number(0, 0, 256, "threads")
-    """Most photos fetched and prepared at a time. 0: sixteen per core. The worker measures how many of
-    these threads it needs."""
+    """Most photos fetched and prepared at a time. 0: sixteen per core. The worker measures how many
+    of these threads it needs."""
     decoders: int = number(0, 0, 256, "threads")
     """Most photos decoded at a time. 0: one per core."""
     batch_size: int = number(32, 1, 512, "photos")
     """Largest batch given to the model."""
     batch_wait: int = number(0, 0, 10_000, "ms")
-    """Longest wait for a fuller batch, counted from its first photo. The worker only waits if that pays,
-    and never beyond the objective."""
+    """Longest wait for a fuller batch, counted from its first photo. The worker waits only if that
+    pays, and never beyond the objective."""
     objective: int = number(1_000, 1, 86_400_000, "ms")
     """Target time from a photo's upload to its score."""
     engine: Literal["auto", "tensorflow", "litert"] = "auto"
-    """What runs the model on a CPU. auto: LiteRT, if it is measured faster and gives the same answers."""
+    """What runs the model on a CPU. auto: LiteRT, if it is faster and gives the same answers."""
     replicas: int = number(0, 0, 256, "models")
     """Copies of the model that run at a time, spread over the GPUs. 0: one per GPU, or one per core
     without GPUs."""
@@ -96,7 +96,7 @@ class Settings(BaseModel):
     stall_after: int = number(120, 30, 3_600, "s")
     """A step that takes longer than this counts as hung, and the process ends."""
     protection: Literal["on", "off"] = "on"
-    """Whether to ask ECS not to scale this task in while it works on photos. This only matters in an
+    """Whether to ask ECS not to scale this task in while it works on photos. It only matters in an
     ECS service."""
     give_up_after: int = number(900, 0, 86_400, "s")
     """The process ends when S3, SQS, Redis or the model has failed for this long. 0: never."""
@@ -107,19 +107,19 @@ class Settings(BaseModel):
 
     # What comes out
     result_key: ResultKey = "result:{image_id}"
-    """Redis key, and channel, of a result. It may contain `{owner}`. A Redis Cluster needs a hash tag:
-    `{photos}:result:{image_id}`."""
+    """Redis key, and channel, of a result. It may contain `{owner}`. A Redis Cluster needs a hash
+    tag: `{photos}:result:{image_id}`."""
     result_expiry: int = number(86_400, 1, 31_536_000, "s")
     """How long a result is kept."""
     duplicate_window: int = number(604_800, 0, 31_536_000, "s")
-    """How long a photo is remembered, so that a later copy is reported as its duplicate. 0: not at all."""
+    """How long a photo is remembered, so that copies are reported as duplicates. 0: not at all."""
     hash: Literal["phash", "dhash", "whash", "pdq"] = "phash"
-    """Perceptual hash. Hashes of different kinds are never compared. pdq needs the optional extra `pdq`."""
+    """Perceptual hash. Different kinds are never compared. pdq needs the optional extra `pdq`."""
     duplicate_radius: int | None = number(None, 0, 47, "bits")
-    """Most bits that may differ between the hashes of a photo and its copy. Empty: what fits the hash."""
+    """Most bits by which the hashes of two copies may differ. Empty: the default of the hash."""
     reuse: Literal["exact", "near", "none"] = "exact"
-    """exact: a photo with the same bytes as an earlier one gets its scores, without running the model.
-    near: so does a photo that looks the same."""
+    """exact: a photo with the same bytes as an earlier one gets its scores without running the
+    model. near: so does a photo that looks the same."""
     redis_timeout: float = number(2.0, 0.05, 30, "s")
     """Longest wait for an answer from Redis."""
     state_file: str = worker.STATE_FILE
@@ -127,8 +127,8 @@ class Settings(BaseModel):
     service: Service = "photo-score-worker"
     """Name of this deployment in metrics: their only dimension, shared by all its workers."""
     metrics: Literal["auto", "emf", "none"] = "auto"
-    """emf: metrics for CloudWatch on stdout, in its embedded metric format. auto: emf in an ECS task,
-    otherwise none."""
+    """emf: metrics for CloudWatch on stdout, in its embedded metric format. auto: emf in an ECS
+    task, otherwise none."""
     metrics_namespace: MetricsNamespace = "PhotoScore"
     """CloudWatch namespace of the metrics."""
     metrics_interval: int = number(15, 1, 60, "s")

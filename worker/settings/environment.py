@@ -22,8 +22,8 @@ PREFIX = "WORKER_"
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings; an empty variable counts as unset.
 
-    Raises ConfigurationError naming each wrong variable, its value and its bounds. A `WORKER_…` variable that is no
-    setting is wrong too.
+    Raises ConfigurationError naming each wrong variable, its value and its bounds. A `WORKER_…`
+    variable that is no setting is wrong too.
     """
     given = {name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)}
     try:
@@ -36,7 +36,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def rows() -> Iterator[tuple[str, str, str, str, str]]:
-    """Give each setting as (variable, default, bounds, unit, description), for --help and docs/reference.md."""
+    """Give (variable, default, bounds, unit, description) of each setting, for --help and the docs."""
     for name, field in Settings.model_fields.items():
         extra = field.json_schema_extra
         unit = str(extra["unit"]) if isinstance(extra, dict) else ""
