@@ -5,6 +5,7 @@ The layout is TensorFlow Serving's `NAME/VERSION/`, with `bundle.toml` beside sa
 
 import csv
 import tomllib
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,18 @@ def find_version(path: Path) -> Path:
             "(`make model` builds the reference model)"
         )
     return newest
+
+
+def check_compatible(bundles: Sequence[Bundle]) -> None:
+    """Raise ConfigurationError unless the bundles take the same photos and have different names."""
+    first = bundles[0]
+    for other in bundles[1:]:
+        if other.manifest.input != first.manifest.input:
+            raise ConfigurationError(
+                f"{other.path} and {first.path} take different photos; side by side they need the same [input]"
+            )
+    if len({bundle.name for bundle in bundles}) < len(bundles):
+        raise ConfigurationError("WORKER_MODEL names two models of the same name; give each its own name")
 
 
 def _read_text(path: Path) -> str:

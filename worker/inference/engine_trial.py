@@ -1,5 +1,6 @@
 """Compares two engines on random photos: do they give the same answers, and how fast is each with all its replicas?"""
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,13 +30,10 @@ def random_photos(count: int, height: int, width: int) -> Photos:
     return (patches[:, rows][:, :, columns] + noise).astype(np.uint8)
 
 
-def difference(one: Predictor, other: Predictor, photos: Photos) -> float:
-    """Largest difference between two models' numbers; infinite when shapes or types differ. Raises ModelError."""
-    ours, theirs = one.predict(photos), other.predict(photos)
-    if _shapes(ours) != _shapes(theirs):
-        return float("inf")
-    largest = [float(np.max(np.abs(ours[role].astype(float) - theirs[role].astype(float)))) for role in ours]
-    return max(number if np.isfinite(number) else float("inf") for number in largest)
+def difference(one: Sequence[Predictor], other: Sequence[Predictor], photos: Photos) -> float:
+    """Largest difference between the numbers of two replicas; infinite if shapes or types differ. Raises ModelError."""
+    pairs = zip(one, other, strict=True)
+    return max(_difference(ours.predict(photos), theirs.predict(photos)) for ours, theirs in pairs)
 
 
 def takes_over(before: float, after: float, difference: float) -> bool:
@@ -61,6 +59,13 @@ def race(
         for team, measured in zip(teams, rates, strict=True):
             measured.append(_rate(team, photos, ROUND_SECONDS, clock))
     return [statistics.median(measured) for measured in rates]
+
+
+def _difference(ours: Outputs, theirs: Outputs) -> float:
+    if _shapes(ours) != _shapes(theirs):
+        return math.inf
+    largest = [np.max(np.abs(ours[role].astype(float) - theirs[role].astype(float))) for role in ours]
+    return max(float(number) if np.isfinite(number) else math.inf for number in largest)
 
 
 def _shapes(outputs: Outputs) -> dict[str, tuple[tuple[int, ...], np.dtype[np.generic]]]:

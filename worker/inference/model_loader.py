@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from worker.errors import ConfigurationError, ConversionError, ModelError
+from worker.errors import ConversionError, ModelError
 from worker.inference import engine_trial
-from worker.inference.bundle import Bundle
+from worker.inference.bundle import Bundle, check_compatible
 from worker.inference.free_memory import trim_memory
 from worker.inference.runtimes import Checkpoint, Engine, FrozenGraph, LiteRT, LoadedReplica, TensorFlow
 from worker.inference.serving import Photos
@@ -48,7 +48,7 @@ class ModelLoader:
 
         Raises ConfigurationError when a bundle does not match the others, its model or WORKER_ENGINE.
         """
-        _check_compatible(bundles)
+        check_compatible(bundles)
         self._tensorflow.configure(self._threads, self._count, self._settings.precision)
         devices = list(self._tensorflow.devices)
         self._telemetry.event("warming_up", batch_sizes=self._settings.batch_size, devices=devices)
@@ -62,7 +62,7 @@ class ModelLoader:
         There is no race under load. LiteRT stays if it gives the same answers as TensorFlow for these versions too.
         Raises ConfigurationError as `load` does.
         """
-        _check_compatible(bundles)
+        check_compatible(bundles)
         graphs = self._freeze(bundles, checkpoint)
         stay = self._engine == "litert"
         replicas = self._stay_on_litert(graphs, checkpoint) if stay else self._on_tensorflow(graphs)
@@ -108,7 +108,7 @@ class ModelLoader:
         photos = self._photos(graphs[0].bundle)
         try:
             interpreted = self._on_litert(graphs, checkpoint)
-            difference = _difference(frozen[0], interpreted[0], photos)
+            difference = engine_trial.difference(frozen[0], interpreted[0], photos)
             before, after = engine_trial.race([frozen, interpreted], photos, self._clock, checkpoint)
         except (ConversionError, ModelError) as error:
             return self._report(frozen, reason=str(error))
@@ -130,7 +130,7 @@ class ModelLoader:
         frozen = self._on_tensorflow(graphs)
         try:
             interpreted = self._on_litert(graphs, checkpoint)
-            difference = _difference(frozen[0], interpreted[0], self._photos(graphs[0].bundle))
+            difference = engine_trial.difference(frozen[0], interpreted[0], self._photos(graphs[0].bundle))
         except (ConversionError, ModelError) as error:
             return self._report(frozen, reason=str(error))
         if difference > engine_trial.TOLERANCE:
@@ -169,18 +169,3 @@ def seconds_by_size(replica: LoadedReplica) -> dict[int, float]:
     return {
         size: sum(each[size] for each in times) for size in times[0] if all(size in each for each in times)
     }
-
-
-def _check_compatible(bundles: Sequence[Bundle]) -> None:
-    first = bundles[0]
-    for other in bundles[1:]:
-        if other.manifest.input != first.manifest.input:
-            raise ConfigurationError(
-                f"{other.path} and {first.path} take different photos; side by side they need the same [input]"
-            )
-    if len({bundle.name for bundle in bundles}) < len(bundles):
-        raise ConfigurationError("WORKER_MODEL names two models of the same name; give each its own name")
-
-
-def _difference(one: LoadedReplica, other: LoadedReplica, photos: Photos) -> float:
-    return max(engine_trial.difference(*pair, photos) for pair in zip(one, other, strict=True))

@@ -60,7 +60,7 @@ def test_both_engines_answer_the_same_within_the_tolerance(reference_model: Path
     interpreted = InterpretedModel(graph.bundle, convert(graph), 3, threads=1)
     photos = engine_trial.random_photos(3, 224, 224)
     for some in (photos, photos[1:2], np.zeros_like(photos)):
-        assert engine_trial.difference(frozen, interpreted, some) <= engine_trial.TOLERANCE
+        assert engine_trial.difference([frozen], [interpreted], some) <= engine_trial.TOLERANCE
     first, second, _ = frozen.predict(photos)["labels"]
     assert not np.allclose(first, second, atol=engine_trial.TOLERANCE)
 

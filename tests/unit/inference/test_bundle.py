@@ -1,4 +1,4 @@
-"""Model bundles on disk: which version is taken, what is read, and each way in which one may be wrong."""
+"""Reading model bundles: which version, what is read, and every way in which a bundle can be wrong."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -47,15 +47,15 @@ id = "unrecognised-a"
 group = "unrecognised"
 text = "Closer, please."
 """
-SHORTEST = """\
+MINIMAL = """\
 format = 1
-name = "shortest"
+name = "minimal"
 input = { height = 1, width = 1, fit = "squash" }
 outputs = { score = "number" }
 """
 
 
-def make(folder: Path, manifest: str = MANIFEST, labels: str = LABELS, tips: str = TIPS) -> Path:
+def write_bundle(folder: Path, manifest: str = MANIFEST, labels: str = LABELS, tips: str = TIPS) -> Path:
     folder.mkdir(parents=True)
     (folder / "saved_model.pb").write_bytes(b"")
     for name, text in (("bundle.toml", manifest), ("labels.csv", labels), ("tips.toml", tips)):
@@ -63,15 +63,15 @@ def make(folder: Path, manifest: str = MANIFEST, labels: str = LABELS, tips: str
     return folder
 
 
-def refused(path: Path) -> str:
-    with pytest.raises(ConfigurationError) as refusal:
+def refusal(path: Path) -> str:
+    with pytest.raises(ConfigurationError) as raised:
         bundle.read(str(path))
-    assert str(path) in str(refusal.value)
-    return str(refusal.value)
+    assert str(path) in str(raised.value)
+    return str(raised.value)
 
 
 def test_a_bundle_is_read_with_its_labels_and_tips(tmp_path: Path) -> None:
-    path = make(tmp_path / "tiny" / "3")
+    path = write_bundle(tmp_path / "tiny" / "3")
     read = bundle.read(str(path))
     assert (read.path, read.name, read.version) == (path, "tiny", "3")
     assert read.manifest.input.target == Target(height=3, width=4, fit="pad")
@@ -93,15 +93,15 @@ def test_a_bundle_is_read_with_its_labels_and_tips(tmp_path: Path) -> None:
     )
 
 
-def test_a_model_that_gives_only_a_number_needs_no_more(tmp_path: Path) -> None:
-    read = bundle.read(str(make(tmp_path / "1", SHORTEST)))
+def test_a_model_that_gives_only_a_number_needs_no_other_sections(tmp_path: Path) -> None:
+    read = bundle.read(str(write_bundle(tmp_path / "1", MINIMAL)))
     assert read.manifest.outputs.by_role() == {"score": "number"}
     assert (read.labels, read.tips) == ((), ())
 
 
 def test_the_newest_version_is_the_largest_number(tmp_path: Path) -> None:
     for version in ("1", "9", "10"):
-        make(tmp_path / version)
+        write_bundle(tmp_path / version)
     (tmp_path / "99-old").mkdir()
     (tmp_path / "notes").mkdir()
     (tmp_path / "11").write_text("a file")
@@ -109,12 +109,14 @@ def test_the_newest_version_is_the_largest_number(tmp_path: Path) -> None:
     assert bundle.read(str(tmp_path / "9")).version == "9"
 
 
-def test_a_folder_without_a_saved_model_is_no_bundle(tmp_path: Path) -> None:
-    assert "is not a model bundle" in refused(tmp_path / "nowhere")
-    assert "is not a model bundle" in refused(tmp_path)
-    make(tmp_path / "1")
+def test_a_folder_without_a_saved_model_is_not_a_bundle(tmp_path: Path) -> None:
+    assert "is not a model bundle" in refusal(tmp_path / "nowhere")
+    assert "is not a model bundle" in refusal(tmp_path)
+    write_bundle(tmp_path / "1")
     (tmp_path / "2").mkdir()
-    assert "is not a model bundle" in refused(tmp_path), "a half copied newest version must not go unnoticed"
+    assert "is not a model bundle" in refusal(tmp_path), (
+        "a newest version that is still being copied must be noticed"
+    )
 
 
 @pytest.mark.parametrize("name", ["bundle.toml", "labels.csv", "tips.toml"])
@@ -127,12 +129,12 @@ def test_a_folder_without_a_saved_model_is_no_bundle(tmp_path: Path) -> None:
     ],
     ids=["missing", "no text", "a folder"],
 )
-def test_a_part_that_cannot_be_read_is_named(
+def test_the_error_names_a_part_that_cannot_be_read(
     tmp_path: Path, name: str, spoil: Callable[[Path], object]
 ) -> None:
-    path = make(tmp_path / "1")
+    path = write_bundle(tmp_path / "1")
     spoil(path / name)
-    assert str(path / name) in refused(path)
+    assert str(path / name) in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_a_manifest_that_is_wrong_or_contradicts_itself_is_refused(
     tmp_path: Path, old: str, new: str, reason: str
 ) -> None:
     assert old in MANIFEST
-    assert reason in refused(make(tmp_path / "1", MANIFEST.replace(old, new)))
+    assert reason in refusal(write_bundle(tmp_path / "1", MANIFEST.replace(old, new)))
 
 
 @pytest.mark.parametrize(
@@ -181,8 +183,8 @@ def test_a_manifest_that_is_wrong_or_contradicts_itself_is_refused(
     ],
     ids=["empty", "header", "no group", "no header", "short row", "long row", "column", "huge field"],
 )
-def test_labels_of_another_form_are_refused(tmp_path: Path, labels: str) -> None:
-    refused(make(tmp_path / "1", labels=labels))
+def test_malformed_labels_are_refused(tmp_path: Path, labels: str) -> None:
+    refusal(write_bundle(tmp_path / "1", labels=labels))
 
 
 @pytest.mark.parametrize(
@@ -203,5 +205,5 @@ def test_labels_of_another_form_are_refused(tmp_path: Path, labels: str) -> None
         ("", "tip"),
     ],
 )
-def test_tips_of_another_form_are_refused(tmp_path: Path, tips: str, reason: str) -> None:
-    assert reason in refused(make(tmp_path / "1", tips=tips))
+def test_malformed_tips_are_refused(tmp_path: Path, tips: str, reason: str) -> None:
+    assert reason in refusal(write_bundle(tmp_path / "1", tips=tips))

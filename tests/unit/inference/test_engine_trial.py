@@ -1,53 +1,44 @@
-"""Two engines side by side: how far their answers differ, how fast each is, and which one is taken."""
+"""Comparing two engines: how far their answers differ, how fast each is, and which one is chosen."""
 
 import math
 import threading
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from tests.support.fakes import ManualClock
 from worker.inference import engine_trial
+from worker.inference.serving import Photos
 from worker.messages import Outputs
 
 PHOTOS = engine_trial.random_photos(2, 12, 10)
 
 
 class Answers:
-    """Says what it is given."""
+    """Gives the same answer every time."""
 
     def __init__(self, **outputs: Any) -> None:
         self.outputs = {role: np.asarray(rows, np.float32) for role, rows in outputs.items()}
 
-    def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
+    def predict(self, batch: Photos) -> Outputs:
         return self.outputs
 
 
-class Clock:
-    """Time that passes by work alone."""
+class Slow:
+    """Takes so many seconds of the clock for each photo; the last number repeats."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Takes:
-    """Takes so many seconds of the clock for each photo."""
-
-    def __init__(self, clock: Clock, *seconds: float) -> None:
+    def __init__(self, clock: ManualClock, *seconds: float) -> None:
         self.clock, self.seconds, self.sizes = clock, list(seconds), set[int]()
 
-    def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
+    def predict(self, batch: Photos) -> Outputs:
         self.sizes.add(len(batch))
         seconds = self.seconds.pop(0) if len(self.seconds) > 1 else self.seconds[0]
-        self.clock.now += seconds * len(batch)
+        self.clock.seconds += seconds * len(batch)
         return {}
 
 
-def test_the_photos_are_always_the_same_and_of_full_range() -> None:
+def test_the_photos_are_the_same_every_time_and_use_the_full_range() -> None:
     photos = engine_trial.random_photos(3, 20, 30)
     assert photos.shape == (3, 20, 30, 3)
     assert photos.dtype == np.uint8
@@ -57,11 +48,11 @@ def test_the_photos_are_always_the_same_and_of_full_range() -> None:
     assert not np.array_equal(photos[0], photos[1])
 
 
-def test_the_difference_is_that_of_the_number_that_differs_most() -> None:
+def test_the_difference_is_the_largest_of_all_numbers() -> None:
     one = Answers(score=[1.0, 2.0], labels=[[0.1, 0.9], [0.2, 0.8]])
     other = Answers(score=[1.0, 2.25], labels=[[0.1, 0.9], [0.6, 0.4]])
-    assert engine_trial.difference(one, other, PHOTOS) == pytest.approx(0.4)
-    assert engine_trial.difference(one, one, PHOTOS) == 0
+    assert engine_trial.difference([one], [other], PHOTOS) == pytest.approx(0.4)
+    assert engine_trial.difference([one], [one], PHOTOS) == 0
 
 
 @pytest.mark.parametrize(
@@ -75,20 +66,20 @@ def test_the_difference_is_that_of_the_number_that_differs_most() -> None:
         Answers(score=[1.0, math.inf]),
     ],
 )
-def test_answers_of_another_form_or_without_a_number_differ_without_end(other: Answers) -> None:
-    assert engine_trial.difference(Answers(score=[1.0, 2.0]), other, PHOTOS) == math.inf
+def test_answers_of_another_shape_or_without_a_finite_number_differ_infinitely(other: Answers) -> None:
+    assert engine_trial.difference([Answers(score=[1.0, 2.0])], [other], PHOTOS) == math.inf
 
 
-def test_answers_of_another_type_differ_without_end() -> None:
+def test_answers_of_another_type_differ_infinitely() -> None:
     other = Answers(score=[1.0, 2.0])
     other.outputs = {"score": np.asarray([1.0, 2.0])}
-    assert engine_trial.difference(Answers(score=[1.0, 2.0]), other, PHOTOS) == math.inf
+    assert engine_trial.difference([Answers(score=[1.0, 2.0])], [other], PHOTOS) == math.inf
 
 
 def test_a_rate_is_the_median_of_rounds_and_the_first_slow_call_does_not_count() -> None:
-    clock, beginnings = Clock(), list[float]()
-    slow_at_first = Takes(clock, 10.0, 0.1)
-    even = Takes(clock, 0.05)
+    clock, beginnings = ManualClock(), list[float]()
+    slow_at_first = Slow(clock, 10.0, 0.1)
+    even = Slow(clock, 0.05)
     rates = engine_trial.race(
         [[[slow_at_first]], [[even]]], PHOTOS, clock, lambda: beginnings.append(clock())
     )
@@ -98,42 +89,42 @@ def test_a_rate_is_the_median_of_rounds_and_the_first_slow_call_does_not_count()
 
 
 def test_one_slow_round_does_not_change_a_rate() -> None:
-    clock = Clock()
-    disturbed = Takes(clock, 0.1, 0.1, 0.5, 0.1)
+    clock = ManualClock()
+    disturbed = Slow(clock, 0.1, 0.1, 0.5, 0.1)
     assert engine_trial.race([[[disturbed]]], PHOTOS, clock, lambda: None) == pytest.approx([10])
 
 
-def test_slow_models_are_raced_in_fewer_rounds() -> None:
-    clock, rounds = Clock(), list[int]()
-    rates = engine_trial.race([[[Takes(clock, 9.0)]]], PHOTOS, clock, lambda: rounds.append(1))
+def test_slow_models_race_in_fewer_rounds() -> None:
+    clock, rounds = ManualClock(), list[int]()
+    rates = engine_trial.race([[[Slow(clock, 9.0)]]], PHOTOS, clock, lambda: rounds.append(1))
     assert rates == pytest.approx([1 / 9])
     assert len(rounds) == 1
 
 
-def test_a_clock_that_stands_still_ends_the_race_too() -> None:
-    clock = Clock()
-    fast = Takes(clock, 0.0)
+def test_the_race_ends_even_if_the_clock_stands_still() -> None:
+    clock = ManualClock()
+    fast = Slow(clock, 0.0)
     one, other = engine_trial.race([[[fast]], [[fast]]], PHOTOS, clock, lambda: None)
     assert not engine_trial.takes_over(one, other, 0.0)
 
 
 def test_all_models_of_a_replica_count_as_one() -> None:
-    clock = Clock()
-    replica = [Takes(clock, 0.1), Takes(clock, 0.3)]
+    clock = ManualClock()
+    replica = [Slow(clock, 0.1), Slow(clock, 0.3)]
     assert engine_trial.race([[replica]], PHOTOS, clock, lambda: None) == pytest.approx([2.5])
 
 
 def test_replicas_run_at_the_same_time() -> None:
     meeting = threading.Barrier(3, timeout=20)
 
-    class Meets:
-        def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
+    class WaitsForOthers:
+        def predict(self, batch: Photos) -> Outputs:
             meeting.wait()
             return {}
 
     clock = iter(range(10_000))
     rates = engine_trial.race(
-        [[[Meets()] for _ in range(3)]], PHOTOS, lambda: float(next(clock)), lambda: None
+        [[[WaitsForOthers()] for _ in range(3)]], PHOTOS, lambda: float(next(clock)), lambda: None
     )
     assert rates[0] > 0
 
@@ -149,7 +140,7 @@ def test_replicas_run_at_the_same_time() -> None:
         (100, 80, 0.0, False),
     ],
 )
-def test_an_engine_is_taken_when_it_is_faster_and_answers_the_same(
+def test_an_engine_takes_over_if_it_is_faster_and_gives_the_same_answers(
     before: float, after: float, difference: float, taken: bool
 ) -> None:
     assert engine_trial.takes_over(before, after, difference) is taken

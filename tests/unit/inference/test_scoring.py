@@ -1,4 +1,4 @@
-"""What the models put out for a photo becomes a score, a tip and what the result shows."""
+"""The models' outputs for a photo become a score, a tip and the numbers in the result."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ TIPS = (
 
 
 def bundle(name: str = "model", *roles: str, top: int = 2, tips: tuple[TipText, ...] = TIPS) -> Bundle:
-    """A model with the given outputs, each named for its role."""
+    """A model with these outputs, each named after its role."""
     fields: dict[str, Any] = {
         "format": 1,
         "name": name,
@@ -48,8 +48,8 @@ def bundle(name: str = "model", *roles: str, top: int = 2, tips: tuple[TipText, 
     )
 
 
-def scored(index: int = 0, *, top: int = 2, **outputs: Any) -> Scores:
-    """The answer of a single model for the photo at `index`."""
+def score_photo(index: int = 0, *, top: int = 2, **outputs: Any) -> Scores:
+    """Scores of a single model for the photo at `index`."""
     arrays: Outputs = {role: np.asarray(values, np.float32) for role, values in outputs.items()}
     return score([bundle("model", *outputs, top=top)], [arrays], index, "meal-1")
 
@@ -71,10 +71,8 @@ def scored(index: int = 0, *, top: int = 2, **outputs: Any) -> Scores:
         (7, 5),
     ],
 )
-def test_the_score_is_the_mean_rounded_with_halves_up_and_within_the_scale(
-    number: float, rounded: int
-) -> None:
-    answer = scored(score=[number])
+def test_the_score_is_the_mean_within_the_scale_with_halves_rounded_up(number: float, rounded: int) -> None:
+    answer = score_photo(score=[number])
     assert answer.score == rounded
     assert answer.score_mean == pytest.approx(min(5, max(1, number)), abs=1e-4)
 
@@ -93,21 +91,21 @@ def test_the_score_is_the_mean_rounded_with_halves_up_and_within_the_scale(
     ],
 )
 def test_a_distribution_gives_its_mean(probs: list[float], mean: float, rounded: int) -> None:
-    answer = scored(score_probs=[probs])
+    answer = score_photo(score_probs=[probs])
     assert (answer.score, answer.score_mean) == (rounded, mean)
     shown = answer.inference["model"].score_probs
     assert shown is not None
     assert np.allclose(shown, np.clip(probs, 0, 1), atol=1e-4)
 
 
-def test_a_number_instead_of_a_distribution_is_shown_as_such() -> None:
-    said = scored(score=[[3.8219]]).inference["model"]
-    assert said.score_mean == 3.8219
-    assert (said.score_probs, said.food_probability, said.labels) == (None, None, None)
+def test_a_number_instead_of_a_distribution_is_shown_as_it_is() -> None:
+    inference = score_photo(score=[[3.8219]]).inference["model"]
+    assert inference.score_mean == 3.8219
+    assert (inference.score_probs, inference.food_probability, inference.labels) == (None, None, None)
 
 
 def test_each_photo_of_a_batch_gets_its_own_row() -> None:
-    scores = [scored(index, score=[[1], [3], [5]]).score for index in range(3)]
+    scores = [score_photo(index, score=[[1], [3], [5]]).score for index in range(3)]
     assert scores == [1, 3, 5]
 
 
@@ -115,10 +113,10 @@ def test_each_photo_of_a_batch_gets_its_own_row() -> None:
     ("probability", "recognised"), [(0.0, False), (0.49, False), (0.5, True), (1.0, True)]
 )
 @pytest.mark.parametrize("wrap", [lambda p: [p], lambda p: [[p]]], ids=["N", "N1"])
-def test_below_the_threshold_a_photo_is_not_recognised_and_has_no_score(
+def test_a_photo_below_the_threshold_is_not_recognised_and_has_no_score(
     probability: float, recognised: bool, wrap: Any
 ) -> None:
-    answer = scored(score=[4], food_probability=wrap(probability))
+    answer = score_photo(score=[4], food_probability=wrap(probability))
     assert answer.inference["model"].food_probability == pytest.approx(probability)
     assert answer.tip is not None
     if recognised:
@@ -127,12 +125,12 @@ def test_below_the_threshold_a_photo_is_not_recognised_and_has_no_score(
         assert (answer.score, answer.score_mean, answer.tip.id) == (None, None, "closer")
 
 
-def test_a_model_that_does_not_tell_food_recognises_everything() -> None:
-    assert scored(score=[2]).score == 2
+def test_a_model_without_food_probability_recognises_everything() -> None:
+    assert score_photo(score=[2]).score == 2
 
 
-def test_labels_come_most_probable_first_and_only_the_top_ones() -> None:
-    labels = scored(score=[3], labels=[[0.1, 0.05, 0.6, 0.25]], top=3).inference["model"].labels
+def test_only_the_most_probable_labels_are_shown_in_order() -> None:
+    labels = score_photo(score=[3], labels=[[0.1, 0.05, 0.6, 0.25]], top=3).inference["model"].labels
     assert labels is not None
     assert [(label.name, label.probability) for label in labels] == [
         ("camera", 0.6),
@@ -142,18 +140,18 @@ def test_labels_come_most_probable_first_and_only_the_top_ones() -> None:
 
 
 def test_labels_of_equal_probability_keep_their_order() -> None:
-    labels = scored(score=[3], labels=[[0.2, 0.3, 0.3, 0.2]], top=9).inference["model"].labels
+    labels = score_photo(score=[3], labels=[[0.2, 0.3, 0.3, 0.2]], top=9).inference["model"].labels
     assert labels is not None
     assert [label.name for label in labels] == ["apple", "camera", "espresso", "bread"]
 
 
-def test_numbers_a_little_beyond_a_probability_are_shown_within_it() -> None:
-    said = scored(score=[3], labels=[[1.00001, -0.00001, 0, 0]], food_probability=[1.00001]).inference[
-        "model"
-    ]
-    assert said.labels is not None
-    assert [label.probability for label in said.labels] == [1.0, 0.0]
-    assert said.food_probability == 1.0
+def test_probabilities_slightly_out_of_range_are_clipped() -> None:
+    inference = score_photo(
+        score=[3], labels=[[1.00001, -0.00001, 0, 0]], food_probability=[1.00001]
+    ).inference["model"]
+    assert inference.labels is not None
+    assert [label.probability for label in inference.labels] == [1.0, 0.0]
+    assert inference.food_probability == 1.0
 
 
 @pytest.mark.parametrize(
@@ -166,13 +164,13 @@ def test_numbers_a_little_beyond_a_probability_are_shown_within_it() -> None:
     ids=["not the camera", "most probable", "no tips for grain"],
 )
 def test_the_tip_is_for_the_most_probable_food(probs: list[float], tip: str) -> None:
-    answer = scored(score=[3], labels=[probs])
+    answer = score_photo(score=[3], labels=[probs])
     assert answer.tip is not None
     assert (answer.tip.id, answer.tip.text[:9]) == (tip, "a tip for")
 
 
 def test_a_model_without_labels_gets_tips_for_any_food() -> None:
-    answer = scored(score=[2])
+    answer = score_photo(score=[2])
     assert answer.tip is not None
     assert answer.tip.id == "any-2"
 
@@ -181,7 +179,7 @@ def test_a_model_without_tips_gives_none() -> None:
     assert score([bundle("model", "score", tips=())], [{"score": np.array([3.0])}], 0, "meal-1").tip is None
 
 
-def test_of_several_models_each_has_its_say_and_the_first_gives_score_and_tip() -> None:
+def test_all_models_are_shown_and_the_first_gives_score_and_tip() -> None:
     first, second = bundle("first", "score_probs"), bundle("second", "score", "food_probability")
     outputs: list[Outputs] = [
         {"score_probs": np.array([[0, 0, 0, 0, 1.0]])},
@@ -191,9 +189,9 @@ def test_of_several_models_each_has_its_say_and_the_first_gives_score_and_tip() 
     assert (answer.score, answer.tip and answer.tip.id) == (5, "any-5")
     assert list(answer.inference) == ["first", "second"]
     assert answer.inference["second"].score_mean == 1.25
-    turned = score([second, first], outputs[::-1], 0, "meal-1")
-    assert (turned.score, turned.tip and turned.tip.id) == (None, "closer")
-    assert turned.inference == answer.inference
+    swapped = score([second, first], outputs[::-1], 0, "meal-1")
+    assert (swapped.score, swapped.tip and swapped.tip.id) == (None, "closer")
+    assert swapped.inference == answer.inference
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf")])
@@ -207,34 +205,34 @@ def test_of_several_models_each_has_its_say_and_the_first_gives_score_and_tip() 
     ],
     ids=lambda outputs: list(outputs)[-1],
 )
-def test_a_number_that_is_not_finite_is_the_models_fault(wrong: float, outputs: dict[str, Any]) -> None:
+def test_a_number_that_is_not_finite_is_model_trouble(wrong: float, outputs: dict[str, Any]) -> None:
     role = list(outputs)[-1]
-    spoilt = np.array(outputs[role])
-    spoilt.flat[-1] = wrong
-    assert scored(**outputs)
+    broken = np.array(outputs[role])
+    broken.flat[-1] = wrong
+    assert score_photo(**outputs)
     with pytest.raises(ModelError, match=r"model model .* not finite"):
-        scored(**outputs | {role: spoilt})
+        score_photo(**outputs | {role: broken})
 
 
-def test_a_fault_in_another_photos_row_does_not_matter() -> None:
-    assert scored(1, score=[float("nan"), 4]).score == 4
+def test_a_bad_number_in_another_row_does_not_matter() -> None:
+    assert score_photo(1, score=[float("nan"), 4]).score == 4
 
 
-def test_the_fault_of_a_second_model_is_named() -> None:
+def test_the_error_names_the_second_model() -> None:
     bundles = [bundle("first", "score"), bundle("second", "score")]
     with pytest.raises(ModelError, match="model second"):
         score(bundles, [{"score": np.array([1.0])}, {"score": np.array([np.nan])}], 0, "meal-1")
 
 
 @pytest.mark.parametrize("probs", [[0.0] * 5, [-1.0] * 5])
-def test_a_distribution_without_any_probability_is_the_models_fault(probs: list[float]) -> None:
+def test_a_distribution_of_zeros_is_model_trouble(probs: list[float]) -> None:
     with pytest.raises(ModelError, match="every score the probability 0"):
-        scored(score_probs=[probs])
+        score_photo(score_probs=[probs])
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=5, max_size=5).filter(lambda probs: sum(probs) > 1e-6))
-def test_any_distribution_gives_a_score_next_to_its_mean(probs: list[float]) -> None:
-    answer = scored(score_probs=[probs])
+def test_any_distribution_gives_a_score_near_its_mean(probs: list[float]) -> None:
+    answer = score_photo(score_probs=[probs])
     assert answer.score_mean is not None
     assert answer.score is not None
     assert 1 <= answer.score <= 5

@@ -1,4 +1,4 @@
-"""Which tip a photo gets: one that fits, and the same one every time."""
+"""Choosing a tip: one for the score and group, and the same one every time."""
 
 import subprocess
 import sys
@@ -31,47 +31,47 @@ TIPS = (
 STABLE = [("meal-1", "fruit-5-b"), ("meal-7", "fruit-5-c"), ("meal-3", "fruit-5-a")]
 
 
-def chosen(group: str, score: int | None, image_id: str = "meal-1") -> str | None:
+def choose_id(group: str, score: int | None, image_id: str = "meal-1") -> str | None:
     found = choose(TIPS, group, score, image_id)
     return found.id if found else None
 
 
 @given(st.text())
-def test_a_tip_of_the_group_and_the_score_goes_first(image_id: str) -> None:
-    assert chosen("fruit", 5, image_id) in {"fruit-5-a", "fruit-5-b", "fruit-5-c"}
-    assert chosen("fruit", 4, image_id) == "fruit-4-a"
+def test_a_tip_for_group_and_score_comes_first(image_id: str) -> None:
+    assert choose_id("fruit", 5, image_id) in {"fruit-5-a", "fruit-5-b", "fruit-5-c"}
+    assert choose_id("fruit", 4, image_id) == "fruit-4-a"
 
 
 @pytest.mark.parametrize(("group", "score"), [("bread", 5), ("", 5), ("any", 5)])
-def test_without_one_a_tip_for_any_group_serves(group: str, score: int) -> None:
-    assert chosen(group, score) == "any-5-a"
+def test_without_one_a_tip_for_any_group_is_chosen(group: str, score: int) -> None:
+    assert choose_id(group, score) == "any-5-a"
 
 
-def test_any_group_serves_a_score_its_own_group_has_no_tip_for() -> None:
-    assert chosen("fruit", 1) == "any-1-a"
+def test_a_score_without_a_tip_in_its_group_gets_one_for_any_group() -> None:
+    assert choose_id("fruit", 1) == "any-1-a"
 
 
-def test_where_nothing_fits_there_is_no_tip() -> None:
-    assert chosen("fruit", 3) is None
+def test_without_a_matching_tip_there_is_none() -> None:
+    assert choose_id("fruit", 3) is None
     assert choose((), "fruit", 5, "meal-1") is None
     assert choose((), "", None, "meal-1") is None
 
 
 @pytest.mark.parametrize("group", ["", "fruit", "any"])
 def test_a_photo_without_a_score_gets_a_tip_for_the_unrecognised(group: str) -> None:
-    assert chosen(group, None) in {"unrecognised-a", "unrecognised-b"}
+    assert choose_id(group, None) in {"unrecognised-a", "unrecognised-b"}
 
 
 @pytest.mark.parametrize(("image_id", "expected"), STABLE)
-def test_the_same_photo_gets_the_same_tip_for_ever(image_id: str, expected: str) -> None:
-    assert chosen("fruit", 5, image_id) == expected
+def test_a_photo_always_gets_the_same_tip(image_id: str, expected: str) -> None:
+    assert choose_id("fruit", 5, image_id) == expected
 
 
 @pytest.mark.parametrize("seed", ["0", "1"])
 def test_the_choice_is_the_same_in_every_process(seed: str) -> None:
     program = (
-        "from tests.unit.inference.test_tips import STABLE, chosen\n"
-        "print([chosen('fruit', 5, i) for i, _ in STABLE])"
+        "from tests.unit.inference.test_tips import STABLE, choose_id\n"
+        "print([choose_id('fruit', 5, i) for i, _ in STABLE])"
     )
     answer = subprocess.run(
         [sys.executable, "-c", program],
@@ -85,5 +85,5 @@ def test_the_choice_is_the_same_in_every_process(seed: str) -> None:
 
 
 def test_photos_share_the_tips_evenly() -> None:
-    counts = [chosen("fruit", 5, f"photo-{n}") for n in range(3_000)]
+    counts = [choose_id("fruit", 5, f"photo-{n}") for n in range(3_000)]
     assert all(900 < counts.count(f"fruit-5-{letter}") < 1_100 for letter in "abc")
