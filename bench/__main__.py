@@ -19,16 +19,16 @@ from bench.duplicates.index import growth
 from bench.duplicates.quality import recognition
 from bench.latency import latency
 from bench.pages import pictures, report
-from bench.processes import BenchError, answer_of
-from bench.rig import MODEL, rig
+from bench.processes import BenchError, ask_module
+from bench.rig import MODEL, start_rig
 from bench.throughput import throughput
 from localstack.services import ServicesError
 
 OUT = Path("bench-out")
-FEWEST = 20  # photos of a burst; fewer would measure its start and end only
+FEWEST = 20  # photos of a burst; fewer would only measure its start and end
 SHORTEST = 2.0  # seconds of a load
 PARTS = ("throughput", "latency", "accelerator", "duplicates")
-WITHIN = 120.0  # seconds that the model alone may take
+WITHIN = 120.0  # seconds that measuring the model alone may take
 OK, FAILED, INTERRUPTED = 0, 1, 130  # exit codes
 
 
@@ -38,12 +38,12 @@ def main() -> int:
     console = Console()
     console.width = max(110, console.width)
     try:
-        measured = _measured(options, console)
+        measured = _measure(options, console)
     except (BenchError, ServicesError) as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         return FAILED
     except KeyboardInterrupt:
-        console.print("stopped; nothing is written")
+        console.print("stopped; nothing was written")
         return INTERRUPTED
     for table in report.tables(measured):
         console.print(table)
@@ -55,61 +55,60 @@ def main() -> int:
     return OK
 
 
-def _measured(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    wanted = PARTS if options.part == "all" else (options.part,)
+    parts = PARTS if options.part == "all" else (options.part,)
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task(
-            "starting LocalStack, Valkey and the worker", total=_steps(wanted, options.rounds)
-        )
+        total = _count_steps(parts, options.rounds)
+        task = progress.add_task("starting LocalStack, Valkey and the worker", total=total)
 
         def tell(what: str) -> None:
             progress.update(task, description=what, advance=1)
 
-        measured = _parts(wanted, options, tell)
+        measured = _measure_parts(parts, options, tell)
         progress.update(task, description="done", advance=1)
     how = {"part": options.part, "rounds": options.rounds, "photos": options.photos}
     how |= {"seconds": options.seconds, "objects": options.objects}
     return {"machine": report.machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "options": how, **measured}
 
 
-def _parts(
-    wanted: tuple[str, ...], options: argparse.Namespace, tell: Callable[[str], None]
+def _measure_parts(
+    parts: tuple[str, ...], options: argparse.Namespace, tell: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Run the parts, one after the other; the worker and its services live no longer than they are needed."""
+    """Run the parts one after the other. The worker and its services stop before the parts without them."""
     measured: dict[str, Any] = {}
     with ExitStack() as stack:
-        if set(wanted) - {"accelerator"}:
+        if set(parts) - {"accelerator"}:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            made = stack.enter_context(rig(folder))
-        if "throughput" in wanted:
+            rig = stack.enter_context(start_rig(folder))
+        if "throughput" in parts:
             measured["throughput"] = throughput.measure(
-                made, options.rounds, options.photos, tell, options.memory_photos
+                rig, options.rounds, options.photos, tell, options.memory_photos
             )
             tell("model alone, by batch size")
-            measured["batch_sizes"] = answer_of("bench.throughput.batch_sizes", str(MODEL), within=WITHIN)
-        if "latency" in wanted:
-            measured["latency"] = latency.measure(made, options.seconds, options.objects, tell)
-        if "duplicates" in wanted:
-            remembering = cost.measure(made, folder, options.rounds, options.photos, tell)
+            measured["batch_sizes"] = ask_module("bench.throughput.batch_sizes", str(MODEL), within=WITHIN)
+        if "latency" in parts:
+            measured["latency"] = latency.measure(rig, options.seconds, options.objects, tell)
+        if "duplicates" in parts:
+            remembering = cost.measure(rig, folder, options.rounds, options.photos, tell)
             measured["duplicates"] = {"throughput": remembering}
-    if "accelerator" in wanted:
+    if "accelerator" in parts:
         measured["accelerator"] = accelerator.measure(tell)
-    if "duplicates" in wanted:
+    if "duplicates" in parts:
         measured["duplicates"]["index"] = growth.measure(tell)
         measured["duplicates"]["quality"] = recognition.measure(tell)
     return measured
 
 
-def _steps(wanted: tuple[str, ...], rounds: int) -> int:
-    """How often the parts tell that they go on, and the end."""
+def _count_steps(parts: tuple[str, ...], rounds: int) -> int:
+    """Count the progress reports of the parts, and the end."""
     of_part = {
         "throughput": throughput.steps(rounds) + 1,
         "latency": latency.steps(),
         "accelerator": accelerator.STEPS,
         "duplicates": cost.steps(rounds) + growth.steps() + recognition.STEPS,
     }
-    return sum(of_part[part] for part in wanted) + 1
+    return sum(of_part[part] for part in parts) + 1
 
 
 def _options() -> argparse.Namespace:
@@ -117,15 +116,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--part", choices=[*PARTS, "all"], default="all", help="measure one part alone (default all)"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="medians are taken over so many (default 3)")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="rounds that medians are taken over (default 3)"
+    )
     parser.add_argument("--photos", type=int, default=400, help="photos of a burst (default 400)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each load (default 20)")
-    parser.add_argument("--objects", type=int, default=1000, help="as the original benchmark (default 1000)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="duration of each load (default 20)")
+    parser.add_argument(
+        "--objects", type=int, default=1000, help="photos of the original benchmark (default 1000)"
+    )
     parser.add_argument(
         "--memory-photos",
         type=int,
         default=throughput.LATE,
-        help=f"after so many memory is read again (default {throughput.LATE})",
+        help=f"photos after which memory is read again (default {throughput.LATE})",
     )
     options = parser.parse_args()
     if options.memory_photos <= throughput.EARLY:

@@ -1,4 +1,4 @@
-"""Children of the benchmark: how they are run, and what they have used."""
+"""Child processes of the benchmark that answer questions, and what processes have used."""
 
 import json
 import re
@@ -19,31 +19,31 @@ from localstack.services import die_with_parent
 
 ROOT = Path(__file__).parents[1]
 ENDING = 10.0  # seconds
-READY = "ready to score"  # what a rival of the worker prints when it is
+READY = "ready to score"  # what a rival of the worker prints when it is ready
 
 
 class BenchError(Exception):
-    """Raised when there is nothing to report; its text is for the person at the terminal."""
+    """The measurement failed; the text is for the terminal."""
 
 
 class LostError(BenchError):
-    """Raised when fewer results came out than photos went in."""
+    """Fewer results came out than photos went in."""
 
 
-def answer_of(module: str, *arguments: str, within: float) -> Any:
-    """Run a module in a fresh interpreter; the JSON it prints last. Raises BenchError, also after `within` seconds."""
+def ask_module(module: str, *arguments: str, within: float) -> Any:
+    """Run a module; return the JSON of its last line. Raises BenchError, also after `within` seconds."""
     command = die_with_parent([sys.executable, "-m", module, *arguments])
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=within)
     except subprocess.TimeoutExpired:
-        raise LostError(f"{module} was not done within {within:.0f} s") from None
+        raise LostError(f"{module} did not end within {within:.0f} s") from None
     if done.returncode:
         raise BenchError(f"{module} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
 class Conversation:
-    """A child that answers each line of JSON with one; what it says on stderr goes to a log."""
+    """A child that answers each line of JSON with another; its stderr goes to a log."""
 
     def __init__(self, log: Path, module: str, *arguments: str) -> None:
         self._log, self._module = log, module
@@ -61,7 +61,7 @@ class Conversation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close its input, at which it ends; or kill it after ENDING seconds."""
+        """Close its input, which ends it; kill it after ENDING seconds."""
         with suppress(OSError, subprocess.TimeoutExpired):
             self._child.communicate(timeout=ENDING)
         self._child.kill()
@@ -69,7 +69,7 @@ class Conversation:
         self._stderr.close()
 
     def ask(self, request: object, within: float) -> Any:
-        """Send a request and give the answer. Raises BenchError when none comes within so many seconds."""
+        """Send a request and return the answer. Raises BenchError when none comes within `within` seconds."""
         if self._child.stdin is None or self._child.stdout is None:
             raise BenchError(f"{self._module} was started without pipes")
         with suppress(BrokenPipeError), selectors.DefaultSelector() as selector:
@@ -78,7 +78,9 @@ class Conversation:
             selector.register(self._child.stdout, selectors.EVENT_READ)
             if selector.select(within) and (line := self._child.stdout.readline()):
                 return json.loads(line)
-        raise BenchError(f"{self._module} did not answer {request}; it says\n{self._log.read_text()[-2000:]}")
+        raise BenchError(
+            f"{self._module} did not answer {request}; its log ends with\n{self._log.read_text()[-2000:]}"
+        )
 
 
 def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
@@ -88,7 +90,7 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
 
 
 def cpu_by_thread() -> Counter[str]:
-    """CPU seconds so far of this process's threads by name; those that differ only in their number together."""
+    """CPU seconds so far of this process's threads by name, without the number at its end."""
     names = {thread.native_id: re.sub(r"-\d+$", "", thread.name) for thread in threading.enumerate()}
     seconds = Counter[str]()
     for thread in psutil.Process().threads():
@@ -97,18 +99,18 @@ def cpu_by_thread() -> Counter[str]:
 
 
 def busy_seconds() -> float:
-    """Seconds that all cores together were not idle since the machine's start, those taken by other guests included."""
+    """Seconds that all cores together have not been idle since the machine's start, other guests included."""
     t = psutil.cpu_times()
     return float(t.user + t.nice + t.system + t.irq + t.softirq + t.steal)
 
 
 def peak_memory_mb(pid: int | str = "self") -> float:
-    """Most memory that a process has had resident."""
+    """Peak resident memory of a process."""
     return _status_mb(pid, "VmHWM")
 
 
 def memory_mb(pid: int | str = "self") -> float:
-    """Memory that a process has resident now."""
+    """Resident memory of a process now."""
     return _status_mb(pid, "VmRSS")
 
 

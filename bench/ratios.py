@@ -1,4 +1,4 @@
-"""The arithmetic of the throughput half: limits, ratios, medians. Pure."""
+"""The arithmetic of throughput: limits, ratios, medians. Pure."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ Row = Mapping[str, float]  # one round of one kind of photo, by name
 
 
 def with_ratios(row: Row, cores: int, rivals: Iterable[str]) -> dict[str, float]:
-    """Add the limits (cores ÷ CPU seconds that a photo needs at least) and how the contestants stand to them.
+    """Add the limits (cores ÷ the least CPU seconds a photo needs), and the ratios of the contestants to them.
 
     `row` has infer_cpu_ms, decode_cpu_ms, images_per_s, memory_per_s, memory_cpu_ms, services_cpu_ms, worker_cpu_ms,
     photos_per_s, and `…_per_s` for each rival.
@@ -39,10 +39,10 @@ def medians(rows: Sequence[Row]) -> dict[str, float]:
 
 
 def spread(rows: Sequence[Row]) -> dict[str, tuple[float, float]]:
-    """Least and most of each number over the rounds."""
+    """Minimum and maximum of each number over the rounds."""
     return {name: (min(row[name] for row in rows), max(row[name] for row in rows)) for name in rows[0]}
 
 
 def growth(before: float, after: float) -> float:
-    """By which part of the earlier something has grown; negative when it has shrunk."""
+    """Growth as a share of the value before; negative when it has shrunk."""
     return after / before - 1

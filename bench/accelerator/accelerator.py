@@ -1,4 +1,4 @@
-"""How many photos a second the worker feeds to a simulated accelerator, and where that ends; without LocalStack."""
+"""How many photos a second the worker feeds to a simulated accelerator, and what limits it; without LocalStack."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from bench.accelerator.device import CALL, PHOTO
 from bench.accelerator.feeding import READY
 from bench.accelerator.profiles import profile
-from bench.processes import answer_of
+from bench.processes import ask_module
 
 RUNS = {  # column → kind of photo, threads that take turns at the device
     "ready": (READY, 1),
@@ -14,17 +14,17 @@ RUNS = {  # column → kind of photo, threads that take turns at the device
     "small": ("small", 1),
 }
 PROFILED = ("ready", "small")
-STEPS = len(RUNS) + len(PROFILED)  # how often `measure` tells
-WITHIN = 90.0  # seconds of one run
+STEPS = len(RUNS) + len(PROFILED)  # how many times `measure` reports progress
+WITHIN = 90.0  # seconds that a run may take
 FEEDING = "bench.accelerator.feeding"
 
 
 def measure(tell: Callable[[str], None]) -> dict[str, Any]:
-    """Each run by itself, for the figures; those of PROFILED once more under a profiler, which slows them."""
+    """Measure each run by itself; repeat those of PROFILED under a profiler, which slows them down."""
     measured = dict[str, Any]()
     for name, (kind, replicas) in RUNS.items():
         tell(f"simulated accelerator, {name}")
-        measured[name] = answer_of(FEEDING, kind, str(replicas), within=WITHIN)
+        measured[name] = ask_module(FEEDING, kind, str(replicas), within=WITHIN)
     for name in PROFILED:
         tell(f"simulated accelerator, {name}, profiled")
         kind, replicas = RUNS[name]

@@ -1,4 +1,4 @@
-"""A model that takes as long as an accelerator would, without using the CPU."""
+"""A model that takes as long as an accelerator, without using the CPU."""
 
 import threading
 import time
@@ -9,8 +9,8 @@ import numpy.typing as npt
 from worker.inference.bundle import Bundle
 from worker.messages import Outputs
 
-# 32 photos in 16 ms are 2,000 a second, as EfficientNet-sized networks reach on a data-centre GPU; a quarter of it is
-# what a call costs whatever its size (launching kernels, copying 150 KB a photo), so that a single photo takes 4.4 ms.
+# 32 photos in 16 ms are 2,000 a second, as EfficientNet-sized networks reach on a data-centre GPU. A quarter of the
+# time is a call's own cost, whatever its size (launching kernels, copying 150 KB a photo): one photo takes 4.4 ms.
 CALL, PHOTO = 0.004, 0.000375  # seconds: t(n) = CALL + PHOTO · n
 
 
@@ -20,7 +20,7 @@ def service_time(photos: int) -> float:
 
 
 class SimulatedDevice:
-    """Answers every photo alike, after the time that its batch takes; callers take turns, as on a device."""
+    """Answers all photos alike, after the time that their batch takes; callers take turns, as on a device."""
 
     def __init__(self, bundle: Bundle, largest_batch: int) -> None:
         self.bundle = bundle
@@ -32,18 +32,18 @@ class SimulatedDevice:
         self._never = threading.Event()
 
     def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
-        """Wait as long as uint8 [N, height, width, 3] takes; role → array of N rows."""
+        """Wait as long as a batch, uint8 [N, height, width, 3], takes; return role → array of N rows."""
         with self._turn:
             done = time.monotonic() + service_time(len(batch))
             while (left := done - time.monotonic()) > 0:
-                self._never.wait(left)  # gives up the GIL, as a call of TensorFlow does
+                self._never.wait(left)  # releases the GIL, as a call of TensorFlow does
             self.busy += service_time(len(batch))
             self.calls += 1
         return {role: rows[: len(batch)] for role, rows in self._answers.items()}
 
 
 def _answers(bundle: Bundle, rows: int) -> Outputs:
-    """Rows of what the bundle's model puts out, of its shapes: reading them is the worker's work, and counts."""
+    """Make outputs of the model's shapes: reading them is the worker's work, and counts."""
     widths = {"score_probs": 5, "labels": len(bundle.labels)}
     draw = np.random.default_rng(1)
     answers = dict[str, npt.NDArray[np.float32]]()

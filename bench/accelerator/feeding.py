@@ -1,9 +1,9 @@
 """The worker's own stages around a simulated accelerator, photos and messages in memory; in a process of its own.
 
-    python -m tests.bench.feeding KIND REPLICAS
+    python -m bench.accelerator.feeding KIND REPLICAS
 
-KIND is `ready` (photos that are arrays already) or a kind of JPEG; REPLICAS is how many threads take turns at the one
-device. Prints JSON: how many photos a second the rest of the worker feeds, what that costs, and what the limit is.
+KIND is `ready` (photos that are arrays already) or a kind of JPEG. REPLICAS is the number of threads that take turns at
+the one device. Prints JSON: photos a second, their CPU time, and what the limit is.
 """
 
 import json
@@ -33,7 +33,7 @@ READY = "ready"
 READY_HASH = "none:0"  # the hash of photos that are arrays already
 WARM_UP, SECONDS = 1.0, 5.0
 STOP = 10.0  # seconds for the threads to end
-FULL = 0.9  # share of its time from which on the device, or the cores, count as the limit
+FULL = 0.9  # share of the time from which the device, or the cores, count as the limit
 NOTHING = {
     "WORKER_QUEUE_URL": "http://none/none",
     "WORKER_REDIS_URL": "redis://none",
@@ -42,22 +42,22 @@ NOTHING = {
 
 
 def main() -> None:
-    """Feed the device, and say how fast that went."""
+    """Feed the device, and print how fast that was."""
     kind, replicas = sys.argv[1], int(sys.argv[2])
     with Path(os.devnull).open("w") as nowhere:
         set_up_logs("json", "info", nowhere)  # lines are made as in production, and thrown away
-        print(json.dumps(fed(kind, replicas)))
+        print(json.dumps(feed(kind, replicas)))
 
 
-def fed(kind: str, replicas: int) -> dict[str, Any]:
-    """Run for SECONDS after WARM_UP; photos/s, CPU milliseconds a photo by thread, shares. Raises BenchError."""
-    wanted = settings.load({"WORKER_MODEL": str(MODEL), **NOTHING})
-    device, store = SimulatedDevice(bundle.read(str(MODEL)), wanted.batch_size), CountingStore()
+def feed(kind: str, replicas: int) -> dict[str, Any]:
+    """Run for SECONDS after WARM_UP: photos/s, CPU milliseconds a photo by thread, shares. Raises BenchError."""
+    used = settings.load({"WORKER_MODEL": str(MODEL), **NOTHING})
+    device, store = SimulatedDevice(bundle.read(str(MODEL)), used.batch_size), CountingStore()
     photos = [b"-"] if kind == READY else jpegs(kind)
     if kind == READY:
         take_ready_arrays(device)
-    known = ServiceTimes({size: service_time(size) for size in range(1, wanted.batch_size + 1)})
-    pipeline = compose(wanted, [(device,)] * replicas, known, photos, store)
+    known = ServiceTimes({size: service_time(size) for size in range(1, used.batch_size + 1)})
+    pipeline = compose(used, [(device,)] * replicas, known, photos, store)
     pipeline.start()
     time.sleep(WARM_UP)
     before, begun = Reading(device, store), time.monotonic()
@@ -66,8 +66,10 @@ def fed(kind: str, replicas: int) -> dict[str, Any]:
     pipeline.cancel()
     pipeline.join(time.monotonic() + STOP)
     if pipeline.error or store.statuses["failed"] or (kind == READY) != (store.hashes == {READY_HASH}):
-        raise BenchError(f"the stages did not run as meant: {pipeline.error!r}, hashes {len(store.hashes)}")
-    return figures(before, after, took, wanted.batch_size)
+        raise BenchError(
+            f"the stages did not run as expected: {pipeline.error!r}, hashes {len(store.hashes)}"
+        )
+    return figures(before, after, took, used.batch_size)
 
 
 class Reading:
@@ -80,7 +82,7 @@ class Reading:
 
 
 def figures(before: Reading, after: Reading, took: float, largest: int) -> dict[str, Any]:
-    """Rates and shares of the time between two readings, `took` seconds apart."""
+    """Compute rates and shares between two readings, `took` seconds apart."""
     photos, cpu = after.written - before.written, after.cpu - before.cpu
     threads = after.threads - before.threads
     measured = {
@@ -98,19 +100,19 @@ def figures(before: Reading, after: Reading, took: float, largest: int) -> dict[
 
 
 def limit(measured: Mapping[str, Any], largest: int) -> str:
-    """Name what keeps the rest waiting: device, cores, other programs, the model's thread, the helpers before it."""
+    """Name what the rest waits for: the device, the cores, other programs, the model's thread, or the helpers."""
     if measured["device_busy"] >= FULL:
         return "device"
     if measured["cores_busy"] >= FULL:
         return "cores"
     if measured["cores_busy"] + measured["cores_taken"] >= FULL:
         return "others"
-    # With full batches photos wait for the model's thread, though the device is idle; with small ones it waits.
+    # Full batches beside an idle device: photos wait for the model's thread. Small batches: the thread waits.
     return "model thread" if measured["mean_batch"] >= FULL * largest else "helpers"
 
 
 def take_ready_arrays(device: SimulatedDevice) -> None:
-    """Let decoding cost nothing in this process."""
+    """Replace decoding in this process by an array that is ready."""
     given = device.bundle.manifest.input
     array: Pixels = np.zeros((given.height, given.width, 3), np.uint8)
     decoding.prepare = lambda *_, **__: (array, READY_HASH)

@@ -1,4 +1,4 @@
-"""Where a child's CPU time goes, by function: py-spy watches it from outside."""
+"""Where a child's CPU time goes, by function: py-spy samples it from outside."""
 
 import re
 import subprocess
@@ -12,17 +12,17 @@ from typing import Any
 from bench.processes import ROOT
 from localstack.services import die_with_parent
 
-HOW = ("--format=raw", "--function", "--threads", "--rate=200")  # looks a second
+HOW = ("--format=raw", "--function", "--threads", "--rate=200")  # samples a second
 SHOWN = 12  # functions
 STAGES = re.compile(r"thread \(\S+\): (poll|infer|infer-helper|commit)(?:-\d+)?$")
-WAITS = {("Condition.wait", "threading.py")}  # seen at work now and then though they use next to no CPU
+WAITS = {("Condition.wait", "threading.py")}  # sampled now and then although they use next to no CPU
 LAST = re.compile(r"^(?P<function>\S+) \((?P<file>[^()]*?)(?::\d+)?\)$")
 
 
 def profile(module: str, *arguments: str, within: float) -> dict[str, Any]:
-    """Run a module under py-spy: the functions with the largest shares of its stages' CPU time.
+    """Run a module under py-spy; find the functions with the largest shares of its stages' CPU time.
 
-    `functions` is empty, and `reason` says why, where the system does not let one process look into another.
+    Where the system does not let one process inspect another, `functions` is empty and `reason` says why.
     """
     with tempfile.TemporaryDirectory() as folder:
         stacks = Path(folder) / "stacks"
@@ -40,7 +40,7 @@ def profile(module: str, *arguments: str, within: float) -> dict[str, Any]:
 
 
 def by_function(stacks: Iterable[str]) -> list[dict[str, Any]]:
-    """Read lines `thread;outer (file:line);inner (file:line) COUNT`: share by stage and innermost function."""
+    """Read lines `thread;outer (file:line);inner (file:line) COUNT`; share by stage and innermost function."""
     counts = Counter[tuple[str, str, str]]()
     for line in stacks:
         frames, _, count = line.rpartition(" ")

@@ -1,4 +1,4 @@
-"""What the simulated accelerator showed: rates, shares, what is the limit, and where the CPU time goes."""
+"""The simulated accelerator as tables: rates, shares, the limit, and where the CPU time goes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ LEVERS = {
 
 
 def accelerator(measured: Mapping[str, Any]) -> Iterator[Table]:
-    """Give the rates, then the functions of each kind of photo."""
+    """Return the table of rates, then the functions of each kind of photo."""
     yield _rates(measured)
     yield from _profiles(measured["kinds"])
 

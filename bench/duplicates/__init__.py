@@ -1,1 +1,1 @@
-"""What remembering photos finds, misses and costs."""
+"""What the index of duplicates finds, misses and costs."""

@@ -1,4 +1,4 @@
-"""Small photos each of which shows something else, as people's do: crops of the photos at hand."""
+"""Small photos that all show something different: crops of the available photos."""
 
 import io
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ from PIL import Image
 
 from bench.photos import QUALITY, SIZES
 
-LEAST = 0.3  # of each side that a crop leaves
+LEAST = 0.3  # of each side that a crop keeps
 KIND = "small"
 
 
 def jpegs(photos: Sequence[Image.Image], count: int, seed: int) -> list[bytes]:
-    """Cut so many from RGB photos in turn, of any place, size and shape, half of them mirrored."""
+    """Cut `count` crops from RGB photos in turn, of random place, size and shape, half of them mirrored."""
     chance = np.random.default_rng(seed)
     return [_jpeg(_crop(chance, photos[number % len(photos)])) for number in range(count)]
 

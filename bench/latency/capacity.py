@@ -1,7 +1,7 @@
-"""How many photos a second all of this machine scores while it is uploading them as well.
+"""How many photos a second this machine scores while it uploads them as well.
 
-A burst that lies ready is scored faster: nobody is uploading then, and on the same cores that is not free. Loads
-are shares of this lower figure.
+A burst that lies ready is scored faster, because uploading takes time on the same cores. Loads are shares of this lower
+figure.
 """
 
 import threading
@@ -11,22 +11,22 @@ from bench.latency.listener import SILENCE, Listener
 from bench.latency.sending import by_crew
 from bench.latency.series import Series
 from bench.processes import LostError
-from bench.rig import WORKERS, Rig
+from bench.rig import WORKERS, BenchRig
 
-OUTSTANDING = 64  # photos on their way at any time: two of the largest batches
+IN_FLIGHT = 64  # photos at any time: two of the largest batches
 UPLOADERS = 8
 WARM_UP, SECONDS = 4.0, 12.0
 
 
-def capacity(rig: Rig, photos: list[bytes]) -> float:
-    """Photos per second while OUTSTANDING photos are always on their way: each result lets the next one be sent."""
-    series, places = Series("capacity", photos), threading.Semaphore(OUTSTANDING)
+def capacity(rig: BenchRig, photos: list[bytes]) -> float:
+    """Measure photos per second with IN_FLIGHT photos at any time: each result lets the next photo be sent."""
+    series, places = Series("capacity", photos), threading.Semaphore(IN_FLIGHT)
     begun = time.monotonic()
     end = begun + WARM_UP + SECONDS
 
     def may_send(_: int) -> bool:
         if not places.acquire(timeout=SILENCE):
-            raise LostError(f"no result in {SILENCE:.0f} s though {OUTSTANDING} photos are on their way")
+            raise LostError(f"no result in {SILENCE:.0f} s though {IN_FLIGHT} photos are in flight")
         return time.monotonic() < end
 
     with Listener(rig.redis, heard=places.release) as listener:

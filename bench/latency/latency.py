@@ -1,4 +1,4 @@
-"""PUT to result: one photo at a time, at several loads, as the original benchmark did it, and when S3 tells late."""
+"""PUT to result: single photos, several loads, the original benchmark, and late notifications."""
 
 import os
 import statistics
@@ -11,11 +11,11 @@ from bench.latency.arrivals import poisson
 from bench.latency.capacity import capacity
 from bench.latency.listener import Listener
 from bench.latency.sending import at_moments, by_crew
-from bench.latency.series import MIX, Series, mixed
+from bench.latency.series import MIX, Series, draw_photos
 from bench.latency.summary import mean_steps, summary
 from bench.photos import as_upload, jpegs
 from bench.processes import LostError
-from bench.rig import CORES, WORKERS, Rig
+from bench.rig import CORES, WORKERS, BenchRig
 from worker import settings
 from worker.client import Client
 
@@ -30,13 +30,13 @@ Tell = Callable[[str], None]
 
 
 def steps() -> int:
-    """How often `measure` tells that it goes on."""
+    """How many times `measure` reports progress."""
     return 3 + len(LOADS) + notifications.STEPS
 
 
-def measure(rig: Rig, seconds: float, objects: int, tell: Tell) -> dict[str, Any]:
-    """Measure each load for `seconds`, and the original's `objects`; times in milliseconds. Raises LostError."""
-    photos = mixed(SEED)
+def measure(rig: BenchRig, seconds: float, objects: int, tell: Tell) -> dict[str, Any]:
+    """Measure each load for `seconds`, and the original benchmark with `objects`. Raises LostError."""
+    photos = draw_photos(SEED)
     tell(f"capacity, {' and '.join(MIX)} mixed, uploads included")
     most = capacity(rig, photos)
     tell("one photo at a time")
@@ -58,15 +58,15 @@ def measure(rig: Rig, seconds: float, objects: int, tell: Tell) -> dict[str, Any
     }
 
 
-def under_load(rig: Rig, photos: list[bytes], rate: float, seconds: float) -> dict[str, Any]:
-    """Poisson arrivals at `rate` per second. A photo's time counts from the moment at which it was due to arrive."""
+def under_load(rig: BenchRig, photos: list[bytes], rate: float, seconds: float) -> dict[str, Any]:
+    """Send photos at random, `rate` per second. A photo's time counts from the moment at which it was due."""
     series, moments = Series(f"load {rate}", photos), poisson(rate, seconds, SEED)
     ids = [series.image_id(number) for number in range(len(moments))]
     with Listener(rig.redis) as listener:
-        before, start = rig.used(), time.monotonic()
+        before, start = rig.read_cpu(), time.monotonic()
         due, begun = at_moments(moments, series.put)
         heard = listener.first(ids)
-        others, took = rig.used()[2] - before[2], time.monotonic() - start
+        others, took = rig.read_cpu()[2] - before[2], time.monotonic() - start
     rig.remove(WORKERS, ids)
     seen = [heard[i].at - since for i, since in zip(ids, due, strict=True)]
     late = [then - moment for then, moment in zip(begun, due, strict=True)]
@@ -76,12 +76,12 @@ def under_load(rig: Rig, photos: list[bytes], rate: float, seconds: float) -> di
         **summary(seen),
         "sent_late_p99_ms": summary(late)["p99_ms"],
         "cores_taken": max(0.0, others) / (took * CORES),
-        "steps_mean": mean_steps([heard[i].ledger() for i in ids], [1000 * one for one in seen]),
+        "steps_mean": mean_steps([heard[i].timings() for i in ids], [1000 * one for one in seen]),
     }
 
 
-def as_the_original(rig: Rig, photos: list[bytes], objects: int) -> dict[str, Any]:
-    """`objects` photos by UPLOADERS, each one PUT after the other; a photo's time counts from its PUT's begin."""
+def as_the_original(rig: BenchRig, photos: list[bytes], objects: int) -> dict[str, Any]:
+    """Send `objects` photos by UPLOADERS, each one PUT after the other. A photo's time starts with its PUT."""
     series = Series("original", photos)
     ids = [series.image_id(number) for number in range(objects)]
     with Listener(rig.redis) as listener:
@@ -96,31 +96,31 @@ def as_the_original(rig: Rig, photos: list[bytes], objects: int) -> dict[str, An
         **summary(seen),
         "uploads_per_s": objects / (uploaded - begun[0]),
         "photos_per_s": objects / (max(one.at for one in heard.values()) - begun[0]),
-        "steps_mean": mean_steps([heard[i].ledger() for i in ids], [1000 * one for one in seen]),
+        "steps_mean": mean_steps([heard[i].timings() for i in ids], [1000 * one for one in seen]),
     }
 
 
 def one_at_a_time(client: Client, photos: list[bytes]) -> dict[str, Any]:
-    """PUT to the result in the waiting client's hands, one small photo after the other, a few a second."""
+    """Send small photos one after the other, a few a second, and wait for each result with the worker's client."""
     some = [as_upload(photos[n % len(photos)], f"single {n}") for n in range(SINGLE_WARM_UP + SINGLE)]
-    taken = [_single(client, photo) for photo in some]
+    taken = [_send_one(client, photo) for photo in some]
     seen = [seconds for seconds, _ in taken[SINGLE_WARM_UP:]]
-    ledgers = [ledger for _, ledger in taken[SINGLE_WARM_UP:]]
-    work = [ledger["decode"] + ledger["infer"] for ledger in ledgers]
-    # What lies before SQS has the message is not the worker's: it cannot know of the photo yet.
-    own = [ledger["total"] - ledger["notify"] for ledger in ledgers]
+    timings = [steps for _, steps in taken[SINGLE_WARM_UP:]]
+    work = [steps["decode"] + steps["infer"] for steps in timings]
+    # The worker cannot know of a photo before SQS has its message.
+    own = [steps["total"] - steps["notify"] for steps in timings]
     return {
         "photos": SINGLE,
         **summary(seen),
-        "steps_p50": {step: statistics.median(ledger[step] for ledger in ledgers) for step in ledgers[0]},
-        "steps_mean": mean_steps(ledgers, [1000 * one for one in seen]),
+        "steps_p50": {step: statistics.median(steps[step] for steps in timings) for step in timings[0]},
+        "steps_mean": mean_steps(timings, [1000 * one for one in seen]),
         "beyond_work_p50_ms": statistics.median(1000 * s - w for s, w in zip(seen, work, strict=True)),
         "overhead_p50_ms": statistics.median(o - w for o, w in zip(own, work, strict=True)),
     }
 
 
-def _single(client: Client, photo: bytes) -> tuple[float, Mapping[str, float]]:
-    """Seconds until the result was there, and the worker's own ledger; then a rest until the period is over."""
+def _send_one(client: Client, photo: bytes) -> tuple[float, Mapping[str, float]]:
+    """Send a photo; return the seconds to its result, and the worker's timings. Then sleep until the period is over."""
     begun = time.monotonic()
     try:
         result = client.wait(client.upload(photo, ".jpg"), HEARD_WITHIN)

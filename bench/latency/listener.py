@@ -11,37 +11,37 @@ from typing import Any, Self
 from bench.processes import LostError
 
 SILENCE = 30.0  # seconds without a result after which photos count as lost
-SLICE = 0.2  # seconds until the thread looks whether it shall end
+SLICE = 0.2  # seconds between two checks whether to end
 CHANNEL = "result:"
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One announced result, and the monotonic seconds of its arrival."""
+    """One announced result, and the monotonic time of its arrival."""
 
     at: float
     text: str
 
-    def ledger(self) -> dict[str, float]:
-        """Milliseconds by step, as the worker says."""
+    def timings(self) -> dict[str, float]:
+        """Read the worker's milliseconds by step."""
         timings: dict[str, float] = json.loads(self.text)["timings_ms"]
         return timings
 
 
 class Listener:
-    """Use it as a context; `heard` is called, in the listening thread, for each result."""
+    """A context manager; calls `heard` for each result, in its own thread."""
 
     def __init__(self, redis: Any, heard: Callable[[], object] = lambda: None) -> None:
         self._results = redis.pubsub()
         self._heard = heard
-        self._all: dict[str, list[Heard]] = {}  # by image id, in the order of arrival
+        self._all: dict[str, list[Heard]] = {}  # by image id, in order of arrival
         self._last = time.monotonic()
         self._news = threading.Condition()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._listen, daemon=True)
 
     def __enter__(self) -> Self:
-        """Subscribe; what is announced from now on is heard."""
+        """Subscribe to all announcements from now on."""
         self._results.psubscribe(f"{CHANNEL}*")
         self._results.get_message(timeout=SILENCE)  # Redis's confirmation
         self._thread.start()
@@ -56,13 +56,13 @@ class Listener:
         self._results.close()
 
     def first(self, image_ids: Collection[str]) -> dict[str, Heard]:
-        """Wait until each photo's result was announced: the first announcement of each.
+        """Wait for the result of each photo; return the first announcement of each.
 
-        Raises LostError after SILENCE seconds without any, and for a photo that came out as failed.
+        Raises LostError after SILENCE seconds without any result, and for a photo that failed.
         """
-        wanted, begun = set(image_ids), time.monotonic()
+        expected, begun = set(image_ids), time.monotonic()
         with self._news:
-            while missing := wanted - self._all.keys():
+            while missing := expected - self._all.keys():
                 if not self._thread.is_alive() or time.monotonic() - max(begun, self._last) > SILENCE:
                     raise LostError(f"{len(missing)} photos have no result after {SILENCE:.0f} s of silence")
                 self._news.wait(SLICE)
@@ -73,12 +73,12 @@ class Listener:
         return found
 
     def repeated(self) -> int:
-        """How many announcements were not the first of their photo."""
+        """Count the announcements that were not the first of their photo."""
         with self._news:
             return sum(len(of_one) - 1 for of_one in self._all.values())
 
     def arrivals(self) -> list[float]:
-        """Monotonic seconds of all announcements so far."""
+        """Monotonic times of all announcements so far."""
         with self._news:
             return [heard.at for of_one in self._all.values() for heard in of_one]
 

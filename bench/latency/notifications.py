@@ -1,7 +1,7 @@
-"""What S3's slow notification costs, with and without the direct request; the bench plays S3's part.
+"""What S3's slow notification costs, with and without a direct request.
 
-The bucket's own notification is switched off meanwhile. After each PUT the bench sends S3's body itself, as late as
-the published distribution says; with the fast path a direct request goes out first, right after the PUT.
+The bench plays S3's part: the bucket's own notification is off. After each PUT the bench sends S3's body, as late as
+the published distribution says. With the fast path, it first sends a direct request right after the PUT.
 """
 
 import json
@@ -22,29 +22,29 @@ from bench.latency.sending import SENDERS, at_moments
 from bench.latency.series import Series
 from bench.latency.summary import mean_steps, summary
 from bench.processes import LostError
-from bench.rig import WORKERS, Rig
+from bench.rig import WORKERS, BenchRig
 from worker.client import direct_request
 
-STEPS = 2  # how often `measure` tells
+STEPS = 2  # how many times `measure` reports progress
 SEED = 2
-SHORTEST = 5.0  # seconds; fewer photos would say nothing of the tail
+SHORTEST = 5.0  # seconds; fewer photos would say nothing about the tail
 
 
 def measure(
-    rig: Rig, photos: list[bytes], rate: float, seconds: float, tell: Callable[[str], None]
+    rig: BenchRig, photos: list[bytes], rate: float, seconds: float, tell: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Photos at `rate` a second whose notification comes late: `alone`, and with the `direct_request`."""
+    """Send `rate` photos a second with late notifications: `alone`, and with a `direct_request`."""
     with notification_off(rig.s3, WORKERS):
         tell("slow notification")
-        alone = _slow(rig, photos, rate, seconds, direct=False)
+        alone = _run(rig, photos, rate, seconds, direct=False)
         tell("slow notification and direct request")
-        direct = _slow(rig, photos, rate, seconds, direct=True)
+        direct = _run(rig, photos, rate, seconds, direct=True)
     return {"offered_per_s": rate, "alone": alone, "direct_request": direct}
 
 
 @contextmanager
 def notification_off(s3: Any, bucket: str) -> Iterator[None]:
-    """Let the bucket tell nobody; afterwards it does again."""
+    """Switch the bucket's notification off, and on again at the end."""
     before = s3.get_bucket_notification_configuration(Bucket=bucket)
     before.pop("ResponseMetadata", None)
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
@@ -54,12 +54,12 @@ def notification_off(s3: Any, bucket: str) -> Iterator[None]:
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=before)
 
 
-def _slow(rig: Rig, photos: list[bytes], rate: float, seconds: float, *, direct: bool) -> dict[str, Any]:
-    """One run: latencies from the moment each photo was due, and how often photos were scored."""
+def _run(rig: BenchRig, photos: list[bytes], rate: float, seconds: float, *, direct: bool) -> dict[str, Any]:
+    """Run once: latencies from the moment each photo was due, and how many times photos were scored."""
     moments = poisson(rate, max(SHORTEST, seconds), SEED)
     series = Series(f"slow notification, direct={direct}", photos)
     ids, delays = [series.image_id(n) for n in range(len(moments))], notification_delays(len(moments), SEED)
-    scored, known = rig.logged("scored", "unrecognised"), rig.logged("already_scored")
+    scored, known = _count_scored(rig), rig.worker.count("already_scored")
     sqs: Any = boto3.client("sqs", config=Config(max_pool_connections=SENDERS))
 
     def send(body: str) -> None:
@@ -80,22 +80,26 @@ def _slow(rig: Rig, photos: list[bytes], rate: float, seconds: float, *, direct:
         repeated = listener.repeated()
     rig.remove(WORKERS, ids)
     seen = [heard[i].at - since for i, since in zip(ids, due, strict=True)]
-    scorings = rig.logged("scored", "unrecognised") - scored
+    scorings = _count_scored(rig) - scored
     return {
         "photos": len(ids),
         **summary(seen),
-        "steps_mean": mean_steps([heard[i].ledger() for i in ids], [1000 * one for one in seen]),
+        "steps_mean": mean_steps([heard[i].timings() for i in ids], [1000 * one for one in seen]),
         "scored": scorings,
         "scored_again": scorings - len(ids),
-        "already_scored": rig.logged("already_scored") - known,
+        "already_scored": rig.worker.count("already_scored") - known,
         "announced_again": repeated,
     }
 
 
-def wait_until_empty(rig: Rig) -> None:
-    """Wait until no message is left. Raises LostError."""
+def _count_scored(rig: BenchRig) -> int:
+    return rig.worker.count("scored") + rig.worker.count("unrecognised")
+
+
+def wait_until_empty(rig: BenchRig) -> None:
+    """Wait until the queue is empty. Raises LostError."""
     deadline = time.monotonic() + SILENCE
-    while left := rig.left():
+    while left := rig.count_messages(os.environ["WORKER_QUEUE_URL"]):
         if time.monotonic() > deadline:
             raise LostError(f"{left} messages were not deleted though every photo has its result")
         time.sleep(0.05)

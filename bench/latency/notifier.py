@@ -1,4 +1,4 @@
-"""S3's part: the body that announces a photo, sent when it is due."""
+"""S3's part: the body that announces a photo, sent at its time."""
 
 import heapq
 import itertools
@@ -19,7 +19,7 @@ Send = Callable[[str], object]  # sends one body
 
 
 def notification(stored: S3Object, at: datetime) -> str:
-    """Give S3's body for an upload."""
+    """Make S3's body for an upload."""
     thing = {"key": quote_plus(stored.key, safe="/"), "size": stored.size, "eTag": stored.etag}
     record = {
         "eventVersion": "2.1",
@@ -33,7 +33,7 @@ def notification(stored: S3Object, at: datetime) -> str:
 
 
 class Notifier:
-    """Sends each body when it is due, from a thread of its own; leaving the context waits for all of them."""
+    """Sends each body at its time, from a thread of its own; leaving the context waits for all of them."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -52,7 +52,7 @@ class Notifier:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for the last body, unless something went wrong before. Raises BenchError when one was not sent."""
+        """Wait for the last body, unless an error ends the context. Raises BenchError when one was not sent."""
         with self._change:
             self._ending = True
             if kind is not None:
@@ -63,7 +63,7 @@ class Notifier:
             raise BenchError(f"a notification could not be sent: {self._error}")
 
     def at(self, moment: float, body: str) -> None:
-        """Send a body at that moment, in monotonic seconds."""
+        """Send a body at a monotonic time."""
         with self._change:
             heapq.heappush(self._due, (moment, next(self._numbers), body))
             self._change.notify()
@@ -72,7 +72,7 @@ class Notifier:
         try:
             while (body := self._next()) is not None:
                 self._send(body)
-        except Exception as error:  # noqa: BLE001 - told when the context ends
+        except Exception as error:  # noqa: BLE001 - raised when the context ends
             self._error = error
 
     def _next(self) -> str | None:

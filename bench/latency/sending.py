@@ -1,4 +1,4 @@
-"""Ways to send photos: at given moments whatever becomes of them, or by a crew of uploaders as fast as they can."""
+"""Two ways to send photos: at given times in an open loop, or by a crew of uploaders as fast as they can."""
 
 import itertools
 import threading
@@ -6,19 +6,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-SENDERS = 32  # threads; many more than wait at a time, so that a slow PUT does not hold up the next
+SENDERS = 32  # threads: many more than wait at a time, so that a slow PUT does not delay the next
 
 Send = Callable[[int], object]  # sends the photo of a number
 
 
 def at_moments(moments: list[float], send: Send) -> tuple[list[float], list[float]]:
-    """Send photo n at `moments[n]` seconds from now, in an open loop: no send waits for a result or another send.
+    """Send photo n at `moments[n]` seconds from now; no send waits for a result or for another send.
 
-    Gives the moments that were due and those at which the sends began, both in monotonic seconds.
+    Returns the times at which sends were due and at which they began, both monotonic.
     """
     begun = [0.0] * len(moments)
 
-    def sent(number: int) -> None:
+    def send_now(number: int) -> None:
         begun[number] = time.monotonic()
         send(number)
 
@@ -29,7 +29,7 @@ def at_moments(moments: list[float], send: Send) -> tuple[list[float], list[floa
         try:
             for number, moment in enumerate(due):
                 time.sleep(max(0.0, moment - time.monotonic()))
-                futures.append(pool.submit(sent, number))
+                futures.append(pool.submit(send_now, number))
             for future in futures:
                 future.result()
         finally:
@@ -40,15 +40,11 @@ def at_moments(moments: list[float], send: Send) -> tuple[list[float], list[floa
 def by_crew(uploaders: int, may_send: Callable[[int], bool], send: Send) -> dict[int, float]:
     """Let `uploaders` threads send photos 0, 1, 2 … one after the other until `may_send(n)` is false.
 
-    Gives the monotonic seconds at which each send began, by number and in their order; the last numbers may have gaps,
-    since each thread asks for itself. A send that raises ends all of them, and is raised.
+    Returns the monotonic time at which each send began, by number, in order. The last numbers may have gaps, because
+    each thread asks for itself. An error in one send ends all, and is raised.
     """
-    numbers, begun, lock, given_up = (
-        itertools.count(),
-        dict[int, float](),
-        threading.Lock(),
-        threading.Event(),
-    )
+    numbers, begun = itertools.count(), dict[int, float]()
+    lock, given_up = threading.Lock(), threading.Event()
 
     def upload() -> None:
         try:

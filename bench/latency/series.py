@@ -1,4 +1,4 @@
-"""A numbered series of photos for the worker's bucket, and how one is uploaded."""
+"""A numbered series of photos for the worker's bucket, and their upload."""
 
 import random
 from typing import Any
@@ -13,12 +13,12 @@ from bench.processes import BenchError
 from bench.rig import WORKERS
 from worker.messages import S3Object
 
-MIX = ("small", "3 MP")  # half of each: what arrives is not all alike, and that makes queues
+MIX = ("small", "3 MP")  # half of each: unequal photos make queues
 PERIOD = 997  # photos after which the order of the mix repeats
 
 
 class Series:
-    """Photos 0, 1, 2 …; any thread may put any number. A name is used once a run: it makes the image ids."""
+    """Photos 0, 1, 2 …; any thread may put any number. The name makes the image ids: use it once a run."""
 
     def __init__(self, name: str, photos: list[bytes]) -> None:
         self._name = name
@@ -26,11 +26,11 @@ class Series:
         self._s3: Any = boto3.client("s3", config=Config(max_pool_connections=SENDERS))
 
     def image_id(self, number: int) -> str:
-        """Name a photo."""
+        """Return the id of a photo."""
         return image_id(self._name, 0, number)
 
     def put(self, number: int) -> S3Object:
-        """Upload a photo; what was stored. Raises BenchError."""
+        """Upload a photo; return the stored object. Raises BenchError."""
         name = self.image_id(number)
         key, body = f"uploads/{name}.jpg", as_upload(self._photos[number % len(self._photos)], name)
         try:
@@ -40,7 +40,7 @@ class Series:
         return S3Object(WORKERS, key, etag=answer["ETag"].strip('"'), size=len(body))
 
 
-def mixed(seed: int) -> list[bytes]:
-    """Photos of MIX in a drawn order."""
+def draw_photos(seed: int) -> list[bytes]:
+    """Draw photos of MIX."""
     draw, samples = random.Random(seed), {kind: jpegs(kind) for kind in MIX}
     return [draw.choice(samples[draw.choice(MIX)]) for _ in range(PERIOD)]

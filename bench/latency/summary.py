@@ -8,7 +8,7 @@ CUTS = (50, 90, 99)
 
 
 def summary(seconds: Sequence[float]) -> dict[str, float]:
-    """Percentiles and mean in milliseconds, the longest, and the share of less than one second; at least one value."""
+    """Summarise at least one latency: percentiles, mean and maximum in milliseconds, and the share under a second."""
     cuts = statistics.quantiles(
         [*seconds, seconds[0]] if len(seconds) == 1 else seconds, n=100, method="inclusive"
     )
@@ -20,12 +20,12 @@ def summary(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
-def mean_steps(ledgers: Sequence[Mapping[str, float]], seen_ms: Sequence[float]) -> dict[str, float]:
-    """Mean milliseconds of each step, which add up to the mean of what was seen from outside; medians would not.
+def mean_steps(timings: Sequence[Mapping[str, float]], seen_ms: Sequence[float]) -> dict[str, float]:
+    """Mean milliseconds of each step; they add up to the mean that was seen from outside, which medians would not.
 
-    What the ledger does not hold is `put`: the upload itself before S3's event time, and the announcement afterwards.
+    `put` is what the worker cannot time: the upload before S3's event time, and the announcement of the result.
     """
     steps = {
-        name: statistics.fmean(ledger[name] for ledger in ledgers) for name in ledgers[0] if name != "total"
+        name: statistics.fmean(photo[name] for photo in timings) for name in timings[0] if name != "total"
     }
     return {"put": max(0.0, statistics.fmean(seen_ms) - sum(steps.values())), **steps}

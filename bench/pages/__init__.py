@@ -1,1 +1,1 @@
-"""Tables, pictures and pages made of what was measured."""
+"""Tables, pictures and pages of the measurements."""

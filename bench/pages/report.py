@@ -1,4 +1,4 @@
-"""The measurements as tables at the terminal, and the machine they were made on."""
+"""The measurements as tables for the terminal, and the machine they were made on."""
 
 import os
 import platform
@@ -13,18 +13,18 @@ from rich.markup import escape
 from bench.pages.tables import sections
 from docs.table import Table
 
-MUCH = 0.1  # share of the cores that others may take without a warning
+MUCH = 0.1  # share of the cores that other programs may take without a warning
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "pillow", "numpy", "boto3", "redis")
 
 
 def tables(measured: Mapping[str, Any]) -> Iterator[table.Table]:
-    """Every table of what was measured."""
+    """Make every table of the measurements."""
     for some in sections(measured).values():
-        yield from map(_printed, some)
+        yield from map(_terminal_table, some)
 
 
 def warning(measured: Mapping[str, Any]) -> str:
-    """Say so when other programs had the cores as well; empty when they hardly did."""
+    """Warn when other programs used the cores as well; empty when they hardly did."""
     taken = max(_shares_taken(measured), default=0.0)
     if taken < MUCH:
         return ""
@@ -32,10 +32,10 @@ def warning(measured: Mapping[str, Any]) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What this was measured on."""
+    """Describe this machine."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
-    there = {
+    versions = {
         package.metadata["Name"].lower().replace("_", "-"): package.version
         for package in metadata.distributions()
     }
@@ -45,12 +45,12 @@ def machine() -> dict[str, Any]:
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} on {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {name: there[name] for name in PACKAGES if name in there},
+        "packages": {name: versions[name] for name in PACKAGES if name in versions},
     }
 
 
 def _shares_taken(measured: Any) -> Iterator[float]:
-    """Every `cores_taken`, wherever it stands."""
+    """Find every `cores_taken`, at any depth."""
     if isinstance(measured, Mapping):
         for name, value in measured.items():
             if name == "cores_taken" and isinstance(value, int | float):
@@ -62,7 +62,7 @@ def _shares_taken(measured: Any) -> Iterator[float]:
             yield from _shares_taken(one)
 
 
-def _printed(given: Table) -> table.Table:
+def _terminal_table(given: Table) -> table.Table:
     printed = table.Table(*map(escape, given.columns), title=escape(given.title), title_justify="left")
     for row in given.rows:
         printed.add_row(*map(escape, row))

@@ -1,4 +1,4 @@
-"""What was measured as tables, by section; report.py prints them, publish.py writes them into the documentation."""
+"""The measurements as tables, by section; report.py prints them, publish.py writes them into docs/."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,12 +27,12 @@ STEPS = {
 
 
 def sections(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
-    """Give the tables of each part that was measured, by the name of their section."""
+    """Return the tables of each measured part, by section."""
     return performance(measured) | duplicates(measured)
 
 
 def duplicates(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
-    """Give those of the photos seen before."""
+    """Return the tables of duplicates."""
     if "duplicates" not in measured:
         return {}
     part = measured["duplicates"]
@@ -46,7 +46,7 @@ def duplicates(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
 
 
 def performance(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
-    """Give those of speed; the targets first."""
+    """Return the tables of speed, the targets first."""
     found = dict[str, list[Table]]()
     if held := targets(measured):
         found["targets"] = [_targets(held)]

@@ -1,4 +1,4 @@
-"""What the project aims at, and whether a run of the bench met it: computed, never typed."""
+"""The project's targets, and whether a run of the bench met them: computed, never typed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """A number somewhere in what was measured (`path`, by names), its bound, and its unit."""
+    """A measurement (`path`: its names from the root), its bound, and its unit."""
 
     what: str
     path: tuple[str, ...]
@@ -18,16 +18,16 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An aim and what came out, as text."""
+    """An aim and its result, as text."""
 
     what: str
     aim: str
     shown: str
-    met: bool | None  # None: the part was run and did not measure it
+    met: bool | None  # None: its part ran without measuring it
 
     @property
     def verdict(self) -> str:
-        """One word."""
+        """The result in a word or two."""
         return "not measured" if self.met is None else "met" if self.met else "MISSED"
 
 
@@ -83,23 +83,20 @@ AIMS = (
 
 
 def targets(measured: Mapping[str, Any]) -> list[Target]:
-    """Hold each aim of the parts that were run against what was measured."""
-    return [_held(aim, _at(measured, aim.path)) for aim in AIMS if aim.path[0] in measured]
+    """Compare the aims of the parts that ran with their measurements."""
+    return [_compare(aim, _find(measured, aim.path)) for aim in AIMS if aim.path[0] in measured]
 
 
-def _held(aim: Aim, value: float | None) -> Target:
-    said = (
-        f"≥ {_shown(aim.least, aim.unit)}"
-        if aim.least is not None
-        else f"≤ {_shown(aim.most or 0.0, aim.unit)}"
-    )
+def _compare(aim: Aim, value: float | None) -> Target:
+    sign, bound = ("≥", aim.least) if aim.least is not None else ("≤", aim.most or 0.0)
+    shown = f"{sign} {_format(bound, aim.unit)}"
     if value is None:
-        return Target(aim.what, said, "–", None)
+        return Target(aim.what, shown, "–", None)
     met = (aim.least is None or value >= aim.least) and (aim.most is None or value <= aim.most)
-    return Target(aim.what, said, _shown(value, aim.unit), met)
+    return Target(aim.what, shown, _format(value, aim.unit), met)
 
 
-def _at(measured: Any, path: tuple[str, ...]) -> float | None:
+def _find(measured: Any, path: tuple[str, ...]) -> float | None:
     for name in path:
         if not isinstance(measured, Mapping) or name not in measured:
             return None
@@ -107,5 +104,5 @@ def _at(measured: Any, path: tuple[str, ...]) -> float | None:
     return float(measured)
 
 
-def _shown(value: float, unit: str) -> str:
+def _format(value: float, unit: str) -> str:
     return f"{value:.1%}" if unit == "%" else f"{value:.1f}".removesuffix(".0") + f" {unit}"

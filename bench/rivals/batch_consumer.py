@@ -1,8 +1,8 @@
-"""Feeds the batch server from SQS: receivers that take ten messages, post their photos at once, and delete all ten.
+"""Feeds the batch server from SQS: receivers take ten messages, post their photos at once, and delete all ten.
 
-    python -m tests.bench.batch_consumer PREFIX QUEUE_URL
+    python -m bench.rivals.batch_consumer PREFIX QUEUE_URL
 
-Starts the server and stops it. What it prints last before it works is `ready`.
+Starts the server and stops it. Prints READY before it starts work.
 """
 
 import os
@@ -23,13 +23,13 @@ from bench.processes import READY, ROOT, BenchError
 from bench.rivals.photo_task import Photos, Results, photos_of
 from localstack.services import die_with_parent, free_port
 
-RECEIVERS, TEN = 4, 10  # their product is how many photos are under way: more than a batch
+RECEIVERS, TEN = 4, 10  # together 40 photos in flight: more than a batch
 START, STOP = 120.0, 10.0  # seconds
 REQUEST = 60.0  # seconds
 
 
 def main() -> None:
-    """Work until told to stop."""
+    """Work until SIGTERM."""
     prefix, queue_url = sys.argv[1:]
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
@@ -40,7 +40,7 @@ def main() -> None:
         stopping = threading.Event()
         signal.signal(signal.SIGTERM, lambda _number, _frame: stopping.set())
         try:
-            _wait_until_served(server, port)
+            _wait_for_server(server, port)
             _consume(prefix, queue_url, port, stopping)
         finally:
             server.terminate()
@@ -74,13 +74,13 @@ def _consume(prefix: str, queue_url: str, port: int, stopping: threading.Event) 
             one.result()
 
 
-def _wait_until_served(server: subprocess.Popen[bytes], port: int) -> None:
+def _wait_for_server(server: subprocess.Popen[bytes], port: int) -> None:
     deadline, web = time.monotonic() + START, urllib3.PoolManager(retries=False)
     empty = b""
     while True:
         try:
             if web.request("POST", _url(port), body=empty, timeout=REQUEST).status != 503:
-                return  # it has tried to decode nothing: every stage is there
+                return  # it has tried to decode nothing: every stage runs
         except urllib3.exceptions.HTTPError:
             pass
         if server.poll() is not None or time.monotonic() > deadline:

@@ -1,11 +1,11 @@
-"""Mosec as the peer that takes batches: an HTTP server that decodes in processes and infers in dynamic batches.
+"""Mosec as the rival that takes batches: an HTTP server that decodes in processes and infers in dynamic batches.
 
-    MOSEC_PORT=… python -m tests.bench.batch_server
+    MOSEC_PORT=… python -m bench.rivals.batch_server
 
-Chosen because it is kept up, is one small package, and batches at its core. LitServe and Ray Serve batch too, but
-through an asyncio server in Python, and Ray brings a cluster along. celery-batches would share the queue, yet holds
-Celery below 5.7, and decodes and infers in turn in every process, each with a model of its own. `batch_consumer.py`
-feeds it from SQS.
+Why Mosec: it is maintained, is one small package, and batching is its core. LitServe and Ray Serve batch too, but
+through an asyncio server in Python, and Ray needs a cluster. celery-batches would share the queue, but it keeps Celery
+below 5.7, and every process decodes and infers in turn, with a model of its own. `batch_consumer.py` feeds the server
+from SQS.
 """
 
 import os
@@ -20,11 +20,11 @@ from worker.photos import decoding
 
 CORES = os.cpu_count() or 1
 LARGEST = 32  # photos a batch, as the worker's
-WAIT = 5  # milliseconds for a fuller batch; Mosec wants at least one
+WAIT = 5  # milliseconds for a fuller batch; Mosec needs at least one
 
 
 class Decode(Worker):
-    """One process a core: the worker's own decoding."""
+    """One process a core, with the worker's own decoding."""
 
     req_mime_type = "image/jpeg"
 
@@ -34,7 +34,7 @@ class Decode(Worker):
         decoding.warm_up(self._target)
 
     def deserialize(self, data: bytes) -> bytes:
-        """Take the body as it is."""
+        """Return the body unchanged."""
         return data
 
     def forward(self, data: bytes) -> npt.NDArray[np.uint8]:
@@ -43,7 +43,7 @@ class Decode(Worker):
 
 
 class Infer(Worker):
-    """A process a core, each with a replica of the model on one thread, as the worker has them."""
+    """One process a core, each with a replica of the model on one thread, like the worker's."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Mosec gives it no signature
@@ -55,7 +55,7 @@ class Infer(Worker):
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until SIGTERM."""
     server = Server()
     server.append_worker(Decode, num=CORES)
     server.append_worker(Infer, num=CORES, max_batch_size=LARGEST, max_wait_time=WAIT)

@@ -1,12 +1,13 @@
 """A Celery worker that scores the same photos: one task a photo, which carries the S3 event.
 
-    python -m tests.bench.celery_worker PREFIX QUEUE_URL [POOL]
+    python -m bench.rivals.celery_worker PREFIX QUEUE_URL [POOL]
 
-Set up as Celery's guide has it for SQS and for tasks that must not be lost: acknowledged late, so deleted when done;
-the queue's own visibility timeout; long polls; no results, events or remote control, which SQS does not carry. A
-process a core, each with a model of one thread, since the processes take the cores. The prefetch lets a receive bring
-SQS's ten messages: the guide's 1 is for tasks of minutes, its default of 4 a process would stop at eight. A pool of
-threads was as fast, within what rounds differ by, so this is the guide's pool for work that computes.
+Configured as Celery's guide recommends for SQS and for tasks that must not be lost: late acknowledgement, so that a
+message is deleted when its task is done; the queue's own visibility timeout; long polls; no results, events or remote
+control, which SQS does not support. There is a process a core, each with a model of one thread, because the processes
+use the cores. The prefetch lets a receive return SQS's ten messages: the guide's 1 is for tasks of minutes, and the
+default of 4 a process would stop at eight. A pool of threads was as fast, within the spread of the rounds, so this is
+the pool that the guide recommends for computation.
 """
 
 import functools
@@ -30,7 +31,7 @@ PREFETCH = -(-10 // CORES)  # tasks a process
 
 
 def celery_app(queue_url: str) -> Celery:
-    """Make an app whose default queue is that of the URL."""
+    """Make an app with the queue at this URL as its default."""
     endpoint, queue = os.environ["AWS_ENDPOINT_URL"], queue_url.rsplit("/", 1)[-1]
     app = Celery("bench", broker=endpoint.replace("http://", "sqs://test:test@"))
     app.conf.update(
@@ -50,13 +51,13 @@ def celery_app(queue_url: str) -> Celery:
         worker_proc_alive_timeout=LONGEST_START,
         worker_enable_remote_control=False,
         worker_send_task_events=False,
-        worker_redirect_stdouts=False,  # what is printed is for the bench
+        worker_redirect_stdouts=False,  # the bench reads the output
     )
     return app
 
 
 def event(bucket: str, key: str) -> str:
-    """Give the event that S3 would send for an object, as far as it matters here."""
+    """Make the part of S3's event that matters here."""
     return json.dumps({"Records": [{"s3": {"bucket": {"name": bucket}, "object": {"key": key}}}]})
 
 
@@ -66,7 +67,7 @@ def send(app: Celery, event: str) -> None:
 
 
 class Scoring:
-    """What a process of the pool needs, made once in it."""
+    """What a process of the pool needs, made once in each."""
 
     def __init__(self, prefix: str) -> None:
         self._photos = Photos()
@@ -76,12 +77,12 @@ class Scoring:
     def score(self, event: str) -> None:
         """Score the photos of an event."""
         for bucket, key in photos_of(event):
-            pixels = self._frozen.prepared(self._photos.read(bucket, key))
+            pixels = self._frozen.prepare(self._photos.read(bucket, key))
             self._results.write(key, self._frozen.scores(pixels[np.newaxis])[0])
 
 
 def main() -> None:
-    """Work until told to stop."""
+    """Work until SIGTERM."""
     prefix, queue_url, *pool = sys.argv[1:]
     app = celery_app(queue_url)
     scoring = functools.cache(lambda: Scoring(prefix))

@@ -1,4 +1,4 @@
-"""What the worker's rivals share with it and with one another: events, downloads, the model, Redis."""
+"""What the rivals share with the worker and with one another: events, downloads, the model, Redis."""
 
 import json
 import os
@@ -17,30 +17,30 @@ from worker.inference.model_loader import ModelLoader
 from worker.photos import decoding
 from worker.telemetry.counters import Telemetry
 
-ENOUGH = 10**8  # pixels; no limit to these photos
+ENOUGH = 10**8  # pixels; no limit for these photos
 SCORES = np.arange(1, 6)
 
 
 def photos_of(body: str) -> Iterator[tuple[str, str]]:
-    """Give bucket and key of each photo that an S3 event announces."""
+    """Read the bucket and key of each photo in an S3 event."""
     for record in json.loads(body).get("Records", []):
         yield record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"])
 
 
 class Photos:
-    """Downloads as boto3's guide shows them."""
+    """Downloads in the way of boto3's guide."""
 
     def __init__(self) -> None:
         self._s3: Any = boto3.client("s3")
 
     def read(self, bucket: str, key: str) -> bytes:
-        """Give an object's bytes."""
+        """Read an object's bytes."""
         data: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         return data
 
 
 class Results:
-    """Scores in the worker's Redis, under a prefix of their own; each is announced, as the worker's are."""
+    """Scores in the worker's Redis, under a prefix of their own, published like the worker's."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
@@ -59,28 +59,28 @@ class Frozen:
     """The worker's own decoding, and its model on the engine that WORKER_ENGINE names: one replica."""
 
     def __init__(self, *, threads: int, largest_batch: int = 1) -> None:
-        """Load and warm up for calls of up to `largest_batch` photos on so many threads."""
-        # Takes seconds, and a parent of forked processes must not import TensorFlow.
+        """Load the model on `threads` threads, and warm up for calls of up to `largest_batch` photos."""
+        # Importing takes seconds, and a parent of forked processes must not import TensorFlow.
         from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 
-        wanted = settings.load(os.environ).model_copy(
+        changed = settings.load(os.environ).model_copy(
             update={"replicas": 1, "model_threads": threads, "batch_size": largest_batch}
         )
-        found = bundle.read(wanted.model[0])
+        found = bundle.read(changed.model[0])
         self._target = found.manifest.input.target
-        loader = ModelLoader(wanted, Telemetry(), TensorFlow(), LiteRT(), cores=threads)
+        loader = ModelLoader(changed, Telemetry(), TensorFlow(), LiteRT(), cores=threads)
         ((self._model,),) = loader.load([found])
         decoding.warm_up(self._target)
 
-    def prepared(self, data: bytes) -> npt.NDArray[np.uint8]:
-        """Decode by the worker's own reduced way."""
+    def prepare(self, data: bytes) -> npt.NDArray[np.uint8]:
+        """Decode as the worker does, at reduced size."""
         return decoding.prepare(data, self._target, ENOUGH)[0]
 
     def scores(self, batch: npt.NDArray[np.uint8]) -> list[int]:
-        """Score photos [N, height, width, 3]."""
-        return [rounded(row) for row in self._model.predict(batch)["score_probs"]]
+        """Score photos, [N, height, width, 3]."""
+        return [round_score(row) for row in self._model.predict(batch)["score_probs"]]
 
 
-def rounded(probabilities: npt.NDArray[Any]) -> int:
-    """Mean of a distribution over five scores, halves up."""
+def round_score(probabilities: npt.NDArray[Any]) -> int:
+    """Round the mean of a distribution over five scores, halves up."""
     return int(probabilities @ SCORES + 0.5)

@@ -1,9 +1,9 @@
 """One message at a time: receive, download, decode, model, write, delete.
 
-    python -m tests.bench.plain_loop PREFIX QUEUE_URL predict|frozen
+    python -m bench.rivals.plain_loop PREFIX QUEUE_URL predict|frozen
 
-`predict` is the loop as people write it: full decode and `model.predict`. `frozen` has the worker's own decoding and
-model, on its engine, so that what is left between the two is the pipeline alone. Goes on until it is told to stop.
+`predict` is the loop that people write first: full decode and `model.predict`. `frozen` uses the worker's own decoding,
+model and engine, so that only the pipeline differs. Runs until SIGTERM.
 """
 
 import io
@@ -19,17 +19,17 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from bench.processes import READY
-from bench.rivals.photo_task import Frozen, Photos, Results, photos_of, rounded
+from bench.rivals.photo_task import Frozen, Photos, Results, photos_of, round_score
 
 SIDE = 224  # pixels; the reference model's input
 
 
 def main() -> None:
-    """Score what comes."""
-    prefix, queue_url, way = sys.argv[1:]
+    """Score photos as they come."""
+    prefix, queue_url, mode = sys.argv[1:]
     sqs: Any = boto3.client("sqs")
     photos, results = Photos(), Results(prefix)
-    score = _with_predict() if way == "predict" else _with_frozen_graph()
+    score = _with_predict() if mode == "predict" else _with_frozen_graph()
     print(READY, flush=True)
     while True:
         for message in sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=5).get("Messages", []):
@@ -48,18 +48,20 @@ def _with_predict() -> Callable[[bytes], int]:
     images = keras.Input((SIDE, SIDE, 3), dtype="uint8")
     model = keras.Model(images, keras.layers.TFSMLayer(folder, call_endpoint="serving_default")(images))
     model.predict(np.zeros((1, SIDE, SIDE, 3), np.uint8), verbose=0)
-    return lambda data: rounded(model.predict(_in_full(data)[np.newaxis], verbose=0)["score_probs"][0])
+    return lambda data: round_score(
+        model.predict(_decode_in_full(data)[np.newaxis], verbose=0)["score_probs"][0]
+    )
 
 
-def _in_full(data: bytes) -> npt.NDArray[np.uint8]:
-    """Decode in full, turn, cut to the model's square."""
+def _decode_in_full(data: bytes) -> npt.NDArray[np.uint8]:
+    """Decode in full, turn, and crop to the model's square."""
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
     return np.asarray(ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
 def _with_frozen_graph() -> Callable[[bytes], int]:
     frozen = Frozen(threads=os.cpu_count() or 1)
-    return lambda data: frozen.scores(frozen.prepared(data)[np.newaxis])[0]
+    return lambda data: frozen.scores(frozen.prepare(data)[np.newaxis])[0]
 
 
 if __name__ == "__main__":

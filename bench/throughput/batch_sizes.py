@@ -1,8 +1,8 @@
-"""How many images a second the model alone takes, by the size of its batches and by engine; in a process of its own.
+"""Images per second of the model alone, by batch size and engine; runs in a process of its own.
 
-    python -m tests.bench.batch_sizes MODEL
+    python -m bench.throughput.batch_sizes MODEL
 
-Prints JSON: engine → batch size → images/s with all replicas at work; medians, the engines taking turns.
+Prints JSON: engine → batch size → images/s with all replicas at work. The engines take turns; the rates are medians.
 """
 
 import json
@@ -23,13 +23,13 @@ ENGINES = ("tensorflow", "litert")
 
 
 def main() -> None:
-    """Measure the model at MODEL on every engine that runs it."""
+    """Measure MODEL on every engine that can run it."""
     set_up_logs("json", "warning")
     found = bundle.read(sys.argv[1])
-    wanted, teams = settings.load(os.environ), dict[str, Replicas]()
+    base, teams = settings.load(os.environ), dict[str, Replicas]()
     for engine in ENGINES:
         try:
-            one = wanted.model_copy(update={"engine": engine})
+            one = base.model_copy(update={"engine": engine})
             loader = ModelLoader(one, Telemetry(), TensorFlow(), LiteRT(), cores=os.cpu_count() or 1)
             teams[engine] = loader.load([found])
         except (ConfigurationError, ConversionError) as error:

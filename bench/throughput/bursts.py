@@ -1,6 +1,7 @@
 """A burst of photos through one contestant; no photo may get lost."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,34 +9,36 @@ import psutil
 
 from bench.photos import Load, as_upload
 from bench.processes import LostError, busy_seconds, cpu_seconds
-from bench.rig import CORES, Rig
+from bench.rig import CORES, BenchRig
 from bench.rivals.contestants import Contestant
 
-UNRECOGNISED = '"status":"unrecognised"'  # in a worker's result, of a photo that shows no food
-SILENCE = 60.0  # seconds without a result, or with a message that is not deleted, after which photos are lost
+UNRECOGNISED = '"status":"unrecognised"'  # in the worker's result for a photo that shows no food
+SILENCE = 60.0  # seconds without a result, or with a message left, after which photos count as lost
 UPLOADERS = 8
 
 
-def burst(rig: Rig, one: Contestant, load: Load, *, all_food: bool = True) -> dict[str, float]:
-    """Let one find these photos waiting: photos/s, CPU milliseconds per photo, shares of the cores.
+def burst(rig: BenchRig, contestant: Contestant, load: Load, *, all_food: bool = True) -> dict[str, float]:
+    """Let a contestant find these photos waiting: photos/s, CPU milliseconds a photo, shares of the cores.
 
-    The clock runs from the moment it may go on to the last result. Any later start would give it photos for nothing:
-    up to two queues full of them are fetched and decoded before the first result.
-    Raises LostError unless each photo has a score, or is at least answered where not all are food, and the queue is
-    empty in the end.
+    The clock runs from the moment it may start to the last result. A later start would give it photos for free: up to
+    two queues of them are fetched and decoded before the first result.
+    Raises LostError unless each photo has a score (or, without `all_food`, any answer) and the queue is empty at the
+    end.
     """
-    one.freeze()
-    ids = feed(rig, one, load)
-    before = _used(rig, one)
+    contestant.freeze()
+    ids = feed(rig, contestant, load)
+    before = _read_cpu(rig, contestant)
     with rig.redis.pubsub() as results:
-        results.psubscribe(f"{one.prefix}:*")
+        results.psubscribe(f"{contestant.prefix}:*")
         results.get_message(timeout=SILENCE)  # Redis's confirmation
         begun = time.monotonic()
-        one.thaw()
-        took = last_arrival(results, one.prefix, set(ids)) - begun
-    own, services, everything = (now - then for now, then in zip(_used(rig, one), before, strict=True))
-    check_settled(rig, one, ids, all_food=all_food)
-    rig.remove(one.bucket, ids)
+        contestant.thaw()
+        took = wait_for_results(results, contestant.prefix, set(ids)) - begun
+    own, services, everything = (
+        now - then for now, then in zip(_read_cpu(rig, contestant), before, strict=True)
+    )
+    check_settled(rig, contestant, ids, all_food=all_food)
+    rig.remove(contestant.bucket, ids)
     return {
         "photos_per_s": load.count / took,
         "cpu_ms": own * 1000 / load.count,
@@ -45,52 +48,45 @@ def burst(rig: Rig, one: Contestant, load: Load, *, all_food: bool = True) -> di
     }
 
 
-def feed(rig: Rig, one: Contestant, load: Load) -> list[str]:
-    """Upload the photos and wait until as many messages are in the queue; the photos' ids."""
+def feed(rig: BenchRig, contestant: Contestant, load: Load) -> list[str]:
+    """Upload the photos, wait until all their messages are in the queue, and return the photos' ids."""
     ids = load.ids
 
     def put(number: int) -> None:
         body = as_upload(load.distinct[number % len(load.distinct)], ids[number])
-        rig.s3.put_object(Bucket=one.bucket, Key=f"uploads/{ids[number]}.jpg", Body=body)
+        rig.s3.put_object(Bucket=contestant.bucket, Key=f"uploads/{ids[number]}.jpg", Body=body)
 
     with ThreadPoolExecutor(UPLOADERS) as pool:
         list(pool.map(put, range(load.count)))
     for i in ids:
-        one.announce(f"uploads/{i}.jpg")
-    deadline = time.monotonic() + SILENCE
-    while one.left() < load.count:
-        if time.monotonic() > deadline:
-            raise LostError(f"only {one.left()} of {load.count} photos were announced")
-        time.sleep(0.05)
+        contestant.announce(f"uploads/{i}.jpg")
+    _wait_for_messages(
+        contestant, lambda count: count >= load.count, f"of {load.count} photos were announced"
+    )
     return ids
 
 
-def scores(rig: Rig, one: Contestant, ids: list[str]) -> list[str]:
-    """Give what each photo got, as text; the worker's whole result is cut down to its score."""
+def read_scores(rig: BenchRig, contestant: Contestant, ids: list[str]) -> list[str]:
+    """Read the score of each photo as text; the worker's results are cut down to it."""
     return [
         text.partition('"score":')[2].partition(",")[0] if text[:1] == "{" else text
-        for text in _stored(rig, one, ids)
+        for text in _read_results(rig, contestant, ids)
     ]
 
 
-def check_settled(rig: Rig, one: Contestant, ids: list[str], *, all_food: bool = True) -> None:
-    """Raise LostError unless every photo has a score, or shows no food where it need not, and no message is left."""
-    failed = sum(not score.isdigit() for score in scores(rig, one, ids))
+def check_settled(rig: BenchRig, contestant: Contestant, ids: list[str], *, all_food: bool = True) -> None:
+    """Raise LostError unless each photo has a score (or, without `all_food`, shows no food) and no message is left."""
+    failed = sum(not score.isdigit() for score in read_scores(rig, contestant, ids))
     if not all_food:
-        failed -= sum(UNRECOGNISED in text for text in _stored(rig, one, ids))
+        failed -= sum(UNRECOGNISED in text for text in _read_results(rig, contestant, ids))
     if failed:
-        raise LostError(f"{failed} of {len(ids)} photos of {one.prefix} have no score")
-    deadline = time.monotonic() + SILENCE
-    while left := one.left():
-        if time.monotonic() > deadline:
-            raise LostError(
-                f"{left} messages of {one.prefix} were not deleted though every photo has its result"
-            )
-        time.sleep(0.05)
+        raise LostError(f"{failed} of {len(ids)} photos of {contestant.prefix} have no score")
+    problem = f"messages of {contestant.prefix} were not deleted though every photo has its result"
+    _wait_for_messages(contestant, lambda count: count == 0, problem)
 
 
-def last_arrival(results: Any, prefix: str, missing: set[str]) -> float:
-    """Monotonic seconds at which the last of the missing photos' results was announced."""
+def wait_for_results(results: Any, prefix: str, missing: set[str]) -> float:
+    """Wait until the results of the missing photos are announced; return the monotonic time of the last one."""
     last = time.monotonic()
     while missing:
         message = results.get_message(timeout=1.0)
@@ -99,16 +95,23 @@ def last_arrival(results: Any, prefix: str, missing: set[str]) -> float:
             missing.remove(channel)
             last = time.monotonic()
         if time.monotonic() - last > SILENCE:
-            raise LostError(
-                f"{len(missing)} photos of {prefix} have no result after {SILENCE:.0f} s of silence"
-            )
+            silence = f"after {SILENCE:.0f} s of silence"
+            raise LostError(f"{len(missing)} photos of {prefix} have no result {silence}")
     return last
 
 
-def _stored(rig: Rig, one: Contestant, ids: list[str]) -> list[str]:
-    return [str(text) for text in rig.redis.mget([f"{one.prefix}:{i}" for i in ids])]
+def _wait_for_messages(contestant: Contestant, is_enough: Callable[[int], bool], problem: str) -> None:
+    deadline = time.monotonic() + SILENCE
+    while not is_enough(count := contestant.count_messages()):
+        if time.monotonic() > deadline:
+            raise LostError(f"{count} {problem}")
+        time.sleep(0.05)
 
 
-def _used(rig: Rig, one: Contestant) -> tuple[float, float, float]:
+def _read_results(rig: BenchRig, contestant: Contestant, ids: list[str]) -> list[str]:
+    return [str(text) for text in rig.redis.mget([f"{contestant.prefix}:{i}" for i in ids])]
+
+
+def _read_cpu(rig: BenchRig, contestant: Contestant) -> tuple[float, float, float]:
     """CPU seconds so far of the contestant, of the services, and of all programs but the bench itself."""
-    return one.cpu(), cpu_seconds(rig.services), busy_seconds() - cpu_seconds([psutil.Process()])
+    return contestant.cpu(), cpu_seconds(rig.services), busy_seconds() - cpu_seconds([psutil.Process()])

@@ -1,10 +1,10 @@
-"""The worker's pipeline with photos and messages in memory, beside bare decoding and bare inference.
+"""The worker's pipeline with photos and messages in memory, beside decoding and inference alone.
 
-    python -m tests.bench.in_memory MODEL
+    python -m bench.throughput.in_memory MODEL
 
-Reads requests, one JSON a line ({"kind": …, "photos": N}), and answers each with one: photos/s and CPU milliseconds a
-photo of the pipeline, and of its two parts alone, measured just before and just after in this process. With "alone"
-only the pipeline runs, and the answer is the memory that is resident then.
+Reads requests, one line of JSON each ({"kind": …, "photos": N}), and answers with a line of JSON: photos/s and CPU
+milliseconds a photo of the pipeline, and of decoding and inference alone, measured just before and just after in this
+process. With "alone", only the pipeline runs, and the answer is its resident memory.
 """
 
 import json
@@ -21,23 +21,23 @@ import numpy.typing as npt
 
 from bench.photos import SIZES, jpegs
 from bench.processes import memory_mb, peak_memory_mb
-from bench.throughput.memory_worker import InMemory, assembled
+from bench.throughput.memory_worker import InMemory, assemble
 from worker import settings
 from worker.capacity import cores
 from worker.inference.model_loader import Replicas
 from worker.photos import decoding
 from worker.telemetry.log import set_up_logs
 
-BATCH = 32  # photos a call of the bare model
-BARE = 0.8  # seconds of each bare measurement
+BATCH = 32  # photos a call of the model alone
+BARE = 0.8  # seconds of each measurement alone
 
 
 def main() -> None:
-    """Answer until nobody asks any more."""
-    wanted = settings.load({**os.environ, "WORKER_MODEL": sys.argv[1]})
+    """Answer until the input ends."""
+    used = settings.load({**os.environ, "WORKER_MODEL": sys.argv[1]})
     with Path(os.devnull).open("w") as nowhere:
-        set_up_logs("json", wanted.log_level, nowhere)  # the lines are made, as in production, and go nowhere
-        worker = assembled(wanted)
+        set_up_logs("json", used.log_level, nowhere)  # lines are made as in production, and thrown away
+        worker = assemble(used)
         worker.pipeline.start()
         photos = {kind: jpegs(kind) for kind in SIZES}
         for line in sys.stdin:
@@ -51,31 +51,31 @@ def main() -> None:
 
 
 def side_by_side(worker: InMemory, photos: list[bytes], count: int) -> dict[str, float]:
-    """Bare, pipeline, bare: what changes on the machine meanwhile hits both."""
-    before = bare(worker.replicas, photos)
+    """Measure the parts, the pipeline, and the parts again: changes on the machine meanwhile affect both."""
+    before = measure_parts(worker.replicas, photos)
     seen = worker.run(photos, count)
-    after = bare(worker.replicas, photos)
+    after = measure_parts(worker.replicas, photos)
     means = {name: (before[name] + after[name]) / 2 for name in before}
     return {**means, **seen, "memory_peak_mb": peak_memory_mb()}
 
 
-def bare(replicas: Replicas, photos: list[bytes]) -> dict[str, float]:
-    """The model alone on ready arrays, all its replicas at work; decoding alone, a thread on each core."""
+def measure_parts(replicas: Replicas, photos: list[bytes]) -> dict[str, float]:
+    """Measure the model alone on ready arrays, with all replicas, and decoding alone, with a thread on each core."""
     target = replicas[0][0].bundle.manifest.input.target
 
-    def decoded(photo: bytes) -> npt.NDArray[np.uint8]:
+    def decode(photo: bytes) -> npt.NDArray[np.uint8]:
         return decoding.prepare(photo, target, sys.maxsize)[0]
 
-    some = [decoded(photo) for photo in photos]
+    some = [decode(photo) for photo in photos]
     batch = np.stack([some[n % len(some)] for n in range(BATCH)])
     calls = [partial(replica[0].predict, batch) for replica in replicas]
-    rate, infer_cpu = repeated(calls, BATCH)
-    _, decode_cpu = repeated([lambda: [decoded(photo) for photo in photos]] * cores(), len(photos))
+    rate, infer_cpu = repeat(calls, BATCH)
+    _, decode_cpu = repeat([lambda: [decode(photo) for photo in photos]] * cores(), len(photos))
     return {"images_per_s": rate, "infer_cpu_ms": infer_cpu, "decode_cpu_ms": decode_cpu}
 
 
-def repeated(calls: Sequence[Callable[[], object]], photos: int) -> tuple[float, float]:
-    """Repeat each call in a thread of its own, once before it counts: photos per second, CPU milliseconds per photo."""
+def repeat(calls: Sequence[Callable[[], object]], photos: int) -> tuple[float, float]:
+    """Repeat each call in a thread of its own, after a warm-up call: photos per second, CPU milliseconds a photo."""
 
     def again(call: Callable[[], object]) -> int:
         done = 0

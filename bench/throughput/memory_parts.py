@@ -1,4 +1,4 @@
-"""SQS, S3 and Redis as they would be if they took no time: everything lies in this process's memory."""
+"""SQS, S3 and Redis as if they took no time: everything is in this process's memory."""
 
 import itertools
 import threading
@@ -18,13 +18,13 @@ POLL = 1.0  # seconds that a receive waits
 
 
 def announcement(number: int) -> str:
-    """Give the message body that S3 would send for a photo with an id of its own."""
+    """Make the message body that S3 would send for a photo with a new id."""
     stored = S3Object(BUCKET, f"uploads/{uuid.uuid4()}.jpg", etag=f"{number:032x}", size=50_000)
     return notification(stored, datetime.now(UTC))
 
 
 class MemoryQueue:
-    """A queue in the way of SQS that never fails and never shows a message twice."""
+    """A queue like SQS that never fails and never delivers a message twice."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -33,14 +33,14 @@ class MemoryQueue:
         self.open = 0  # messages that are not deleted yet
 
     def send(self, bodies: Sequence[str]) -> None:
-        """Let these be received."""
+        """Add messages."""
         with self._changed:
             self._waiting.extend(bodies)
             self.open += len(bodies)
             self._changed.notify_all()
 
     def all_deleted(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds until every message is deleted; whether that is so."""
+        """Wait up to `timeout` seconds until every message is deleted; return whether all are."""
         with self._changed:
             return self._changed.wait_for(lambda: self.open == 0, timeout)
 
@@ -52,7 +52,7 @@ class MemoryQueue:
         return [message(body, next(self._received)) for body in bodies]
 
     def delete(self, messages: Sequence[Message]) -> list[Refused]:
-        """Delete them, and wake whoever waits for the last."""
+        """Delete messages; the last one wakes `all_deleted`."""
         with self._changed:
             self.open -= len(messages)
             if self.open == 0:
@@ -60,53 +60,53 @@ class MemoryQueue:
         return []
 
     def hide(self, messages: Sequence[tuple[Message, int]]) -> list[Refused]:
-        """Leave them as they are: nobody else receives from here."""
+        """Do nothing: nobody else receives from this queue."""
         return []
 
 
 class EndlessQueue:
-    """A queue of which each receive brings as many new messages as asked for."""
+    """A queue that always has as many new messages as a receive asks for."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
 
     def receive(self, most: int) -> list[Message]:
-        """Announce so many photos."""
+        """Announce `most` new photos."""
         numbers = [next(self._numbers) for _ in range(most)]
         return [message(announcement(number), number) for number in numbers]
 
     def delete(self, messages: Sequence[Message]) -> list[Refused]:
-        """Forget them."""
+        """Do nothing."""
         return []
 
     def hide(self, messages: Sequence[tuple[Message, int]]) -> list[Refused]:
-        """Leave them as they are."""
+        """Do nothing."""
         return []
 
 
 def message(body: str, number: int) -> Message:
-    """Give a message as it was received just now."""
+    """Make a message that was received just now."""
     name, now = f"message-{number}", datetime.now(UTC)
     return Message(name, name, body, 1, now, now, time.monotonic())
 
 
 class MemoryPhotos:
-    """Storage that gives one of its photos after the other, whatever the key."""
+    """Storage that returns its photos in turn, whatever the key."""
 
     def __init__(self) -> None:
         self._next: itertools.cycle[bytes] = itertools.cycle([b""])
 
     def hold(self, photos: Sequence[bytes]) -> None:
-        """Give these from now on."""
+        """Return these photos from now on."""
         self._next = itertools.cycle(photos)
 
     def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
-        """Give the next one."""
+        """Return the next photo."""
         return Fetched(next(self._next), etag=wanted.etag)
 
 
 class CountingStore:
-    """Takes results as Redis's client does, up to their JSON, and keeps nothing of them but counts and hashes."""
+    """Serialises results as Redis's client does, and keeps only counts and hashes of them."""
 
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()
@@ -115,7 +115,7 @@ class CountingStore:
 
     @property
     def written(self) -> int:
-        """How many results so far."""
+        """How many results it has got so far."""
         return self.statuses.total()
 
     def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
@@ -129,7 +129,7 @@ class CountingStore:
         """Know no other photo."""
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
-        """Serialise and count."""
+        """Serialise and count results."""
         for result in results:
             result.model_dump_json()
         self.hashes.update(result.image_hash for result in results)

@@ -1,4 +1,4 @@
-"""The worker's own pipeline, joined to a queue, storage and a store that lie in memory."""
+"""The worker's own pipeline with a queue, storage and a store in memory."""
 
 import time
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 
 LEASE = 60  # seconds
-TICK = 0.25  # seconds between two looks at leases, as in the worker
+TICK = 0.25  # seconds between two checks of the leases, as in the worker
 STAGES = ("poll", "infer-helper", "infer", "commit")
-SILENCE = 60.0  # seconds without the last delete, one a photo added, after which photos are lost
+SILENCE = 60.0  # seconds, plus one a photo, without the last delete, after which photos count as lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,10 @@ class InMemory:
     replicas: Replicas
 
     def run(self, photos: list[bytes], count: int) -> dict[str, float]:
-        """Score `count` photos, from the send to the last result: photos/s, CPU milliseconds, share of cores taken.
+        """Score `count` photos; the time runs from the send to the last result.
 
-        `memory_infer_cpu_ms` and the like are the CPU milliseconds of one stage's threads.
+        Returns photos/s, CPU milliseconds a photo (of each stage's threads, too), and the share of the cores that
+        other programs took.
         """
         self.photos.hold(photos)
         bodies, scored = [announcement(number) for number in range(count)], self.store.statuses["scored"]
@@ -61,15 +62,15 @@ class InMemory:
         }
 
 
-def assembled(wanted: Settings) -> InMemory:
-    """Join the worker's own stages to ends in memory."""
+def assemble(settings: Settings) -> InMemory:
+    """Join the worker's own stages to connections in memory."""
     telemetry, clock = Telemetry(), time.monotonic
     queue, photos, store = MemoryQueue(), MemoryPhotos(), CountingStore()
-    bundles = [bundle.read(location) for location in wanted.model]
-    replicas = ModelLoader(wanted, telemetry, TensorFlow(), LiteRT(), cores=cores()).load(bundles)
-    source = s3_uploads(wanted, Connections(queue, LEASE, photos, store), telemetry, clock)
+    bundles = [bundle.read(location) for location in settings.model]
+    replicas = ModelLoader(settings, telemetry, TensorFlow(), LiteRT(), cores=cores()).load(bundles)
+    source = s3_uploads(settings, Connections(queue, LEASE, photos, store), telemetry, clock)
     times = ServiceTimes(seconds_by_size(replicas[0]))
     assembly = Assembly(
-        wanted, source, store, replicas, service_times=times, telemetry=telemetry, clock=clock
+        settings, source, store, replicas, service_times=times, telemetry=telemetry, clock=clock
     )
     return InMemory(assembly.pipeline(), source, queue, photos, store, replicas)

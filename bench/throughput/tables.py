@@ -1,4 +1,4 @@
-"""The throughput half as tables: contestants by kind of photo, crews of several workers, memory."""
+"""Throughput as tables: contestants by kind of photo, several workers on one queue, memory."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from docs.table import Table
 
 
 def throughput(measured: Mapping[str, Any]) -> Iterator[Table]:
-    """Give all of them."""
+    """Return all tables of throughput."""
     found = measured["throughput"]
     yield _contestants(measured, found)
     yield _crews(found["scale"])

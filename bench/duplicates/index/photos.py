@@ -1,4 +1,4 @@
-"""Photos of the index as the store takes them: the n-th one's name, what is kept of it, its result."""
+"""Photos of the index in the form that the store takes: id, index entry, result."""
 
 import uuid
 
@@ -9,17 +9,17 @@ from worker.results.look_alikes import Fingerprint
 
 
 def photo(number: int) -> PhotoId:
-    """Name the n-th photo."""
+    """Return the id of the n-th photo."""
     return PhotoId(str(uuid.UUID(int=number << 64 | number)))
 
 
 def fingerprint(number: int, bits: int) -> Fingerprint:
-    """Give what the index keeps of it."""
+    """Return what the index keeps of a photo."""
     return Fingerprint(f"{number:064x}", f"{PHASH.label}:{bits:016x}")
 
 
 def result(number: int, bits: int) -> Result:
-    """Give a result of it as large as the worker's own without scores."""
+    """Make a result as large as the worker's, without scores."""
     known = fingerprint(number, bits)
     source = SourceObject(
         bucket="photos",

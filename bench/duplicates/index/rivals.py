@@ -1,4 +1,4 @@
-"""Two other ways to find the look-alikes of a hash among many, in this process's memory: numpy, and a BK-tree."""
+"""Two other ways to find the look-alikes of a hash, in this process's memory: numpy, and a BK-tree."""
 
 import sys
 from typing import Any, Protocol
@@ -14,44 +14,44 @@ Hashes = npt.NDArray[np.uint64]
 
 
 class Rival(Protocol):
-    """Finds the places of all hashes within a radius."""
+    """Finds the positions of all hashes within a radius."""
 
-    def within(self, wanted: int, radius: int) -> list[int]:
-        """Give them in any order."""
+    def within(self, bits: int, radius: int) -> list[int]:
+        """Return them in any order."""
         ...
 
 
 class LinearScan:
-    """Numpy compares all of them, a few machine instructions each."""
+    """Compares all hashes with numpy, at a few machine instructions each."""
 
     def __init__(self, hashes: Hashes) -> None:
         self._hashes = hashes
 
-    def within(self, wanted: int, radius: int) -> list[int]:
-        """Give the places of all hashes within a radius."""
-        distances = np.bitwise_count(self._hashes ^ np.uint64(wanted))
+    def within(self, bits: int, radius: int) -> list[int]:
+        """Return the positions of all hashes within a radius."""
+        distances = np.bitwise_count(self._hashes ^ np.uint64(bits))
         return [int(place) for place in np.flatnonzero(distances <= radius)]
 
 
 class BkTree:
-    """Imagededup's, given numbers instead of hexadecimal text, which it would have to read at each comparison."""
+    """Imagededup's BK-tree, with numbers instead of hexadecimal text, which it would parse at each comparison."""
 
     def __init__(self, hashes: Hashes) -> None:
-        """Raise BenchError when imagededup is not there."""
+        """Raise BenchError when imagededup is missing."""
         self._tree: Any = _tree_class()(
-            {place: int(bits) for place, bits in enumerate(hashes)},
+            {place: int(one) for place, one in enumerate(hashes)},
             lambda one, other: (one ^ other).bit_count(),
         )
 
-    def within(self, wanted: int, radius: int) -> list[int]:
-        """Give the places of all hashes within a radius."""
-        return [place for place, _ in self._tree.search(wanted, tol=radius)]
+    def within(self, bits: int, radius: int) -> list[int]:
+        """Return the positions of all hashes within a radius."""
+        return [place for place, _ in self._tree.search(bits, tol=radius)]
 
 
 def _tree_class() -> Any:
     if not (PEERS / "imagededup").is_dir():
         raise BenchError(f"{PEERS.relative_to(ROOT)}/imagededup is missing: `make bench` downloads it")
-    sys.path.append(str(PEERS))  # last: nothing of ours is to come from there
+    sys.path.append(str(PEERS))  # last: our own packages come first
     try:
         from imagededup.handlers.search.bktree import BKTree
     finally:

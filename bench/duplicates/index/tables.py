@@ -1,4 +1,4 @@
-"""The index measured, as tables; and how many photos chance alone would call duplicates."""
+"""The index as tables, and how many random photos would be called duplicates."""
 
 from collections.abc import Mapping
 from math import comb
@@ -9,11 +9,11 @@ from docs.table import Table
 MILLION = 1_000_000
 RADII = (4, 6, 8, 10, 12)
 AIM_MS = 2.0  # p99
-AIM_RATIO = 0.97  # less than that is a loss that can be measured
+AIM_RATIO = 0.97  # less is a measurable loss
 
 
 def aims(part: Mapping[str, Any]) -> Table:
-    """Give what was aimed at and what came out."""
+    """Return the table of targets and results."""
     sizes = part["index"]["sizes"]
     first, last = next(iter(sizes)), list(sizes)[-1]
     p99, p99_of_photos = (of[last]["script_p99_ms"] for of in (sizes, part["index"]["crops"]))
@@ -49,7 +49,7 @@ def _met(is_so: bool) -> str:
 
 
 def index(measured: Mapping[str, Any]) -> list[Table]:
-    """Give the tables: by photos remembered, by kind of hash, by radius."""
+    """Return the tables: by photos remembered, by kind of hash, by radius."""
     return [_sizes(measured), _kinds(measured), _radii(measured)]
 
 
@@ -119,7 +119,7 @@ def _radii(index: Mapping[str, Any]) -> Table:
 
 
 def throughput(part: Mapping[str, Any]) -> Table:
-    """Give the table of both workers."""
+    """Return the table of both workers."""
     median, (least, most) = part["median"], part["spread"]["ratio"]
     rows = [
         (name, f"{median[f'{key}_photos_per_s']:.1f}", f"{median[f'{key}_cpu_ms']:.2f}", ratio)
@@ -134,7 +134,7 @@ def throughput(part: Mapping[str, Any]) -> Table:
 
 
 def by_chance() -> Table:
-    """Give the share of pairs within a radius if chance set half of each hash's bits, as phash sets half of them."""
+    """Calculate the share of random pairs within a radius; half of their bits are set, as in phash."""
     rows = []
     for radius in RADII:
         share = sum(comb(32, k) ** 2 for k in range(radius // 2 + 1)) / comb(64, 32)

@@ -1,6 +1,6 @@
-"""Pictures to look for duplicates among: the photos at hand on any machine, quarters of them, empty ones.
+"""Pictures to search for duplicates: photos that any machine has, their quarters, and empty pictures.
 
-The photos are the repository's own and those among the images of Pillow's tests, each motif once.
+The photos are those of this repository and those among the images of Pillow's tests, each motif once.
 """
 
 import io
@@ -37,30 +37,30 @@ PILLOWS = (  # the photographs among drawings, charts and fonts; chosen by eye
     "xmp_test.jpg",  # shells
 )
 MOST = 1024  # pixels of a side
-EMPTY_EACH = 10  # pictures of a kind of emptiness
+EMPTY_EACH = 10  # pictures of each kind of emptiness
 SIDE = 1200  # pixels of an empty picture
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A file, and which photo it shows: a part of a photo shows that photo, too."""
+    """A file and the photo that it shows; a part of a photo shows that photo, too."""
 
     photo: str
-    part: int  # 0: all of it; 1 … 4: a quarter
+    part: int  # 0: the whole photo; 1 … 4: a quarter
     data: bytes = field(repr=False)
 
     def differs(self, other: "Picture") -> bool:
-        """Whether they show different things: other photos, or disjoint quarters of one."""
+        """Whether they show different things: different photos, or different quarters of one."""
         return self.photo != other.photo or bool(self.part and other.part and self.part != other.part)
 
 
 def photos() -> list[Picture]:
-    """Give the whole photos, large ones smaller: they would only cost time. Raises BenchError when one is missing."""
-    return [_smaller(Picture(path.name, 0, path.read_bytes())) for path in [*OWN, *_pillows()]]
+    """Return the whole photos, large ones scaled down to save time. Raises BenchError when one is missing."""
+    return [_scale_down(Picture(path.name, 0, path.read_bytes())) for path in [*OWN, *_find_pillows()]]
 
 
 def quarters(photo: Picture) -> list[Picture]:
-    """Cut a photo into four that have nothing in common: few photos make few pairs."""
+    """Cut a photo into four parts without anything in common, because few photos make few pairs."""
     whole = upright(photo)
     width, height = whole.width // 2, whole.height // 2
     corners = [(x, y) for y in (0, height) for x in (0, width)]
@@ -71,7 +71,7 @@ def quarters(photo: Picture) -> list[Picture]:
 
 
 def empty() -> list[Picture]:
-    """Pictures without content, as pockets, flashes and covered lenses give them; JPEG, quality 90."""
+    """Make pictures without content, like those from pockets, flashes and covered lenses; JPEG, quality 90."""
     draw = np.random.default_rng(1)
     made = list[Picture]()
     for number in range(EMPTY_EACH):
@@ -84,15 +84,14 @@ def empty() -> list[Picture]:
             "gradient": slope + draw.normal(0, 3, (SIDE, SIDE)),
         }.items():
             stream = io.BytesIO()
-            Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB").save(
-                stream, "JPEG", quality=90
-            )
+            image = Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
+            image.save(stream, "JPEG", quality=90)
             made.append(Picture(f"{kind} {number}", 0, stream.getvalue()))
     return made
 
 
 def upright(picture: Picture) -> Image.Image:
-    """Decode it whole, turned as its EXIF tag says; RGB."""
+    """Decode a picture in full, turned as its EXIF tag says; RGB."""
     with Image.open(io.BytesIO(picture.data)) as image:
         turned = ImageOps.exif_transpose(image)
     return turned.convert("RGB")
@@ -105,7 +104,7 @@ def png(image: Image.Image) -> bytes:
     return stream.getvalue()
 
 
-def _smaller(picture: Picture) -> Picture:
+def _scale_down(picture: Picture) -> Picture:
     image = upright(picture)
     if max(image.size) <= MOST:
         return picture
@@ -113,8 +112,8 @@ def _smaller(picture: Picture) -> Picture:
     return replace(picture, data=png(image))
 
 
-def _pillows() -> Sequence[Path]:
-    """The chosen ones; the corpus names each file by its number and where it was."""
+def _find_pillows() -> Sequence[Path]:
+    """Find the chosen images; the corpus names each file by its number and its path."""
     try:
         found = {path.name.partition("-")[2]: path for path in corpus.images()}
     except (OSError, subprocess.SubprocessError) as error:

@@ -1,6 +1,6 @@
-"""How well each hash knows a photo again, and how often it takes different photos for one.
+"""How well each hash recognises a photo, and how often it confuses different photos.
 
-Every photo is transformed and hashed on the worker's own way in; so is every two different pictures' pair.
+Every photo is transformed, and hashed as the worker does it. So are all pairs of different pictures.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench.duplicates.quality.album import Picture, empty, photos, quarters, upright
-from bench.duplicates.quality.counts import different, distance, distances, summary
+from bench.duplicates.quality.counts import different_pairs, distance, distances, summary
 from bench.duplicates.quality.variants import variants
 from worker.errors import ConfigurationError
 from worker.photos import decoding, hashes
@@ -16,51 +16,51 @@ from worker.photos.hashes import Algorithm
 
 TARGET = decoding.Target(224, 224, "crop")  # as the reference model
 ENOUGH = 100_000_000  # pixels
-STEPS = 1 + len(hashes.ALGORITHMS)  # how often `tell` is called, at most
+STEPS = 1 + len(hashes.ALGORITHMS)  # how many times `measure` reports progress, at most
 
 Variants = Mapping[str, Sequence[bytes]]  # transformation → each photo, in order
 
 
 def measure(tell: Callable[[str], None]) -> dict[str, Any]:
-    """Measure every algorithm whose package is there; the counts by algorithm. Raises BenchError."""
+    """Measure every installed algorithm; the counts by algorithm. Raises BenchError."""
     tell("duplicates: transforming the photos")
     wholes = photos()
-    made = transformed(wholes)
+    made = transform(wholes)
     pictures = wholes + [quarter for whole in wholes for quarter in quarters(whole)]
     blank = empty()
     found = dict[str, Any]()
-    for algorithm in available():
+    for algorithm in find_installed():
         tell(f"duplicates: hashing by {algorithm.name}")
         found[algorithm.name] = {
             "label": algorithm.label,
             "bits": algorithm.bits,
             "radius": algorithm.radius,
-            "variants": known_again(algorithm, wholes, made),
-            "different": confused(algorithm, pictures),
-            "empty": confused(algorithm, blank),
+            "variants": recognise(algorithm, wholes, made),
+            "different": confuse(algorithm, pictures),
+            "empty": confuse(algorithm, blank),
         }
     return {"photos": len(wholes), "pictures": len(pictures), "empty": len(blank), "algorithms": found}
 
 
-def available() -> list[Algorithm]:
-    """Give the algorithms that can be used here."""
+def find_installed() -> list[Algorithm]:
+    """Return the algorithms whose packages are installed."""
     usable = list[Algorithm]()
     for name in hashes.ALGORITHMS:
         try:
             usable.append(hashes.find(name))
         except ConfigurationError:
-            continue  # an optional package that is not installed
+            continue  # an optional package is not installed
     return usable
 
 
-def transformed(wholes: Sequence[Picture]) -> dict[str, list[bytes]]:
-    """Every photo in every variant."""
+def transform(wholes: Sequence[Picture]) -> dict[str, list[bytes]]:
+    """Make every variant of every photo."""
     upright_ones = [upright(whole) for whole in wholes]
     return {name: [make(image) for image in upright_ones] for name, make in variants().items()}
 
 
-def known_again(algorithm: Algorithm, wholes: Sequence[Picture], made: Variants) -> dict[str, Any]:
-    """Distances of each photo from its variants, by transformation and in all."""
+def recognise(algorithm: Algorithm, wholes: Sequence[Picture], made: Variants) -> dict[str, Any]:
+    """Measure the distances of each photo from its variants, by transformation and overall."""
     originals = [_hash(algorithm, whole.data) for whole in wholes]
     found = {
         name: [
@@ -73,9 +73,9 @@ def known_again(algorithm: Algorithm, wholes: Sequence[Picture], made: Variants)
     return {name: summary(some, algorithm.bits, algorithm.radius) for name, some in found.items()}
 
 
-def confused(algorithm: Algorithm, pictures: Sequence[Picture]) -> dict[str, Any]:
-    """Distances of every two different pictures, with the content gate and without."""
-    pairs, open_to_all = different(pictures), replace(algorithm, least=0.0)
+def confuse(algorithm: Algorithm, pictures: Sequence[Picture]) -> dict[str, Any]:
+    """Measure the distances of all pairs of different pictures, with and without the content gate."""
+    pairs, open_to_all = different_pairs(pictures), replace(algorithm, least=0.0)
     gated = [_hash(algorithm, picture.data) for picture in pictures]
     ungated = [
         known or _hash(open_to_all, picture.data) for known, picture in zip(gated, pictures, strict=True)

@@ -1,15 +1,15 @@
-"""The quality of the hashes as tables: what each knows again, and what each mistakes."""
+"""The quality of the hashes as tables: what each recognises, and what each confuses."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from docs.table import Table
 
-SHOWN = range(0, 17, 2)  # places of radii: phash's distances are even
+SHOWN = range(0, 17, 2)  # positions of the radii: phash's distances are even
 
 
 def quality(measured: Mapping[str, Any]) -> list[Table]:
-    """Give the tables: found by transformation, found by radius, mistaken by radius, photos without content."""
+    """Return the tables: found by transformation, found by radius, confused by radius, pictures without content."""
     return [_by_transformation(measured), _found(measured), _mistaken(measured), _empty(measured)]
 
 

@@ -23,7 +23,7 @@ def test_announced_results_are_heard_in_whatever_order_and_doubles_are_counted(s
         assert heard.repeated() == 1
     assert list(first) == ["a", "b"]
     assert first["b"].at <= first["a"].at
-    assert first["a"].ledger() == {"infer": 5.0}
+    assert first["a"].timings() == {"infer": 5.0}
     assert all(told.acquire(timeout=5) for _ in range(4))
 
 

@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 
 from bench.duplicates import distinct_photos
-from bench.duplicates.index import chart, filled_index, growth
+from bench.duplicates.index import chart, filled_index, growth, server
 from bench.duplicates.index import tables as index_tables
-from bench.duplicates.index.filled_index import Filled, valkey
-from bench.duplicates.index.hashes import balanced, luminances, phash, sums
+from bench.duplicates.index.filled_index import FilledIndex
+from bench.duplicates.index.hashes import draw_balanced, luminances, phash, sums
 from bench.duplicates.index.rivals import LinearScan
+from bench.duplicates.index.server import start_valkey
 from bench.pages import publish, report, tables
 from bench.photos import NAMES, SAMPLES
 from bench.processes import BenchError
@@ -22,16 +23,16 @@ from worker.photos.hashes import PHASH
 
 
 @pytest.fixture
-def filled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
+def filled(monkeypatch: pytest.MonkeyPatch) -> Iterator[FilledIndex]:
     monkeypatch.setattr(filled_index, "QUERIES", 20)
     monkeypatch.setattr(filled_index, "SAMPLE", 2)
-    with valkey() as server:
-        made = Filled(server, balanced(300, seed=1), balanced(50, seed=2))
+    with start_valkey() as valkey:
+        made = FilledIndex(valkey, draw_balanced(300, seed=1), draw_balanced(50, seed=2))
         made.fill(200)
         yield made
 
 
-def test_look_ups_are_timed_at_the_server_and_every_second_one_has_a_look_alike(filled: Filled) -> None:
+def test_look_ups_are_timed_at_the_server_and_every_second_one_has_a_look_alike(filled: FilledIndex) -> None:
     found = filled.look_up(6)
     assert 0 < found["script_p50_ms"] <= found["script_p99_ms"]
     assert found["buckets_read"] == 52
@@ -39,34 +40,34 @@ def test_look_ups_are_timed_at_the_server_and_every_second_one_has_a_look_alike(
     assert found["cores_taken"] >= 0
     assert sum(oldest is not None for _, oldest in filled.asked) >= 10
     assert len(filled.hashes) == 220
-    weighed = filled.weight()
+    weighed = filled.weigh()
     assert weighed["bytes"] > weighed["own_keys_bytes"] > 0
 
 
-def test_it_goes_on_filling_where_it_was(filled: Filled) -> None:
+def test_it_goes_on_filling_where_it_was(filled: FilledIndex) -> None:
     filled.look_up(6)
     filled.fill(260)
     assert len(filled.hashes) == 260
     assert filled.look_up(0)["buckets_read"] == 4
 
 
-def test_a_size_is_looked_up_several_times_and_weighed_before(filled: Filled) -> None:
-    row = growth._row(filled, 210, "photos", lambda _: None)
+def test_a_size_is_looked_up_several_times_and_weighed_before(filled: FilledIndex) -> None:
+    row = growth.measure_size(filled, 210, "photos", lambda _: None)
     assert len(filled.hashes) == 210 + 20 * growth.ROUNDS
     assert {"script_p99_ms", "entries_p99", "cores_taken", "bytes"} <= set(row)
 
 
-def test_a_busy_machine_is_told(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_machine_is_told(filled: FilledIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter((0.0, 1e6))
-    monkeypatch.setattr(filled_index, "busy_seconds", lambda: next(seconds))
+    monkeypatch.setattr(server, "busy_seconds", lambda: next(seconds))
     assert "other programs took up to" in report.warning({"index": filled.look_up(6)})
 
 
 def test_what_is_filled_in_is_older_than_what_was_looked_up_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filled_index, "QUERIES", 3)
-    same = balanced(1, seed=5)
-    with valkey() as server:
-        made = Filled(server, np.concatenate([balanced(100, seed=1), same]), same)
+    same = draw_balanced(1, seed=5)
+    with start_valkey() as valkey:
+        made = FilledIndex(valkey, np.concatenate([draw_balanced(100, seed=1), same]), same)
         made.fill(100)
         made.look_up(0)  # stores it as photo 100
         made.fill(104)
@@ -74,34 +75,34 @@ def test_what_is_filled_in_is_older_than_what_was_looked_up_before(monkeypatch: 
     assert made.asked[0] == (int(same[0]), 103)
 
 
-def test_it_leaves_no_notes_at_the_server_that_would_count_as_memory(filled: Filled) -> None:
+def test_it_leaves_no_notes_at_the_server_that_would_count_as_memory(filled: FilledIndex) -> None:
     filled.look_up(6)
     assert filled.server.slowlog_len() == 0
 
 
-def test_rivals_that_differ_end_the_measurement(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rivals_that_differ_end_the_measurement(filled: FilledIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     class Blind(LinearScan):
         """Finds all but the first."""
 
-        def within(self, wanted: int, radius: int) -> list[int]:
-            return super().within(wanted, radius)[1:]
+        def within(self, bits: int, radius: int) -> list[int]:
+            return super().within(bits, radius)[1:]
 
     filled.look_up(6)
     monkeypatch.setattr(growth, "BkTree", LinearScan)
-    assert set(growth._rivals(filled.hashes, filled.asked)) == {"numpy_p50_ms", "bk_tree_p50_ms"}
+    assert set(growth.run_rivals(filled.hashes, filled.asked)) == {"numpy_p50_ms", "bk_tree_p50_ms"}
     monkeypatch.setattr(growth, "BkTree", Blind)
     with pytest.raises(BenchError, match="numpy finds"):
-        growth._rivals(filled.hashes, filled.asked)
+        growth.run_rivals(filled.hashes, filled.asked)
 
 
-def test_a_wrong_answer_ends_the_measurement(filled: Filled) -> None:
+def test_a_wrong_answer_ends_the_measurement(filled: FilledIndex) -> None:
     filled.server.flushall()
     with pytest.raises(BenchError, match="the index knows None"):
         filled.look_up(6)
 
 
 def test_half_of_the_bits_are_set_as_phash_sets_them() -> None:
-    drawn = balanced(100, seed=3)
+    drawn = draw_balanced(100, seed=3)
     assert set(np.bitwise_count(drawn).tolist()) == {32}
     assert len(set(drawn.tolist())) == 100
 
@@ -128,7 +129,7 @@ def test_the_photos_of_a_burst_are_hardly_ever_look_alikes() -> None:
 
 
 def test_the_scan_finds_what_a_plain_loop_finds() -> None:
-    hashes = balanced(200, seed=4)
+    hashes = draw_balanced(200, seed=4)
     hashes[7] = hashes[3] ^ np.uint64(0b101)
     wanted = int(hashes[3])
     expected = [n for n, one in enumerate(hashes) if (int(one) ^ wanted).bit_count() <= 6]

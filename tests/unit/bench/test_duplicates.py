@@ -67,7 +67,7 @@ def test_the_summary_counts_what_the_default_radius_finds() -> None:
 
 def test_pairs_are_of_different_photos_or_of_disjoint_quarters() -> None:
     some = [Picture("a", part, b"") for part in range(3)] + [Picture("b", part, b"") for part in (0, 1)]
-    assert counts.different(some) == [(0, 3), (0, 4), (1, 2), (1, 3), (1, 4), (2, 3), (2, 4)]
+    assert counts.different_pairs(some) == [(0, 3), (0, 4), (1, 2), (1, 3), (1, 4), (2, 3), (2, 4)]
 
 
 # what is hashed
@@ -114,7 +114,7 @@ def test_a_variant_is_as_bright_as_its_name_says(name: str, least: float, most: 
 
 
 def test_pictures_without_content_are_confused_only_without_the_gate() -> None:
-    found = recognition.confused(PHASH, album.empty())
+    found = recognition.confuse(PHASH, album.empty())
     assert found["gated"]["without_hash"] == len(album.empty())
     assert found["ungated"]["without_hash"] == 0
     assert found["gated"]["within_default"] == 0 < found["ungated"]["within_default"]
@@ -124,7 +124,7 @@ def test_another_picture_is_not_known_again() -> None:
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8))
     whole = Picture("scene", 0, album.png(noise))
     made = {"same": [whole.data], "turned": [album.png(noise.rotate(180))]}
-    found = recognition.known_again(PHASH, [whole], made)
+    found = recognition.recognise(PHASH, [whole], made)
     assert {name: one["within_default"] for name, one in found.items()} == {"same": 1, "turned": 0, "all": 1}
 
 
