@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Record(BaseModel):
-    """Base of all parts: immutable; unknown fields are ignored, so that older readers accept newer records."""
+    """Base of all parts. Ignores unknown fields: older readers accept newer records."""
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="null", from_attributes=True)
 
@@ -20,10 +20,10 @@ class Label(Record):
 
 
 class Inference(Record):
-    """What one model said; a field is null where the model has no such output."""
+    """The output of one model. A field is null if the model has no such output."""
 
-    score_probs: list[float] | None = Field(None, min_length=5, max_length=5, description="of scores 1 … 5")
-    score_mean: float | None = Field(None, description="1 … 5; of `score_probs`, or the model's own number")
+    score_probs: list[float] | None = Field(None, min_length=5, max_length=5, description="of the scores 1 to 5")
+    score_mean: float | None = Field(None, description="1 to 5: mean of `score_probs`, or the model's own number")
     food_probability: float | None = Field(None, ge=0, le=1)
     labels: list[Label] | None = Field(None, description="most probable first")
 
@@ -39,7 +39,7 @@ class DuplicateOf(Record):
     """An earlier photo that is the same (`exact`) or looks the same (`near`)."""
 
     image_id: str
-    distance: int = Field(ge=0, description="differing bits of the two hashes")
+    distance: int = Field(ge=0, description="bits in which the two hashes differ")
     kind: Literal["near", "exact"]
 
 
@@ -62,25 +62,22 @@ class Fault(Record):
 
 
 class Result(Record):
-    """One photo's result, stored under `result:{image_id}` and published on the channel of the same name."""
+    """One photo's result: the value of `result:{image_id}`, published on that channel too."""
 
     schema_version: Literal[1] = 1
     image_id: str
-    owner: str | None = Field(default=None, description="whose photo it is, where the keys tell")
+    owner: str | None = Field(default=None, description="owner of the photo, if object keys name owners")
     status: Literal["scored", "unrecognised", "failed"]
-    score: int | None = Field(
-        None, ge=1, le=5, description="1 (least) … 5 (most healthy); null unless scored"
-    )
+    score: int | None = Field(None, ge=1, le=5, description="1 (least) to 5 (most healthy); null unless scored")
     score_mean: float | None = Field(None, ge=1, le=5)
     inference: dict[str, Inference] = Field(default_factory=dict, description="by model name")
     tip: Tip | None = None
     image_hash: str | None = Field(
-        None, description="perceptual hash, `algorithm-version:hex`; null without content"
+        None, description="perceptual hash, `algorithm-version:hex`; null if the photo has no content"
     )
     duplicate_of: DuplicateOf | None = None
     reused_from: str | None = Field(
-        default=None,
-        description="image id of the photo whose scores these are; null where the models saw this one",
+        default=None, description="image id of the photo that these scores come from; null if the models saw this one"
     )
     source: SourceObject
     models: dict[str, str] = Field(description="model name → version")
@@ -90,5 +87,5 @@ class Result(Record):
 
 
 def timestamp(moment: datetime) -> str:
-    """UTC with milliseconds and `Z`, as S3 writes times."""
+    """Write a time in UTC with milliseconds and `Z`, as S3 does."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -27,9 +27,9 @@ def makes_needless(stored: Result, event: S3Object, models: Mapping[str, str]) -
 
 
 def is_unordered(stored: Result, event: S3Object) -> bool:
-    """Whether nothing tells which event of one object is the later: direct requests have no sequencer.
+    """Whether nothing tells which event of one object is the later: one has no sequencer.
 
-    Then the object in the bucket counts, not what the event says.
+    Direct requests have none. Then the object in the bucket counts, not what the event says.
     """
     source = stored.source
     return _same_object(source, event) and not (source.sequencer and event.sequencer)

@@ -22,9 +22,9 @@ MOST_BUCKETS = 2_500  # for one look-up; Redis's Lua takes no more than some 8,0
 
 @dataclass(frozen=True, slots=True)
 class DuplicateRule:
-    """A duplicate has a hash of the same algorithm within `radius` bits, seen in the last `window` seconds.
+    """A duplicate is within `radius` bits of a photo of the last `window` seconds.
 
-    With a window of 0 no duplicates are looked for, and nothing is remembered.
+    Their hashes must be of the same algorithm. With a window of 0 no photo is remembered.
     """
 
     radius: int
@@ -70,7 +70,7 @@ def distance(one: str | None, other: str | None) -> int | None:
 
 
 def buckets(bits: bytes, radius: int) -> list[tuple[int, int]]:
-    """Find the buckets (band, value) to read for every hash within the radius, the hash's own first."""
+    """Find the buckets (band, value) with every hash within the radius, the hash's own first."""
     own = list(enumerate(_cut(bits)))
     masks = _masks_by_band(len(own), radius) if own else []
     return own + [(band, value ^ mask) for band, value in own for mask in masks[band]]
@@ -102,7 +102,7 @@ def _cut(bits: bytes) -> Sequence[int]:
 
 @cache
 def _deal(size: int) -> Sequence[Sequence[int]]:
-    """Tabulate where bits go: for each byte of a hash of `size` bytes, and each value of that byte."""
+    """Where bits go: for each byte of a hash of `size` bytes, and each value of that byte."""
     width, side = size * 8, math.isqrt(size * 8)
     bands = width // BAND
     # The lowest frequencies first.

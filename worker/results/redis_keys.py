@@ -17,10 +17,10 @@ _TAG = re.compile(r"\{([^{}]+)\}")
 
 
 class Keys:
-    """Fills in a template with `{image_id}` and, where photos have owners, `{owner}`. Other braces are a hash tag."""
+    """Fills in a template with `{image_id}` and, where photos have owners, `{owner}`."""
 
     def __init__(self, template: str) -> None:
-        """Raise ValueError for a template that cannot name every photo, or has other braces."""
+        """Raise ValueError for a template that cannot name every photo. Other braces are a hash tag."""
         fields = _FIELDS.findall(template)
         if fields.count("image_id") != 1:
             raise ValueError("must contain {image_id} once")
@@ -78,7 +78,7 @@ class IndexKeys:
         return f"{self.root}exact:{sha256}"
 
     def buckets(self, image_hash: str | None, radius: int = 0) -> list[str]:
-        """Name the buckets to read for every hash within the radius, the hash's own buckets first."""
+        """Name the buckets with every hash within the radius, the hash's own first."""
         algorithm = (image_hash or "").partition(":")[0]
         numbers = look_alikes.buckets(look_alikes.bits(image_hash), radius)
         return [f"{self.root}{algorithm}:{band}:{value:04x}" for band, value in numbers]

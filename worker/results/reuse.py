@@ -1,4 +1,4 @@
-"""Reuse of scores: whether a photo was scored before under another image id."""
+"""Finds scores to reuse, of the same photo under another image id."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Reuse = Literal["exact", "near", "none"]
 
 @dataclass(eq=False)
 class ScoreReuse:
-    """Finds scores to reuse. This only saves work: the write decides what is a duplicate of what."""
+    """Only saves work: the write decides what is a duplicate of what."""
 
     store: ResultStore
     models: Callable[[], Mapping[str, str]]  # serving now, name → version
@@ -28,7 +28,7 @@ class ScoreReuse:
     outages: Outages
 
     def of_same_bytes(self, upload: Upload) -> tuple[Scores, str | None] | None:
-        """Find scores and hash of a photo with the same bytes."""
+        """Find the scores and the hash of a photo with the same bytes."""
         sha256 = upload.object.sha256
         if self.reuse == "none" or sha256 is None:
             return None
@@ -36,33 +36,33 @@ class ScoreReuse:
         return (_scores(original), original.image_hash) if original else None
 
     def of_look_alike(self, upload: Upload, image_hash: str | None) -> Scores | None:
-        """Find scores of a photo that looks the same."""
+        """Find the scores of a photo that looks the same."""
         if self.reuse != "near" or image_hash is None:
             return None
         original = self._find(lambda: self.store.find_look_alike(upload.photo, image_hash))
-        return None if original is None or _is_borrowed(original) else _scores(original)
+        return None if original is None or _is_from_look_alike(original) else _scores(original)
 
     def _find(self, look_up: Callable[[], Result | None]) -> Result | None:
         if self.outages.ongoing(Part.STORE):
             return None
         try:
-            found = look_up()
+            result = look_up()
         except StoreError as error:
             self.telemetry.warn("look_up_failed", reason=str(error))
             return None
-        return found if found and self._is_reusable(found) else None
+        return result if result and self._is_reusable(result) else None
 
-    def _is_reusable(self, stored: Result) -> bool:
-        same_hash = stored.image_hash is None or stored.image_hash.startswith(f"{self.algorithm.label}:")
-        return stored.status != "failed" and stored.models == self.models() and same_hash
-
-
-def _is_borrowed(stored: Result) -> bool:
-    """Whether its scores come from a look-alike. Passed on again and again, they would drift."""
-    is_exact_copy = stored.duplicate_of is not None and stored.duplicate_of.kind == "exact"
-    return stored.reused_from is not None and not is_exact_copy
+    def _is_reusable(self, result: Result) -> bool:
+        same_hash = result.image_hash is None or result.image_hash.startswith(f"{self.algorithm.label}:")
+        return result.status != "failed" and result.models == self.models() and same_hash
 
 
-def _scores(stored: Result) -> Scores:
-    original_id = stored.reused_from or stored.image_id
-    return Scores(stored.score, stored.score_mean, stored.tip, stored.inference, stored.models, original_id)
+def _is_from_look_alike(result: Result) -> bool:
+    """Whether a result has the scores of a look-alike. Reused again and again, they would drift."""
+    is_exact_copy = result.duplicate_of is not None and result.duplicate_of.kind == "exact"
+    return result.reused_from is not None and not is_exact_copy
+
+
+def _scores(result: Result) -> Scores:
+    original_id = result.reused_from or result.image_id
+    return Scores(result.score, result.score_mean, result.tip, result.inference, result.models, original_id)

@@ -1,4 +1,4 @@
-"""Compares two services' results of the same photos: how often they agree, and where they differ most. Pure."""
+"""Compares two services' results: how often they agree, and which photos differ most. Pure."""
 
 import heapq
 import json
@@ -30,7 +30,7 @@ class Comparison:
         return self.pairs.total()
 
     def share_within(self, distance: int) -> float:
-        """Compute the share of photos whose scores differ by at most `distance`. None equals only None."""
+        """Share of photos whose scores differ by at most `distance`. None equals only None."""
         near = sum(count for pair, count in self.pairs.items() if _distance(*pair) <= distance)
         return near / self.compared if self.compared else 0.0
 

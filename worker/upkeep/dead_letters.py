@@ -1,4 +1,4 @@
-"""Finds out why a message became a dead letter: it reads it again as a worker would, up to the model."""
+"""Finds out why a message is a dead letter by reading it again as a worker would."""
 
 import re
 from collections.abc import Collection
@@ -123,5 +123,5 @@ class Examiner:
 
 
 def _answers(result: Result, s3_object: S3Object) -> bool:
-    """Whether a result answers this message. By which models does not matter: they did not make it a dead letter."""
+    """Whether a result answers this message. Its models do not matter: they are not the trouble."""
     return makes_needless(result, s3_object, result.models)

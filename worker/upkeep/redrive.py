@@ -88,7 +88,10 @@ def watch(queue: LetterQueue, tell: Callable[[Move], None], pause: Callable[[flo
 
 
 def cancel(queue: LetterQueue) -> int | None:
-    """Cancel the move that is running. Return how many letters it moved, or None. Raises QueueError."""
+    """Cancel the move that is running. Raises QueueError.
+
+    Returns how many letters it moved, or None if no move is running.
+    """
     handle = next((move.handle for move in queue.moves() if move.is_active and move.handle), None)
     return None if handle is None else queue.cancel(handle)
 

@@ -48,7 +48,7 @@ class Index(Protocol):
         ...
 
     def enter(self, photos: Sequence[tuple[PhotoId, Fingerprint, int]]) -> list[bool]:
-        """Enter photos, each with the Unix time in microseconds at which it was stored. True for new ones."""
+        """Enter photos, each with its time of storage (Unix, microseconds). True for new ones."""
         ...
 
 

@@ -33,7 +33,7 @@ class Call:
 
 
 def send(node: "redis.Redis", calls: Sequence[Call]) -> list[Any]:
-    """Send calls to a node and check the answers. Load scripts it does not have, and call those again."""
+    """Send calls to a node. Load scripts that it does not have, and call those again."""
     answers = _send_once(node, calls)
     missing = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
     if missing:

@@ -31,7 +31,7 @@ class Index:
         return [_read(record) for record in self._nodes.get(names)]
 
     def enter(self, photos: Sequence[tuple[PhotoId, Fingerprint, int]]) -> list[bool]:
-        """Enter photos, each with the Unix time in microseconds at which it was stored. True for new ones."""
+        """Enter photos, each with its time of storage (Unix, microseconds). True for new ones."""
         calls = [self._enter(*photo) for photo in photos]
         answers = self._nodes.run(calls)
         for number, (answer, *records) in enumerate(answers):
@@ -100,6 +100,6 @@ def _read(record: str | None) -> Fingerprint | None:
 
 
 def _gives_way(record: str, fingerprint: Fingerprint) -> bool:
-    """Whether a record may be replaced: its hash is of another algorithm. Other content is newer."""
+    """Whether a hash of another algorithm may be replaced. A record of other content is newer."""
     stored = _read(record)
     return stored is None or look_alikes.distance(stored.image_hash, fingerprint.image_hash) is None

@@ -31,7 +31,7 @@ class Nodes:
 
     @classmethod
     def connect(cls, url: str, timeout: float) -> Self:
-        """Connect with short time-outs, in seconds, and bounded retries. Raises ConfigurationError."""
+        """Connect. `timeout`: seconds to wait for each answer. Raises ConfigurationError."""
         options: dict[str, Any] = {
             "socket_timeout": timeout,
             "socket_connect_timeout": timeout,

@@ -89,7 +89,7 @@ class RedisStore:
         return self._nodes.delete(self._keys.result(photo)) or removed
 
     def scan(self, other: Keys) -> Iterator[list[tuple[PhotoId, str | None, str | None]]]:
-        """Read every photo with a value under the `other` keys, in lots, with that value and ours."""
+        """Read every photo with a value under `other` keys, in lots, with that value and ours."""
         photos = (photo for name in self._nodes.scan(other.glob) if (photo := other.photo(name)))
         while lot := list(islice(photos, LOT)):
             values = self._nodes.get([keys.result(photo) for keys in (other, self._keys) for photo in lot])

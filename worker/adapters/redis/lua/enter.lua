@@ -1,6 +1,8 @@
--- Take a photo into the index that was stored some time ago, without a result.
--- KEYS: record, exact, own buckets. ARGV: image id, window (s), what the record begins with, hash, moment it was
--- stored (microseconds). It says: known | aged | moved, with the record of other content, to be removed first | entered.
+-- Enter a photo into the index by the time it was stored, without a result.
+-- KEYS: record, exact, own buckets.
+-- ARGV: image id, window (s), beginning of the record, hash, time it was stored (Unix,
+-- microseconds).
+-- Returns known | aged | entered | moved with the record of other content: remove that first.
 local id, window, content, hash, moment = unpack(ARGV)
 local record = text(KEYS[1])
 if record then
@@ -8,7 +10,7 @@ if record then
 end
 local time = redis.call('TIME')
 local since = time[1] * 1e6 + time[2] - window * 1e6
-local left = math.ceil((moment - since) / 1e6) -- seconds until it has aged
+local left = math.ceil((moment - since) / 1e6) -- seconds until it ages
 if left <= 0 then return {'aged'} end
 redis.call('SET', KEYS[1], content .. ' ' .. moment, 'EX', left + window)
 share(KEYS[2], sharers(KEYS[2], since), {moment, id}, left)

@@ -1,9 +1,10 @@
--- The index's buckets: strings of entries, the oldest first. An entry is a photo's hash, the moment it was first seen
--- (8 bytes: microseconds, of which the clock's key makes each unique), and its image id (1 byte: how long; then itself;
--- or 0 and the 16 bytes of a UUID). What Python computes of a hash is in worker/results/look_alikes.py.
-local SEEN, COPIES = 8, 16 -- bytes of a moment; entries kept of one and the same hash, the oldest and the youngest
+-- The buckets of the index: strings of entries, the oldest first. An entry is a photo's hash, the
+-- moment it was first seen (8 bytes: microseconds, made unique by the clock's key), and its image
+-- id (1 byte of length and the id, or 0 and the 16 bytes of a UUID). worker/results/look_alikes.py
+-- computes the buckets of a hash.
+local SEEN, COPIES = 8, 16 -- bytes of a moment; entries kept of equal hashes: the oldest and the youngest
 
-local function text(key) -- what is no string is none of ours
+local function text(key) -- a key that is not a string is not ours
   local value = redis.pcall('GET', key)
   return type(value) == 'string' and value
 end
@@ -31,7 +32,7 @@ local function next_of(bucket, at, width)
   return at + width + SEEN + 1 + (length > 0 and length or 16)
 end
 
-local function set_bits() -- how many bits are set in each byte
+local function set_bits() -- number of bits set, for each byte
   local ones = {[0] = 0}
   for half = 0, 127 do
     ones[2 * half], ones[2 * half + 1] = ones[half], ones[half] + 1
@@ -39,7 +40,8 @@ local function set_bits() -- how many bits are set in each byte
   return ones
 end
 
--- Who has the same bytes: the first photo and, so that one is left when that goes, the latest; each {moment, id}.
+-- The photos with the same bytes, each {moment, id}: the first, and the latest in case the first is
+-- removed.
 local function sharers(key, since)
   local found = {}
   for moment, id in string.gmatch(text(key) or '', '(%d+) (%S+)') do
@@ -62,11 +64,13 @@ local function share(key, found, own, expiry)
   redis.call('SET', key, value, 'EX', math.max(expiry, redis.call('TTL', key)))
 end
 
--- The oldest entry within the radius, of two as old the one with the lesser id: {id, distance, moment}. Neither what
--- was seen before `since`, nor the photo `own` and what is younger than it. Then, of the first bucket, which all photos
--- with this very hash share: how many they are, and the id of the youngest.
--- Nearly all that lies in a bucket is far away, and this is where the time goes: calls cost more than anything else in
--- Lua, so of each entry a byte of every band is looked at first, and no function of ours is called for it.
+-- Returns the oldest entry within the radius as {id, distance, moment}; of two equally old ones,
+-- the one with the lesser id. Leaves out entries from before `since`, the photo `own`, and entries
+-- younger than that. Also returns the number of photos with this very hash and the id of the
+-- youngest of them, both from the first bucket, which they all share.
+-- Nearly all entries of a bucket are far away, and this loop takes most of the time. Function calls
+-- are what costs most in Lua, so it calls none of ours for them, and compares one byte of every
+-- band first.
 local function nearest(buckets, hash, radius, since, own)
   local ones, bxor, byte, best, copies = set_bits(), bit.bxor, string.byte, nil, 0
   local youngest, youngest_moment = nil, -1
@@ -104,7 +108,7 @@ local function nearest(buckets, hash, radius, since, own)
   return best, copies, youngest
 end
 
--- A bucket without the entries of an image.
+-- Returns a bucket without the entries of an image.
 local function without(bucket, id, width)
   local kept, at = {}, 1
   while at <= #bucket do
@@ -115,8 +119,8 @@ local function without(bucket, id, width)
   return table.concat(kept)
 end
 
--- Put an entry at the end, or where its moment belongs if it is `late`; drop what was seen before `since`, and the
--- entry of the image `instead`.
+-- Put an entry at the end of a bucket, or in the order of moments if it is `late`, its moment. Drop
+-- entries from before `since`, and those of the image `instead`.
 local function put(key, bucket, entry, since, expiry, width, late, instead)
   bucket = bucket or ''
   if instead then bucket = without(bucket, instead, width) end

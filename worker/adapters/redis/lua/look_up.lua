@@ -1,5 +1,7 @@
--- The oldest photo within the radius of a hash, without changing anything: {image id, distance}, or nothing.
--- KEYS: own buckets, buckets with bits flipped. ARGV: image id that does not count, window (s), hash, radius.
+-- Find the oldest photo within the radius of a hash. Changes nothing.
+-- KEYS: own buckets, buckets with flipped bits. ARGV: image id to leave out, window (s), hash,
+-- radius.
+-- Returns {image id, distance}, or nothing.
 local time = redis.call('TIME')
 local now = time[1] * 1e6 + time[2]
 local own = {id = packed(ARGV[1]), moment = math.huge}

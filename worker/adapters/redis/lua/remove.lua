@@ -1,5 +1,7 @@
--- Take a photo out of the index. KEYS: record, exact, own buckets. ARGV: image id, the record that the keys were made
--- from, bytes of its hash. It says whether that was still the record.
+-- Remove a photo from the index.
+-- KEYS: record, exact, own buckets. ARGV: image id, record that these keys follow from, bytes of
+-- its hash.
+-- Returns 1, or 0 if the record has changed.
 local id, width = ARGV[1], tonumber(ARGV[3])
 if text(KEYS[1]) ~= ARGV[2] then return 0 end
 redis.call('DEL', KEYS[1])

@@ -1,5 +1,5 @@
--- Whether a result is written over a stored one: the rules of worker/results/known.py, and one more: that an object is
--- gone now, of which nothing else is known, takes no score away.
+-- Decide whether a result may overwrite a stored one, by the rules of worker/results/known.py and
+-- one more: `object_gone` does not overwrite a score if nothing else is known of the object.
 local function padded(hex, width) return string.upper(hex) .. string.rep('0', width - #hex) end
 local function older(a, b)
   if type(a) ~= 'string' or type(b) ~= 'string' or a == '' or b == '' then return false end
@@ -7,7 +7,7 @@ local function older(a, b)
   return padded(a, width) < padded(b, width)
 end
 local function number(version) return string.match(version, '^%d+$') and tonumber(version) or -1 end
--- Whether the versions of a stored result, a, are as new as those of another, b.
+-- Whether the models of a stored result, a, are as new as those of another, b.
 local function as_new(a, b)
   for name in pairs(a) do if b[name] == nil then return false end end
   for name, version in pairs(b) do
@@ -35,12 +35,13 @@ local function overtaken(old, new, seen)
   if type(old.error) == 'table' and old.error.code == 'object_gone' then return false end
   return content(s) ~= content(n) and content(s) ~= seen
 end
--- 'known', 'overtaken', or false: the new one is to be written. What does not read as a result is overwritten.
+-- Returns 'known', 'overtaken', or false: write the new one. A value that is not a result is
+-- overwritten.
 local function verdict(stored, new, seen)
   if type(stored) ~= 'string' then return false end
-  local read, said = pcall(function()
+  local is_result, answer = pcall(function()
     local s, n = cjson.decode(stored), cjson.decode(new)
     return needless(s, n) and 'known' or overtaken(s, n, seen) and 'overtaken'
   end)
-  return read and said
+  return is_result and answer
 end

@@ -1,20 +1,23 @@
--- Compare and write a result, tell what it duplicates, and take it into the index: one step, so that of two workers
--- with the same photo one writes, and one photo becomes the original of the other.
--- KEYS: result; then, unless duplicates are off: record, clock, exact, own buckets, buckets with bits flipped.
--- ARGV: JSON up to the value of duplicate_of, JSON after it, expiry (s), content seen at the look-up, image id,
--- window (s), what the record begins with, hash, radius, how many own buckets there are.
--- It says: known | overtaken | moved, the record of other content, to be removed first | written, with the duplicate.
+-- Write a result unless a stored one is as good, find what it duplicates, and enter it into the
+-- index. All in one step: if two workers have the same photo, only one writes, and one photo
+-- becomes the original of the other.
+-- KEYS: result; then, unless duplicates are off: record, clock, exact, own buckets, buckets with
+-- flipped bits.
+-- ARGV: JSON up to the value of duplicate_of, JSON after it, expiry (s), content seen at the
+-- look-up, image id, window (s), beginning of the record, hash, radius, number of own buckets.
+-- Returns known | overtaken | written with the original | moved with the record of other content:
+-- remove that first.
 local head, tail, expiry, seen, id = unpack(ARGV, 1, 5)
 local window, content, hash, radius, bands = tonumber(ARGV[6]), ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
 
-local said = verdict(text(KEYS[1]), head .. 'null' .. tail, seen)
-if said then return {said} end
+local answer = verdict(text(KEYS[1]), head .. 'null' .. tail, seen)
+if answer then return {answer} end
 local time = redis.call('TIME')
 local now = time[1] * 1e6 + time[2]
 local since = now - window * 1e6
 local record = window > 0 and text(KEYS[2])
 local since_when = record and string.match(record, ' (%d+)$')
-local aged = since_when and tonumber(since_when) < since -- entries of it may still lie in some bucket
+local aged = since_when and tonumber(since_when) < since -- some bucket may still have its entries
 if record and (aged or not since_when or string.sub(record, 1, #record - #since_when - 1) ~= content) then
   return {'moved', record}
 end
@@ -37,7 +40,7 @@ if window > 0 and content ~= '' then
   share(KEYS[4], same, {moment, id}, math.ceil((own.moment - since) / 1e6))
   if not record then
     redis.call('SET', KEYS[3], moment, 'EX', window)
-    -- Longer than any entry of it can lie in a bucket that others keep alive.
+    -- Longer than its entries can stay in a bucket that other photos keep alive.
     redis.call('SET', KEYS[2], content .. ' ' .. moment, 'EX', 2 * window)
     local entry = hash .. struct.pack('>I8', own.moment) .. own.id
     for band = 1, hash ~= '' and bands or 0 do
