@@ -1,7 +1,7 @@
 """What travels between the stages: small, immutable, without the photo's bytes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
@@ -70,6 +70,11 @@ class Fetched:
     etag: str | None = None
     version_id: str | None = None
     sha256: str | None = None  # hex
+
+    def identify(self, s3_object: S3Object) -> S3Object:
+        """Name the bytes of an object that were read. They may be newer than its event."""
+        etag, version_id = self.etag or s3_object.etag, self.version_id or s3_object.version_id
+        return replace(s3_object, etag=etag, version_id=version_id, sha256=self.sha256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 
 class Record(BaseModel):
@@ -22,8 +22,12 @@ class Label(Record):
 class Inference(Record):
     """The output of one model. A field is null if the model has no such output."""
 
-    score_probs: list[float] | None = Field(None, min_length=5, max_length=5, description="of the scores 1 to 5")
-    score_mean: float | None = Field(None, description="1 to 5: mean of `score_probs`, or the model's own number")
+    score_probs: list[float] | None = Field(
+        None, min_length=5, max_length=5, description="of the scores 1 to 5"
+    )
+    score_mean: float | None = Field(
+        None, description="1 to 5: mean of `score_probs`, or the model's own number"
+    )
     food_probability: float | None = Field(None, ge=0, le=1)
     labels: list[Label] | None = Field(None, description="most probable first")
 
@@ -68,7 +72,9 @@ class Result(Record):
     image_id: str
     owner: str | None = Field(default=None, description="owner of the photo, if object keys name owners")
     status: Literal["scored", "unrecognised", "failed"]
-    score: int | None = Field(None, ge=1, le=5, description="1 (least) to 5 (most healthy); null unless scored")
+    score: int | None = Field(
+        None, ge=1, le=5, description="1 (least) to 5 (most healthy); null unless scored"
+    )
     score_mean: float | None = Field(None, ge=1, le=5)
     inference: dict[str, Inference] = Field(default_factory=dict, description="by model name")
     tip: Tip | None = None
@@ -77,13 +83,22 @@ class Result(Record):
     )
     duplicate_of: DuplicateOf | None = None
     reused_from: str | None = Field(
-        default=None, description="image id of the photo that these scores come from; null if the models saw this one"
+        default=None,
+        description="image id of the photo that these scores come from; null if the models saw this one",
     )
     source: SourceObject
     models: dict[str, str] = Field(description="model name → version")
     timings_ms: dict[str, float] = Field(description="milliseconds by step; see docs/contract.md")
     error: Fault | None = None
     scored_at: str = Field(description="UTC, ISO 8601 with milliseconds")
+
+
+def parse(text: str | None) -> Result | None:
+    """Read a stored value. None if it is not a result: then a result overwrites it."""
+    try:
+        return Result.model_validate_json(text) if text else None
+    except ValidationError:
+        return None
 
 
 def timestamp(moment: datetime) -> str:

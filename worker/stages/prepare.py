@@ -53,7 +53,7 @@ class Prepare:
         deadline = begun - sum(timings.values()) / 1000 + self.objective_seconds
         try:
             fetched = self._fetch(upload)
-            upload = _as_fetched(upload, fetched)
+            upload = replace(upload, object=fetched.identify(upload.object))
             copy = self.reuse.of_same_bytes(upload)
             fetched_at = self.clock()
             timings["fetch"] = (fetched_at - begun) * 1000
@@ -104,14 +104,3 @@ def _timings_until_work(upload: Upload, begun: float) -> dict[str, float]:
 
 def _milliseconds(since: datetime | None, until: datetime | None) -> float:
     return max(0.0, (until - since).total_seconds() * 1000) if since and until else 0.0
-
-
-def _as_fetched(upload: Upload, fetched: Fetched) -> Upload:
-    """Name the bytes that were read. They may be newer than the event."""
-    s3_object = replace(
-        upload.object,
-        etag=fetched.etag or upload.object.etag,
-        version_id=fetched.version_id or upload.object.version_id,
-        sha256=fetched.sha256,
-    )
-    return replace(upload, object=s3_object)

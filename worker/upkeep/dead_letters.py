@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from worker.errors import ForeignBucketError, MessageError, NotOursError, OutOfMemoryError, StoreError
@@ -49,24 +49,15 @@ class Finding:
         return ADVICE[self.code][0]
 
 
+@dataclass(eq=False)
 class Examiner:
     """Thread-safe. Only reads: messages, photos and results stay as they are."""
 
-    def __init__(
-        self,
-        storage: Storage,
-        results: ResultStore | None,
-        *,
-        buckets: Collection[str],
-        image_id_pattern: re.Pattern[str],
-        decoder: Decoder,
-    ) -> None:
-        """Without `results` it cannot tell which photos were scored meanwhile."""
-        self._storage = storage
-        self._results = results
-        self._buckets = buckets
-        self._image_id_pattern = image_id_pattern
-        self._decoder = decoder
+    storage: Storage
+    results: ResultStore | None  # without them it cannot tell which photos were scored meanwhile
+    buckets: Collection[str]
+    image_id_pattern: re.Pattern[str]
+    decoder: Decoder
 
     def examine(self, letter: Letter) -> list[Finding]:
         """Try each record of a letter. Return at least one finding, the most serious first."""
@@ -85,9 +76,9 @@ class Examiner:
     def _examine_upload(self, upload: Announced) -> Finding:
         photo = None
         try:
-            if upload.object.bucket not in self._buckets:
+            if upload.object.bucket not in self.buckets:
                 raise ForeignBucketError(f"the bucket {upload.object.bucket!r} is not in WORKER_BUCKETS")
-            photo = events.photo_id(upload.object.key, self._image_id_pattern, upload.image_id)
+            photo = events.photo_id(upload.object.key, self.image_id_pattern, upload.image_id)
             return Finding(*self._try(photo, upload.object), upload.object, photo)
         except MessageError as error:
             return Finding(error.code, str(error), upload.object, photo)
@@ -102,22 +93,20 @@ class Examiner:
         result, answered = self._find_result(photo)
         if result and _answers(result, s3_object):
             return ALREADY_SCORED, f"its result is `{result.status}`, of {result.scored_at}"
-        self._decoder.check_size(s3_object.size)
-        fetched = self._storage.fetch(s3_object, self._decoder.max_bytes)
-        version_id = fetched.version_id or s3_object.version_id
-        actual = replace(s3_object, etag=fetched.etag or s3_object.etag, version_id=version_id)
-        if result and _answers(result, actual):
+        self.decoder.check_size(s3_object.size)
+        fetched = self.storage.fetch(s3_object, self.decoder.max_bytes)
+        if result and _answers(result, fetched.identify(s3_object)):
             return ALREADY_SCORED, f"its result is `{result.status}`, of {result.scored_at}"
-        self._decoder.decode(fetched.data)
+        self.decoder.decode(fetched.data)
         doubt = "" if answered else "; Redis did not say whether it was scored"
         return NOTHING_WRONG, f"it can be read now{doubt}"
 
     def _find_result(self, photo: PhotoId) -> tuple[Result | None, bool]:
         """Find the photo's result. False if Redis did not answer."""
-        if self._results is None:
+        if self.results is None:
             return None, False
         try:
-            return self._results.find([photo])[0], True
+            return self.results.find([photo])[0], True
         except StoreError:
             return None, False
 

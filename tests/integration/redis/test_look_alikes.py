@@ -100,7 +100,7 @@ def test_every_hash_within_the_radius_is_found_and_the_oldest_wins(
     store = RedisStore.connect(
         url, keys=Keys("result:{image_id}"), expiry=WINDOW, timeout=2, rule=DuplicateRule(radius, WINDOW)
     )
-    assert isinstance(store._nodes.client.flushdb(), bool)
+    assert isinstance(store.nodes.client.flushdb(), bool)
     known = list[Known]()
     for number in range(data.draw(st.integers(1, 12))):
         if known and data.draw(st.integers(0, 5)) == 0:
@@ -117,7 +117,7 @@ def test_every_hash_within_the_radius_is_found_and_the_oldest_wins(
         known.append(Known(photo.image_id, bits))
     for one in known:
         assert store.forget(PhotoId(one.image_id))
-    assert store._nodes.client.keys("*") in ([], ["seen:clock"])
+    assert store.nodes.client.keys("*") in ([], ["seen:clock"])
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -130,7 +130,7 @@ def test_so_it_is_for_hashes_of_256_bits(url: str, bits: int, flips: set[int], r
     store = RedisStore.connect(
         url, keys=Keys("result:{image_id}"), expiry=WINDOW, timeout=2, rule=DuplicateRule(radius, WINDOW)
     )
-    store._nodes.client.flushdb()
+    store.nodes.client.flushdb()
     write(store, seen_as("one", "1", pdq(bits)))
     other = bits ^ sum(1 << bit for bit in flips)
     expected = near("one", len(flips)) if len(flips) <= radius else None
@@ -201,13 +201,13 @@ def test_a_result_of_other_bytes_than_the_index_knew_is_nobodys_original(
 
 def test_what_is_entered_late_does_not_take_the_place_of_newer_content(store: RedisStore) -> None:
     write(store, seen_as("one", "new", phash(0)))
-    moment = 1_000_000 * store._nodes.client.time()[0] - 10_000_000
+    moment = 1_000_000 * store.nodes.client.time()[0] - 10_000_000
     assert not entered(store, PhotoId("one"), Fingerprint(sha256("old"), phash(2**40 - 1)), moment)
     assert write(store, seen_as("two", "new", phash(0))) == exact("one")
 
 
 def test_of_many_copies_the_youngest_is_still_known_when_the_oldest_have_aged(store: RedisStore) -> None:
-    soon_aged = 1_000_000 * (store._nodes.client.time()[0] - WINDOW + 3)
+    soon_aged = 1_000_000 * (store.nodes.client.time()[0] - WINDOW + 3)
     for number in range(16):
         assert entered(
             store, PhotoId(f"old-{number}"), Fingerprint(sha256(str(number)), phash(0)), soon_aged + number
@@ -393,7 +393,7 @@ def entered(store: RedisStore, photo: PhotoId, seen: Fingerprint, moment: int) -
 
 def test_what_is_entered_later_counts_from_when_it_was_stored(store: RedisStore) -> None:
     write(store, seen_as("young", "1", phash(0)))
-    moment = 1_000_000 * store._nodes.client.time()[0] - 30_000_000
+    moment = 1_000_000 * store.nodes.client.time()[0] - 30_000_000
     assert entered(store, PhotoId("old"), Fingerprint(sha256("1"), phash(1)), moment)
     assert entered(store, PhotoId("older"), Fingerprint(sha256("2"), phash(3)), moment - 1)
     assert not entered(store, PhotoId("older"), Fingerprint(sha256("2"), phash(3)), moment - 1)

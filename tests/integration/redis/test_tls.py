@@ -135,4 +135,4 @@ def test_a_wrong_password_is_refused_without_being_shown(
 def test_keys_of_others_are_out_of_reach(port: int, authority: trustme.CA, tmp_path: Path) -> None:
     store = connected(port, authority, tmp_path)
     with pytest.raises(Exception, match="No permissions"):
-        store._nodes.client.get("session:somebody")
+        store.nodes.client.get("session:somebody")

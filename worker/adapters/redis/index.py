@@ -1,6 +1,7 @@
 """The index in Redis of photos seen before, by their bytes and by their look."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from worker.adapters.redis.calls import Call, Script
@@ -17,65 +18,65 @@ REMOVE_TRIES = 5  # while other workers keep changing the entries
 _LOOK_UP, _ENTER, _REMOVE = (Script("entries", name) for name in ("look_up", "enter", "remove"))
 
 
+@dataclass(eq=False)
 class Index:
     """Thread-safe. Its methods raise StoreError."""
 
-    def __init__(self, nodes: Nodes, keys: Keys, rule: DuplicateRule) -> None:
-        self.rule = rule
-        self._nodes = nodes
-        self._keys = keys
+    nodes: Nodes
+    keys: Keys
+    rule: DuplicateRule
 
     def read(self, photos: Sequence[PhotoId]) -> list[Fingerprint | None]:
         """Read what the index has of each photo."""
-        names = [self._keys.index(photo.owner).record(photo.image_id) for photo in photos]
-        return [_read(record) for record in self._nodes.get(names)]
+        names = [self.keys.index(photo.owner).record(photo.image_id) for photo in photos]
+        return [_read(record) for record in self.nodes.get(names)]
 
     def enter(self, photos: Sequence[tuple[PhotoId, Fingerprint, int]]) -> list[bool]:
         """Enter photos, each with its time of storage (Unix, microseconds). True for new ones."""
         calls = [self._enter(*photo) for photo in photos]
-        answers = self._nodes.run(calls)
+        answers = self.nodes.run(calls)
         for number, (answer, *records) in enumerate(answers):
             photo, fingerprint, _ = photos[number]
             if answer == "moved" and _gives_way(records[0], fingerprint):
                 self.remove(photo)
-                (answers[number],) = self._nodes.run([calls[number]])
+                (answers[number],) = self.nodes.run([calls[number]])
         return [answer[0] == "entered" for answer in answers]
 
     def remove(self, photo: PhotoId) -> bool:
         """Remove a photo. False if it was not there."""
-        keys = self._keys.index(photo.owner)
+        keys = self.keys.index(photo.owner)
         name = keys.record(photo.image_id)
         for _ in range(REMOVE_TRIES):
-            (record,) = self._nodes.get([name])
+            (record,) = self.nodes.get([name])
             if not record:
                 return False
             fingerprint = _read(record)
             if fingerprint is None:  # not a record of ours
-                return self._nodes.delete(name)
+                return self.nodes.delete(name)
             names = keys.of(photo.image_id, fingerprint)
             call = Call.of(_REMOVE, names, photo.image_id, record, len(fingerprint.bits))
-            if self._nodes.run([call])[0]:
+            if self.nodes.run([call])[0]:
                 return True
         raise StoreError(f"other workers keep changing the entries of {photo.image_id}")
 
     def find_same_bytes(self, photo: PhotoId, sha256: str) -> list[PhotoId]:
         """Find the first and the latest other photo with these bytes."""
-        (value,) = self._nodes.get([self._keys.index(photo.owner).exact(sha256)])
+        (value,) = self.nodes.get([self.keys.index(photo.owner).exact(sha256)])
         image_ids = (value or "").split()[1::2]  # moment, image id, moment, image id
         return [PhotoId(image_id, photo.owner) for image_id in image_ids if image_id != photo.image_id]
 
     def find_look_alike(self, photo: PhotoId, image_hash: str) -> PhotoId | None:
         """Find the oldest other photo within the radius of a hash."""
-        buckets = self._keys.index(photo.owner).buckets(image_hash, self.rule.radius)
+        buckets = self.keys.index(photo.owner).buckets(image_hash, self.rule.radius)
         bits = look_alikes.bits(image_hash)
         call = Call.of(_LOOK_UP, buckets, photo.image_id, self.rule.window, bits, self.rule.radius)
-        (answer,) = self._nodes.run([call])
+        (answer,) = self.nodes.run([call])
         return PhotoId(answer[0], photo.owner) if answer else None
 
     def entry_of(self, result: Result) -> tuple[list[str], list[Any]]:
         """Give the keys and arguments with which write.lua enters the photo of a result."""
         radius, window = self.rule.radius, self.rule.window
-        keys = self._keys.index(result.owner or "")
+        keys = self.keys.index(result.owner or "")
         names, own_buckets, fingerprint = list[str](), list[str](), None
         if window:
             names = [keys.record(result.image_id), keys.clock]
@@ -87,7 +88,7 @@ class Index:
         return names, [result.image_id, window, str(fingerprint or ""), bits, radius, len(own_buckets)]
 
     def _enter(self, photo: PhotoId, fingerprint: Fingerprint, moment: int) -> Call:
-        names = self._keys.index(photo.owner).of(photo.image_id, fingerprint)
+        names = self.keys.index(photo.owner).of(photo.image_id, fingerprint)
         fields = [photo.image_id, self.rule.window, str(fingerprint), fingerprint.bits, moment]
         return Call.of(_ENTER, names, *fields)
 

@@ -1,38 +1,36 @@
 """Results in Redis, written in one step with the index and published."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Self
 
-from pydantic import ValidationError
-
+from worker.adapters.redis.announcements import Announcements, subscribe
 from worker.adapters.redis.calls import Call, Script
 from worker.adapters.redis.index import Index
-from worker.adapters.redis.nodes import FAILURES, Nodes, reason
+from worker.adapters.redis.nodes import Nodes
 from worker.errors import ConfigurationError, StoreError
 from worker.messages import Answer, PhotoId, Written
-from worker.result import DuplicateOf, Result
+from worker.result import DuplicateOf, Result, parse
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule
 from worker.results.redis_keys import Keys
 
-SUBSCRIBE_WAIT = 5.0  # seconds
 LOT = 500  # photos read together
 _UNDECIDED = '"duplicate_of":null'  # in a result's JSON, until the script decides
 
 _WRITE = Script("rules", "entries", "write")
 
 
+@dataclass(eq=False)
 class RedisStore:
     """Thread-safe. Its methods raise StoreError."""
 
-    def __init__(self, nodes: Nodes, keys: Keys, expiry: int, rule: DuplicateRule) -> None:
-        """`expiry` of results in seconds."""
-        self.index = Index(nodes, keys, rule)
-        self._nodes = nodes
-        self._keys = keys
-        self._expiry = expiry
+    nodes: Nodes
+    keys: Keys
+    expiry: int  # of results, in seconds
+    index: Index
 
     @classmethod
     def connect(
@@ -48,11 +46,11 @@ class RedisStore:
                 "this Redis is a cluster: WORKER_RESULT_KEY needs a hash tag, which keeps all keys of a "
                 "script in one slot, such as {photos}:result:{image_id}"
             )
-        return cls(nodes, keys, expiry, rule or DuplicateRule(radius=0, window=0))
+        return cls(nodes, keys, expiry, Index(nodes, keys, rule or DuplicateRule(radius=0, window=0)))
 
     def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
         """Find the stored result of each photo. None also for a value that is not a result."""
-        return [_read(text) for text in self._nodes.get([self._keys.result(photo) for photo in photos])]
+        return [parse(text) for text in self.nodes.get([self.keys.result(photo) for photo in photos])]
 
     def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
         """Find the result of another photo with these bytes, the first or the latest."""
@@ -76,68 +74,39 @@ class RedisStore:
         `seen`: the content stored at the look-up. Other content that is stored now may be newer.
         """
         calls = [self._write(*pair) for pair in zip(results, seen, strict=True)]
-        answers = self._nodes.run(calls)
+        answers = self.nodes.run(calls)
         for number, answer in enumerate(answers):
             if answer[0] == "moved":  # the photo has other content now
                 self.index.remove(PhotoId(results[number].image_id, _owner(results[number])))
-                (answers[number],) = self._nodes.run([calls[number]])
+                (answers[number],) = self.nodes.run([calls[number]])
         return [_written(*answer) for answer in answers]
 
     def forget(self, photo: PhotoId) -> bool:
         """Delete a photo's result and its entries in the index. False if there was nothing."""
         removed = self.index.remove(photo)
-        return self._nodes.delete(self._keys.result(photo)) or removed
+        return self.nodes.delete(self.keys.result(photo)) or removed
 
     def scan(self, other: Keys) -> Iterator[list[tuple[PhotoId, str | None, str | None]]]:
         """Read every photo with a value under `other` keys, in lots, with that value and ours."""
-        photos = (photo for name in self._nodes.scan(other.glob) if (photo := other.photo(name)))
+        photos = (photo for name in self.nodes.scan(other.glob) if (photo := other.photo(name)))
         while lot := list(islice(photos, LOT)):
-            values = self._nodes.get([keys.result(photo) for keys in (other, self._keys) for photo in lot])
+            values = self.nodes.get([keys.result(photo) for keys in (other, self.keys) for photo in lot])
             yield list(zip(lot, values[: len(lot)], values[len(lot) :], strict=True))
 
-    @contextmanager
-    def announcements(self, photo: PhotoId) -> Iterator["Announcements"]:
-        """Subscribe to a photo's channel. The subscription is confirmed on entering."""
-        pubsub: Any = self._nodes.client.pubsub()  # type: ignore[no-untyped-call] # redis-py leaves it untyped
-        try:
-            pubsub.subscribe(self._keys.result(photo))
-            pubsub.get_message(timeout=SUBSCRIBE_WAIT)  # Redis's confirmation
-            yield Announcements(pubsub)
-        except FAILURES as error:
-            raise StoreError(reason(error)) from error
-        finally:
-            pubsub.close()
+    def announcements(self, photo: PhotoId) -> AbstractContextManager[Announcements]:
+        """Subscribe to a photo's results. The subscription is confirmed on entering."""
+        return subscribe(self.nodes, self.keys.result(photo))
 
     def _write(self, result: Result, seen: str) -> Call:
         head, _, tail = result.model_dump_json().partition(_UNDECIDED)
         head += _UNDECIDED.removesuffix("null")
         names, entry = self.index.entry_of(result)
-        key = self._keys.result(PhotoId(result.image_id, _owner(result)))
-        return Call.of(_WRITE, [key, *names], head, tail, self._expiry, seen, *entry)
-
-
-class Announcements:
-    """Results published on one channel."""
-
-    def __init__(self, pubsub: Any) -> None:
-        self._pubsub = pubsub
-
-    def next(self, timeout: float) -> Result | None:
-        """Wait up to `timeout` seconds for the next one."""
-        message = self._pubsub.get_message(timeout=timeout)
-        return _read(message["data"]) if message and message["type"] == "message" else None
+        key = self.keys.result(PhotoId(result.image_id, _owner(result)))
+        return Call.of(_WRITE, [key, *names], head, tail, self.expiry, seen, *entry)
 
 
 def _owner(result: Result) -> str:
     return result.owner or ""
-
-
-def _read(text: str | None) -> Result | None:
-    """Read a value. One that is not a result counts as missing, and a result overwrites it."""
-    try:
-        return Result.model_validate_json(text) if text else None
-    except ValidationError:
-        return None
 
 
 def _written(answer: str, *original: Any) -> Written:
