@@ -80,16 +80,16 @@ class Stand:
         """A worker in this process, with its three threads; drained at the end, and that must succeed."""
         wanted = settings.load({**self.environment, **{f"WORKER_{k.upper()}": v for k, v in changed.items()}})
         telemetry, stop, codes = Telemetry(), supervisor.StopFlag(), list[int]()
-        patience = supervisor.Patience(wanted.drain_deadline, wanted.receive_wait, wanted.stall_after, 0)
+        timeouts = supervisor.Timeouts(wanted.drain_deadline, wanted.receive_wait, wanted.stall_after, 0)
         built = app.build(wanted, telemetry)
         thread = threading.Thread(
-            target=lambda: codes.append(supervisor.Supervisor(built, stop, patience, time.monotonic).run())
+            target=lambda: codes.append(supervisor.Supervisor(built, stop, timeouts, time.monotonic).run())
         )
         thread.start()
         try:
             yield telemetry
         finally:
-            stop.ask()
+            stop.request()
             thread.join(wanted.drain_deadline + 5)
         assert codes == [supervisor.OK], f"the worker ended with {codes}: {built.pipeline.error!r}"
 

@@ -27,7 +27,7 @@ def run(_options: argparse.Namespace) -> int:
     stop.install()
     from worker import app  # noqa: PLC0415 - TensorFlow takes seconds; bad settings and a stop must not wait
 
-    patience = supervisor.Patience(
+    timeouts = supervisor.Timeouts(
         settings.drain_deadline, settings.receive_wait, settings.stall_after, settings.give_up_after
     )
     try:
@@ -35,7 +35,7 @@ def run(_options: argparse.Namespace) -> int:
         worker = app.build(settings, telemetry, checkpoint=stop.checkpoint)
     except supervisor.StoppedError:
         return OK
-    code = supervisor.Supervisor(worker, stop, patience, time.monotonic).run()
+    code = supervisor.Supervisor(worker, stop, timeouts, time.monotonic).run()
     if worker.pipeline.lingers:
         # A thread that hangs, in TensorFlow perhaps, would block the interpreter's exit too.
         sys.stdout.flush()

@@ -1,11 +1,13 @@
-"""Decides when to ask ECS to protect this task from scale-in: while photos are in work. Does no I/O.
+"""Decides when to ask ECS to protect this task from scale-in: while photos are in work.
 
-No photo depends on it, because a stopped task drains first; protection only makes scale-in choose idle tasks. So it
-never delays the work, and a draining task asks for nothing: ECS has chosen it.
+Does no I/O.
 
-ECS does not stop a protected task for scale-in or to finish a deployment (ECS developer guide, "Protect your Amazon ECS
-tasks from being terminated by scale-in events"). So a protection expires soon, and under steady load it pauses now and
-then: a deployment would otherwise wait for ever.
+No photo depends on it, because a stopped task drains first; protection only makes scale-in choose
+idle tasks. So it never delays the work, and a draining task asks for nothing: ECS has chosen it.
+
+ECS does not stop a protected task for scale-in or to finish a deployment (ECS developer guide,
+"Protect your Amazon ECS tasks from being terminated by scale-in events"). So a protection expires
+soon, and under steady load it pauses now and then: a deployment would otherwise wait for ever.
 """
 
 from collections.abc import Callable
@@ -16,7 +18,7 @@ MINUTES = 3  # lifetime of a protection, which outlives a killed worker; ECS all
 IDLE = 15.0  # seconds without a photo until the protection ends
 LONGEST_PROTECTION, PAUSE = 600.0, 60.0  # seconds with and without protection under steady load
 MIN_INTERVAL = 5.0  # seconds between two calls
-FIRST_RETRY, LONGEST_RETRY = 10.0, 300.0  # seconds before a retry; up to half of it is cut at random
+FIRST_RETRY, LONGEST_RETRY = 10.0, 300.0  # seconds; chance cuts up to half of it
 RARE_RETRY = 900.0  # the same where only other rights, settings or services can help
 FINAL = {  # the causes for which that is so
     "AccessDenied",
@@ -31,7 +33,10 @@ FINAL = {  # the causes for which that is so
 
 
 class RefusedError(WorkerError):
-    """Raised when ECS did not change the protection, or it is unknown whether it did. `cause` is ECS's code."""
+    """Raised when ECS did not change the protection, or it is unknown whether it did.
+
+    `cause` is ECS's code.
+    """
 
     code = "protection_refused"
 
@@ -58,7 +63,7 @@ class ProtectionSchedule:
         self._causes = set[str]()  # reported since the last success
 
     def next_call(self, in_flight: int) -> bool | None:
-        """Return whether to enable (True) or disable (False) the protection now, or None for no call.
+        """Return True to enable the protection now, False to end it, None for no call.
 
         The caller makes that call and reports its result.
         """
@@ -78,7 +83,7 @@ class ProtectionSchedule:
         return enable
 
     def report_success(self, enabled: bool) -> bool:
-        """Record that a call succeeded; returns whether the protection began or ended, not just went on."""
+        """Record a successful call; returns whether the protection began or ended."""
         changed = enabled == (self._protected_since is None)
         self._refusals = 0
         self._causes.clear()
@@ -88,11 +93,11 @@ class ProtectionSchedule:
             self._protected_since = (
                 self._called_at if self._protected_since is None else self._protected_since
             )
-            self._expires_at = self._called_at + MINUTES * 60  # from before the call: never later than at ECS
+            self._expires_at = self._called_at + MINUTES * 60  # never later than at ECS
         return changed
 
     def report_refusal(self, cause: str) -> bool:
-        """Record a refusal and delay the next call; returns whether the cause is new since the last success.
+        """Record a refusal and delay the next call; returns whether its cause is a new one.
 
         ECS may have carried out the call all the same; that protection expires by itself.
         """

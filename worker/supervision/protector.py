@@ -1,7 +1,8 @@
 """Calls ECS as the protection schedule says, without ever blocking the main thread.
 
-ECS may take seconds to answer, longer than a short lease lasts, and the main thread extends leases. So each call
-runs in a daemon thread of its own, one at a time, and the main thread picks up the result at a later tick.
+ECS may take seconds to answer, longer than a short lease lasts, and the main thread extends leases.
+So each call runs in a daemon thread of its own, one at a time, and the main thread picks up the
+result at a later tick.
 """
 
 import threading

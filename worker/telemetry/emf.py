@@ -1,7 +1,7 @@
 """CloudWatch metrics as lines of the embedded metric format (EMF): no agent, no API calls.
 
-Nothing is sampled or averaged: every observed value is in a line, so percentiles over all workers are exact.
-Format: "Specification: Embedded metric format" in the Amazon CloudWatch user guide.
+Nothing is sampled or averaged: every observed value is in a line, so percentiles over all workers
+are exact. Format: "Specification: Embedded metric format" in the Amazon CloudWatch user guide.
 """
 
 import json
@@ -29,10 +29,12 @@ class Stream(Protocol):
 
 
 class EmbeddedMetrics:
-    """A sink that writes a line every `interval` seconds, or earlier when a line is full. Thread-safe.
+    """A sink that writes a line every `interval` seconds, or earlier when a line is full.
 
-    Each interval's line has every counter, zeros included, so that an alarm can tell an idle worker from none.
-    Threads only collect values; the caller of `flush` does the writing.
+    Thread-safe.
+
+    Each interval's line has every counter, zeros included, so that an alarm can tell an idle worker
+    from none. Threads only collect values; the caller of `flush` does the writing.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class EmbeddedMetrics:
 def _split_into_lines(
     counts: Mapping[str, int] | None, values: Mapping[str, list[float]]
 ) -> Iterator[dict[str, int | list[float]]]:
-    """Yield the members of each line: counters in the first only, up to MAX_VALUES of a metric in each."""
+    """Yield the members of each line, up to MAX_VALUES of a metric. The first has the counters."""
     counters: dict[str, int | list[float]] = {}
     if counts is not None:
         counters = {one.name: sum(counts.get(name, 0) for name in one.counts) for one in COUNTERS}

@@ -1,4 +1,4 @@
-"""Writes lines to a stream from a thread of its own, so that a slow or gone reader never blocks the worker."""
+"""Writes lines from a thread of its own, so that a slow reader never blocks the worker."""
 
 import queue
 import threading
@@ -12,8 +12,8 @@ FLUSH_TIMEOUT = 2.0  # seconds
 class LineWriter:
     """Writes in order. Thread-safe, and never raises.
 
-    Give it a stream of its own, not `sys.stdout`: Python flushes `sys.stdout` at exit, which fails when the reader
-    has gone, and aborts the process while a thread is blocked in a write.
+    Give it a stream of its own, not `sys.stdout`: Python flushes `sys.stdout` at exit, which fails
+    when the reader has gone, and aborts the process while a thread is blocked in a write.
     """
 
     def __init__(self, stream: TextIO) -> None:

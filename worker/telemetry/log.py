@@ -8,14 +8,14 @@ from typing import Any, TextIO
 
 import structlog
 
-_PASSWORD = re.compile(r"(?<=://)[^/\s:@]*:[^/\s]*(?=@)")  # user:password in a URL, up to its last @
+_PASSWORD = re.compile(r"(?<=://)[^/\s:@]*:[^/\s]*(?=@)")  # user:password in a URL
 
 # Tracebacks without local variables: they may hold settings with passwords.
 _TRACEBACKS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def set_up_logs(log_format: str, log_level: str, stream: TextIO = sys.stderr) -> None:
-    """Configure structlog. `log_format`: json, console, or auto (console if the stream is a terminal)."""
+    """Configure structlog. `log_format`: json, console, or auto: console on a terminal."""
     readable = log_format == "console" or (log_format == "auto" and stream.isatty())
     console = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(), pad_event_to=12, exception_formatter=structlog.dev.plain_traceback

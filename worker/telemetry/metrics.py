@@ -32,7 +32,7 @@ class Distribution:
 
 
 def _counter(family: str, doc: str, *counts: str, **label: str) -> Counter:
-    """Name a counter after its family and label; it sums the `counts`, by default the one named the same."""
+    """Sum the `counts`, by default the one named like the family and its label."""
     name = "_".join([family, *label.values()])
     return Counter(_camel(name), counts or (name,), family, doc, label)
 

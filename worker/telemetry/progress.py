@@ -30,7 +30,7 @@ def show(
     clock: Callable[[], float],
     stream: TextIO = sys.stderr,
 ) -> Iterator[Callable[[int], None]]:
-    """Show progress towards `total`; yields a function to call with the number done so far. `unit` may be bytes."""
+    """Show progress; yields a function to call with the number done. `unit` may be "bytes"."""
     console = Console(file=stream)
     if console.is_terminal:
         amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()

@@ -1,4 +1,4 @@
-"""How the state file tells what a worker does, and what `python -m worker health` makes of it."""
+"""The state file, and what `python -m worker health` reports from it."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.fakes import ManualClock
 from tests.support.stand import PATIENCE, ROOT
-from worker.supervision.health import EVERY, STARTING_MOST, Phase, State, StateFile, is_alive
+from worker.supervision.health import START_TIMEOUT, WRITE_INTERVAL, Phase, State, StateFile, is_alive
 
 STALL_AFTER = 60.0
 NOW = 1000.0
@@ -30,7 +30,7 @@ def state(
     return State(pid, phase, at, in_flight, ages or {}, STALL_AFTER)
 
 
-def judged(what: State, *, alive: bool = True) -> tuple[str, str]:
+def judge(what: State, *, alive: bool = True) -> tuple[str, str]:
     return what.judge(NOW, lambda _: alive)
 
 
@@ -39,13 +39,13 @@ def file_in(folder: Path) -> tuple[StateFile, ManualClock, Path]:
     return StateFile(path, clock, STALL_AFTER), clock, path
 
 
-def written(path: Path) -> State:
+def read(path: Path) -> State:
     found = State.read(path)
     assert found is not None
     return found
 
 
-# each word
+# The state in one word
 
 
 @pytest.mark.parametrize(
@@ -60,52 +60,50 @@ def written(path: Path) -> State:
         (state(ages={"poll": 0.1, "infer": STALL_AFTER + 1}), "wedged"),
         (state("draining", ages={"commit": STALL_AFTER + 1}), "wedged"),
         (state(at=NOW - STALL_AFTER - 1), "wedged"),
-        (state("starting", at=NOW - STARTING_MOST), "starting"),
-        (state("starting", at=NOW - STARTING_MOST - 1), "wedged"),
+        (state("starting", at=NOW - START_TIMEOUT), "starting"),
+        (state("starting", at=NOW - START_TIMEOUT - 1), "wedged"),
     ],
     ids=[
-        "models are loaded",
+        "loading models",
         "nothing to do",
         "something in flight",
         "stopping, all done",
         "stopping, with work left",
-        "slow, but no slower than allowed",
-        "a thread stands still",
-        "a thread stands still at the stop",
-        "the main thread stands still",
+        "slow but within the limit",
+        "a thread hangs",
+        "a thread hangs in the drain",
+        "the main thread hangs",
         "a long start",
         "a start that hangs",
     ],
 )
-def test_a_worker_is_told_by_one_word(what: State, word: str) -> None:
-    assert judged(what)[0] == word
+def test_the_state_is_one_word(what: State, word: str) -> None:
+    assert judge(what)[0] == word
 
 
 @pytest.mark.parametrize("phase", ["starting", "polling", "draining"])
-def test_a_worker_whose_process_has_ended_is_gone_whatever_it_said_last(phase: Phase) -> None:
-    assert judged(state(phase, pid=77), alive=False) == ("gone", "process 77 has ended")
+def test_a_worker_without_a_process_is_gone_in_every_phase(phase: Phase) -> None:
+    assert judge(state(phase, pid=77), alive=False) == ("gone", "process 77 has ended")
 
 
-def test_the_thread_that_stands_still_is_named() -> None:
-    word, why = judged(state(ages={"poll": 61.0, "infer-helper-3": 90.0}, at=NOW - 10))
+def test_the_thread_that_hangs_is_named() -> None:
+    word, why = judge(state(ages={"poll": 61.0, "infer-helper-3": 90.0}, at=NOW - 10))
     assert (word, why) == ("wedged", "infer-helper-3 has not moved for 100 s")
 
 
-def test_a_main_thread_that_is_silent_is_named() -> None:
-    assert judged(state(at=NOW - 75)) == ("wedged", "the main thread has not moved for 75 s")
+def test_a_main_thread_that_hangs_is_named() -> None:
+    assert judge(state(at=NOW - 75)) == ("wedged", "the main thread has not moved for 75 s")
 
 
-def test_a_healthy_worker_says_what_it_has_in_flight_and_its_slowest_thread() -> None:
-    assert (
-        judged(state(in_flight=3, ages={"poll": 4.2, "commit": 0.1}))[1]
-        == "3 in flight; slowest: poll, 4.2 s"
-    )
+def test_a_healthy_worker_reports_messages_in_flight_and_its_slowest_thread() -> None:
+    _, text = judge(state(in_flight=3, ages={"poll": 4.2, "commit": 0.1}))
+    assert text == "3 in flight; slowest: poll, 4.2 s"
 
 
-# the file
+# The file
 
 
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+def test_a_written_state_is_read_back(tmp_path: Path) -> None:
     file, clock, path = file_in(tmp_path)
     file.write("polling", 3, {"poll": 0.5})
     assert State.read(path) == State(os.getpid(), "polling", clock.seconds, 3, {"poll": 0.5}, STALL_AFTER)
@@ -114,12 +112,12 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 def test_the_file_is_written_at_most_once_a_second(tmp_path: Path) -> None:
     file, clock, path = file_in(tmp_path)
     file.write("polling", 1)
-    clock.seconds += EVERY / 2
+    clock.seconds += WRITE_INTERVAL / 2
     file.write("polling", 2)
-    assert written(path).in_flight == 1
-    clock.seconds += EVERY / 2
+    assert read(path).in_flight == 1
+    clock.seconds += WRITE_INTERVAL / 2
     file.write("polling", 3)
-    assert written(path).in_flight == 3
+    assert read(path).in_flight == 3
 
 
 def test_a_new_phase_is_written_at_once(tmp_path: Path) -> None:
@@ -127,10 +125,10 @@ def test_a_new_phase_is_written_at_once(tmp_path: Path) -> None:
     phases: list[Phase] = ["starting", "polling", "draining"]
     for phase in phases:
         file.write(phase)
-        assert written(path).phase == phase
+        assert read(path).phase == phase
 
 
-def test_who_reads_while_the_file_is_written_finds_it_whole(tmp_path: Path) -> None:
+def test_a_reader_never_sees_a_partial_file(tmp_path: Path) -> None:
     file, _, path = file_in(tmp_path)
     many = {f"infer-helper-{n}": 0.0 for n in range(2000)}
     file.write("starting")
@@ -148,12 +146,12 @@ def test_who_reads_while_the_file_is_written_finds_it_whole(tmp_path: Path) -> N
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_of_its_own(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable_raises_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no-such-folder"):
         StateFile(tmp_path / "no-such-folder" / "state.json", ManualClock(), STALL_AFTER).write("polling")
 
 
-def test_at_the_end_the_file_is_removed_and_no_file_to_remove_is_no_error(tmp_path: Path) -> None:
+def test_the_file_is_removed_and_a_missing_file_is_no_error(tmp_path: Path) -> None:
     file, _, path = file_in(tmp_path)
     file.write("polling")
     file.remove()
@@ -164,15 +162,15 @@ def test_at_the_end_the_file_is_removed_and_no_file_to_remove_is_no_error(tmp_pa
 @pytest.mark.parametrize(
     "foreign",
     [b"", b"{", b"\xff\xfe", b"[]", b"7", b"null", b'{"pid": 1}', b'{"colour": "red"}'],
-    ids=["empty", "cut short", "no text", "a list", "a number", "null", "a part", "another's"],
+    ids=["empty", "cut short", "no text", "a list", "a number", "null", "incomplete", "another program's"],
 )
-def test_a_file_that_is_none_of_ours_tells_of_no_worker(tmp_path: Path, foreign: bytes) -> None:
+def test_a_file_that_is_no_state_file_means_no_worker(tmp_path: Path, foreign: bytes) -> None:
     path = tmp_path / "state.json"
     path.write_bytes(foreign)
     assert State.read(path) is None
 
 
-def test_no_file_and_a_folder_in_its_place_tell_of_no_worker(tmp_path: Path) -> None:
+def test_no_file_or_a_folder_in_its_place_means_no_worker(tmp_path: Path) -> None:
     assert State.read(tmp_path / "state.json") is None
     assert State.read(tmp_path) is None
 
@@ -183,12 +181,12 @@ def test_a_process_is_alive_until_it_has_ended() -> None:
     assert not is_alive(child.pid)
 
 
-# the command
+# The command
 
 
 def health(path: Path) -> tuple[int, str]:
-    """Ask as ECS does, with no other setting: the exit code, and the word."""
-    asked = subprocess.run(
+    """Run the check as ECS does, without other settings; returns exit code and word."""
+    done = subprocess.run(
         [sys.executable, "-m", "worker", "health"],
         env={**os.environ, "WORKER_STATE_FILE": str(path)},
         cwd=ROOT,
@@ -197,11 +195,11 @@ def health(path: Path) -> tuple[int, str]:
         timeout=PATIENCE,
         check=False,
     )
-    assert asked.stderr == ""
-    return asked.returncode, asked.stdout.partition(":")[0]
+    assert done.stderr == ""
+    return done.returncode, done.stdout.partition(":")[0]
 
 
-def test_the_command_says_gone_and_exits_with_1_when_nobody_writes_the_file(tmp_path: Path) -> None:
+def test_the_command_reports_gone_and_exits_with_1_without_a_file(tmp_path: Path) -> None:
     assert health(tmp_path / "state.json") == (1, "gone")
 
 
@@ -214,7 +212,7 @@ def test_the_command_says_gone_and_exits_with_1_when_nobody_writes_the_file(tmp_
         ("polling", STALL_AFTER + 1, (1, "wedged")),
     ],
 )
-def test_the_command_exits_with_1_only_for_a_worker_in_trouble(
+def test_the_command_exits_with_1_only_for_a_wedged_worker(
     tmp_path: Path, phase: Phase, age: float, expected: tuple[int, str]
 ) -> None:
     path = tmp_path / "state.json"
@@ -222,7 +220,7 @@ def test_the_command_exits_with_1_only_for_a_worker_in_trouble(
     assert health(path) == expected
 
 
-def test_the_command_reads_what_a_worker_of_this_machine_writes(tmp_path: Path) -> None:
+def test_the_command_reads_the_file_of_a_worker_on_this_machine(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     StateFile(path, time.monotonic, STALL_AFTER).write("polling", in_flight=2)
     assert health(path) == (0, "busy")

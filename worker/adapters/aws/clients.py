@@ -1,7 +1,7 @@
 """boto3 clients with timeouts and bounded retries, replaced when their credentials have expired.
 
-boto3 renews a task role's credentials by itself. It reads those of a file or of the environment once per session, so a
-client would keep using the old ones for ever.
+boto3 renews a task role's credentials by itself. It reads those of a file or of the environment
+once per session, so a client would keep using the old ones for ever.
 """
 
 import os
@@ -38,10 +38,10 @@ EXPIRED = {
 
 
 class Client(Generic[C]):
-    """A boto3 client that is replaced by one of a new session when its credentials are refused. Thread-safe."""
+    """A boto3 client that is replaced when its credentials are refused. Thread-safe."""
 
     def __init__(self, make: Callable[[], C]) -> None:
-        """Make the first client. Raises ConfigurationError when region or profile are missing or wrong."""
+        """Make the first client. Raises ConfigurationError for a wrong region or profile."""
         self._make = make
         self._lock = threading.Lock()
         try:
@@ -84,7 +84,7 @@ def s3_client(**options: Any) -> "Client[S3Client]":
 
 
 def make_client(service: Any, *, connect: float, read: float, attempts: int, **options: Any) -> Any:
-    """Make a boto3 client with a session of its own. `connect` and `read` are timeouts in seconds."""
+    """Make a boto3 client and its session. `connect` and `read` are timeouts in seconds."""
     # Not "adaptive": its rate limit holds threads back long after throttling has ended.
     retries: Any = {"mode": "standard", "total_max_attempts": attempts}
     config = Config(connect_timeout=connect, read_timeout=read, retries=retries, **options)
@@ -96,7 +96,8 @@ def raise_as(kind: type[WorkerError], subject: str = "") -> Iterator[None]:
     """Turn a failed call into an error of this kind; `subject` is what the message starts with."""
     try:
         yield
-    except (BotoCoreError, ClientError, ValueError, KeyError) as error:  # the last two: an unreadable answer
+    except (BotoCoreError, ClientError, ValueError, KeyError) as error:
+        # ValueError and KeyError: botocore could not parse the answer.
         raise kind(f"{subject}: {reason(error)}" if subject else reason(error)) from error
 
 

@@ -1,7 +1,8 @@
 """SQS: reads a dead-letter queue without consuming it, and lets SQS redrive it.
 
-A redrive needs more rights than StartMessageMoveTask: SQS receives, deletes and sends in the caller's name (Amazon SQS
-developer guide, "Amazon SQS API permissions"; limits in the API reference, StartMessageMoveTask).
+A redrive needs more rights than StartMessageMoveTask: SQS receives, deletes and sends in the
+caller's name (Amazon SQS developer guide, "Amazon SQS API permissions"; limits in the API
+reference, StartMessageMoveTask).
 """
 
 import json
@@ -39,7 +40,7 @@ class DeadLetterQueue:
 
     @classmethod
     def of(cls, queue_url: str) -> Self:
-        """Find the dead-letter queue of a queue by its redrive policy. Raises ConfigurationError if it has none."""
+        """Find a queue's dead-letter queue. Raises ConfigurationError without a redrive policy."""
         client = sqs_client(connect=CONNECT, read=READ, attempts=ATTEMPTS)
         with raise_as(ConfigurationError, f"the queue {queue_url} cannot be reached"):
             answer = client.call(
@@ -52,7 +53,7 @@ class DeadLetterQueue:
                 f"the queue {queue_url} has no redrive policy, and so no dead-letter queue: messages that cannot be "
                 "scored are redelivered for ever; docs/reference.md tells how to add one"
             )
-        # Both queues have the same account and region, so the right to ask for the URL is not needed.
+        # Both queues have the same account and region: no call is needed to get the URL.
         return cls(client, f"{queue_url.rsplit('/', 1)[0]}/{arn.rsplit(':', 1)[1]}", arn)
 
     @property
@@ -67,7 +68,7 @@ class DeadLetterQueue:
         return sum(int(count) for count in answer.get("Attributes", {}).values())
 
     def receive(self, most: int) -> list[Letter]:
-        """Receive up to ten letters, hidden from others for VISIBILITY_TIMEOUT; none when the queue is empty."""
+        """Receive up to ten letters, hidden from others for VISIBILITY_TIMEOUT."""
         answer = self._call(
             lambda sqs: sqs.receive_message(
                 QueueUrl=self._url,
@@ -80,7 +81,7 @@ class DeadLetterQueue:
         return [_letter(raw) for raw in answer.get("Messages", [])]
 
     def release(self, letters: Sequence[Letter]) -> int:
-        """Make letters visible again; returns how many SQS refused, visible only after VISIBILITY_TIMEOUT."""
+        """Make letters visible again; returns how many SQS refused: they stay hidden."""
         return sum(
             self._release_batch(letters[start : start + BATCH]) for start in range(0, len(letters), BATCH)
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from worker.adapters.aws.clients import raise_as, sqs_client
 from worker.errors import QueueError
 
-# Seconds; short, because somebody waits for the upload, and S3's notification replaces a request that fails.
+# Seconds; short, because a person waits, and S3's notification replaces a request that fails.
 CONNECT, READ = 1, 2
 ATTEMPTS = 2
 
@@ -15,7 +15,7 @@ class RequestSender:
     """Sends requests to one queue. Thread-safe."""
 
     def __init__(self, url: str) -> None:
-        """Does not connect yet. Raises ConfigurationError when region or profile are missing or wrong."""
+        """Do not connect yet. Raises ConfigurationError for a wrong region or profile."""
         self._url = url
         self._sqs = sqs_client(connect=CONNECT, read=READ, attempts=ATTEMPTS)
 

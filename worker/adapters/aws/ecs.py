@@ -1,8 +1,8 @@
 """ECS: sets this task's scale-in protection through the container agent.
 
-PUT $ECS_AGENT_URI/task-protection/v1/state answers with an object `protection`, `failure` (with status 200, too) or
-`error` (ECS developer guide, "Amazon ECS task scale-in protection endpoint"). The agent calls ECS with the task role,
-waits some seconds for its answer and retries by itself.
+PUT $ECS_AGENT_URI/task-protection/v1/state answers with an object `protection`, `failure` (with
+status 200, too) or `error` (ECS developer guide, "Amazon ECS task scale-in protection endpoint").
+The agent calls ECS with the task role, waits some seconds for its answer and retries by itself.
 """
 
 import json
@@ -28,7 +28,7 @@ class EcsAgent:
     """The container agent of this process's task."""
 
     def __init__(self, uri: str) -> None:
-        """Does not connect yet."""
+        """Do not connect yet."""
         self._url = uri.rstrip("/") + PATH
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=CONNECT, read=READ), retries=False)
 

@@ -24,7 +24,10 @@ _REFUSED = {"AccessDenied", "AllAccessDisabled", "NoSuchBucket", "InvalidBucketN
 
 
 class ModelBucket:
-    """Thread-safe. Every method raises ConfigurationError when access is refused, and StorageError."""
+    """Models in S3.
+
+    Thread-safe. Raises ConfigurationError if S3 refuses access, and StorageError.
+    """
 
     @cached_property
     def _s3(self) -> "Client[S3Client]":
@@ -56,7 +59,7 @@ class ModelBucket:
                 return str(body.read(most).decode(errors="replace"))
 
     def download(self, bucket: str, key: str, path: Path, tell: Callable[[int], None]) -> None:
-        """Download an object into a file. `tell` gets the number of new bytes, and may raise to give up."""
+        """Download into a file. `tell` gets the number of new bytes, and may raise to give up."""
         with _translate_errors(f"s3://{bucket}/{key}"):
             for attempt in range(1, DOWNLOADS + 1):
                 received = 0
@@ -81,7 +84,7 @@ class ModelBucket:
         return self._s3.call(lambda s3: list(s3.get_paginator("list_objects_v2").paginate(**options)))
 
     def _download_chunks(self, bucket: str, key: str, path: Path) -> Iterator[int]:
-        """Write the object to a file; yields the size of each chunk. boto3 checks the total against the length."""
+        """Write the object to a file; yields the size of each chunk. boto3 checks the total."""
         answer = self._s3.call(lambda s3: s3.get_object(Bucket=bucket, Key=key))
         with closing(answer["Body"]) as body, path.open("wb") as file:
             for chunk in body.iter_chunks(CHUNK):
@@ -91,7 +94,7 @@ class ModelBucket:
 
 @contextmanager
 def _translate_errors(subject: str) -> Iterator[None]:
-    """Turn S3's errors into ConfigurationError (a person must act) or StorageError (a retry may help)."""
+    """Raise ConfigurationError where a person must act, StorageError where a retry may help."""
     try:
         yield
     except (BotoCoreError, ClientError, HTTPError, OSError) as error:

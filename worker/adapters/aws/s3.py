@@ -1,8 +1,9 @@
 """S3: reads photos, never more bytes than allowed, and stores them.
 
-boto3's `get_object` holds Python's lock for most of a millisecond, which delays the other threads and the calls to the
-GPU. So boto3 only signs a URL, and urllib3 (which boto3 brings along) fetches it. If that does not succeed at once,
-boto3 takes over: it knows retries, redirects, renewed credentials and what the errors mean.
+boto3's `get_object` holds Python's lock for most of a millisecond, which delays the other threads
+and the calls to the GPU. So boto3 only signs a URL, and urllib3 (which boto3 brings along) fetches
+it. If that does not succeed at once, boto3 takes over: it knows retries, redirects, renewed
+credentials and what the errors mean.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from worker.adapters.aws.clients import error_code, raise_as, reason, s3_client
 from worker.errors import ConfigurationError, ObjectGoneError, StorageError, TooManyBytesError
 from worker.messages import Fetched, S3Object
 
-# MethodNotAllowed: the version is a delete marker. A bare 404 does not count: a proxy's error must not lose a photo.
+# MethodNotAllowed: the version is a delete marker. A bare 404 does not count: a proxy may send it.
 _GONE = {"NoSuchKey", "NoSuchVersion", "MethodNotAllowed"}
 CHUNK = 256 * 1024  # bytes between two checks of the deadline
 CONNECT, READ = 3, 8  # seconds
@@ -46,7 +47,7 @@ class Photos:
     """Photos in S3. Thread-safe."""
 
     def __init__(self, connections: int, clock: Callable[[], float]) -> None:
-        """Keep up to so many `connections` open. Raises ConfigurationError when region or profile are missing."""
+        """Do not connect yet. Raises ConfigurationError for a wrong region or profile."""
         self._s3 = s3_client(connect=CONNECT, read=READ, attempts=ATTEMPTS, max_pool_connections=connections)
         self._pool = make_pool(connections)
         self._clock = clock
@@ -64,13 +65,13 @@ class Photos:
                     yield S3Object(bucket, stored["Key"], size=stored["Size"]), stored["LastModified"]
 
     def put(self, bucket: str, key: str, data: bytes) -> S3Object:
-        """Store a photo, as the API does; returns it with its ETag and version. Raises StorageError."""
+        """Store a photo, as the API does; returns it with ETag and version. Raises StorageError."""
         with raise_as(StorageError, f"the photo cannot be stored in {bucket!r}"):
             answer = self._s3.call(lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=data))
         return S3Object(bucket, key, answer.get("VersionId"), _unquote(answer.get("ETag")), len(data))
 
     def fetch(self, photo: S3Object, max_bytes: int) -> Fetched:
-        """Read a photo, in the announced version if there is one. Raises PhotoError or StorageError."""
+        """Read a photo, in its announced version if any. Raises PhotoError or StorageError."""
         version: Any = {"VersionId": photo.version_id} if photo.version_id else {}
         target = {"Bucket": photo.bucket, "Key": photo.key, **version}
         try:
@@ -84,7 +85,7 @@ class Photos:
             raise StorageError(reason(error)) from error
 
     def _fetch_by_url(self, target: dict[str, str], max_bytes: int) -> Fetched | None:
-        """Read by a signed URL; None if that failed. The errors contain the URL, so they are dropped here."""
+        """Read by a signed URL; None if that failed. Errors are dropped: they contain the URL."""
         if self._pool is None:
             return None
         try:
@@ -105,7 +106,7 @@ class Photos:
         return _fetched(*body, answer.get("ETag"), answer.get("VersionId"))
 
     def _read(self, read: Callable[[int], bytes], expected: int, max_bytes: int) -> tuple[bytes, str]:
-        """Read a body of `expected` bytes, up to the limit and the timeout; returns it with its SHA-256 in hex."""
+        """Read a body, up to the limit and the timeout; returns it with its SHA-256 in hex."""
         if expected > max_bytes:
             raise TooManyBytesError(f"{expected} bytes are more than the {max_bytes} allowed")
         chunks, size, deadline = list[bytes](), 0, self._clock() + DOWNLOAD_TIMEOUT

@@ -15,19 +15,22 @@ if TYPE_CHECKING:
 
 READ_EXTRA = 8  # seconds by which the read timeout exceeds the long poll
 POLL_CONNECT, POLL_ATTEMPTS = 3, 2
-POLL_PART = 0.25  # longest long poll, as a part of the visibility timeout: leases start before the receive
+POLL_PART = 0.25  # of the visibility timeout at most, because leases start before the long poll
 MAX_SKEW = 2.0  # seconds between the clocks
-# Seconds; short, because the main thread waits for these calls and a lease may end. The caller retries.
+# Seconds; short, because the main thread waits and a lease may end. The caller retries.
 SETTLE_CONNECT, SETTLE_READ = 1, 2
 
 
 class SqsQueue:
-    """One SQS queue. Thread-safe. Long polls use a client of their own, so that no other call waits for them."""
+    """One SQS queue.
+
+    Thread-safe; long polls have a client of their own, so no call waits for them.
+    """
 
     def __init__(
         self, url: str, *, receive_wait: int, clock: Callable[[], float], now: Callable[[], datetime]
     ) -> None:
-        """Does not connect yet. Raises ConfigurationError when region or profile are missing or wrong."""
+        """Do not connect yet. Raises ConfigurationError for a wrong region or profile."""
         self._url = url
         self._receive_wait = receive_wait
         self._clock = clock
@@ -83,9 +86,9 @@ class SqsQueue:
         return _refused(answer, messages)
 
     def hide(self, messages: Sequence[tuple[Message, int]]) -> list[Refused]:
-        """Set the visibility timeouts of up to ten messages, in seconds from now; returns those SQS refused.
+        """Set the visibility timeouts of up to ten messages; returns those SQS refused.
 
-        A timeout of 0 makes the message visible at once. Raises QueueError.
+        Timeouts are in seconds from now; 0 makes a message visible at once. Raises QueueError.
         """
         entries: Any = [
             {**_entry(index, message), "VisibilityTimeout": seconds}
@@ -130,11 +133,11 @@ def _message(raw: dict[str, Any], now: datetime, received: float) -> Message:
 
 
 def _entry(index: int, message: Message) -> dict[str, Any]:
-    return {"Id": str(index), "ReceiptHandle": message.receipt_handle}  # the index is unique within a call
+    return {"Id": str(index), "ReceiptHandle": message.receipt_handle}  # Ids must be unique
 
 
 def _refused(answer: dict[str, Any], messages: Sequence[Message]) -> list[Refused]:
-    """Return the entries that SQS refused. SenderFault means that a retry cannot help: the receipt handle is stale."""
+    """Return the refused entries. SenderFault: a retry cannot help, the receipt handle is stale."""
     return [
         Refused(
             messages[int(entry["Id"])],
