@@ -1,1 +1,1 @@
-"""Turns a photo's bytes into an array and a perceptual hash. Pure."""
+"""Turns a photo's bytes into an array and a perceptual hash."""
