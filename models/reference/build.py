@@ -1,4 +1,4 @@
-"""Builds the reference model: download → weights → network → tables → SavedModel → check → evaluation.
+"""Builds the reference model: download → network → tables → SavedModel → check → evaluation.
 
     python -m models.reference.build
 
@@ -32,7 +32,7 @@ def build(bundle: Path = BUNDLE) -> bool:
         return False
     started = time.monotonic()
     bundle.parent.mkdir(parents=True, exist_ok=True)
-    # On the same file system, so that the rename is atomic; hidden from those who list the versions.
+    # On the same file system, for an atomic rename; hidden from those who list the versions.
     with tempfile.TemporaryDirectory(prefix=".building-", dir=bundle.parent.parent) as folder:
         new = Path(folder) / bundle.name
         _make(new)

@@ -1,7 +1,7 @@
-"""Reads the food classes from class-foods.csv, with Nutri-Score letter and score, and writes labels.csv.
+"""Reads the food classes from class-foods.csv, gives them a score, and writes labels.csv.
 
-A class is one food of SR28, or a mixture by weight (`09037:78 11529:9`). A nutrient that SR28 lacks must be stated in
-the table (`sugar_g=0`) with a reason; it never silently counts as 0.
+A class is one food of SR28, or a mixture by weight (`09037:78 11529:9`). A nutrient that SR28 lacks
+must be stated in the table (`sugar_g=0`) with a reason; it never silently counts as 0.
 """
 
 import csv
@@ -86,7 +86,7 @@ def _parse_stated(row: Mapping[str, str]) -> dict[str, float]:
 
 
 def write_labels(names: Sequence[str], foods: Sequence[FoodClass], path: Path) -> None:
-    """Write labels.csv: `name,group` of each class, in the order of the network's outputs; no group if it is no food.
+    """Write labels.csv: `name,group` of each class in the order of the outputs; food has a group.
 
     Raises FoodError if the two lists contradict each other.
     """

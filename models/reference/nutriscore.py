@@ -1,7 +1,8 @@
-"""Computes the Nutri-Score of 2023: nutrients per 100 g (100 ml for drinks) → points → letter → score. Pure.
+"""Computes the Nutri-Score of 2023: nutrients per 100 g or 100 ml → points → letter → score. Pure.
 
-Source of all numbers: the reports of the Scientific Committee of the Nutri-Score on the main algorithm (2022) and on
-beverages (2023), in force since the end of 2023. The penalty for sweeteners is left out: no class needs it.
+Source of all numbers: the reports of the Scientific Committee of the Nutri-Score on the main
+algorithm (2022) and on beverages (2023), in force since the end of 2023. The penalty for sweeteners
+is left out: no class needs it.
 """
 
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class Nutrients:
 
 
 def letter(food: Nutrients, kind: Kind, produce_percent: float = 0) -> Letter:
-    """Return A (best) to E. `produce_percent` is the share of fruit, vegetables and legumes, 0 to 100."""
+    """Return A (best) to E. `produce_percent`: share of fruit, vegetables and legumes."""
     if kind == "water":
         return "A"
     total = points(food, kind, produce_percent)
@@ -70,7 +71,7 @@ def letter(food: Nutrients, kind: Kind, produce_percent: float = 0) -> Letter:
 
 
 def points(food: Nutrients, kind: Kind, produce_percent: float = 0) -> int:
-    """Return unfavourable minus favourable points; fewer are better. Raises ValueError for water, which has none."""
+    """Return points; fewer are better. Raises ValueError for water, which has none."""
     if kind == "water":
         raise ValueError("water is rated without points")
     unfavourable = _unfavourable(food, kind)
@@ -91,7 +92,7 @@ def _unfavourable(food: Nutrients, kind: Kind) -> int:
 
 
 def _fat_ratio(food: Nutrients) -> int:
-    """Points for saturated fat as a share of all fat; here a threshold counts once it is reached."""
+    """Points for the share of saturated fat; here a threshold counts once it is reached."""
     ratio = 100 * food.saturated_g / food.fat_g if food.fat_g else 0.0
     return sum(ratio >= threshold for threshold in _FAT_RATIO)
 

@@ -10,7 +10,7 @@ _PATTERNS = ("*.py", "*.csv", "*.toml", "inputs.txt")
 
 
 def digest(folder: Path = HERE) -> str:
-    """Return a SHA-256 over names and contents of all files of the recipe, including its pinned inputs."""
+    """Return a SHA-256 over names and contents of all files of the recipe."""
     total = hashlib.sha256()
     for path in sorted(path for pattern in _PATTERNS for path in folder.glob(pattern)):
         content = hashlib.sha256(path.read_bytes()).hexdigest()

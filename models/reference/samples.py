@@ -1,4 +1,4 @@
-"""Runs a bundle on the sample photos, prepared as the worker prepares them, and checks the result."""
+"""Runs a bundle on the sample photos, prepared as in the worker, and checks the result."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

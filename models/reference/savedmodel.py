@@ -1,4 +1,4 @@
-"""Saves network and food classes as a SavedModel: uint8 photos → scores, food probability, labels, features."""
+"""Saves network and food classes as a SavedModel: photos → scores, food, labels, features."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -49,8 +49,8 @@ def _make_serve(network: Network, foods: Sequence[FoodClass]) -> Callable[[Tenso
 def save(network: Network, foods: Sequence[FoodClass], folder: Path) -> None:
     """Write saved_model.pb into `folder`, with the signature `serving_default`:
 
-    `images` uint8 [N, 224, 224, 3] → `score_probs` float32 [N, 5], probabilities of the scores 1 to 5;
-    `food_probability` float32 [N]; `label_probs` float32 [N, 1000]; `features` float32 [N, 1280].
+    `images` uint8 [N, 224, 224, 3] → float32 `score_probs` [N, 5], probabilities of scores 1 to 5;
+    `food_probability` [N]; `label_probs` [N, 1000]; `features` [N, 1280].
     """
     scorer = _Scorer(network, foods)
     tf.saved_model.save(scorer, str(folder), signatures={"serving_default": scorer.serve})

@@ -1,8 +1,9 @@
-"""Reads weights in torch's format before version 1.6 as numpy arrays, without torch and without executing anything.
+"""Reads weights in torch's format before version 1.6, without torch and without executing anything.
 
-The stream has five pickles (magic number, protocol, system information, state dict, storage keys), then for each key
-the number of elements (int64) and their raw little-endian bytes. The unpickler accepts the names of ordered
-dictionaries, tensors and storage types only, so that nothing else in the stream can be called.
+The stream has five pickles (magic number, protocol, system information, state dict, storage keys),
+then for each key the number of elements (int64) and their raw little-endian bytes. The unpickler
+accepts the names of ordered dictionaries, tensors and storage types only, so that nothing else in
+the stream can be called.
 """
 
 import io
@@ -63,7 +64,7 @@ class _Tensors(pickle.Unpickler):
         self.storages: dict[str, _Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """Resolve the few names that a state dict needs, to our own functions instead of torch's."""
+        """Resolve the few names of a state dict, to our own functions instead of torch's."""
         known: dict[tuple[str, str], Callable[..., Any] | str] = {
             ("collections", "OrderedDict"): OrderedDict,
             ("torch._utils", "_rebuild_tensor"): _tensor,
@@ -87,7 +88,7 @@ def _tensor(storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any) -
 
 
 def read_weights(data: bytes) -> dict[str, Array]:
-    """Return the tensors of the state dict by name: float32 or int64, in torch's axis order. Raises WeightsError."""
+    """Return tensors by name: float32 or int64, in torch's axis order. Raises WeightsError."""
     stream = io.BytesIO(data)
     try:
         tensors, storages = _read(stream)
@@ -101,7 +102,7 @@ def read_weights(data: bytes) -> dict[str, Array]:
 
 
 def _read(stream: io.BytesIO) -> tuple[dict[str, _View], list[_Storage]]:
-    """Read the five pickles; return the tensors, and their storages in the order of the bytes that follow."""
+    """Read the five pickles: the tensors, and their storages in the order of the bytes."""
     if (_Tensors(stream).load(), _Tensors(stream).load()) != (MAGIC, PROTOCOL):
         raise WeightsError("not a torch stream in the format before version 1.6")
     _Tensors(stream).load()  # system information: little-endian on every machine that writes these

@@ -1,1 +1,1 @@
-"""Models: load them, run them on the fastest engine, read their outputs, swap versions while serving."""
+"""Loads models, runs them on the fastest engine, reads their outputs, replaces them meanwhile."""

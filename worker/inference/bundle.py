@@ -1,4 +1,4 @@
-"""Reads a model bundle from disk: which SavedModel, its input and outputs, labels and tips. Runs nothing.
+"""Reads a model bundle from disk: its input and outputs, labels and tips. Runs nothing.
 
 The layout is TensorFlow Serving's `NAME/VERSION/`, with `bundle.toml` beside saved_model.pb.
 """
@@ -19,7 +19,7 @@ from worker.inference.manifest import Label, Manifest, Part, TipList, TipText
 
 
 class Bundle(Part):
-    """A bundle whose files match one another. The adapter that loads the SavedModel checks that it matches too."""
+    """A bundle whose files match one another; loading checks that the SavedModel matches too."""
 
     path: Path  # folder of this version
     version: str
@@ -39,7 +39,7 @@ class Bundle(Part):
 
 
 def read(location: str) -> Bundle:
-    """Read the bundle at `NAME/VERSION`, or the newest version at `NAME`. Raises ConfigurationError."""
+    """Read `NAME/VERSION`, or the newest version at `NAME`. Raises ConfigurationError."""
     path = find_version(Path(location))
     try:
         manifest = Manifest.model_validate(tomllib.loads(_read_text(path / "bundle.toml")))

@@ -37,13 +37,16 @@ def render(sums: Mapping[str, str]) -> str:
 
 
 def parse(text: str, source: str) -> dict[str, str]:
-    """Read a list. Raises ConfigurationError, naming the `source`, if it is malformed or leads out of the folder."""
+    """Read a list.
+
+    Raises ConfigurationError, naming the `source`, if it is malformed or leads out of the folder.
+    """
     sums: dict[str, str] = {}
     for line in text.splitlines():
         found = _LINE.fullmatch(line)
         if found is None or not _is_below(found[2]):
             raise ConfigurationError(f"{source} is not a list of checksums: {line[:100]!r}")
-        sums[PurePosixPath(found[2]).as_posix()] = found[1]  # without the `./` that find puts before names
+        sums[PurePosixPath(found[2]).as_posix()] = found[1]  # removes a leading `./`, as of find
     if not sums:
         raise ConfigurationError(f"{source} lists no file")
     return sums

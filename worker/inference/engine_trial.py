@@ -1,4 +1,4 @@
-"""Compares two engines on random photos: do they give the same answers, and how fast is each with all its replicas?"""
+"""Compares two engines on random photos: how far do their answers differ, and how fast are they?"""
 
 import math
 import statistics
@@ -22,7 +22,7 @@ Team = Sequence[Sequence[Predictor]]  # replicas of one engine, each with one mo
 
 
 def random_photos(count: int, height: int, width: int) -> Photos:
-    """Patches of random colour with noise, the same every time: flat and busy parts, as in photos."""
+    """Patches of random colour with noise, flat and busy as in photos; the same every time."""
     random = np.random.default_rng(1)
     patches = random.integers(32, 224, (count, 8, 8, 3))
     rows, columns = np.arange(height) * 8 // height, np.arange(width) * 8 // width
@@ -31,20 +31,23 @@ def random_photos(count: int, height: int, width: int) -> Photos:
 
 
 def difference(one: Sequence[Predictor], other: Sequence[Predictor], photos: Photos) -> float:
-    """Largest difference between the numbers of two replicas; infinite if shapes or types differ. Raises ModelError."""
+    """Largest difference between two replicas' numbers; infinite if shapes or types differ.
+
+    Raises ModelError.
+    """
     pairs = zip(one, other, strict=True)
     return max(_difference(ours.predict(photos), theirs.predict(photos)) for ours, theirs in pairs)
 
 
 def takes_over(before: float, after: float, difference: float) -> bool:
-    """Whether an engine replaces another: measurably faster (photos/s `before` and `after`), with the same answers."""
+    """Whether another engine is measurably faster, in photos/s, and gives the same answers."""
     return after > before * MARGIN and difference <= TOLERANCE
 
 
 def race(
     teams: Sequence[Team], photos: Photos, clock: Callable[[], float], checkpoint: Callable[[], None]
 ) -> list[float]:
-    """Photos per second of each team with all replicas at work: median of short rounds, the teams taking turns.
+    """Photos per second of each team, all replicas at work: median of rounds, teams taking turns.
 
     `checkpoint` is called before each round. Raises ModelError.
     """

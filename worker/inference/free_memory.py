@@ -5,7 +5,7 @@ import gc
 
 
 def trim_memory() -> None:
-    """Collect garbage and return free pages: glibc keeps hundreds of megabytes after a model was loaded.
+    """Collect garbage and return free pages; glibc keeps hundreds of megabytes after a load.
 
     Takes a fraction of a second, so call it after loading, never per photo.
     """

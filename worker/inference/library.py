@@ -1,6 +1,7 @@
-"""Fetches the models of WORKER_MODEL: local ones from their folders, those in S3 through a cache on this machine.
+"""Fetches models: local ones from their folders, those in S3 through a cache on this machine.
 
-A published version is complete once its SHA256SUMS is there, which is uploaded last; it never changes after that.
+A published version is complete once its SHA256SUMS is there, which is uploaded last; it never
+changes after that.
 """
 
 import os
@@ -22,7 +23,7 @@ KEPT_VERSIONS = 2  # of a model in the cache: the one that serves, and the one b
 
 
 class Library:
-    """Finds and fetches models; those in S3 are downloaded once, checked, and kept in the folder `cache`."""
+    """Finds and fetches models. Those in S3 are downloaded once, checked, and kept in `cache`."""
 
     def __init__(
         self, bucket: Bucket, cache: Path, *, telemetry: Telemetry, clock: Callable[[], float]
@@ -57,7 +58,7 @@ class Library:
         return bundle.read(str(target))
 
     def fetch_at_start(self, location: str, checkpoint: Checkpoint = lambda: None) -> Bundle:
-        """Fetch for a start, where trouble with S3 ends the process like a wrong setting. Raises ConfigurationError."""
+        """Fetch, but treat trouble with S3 like a wrong setting. Raises ConfigurationError."""
         try:
             return self.fetch(location, checkpoint)
         except StorageError as error:
@@ -81,7 +82,7 @@ class Library:
     def _download(
         self, version: S3Folder, sums: Mapping[str, str], target: Path, checkpoint: Checkpoint
     ) -> None:
-        """Download to a folder beside the target, which replaces it once every file is there and undamaged."""
+        """Download to a folder beside the target, and move it once all files are undamaged."""
         target.parent.mkdir(parents=True, exist_ok=True)
         sizes = self._bucket.sizes(version.bucket, f"{version.prefix}/")
         total, done = sum(sizes.get(version.key(name), 0) for name in sums), 0
@@ -114,7 +115,7 @@ class Library:
 
 
 def _move(complete: Path, target: Path, sums: Mapping[str, str]) -> None:
-    """Rename the folder, in one step. An existing target is damaged, or from another worker that was faster."""
+    """Rename it in one step. An existing target is damaged, or from a worker that was faster."""
     with suppress(OSError):
         complete.rename(target)
         return
@@ -124,7 +125,7 @@ def _move(complete: Path, target: Path, sums: Mapping[str, str]) -> None:
 
 
 def _remove_old_versions(folder: Path) -> None:
-    """Keep the versions used last; removing a version that still serves is safe, since it is in memory."""
+    """Keep the versions used last; one that still serves is in memory and may be removed."""
     versions = [path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()]
     for old in sorted(versions, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT_VERSIONS:]:
         shutil.rmtree(old, ignore_errors=True)

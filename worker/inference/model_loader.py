@@ -1,7 +1,8 @@
 """Loads bundles as warm replicas: chooses the engine, and how many replicas run on which devices.
 
-A replica is all models of WORKER_MODEL on one device, for one thread. Replicas run in parallel and take their batches
-from one queue. On a CPU, LiteRT replaces TensorFlow where it is measurably faster and gives the same answers.
+A replica is all models of WORKER_MODEL on one device, for one thread. Replicas run in parallel and
+take their batches from one queue. On a CPU, LiteRT replaces TensorFlow where it is measurably
+faster and gives the same answers.
 """
 
 import time
@@ -21,7 +22,7 @@ Replicas = Sequence[LoadedReplica]
 
 
 class ModelLoader:
-    """Loads the models at start, and newer versions of them later, on the engine that serves by then."""
+    """Loads the models at start, and newer versions later, on the engine that serves by then."""
 
     def __init__(
         self,
@@ -40,13 +41,14 @@ class ModelLoader:
         self._clock = clock
         gpus = 0 if settings.engine == "litert" else len(tensorflow.gpus)
         self._count = settings.replicas or gpus or cores
-        self._threads = settings.model_threads or max(1, cores // self._count)  # CPU threads of one call
+        self._threads = settings.model_threads or max(1, cores // self._count)  # of one call
         self._engine: Engine = "tensorflow"  # of the replicas that were loaded last
 
     def load(self, bundles: Sequence[Bundle], checkpoint: Checkpoint = lambda: None) -> Replicas:
-        """Choose the engine, load the models and warm them up; `checkpoint` is called often meanwhile.
+        """Choose the engine, load the models and warm them up; `checkpoint` is called meanwhile.
 
-        Raises ConfigurationError when a bundle does not match the others, its model or WORKER_ENGINE.
+        Raises ConfigurationError when a bundle does not match the others, its model or
+        WORKER_ENGINE.
         """
         check_compatible(bundles)
         self._tensorflow.configure(self._threads, self._count, self._settings.precision)
@@ -59,8 +61,8 @@ class ModelLoader:
     def load_next(self, bundles: Sequence[Bundle], checkpoint: Checkpoint) -> Replicas:
         """Load other versions while the last ones serve: as many replicas, on the same engine.
 
-        There is no race under load. LiteRT stays if it gives the same answers as TensorFlow for these versions too.
-        Raises ConfigurationError as `load` does.
+        There is no race under load. LiteRT stays if it gives the same answers as TensorFlow for
+        these versions too. Raises ConfigurationError as `load` does.
         """
         check_compatible(bundles)
         graphs = self._freeze(bundles, checkpoint)
@@ -103,7 +105,7 @@ class ModelLoader:
         return self._report(replicas, replicas=self._count, threads=self._threads)
 
     def _race(self, graphs: Sequence[FrozenGraph], checkpoint: Checkpoint) -> Replicas:
-        """Choose LiteRT if it is measurably faster, with all replicas at work, and gives the same answers."""
+        """Choose LiteRT if it is measurably faster, all replicas at work, with the same answers."""
         frozen, begun = self._on_tensorflow(graphs), self._clock()
         photos = self._photos(graphs[0].bundle)
         try:
@@ -124,7 +126,7 @@ class ModelLoader:
         )
 
     def _stay_on_litert(self, graphs: Sequence[FrozenGraph], checkpoint: Checkpoint) -> Replicas:
-        """Use LiteRT; unless WORKER_ENGINE demands it, only if it runs these versions and gives the same answers."""
+        """Use LiteRT if WORKER_ENGINE demands it, or if it still gives the same answers."""
         if self._settings.engine == "litert":
             return self._on_litert(graphs, checkpoint)
         frozen = self._on_tensorflow(graphs)
@@ -164,7 +166,7 @@ class ModelLoader:
 
 
 def seconds_by_size(replica: LoadedReplica) -> dict[int, float]:
-    """Duration of a batch on all models of a replica at warm-up, for the batch sizes that all of them timed."""
+    """Duration of a batch on all models of a replica, for the sizes that each of them timed."""
     times = [model.seconds_by_size for model in replica]
     return {
         size: sum(each[size] for each in times) for size in times[0] if all(size in each for each in times)

@@ -12,10 +12,10 @@ from worker.inference.s3_folder import Bucket, S3Folder, read_checksums
 def publish(
     folder: Path, location: str, bucket: Bucket, tell: Callable[[str], None] = lambda _: None
 ) -> S3Folder:
-    """Upload a model's newest version to `location`, s3://bucket/prefix/NAME/, and return the version's folder there.
+    """Upload a model's newest version below s3://bucket/prefix/NAME/ and return its folder there.
 
-    `tell` gets the name of each file before its upload. Raises StorageError and ConfigurationError, the latter also
-    when that version was already published with other files.
+    `tell` gets the name of each file before its upload. Raises StorageError and ConfigurationError,
+    the latter also when that version was already published with other files.
     """
     source = bundle.read(str(folder))
     version = S3Folder.parse(location) / source.version

@@ -1,4 +1,4 @@
-"""Replaces the models that serve by newer versions: found, loaded and warmed up while the old ones work."""
+"""Replaces models by newer versions, which are loaded and warmed up while the old ones serve."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ Load = Callable[[Sequence[Bundle], Checkpoint], Sequence[Replica]]
 
 
 class Reload:
-    """Each step waits, then checks whether a start would load other versions now, and if so loads them.
+    """Each step waits, then checks whether a start would load other versions, and if so loads them.
 
     The old version serves on whatever is wrong with a new one, which is not tried again.
     """
@@ -42,7 +42,8 @@ class Reload:
         self._telemetry = telemetry
         self._stopping = stopping
         self._clock = clock
-        self._settled = [model.bundle.version for model in serving.replicas[0]]  # serving or refused
+        # Versions that serve, or were refused.
+        self._settled = [model.bundle.version for model in serving.replicas[0]]
 
     def step(self) -> None:
         """Wait and check. Raises ShutDown when the worker stops, also while models are loading."""
@@ -77,7 +78,7 @@ class Reload:
         self._telemetry.event("model_taken_up", models=dict(versions(replicas[0])), seconds=seconds)
 
     def _fetch(self) -> list[Bundle]:
-        """Fetch the bundles. Raises ConfigurationError if photos that are already prepared would not fit them."""
+        """Fetch the bundles. Raises ConfigurationError if prepared photos would not fit them."""
         bundles = [self._library.fetch(location, self._checkpoint) for location in self._locations]
         for model, new in zip(self._serving.replicas[0], bundles, strict=True):
             old = model.bundle

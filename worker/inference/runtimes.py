@@ -1,4 +1,4 @@
-"""What the model loader needs from TensorFlow and LiteRT; implemented in worker/adapters/tensorflow/runtimes.py."""
+"""What the model loader needs from TensorFlow and LiteRT, which an adapter implements."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,7 @@ class FrozenGraph:
     """A bundle's model as one graph, its variables turned into constants."""
 
     bundle: Bundle
-    function: (
-        Any  # of TensorFlow: uint8 [N, height, width, 3] → one tensor for each role of the bundle, in order
-    )
+    function: Any  # uint8 tensor [N, height, width, 3] → a tensor for each role of the bundle
 
 
 class LoadedModel(Model, Protocol):
@@ -36,7 +34,7 @@ class LoadedModel(Model, Protocol):
         ...
 
     def warm_up(self, checkpoint: Checkpoint) -> None:
-        """Run, check and time the batch sizes that will be used. Raises ConfigurationError on a misfit."""
+        """Run, check and time the batch sizes in use. Raises ConfigurationError on a misfit."""
         ...
 
 
@@ -57,7 +55,11 @@ class TensorFlow(Protocol):
         ...
 
     def configure(self, threads: int, callers: int, precision: Precision) -> None:
-        """Set up the runtime before its first use. Raises ConfigurationError for mixed precision without a GPU."""
+        """Set up the runtime, before any other use of it in this process.
+
+        `threads` are the CPU threads that a call may use, `callers` the calls that may run at the
+        same time. Raises ConfigurationError for mixed precision without a GPU.
+        """
         ...
 
     def freeze(self, bundle: Bundle) -> FrozenGraph:
@@ -73,7 +75,7 @@ class TensorFlow(Protocol):
         pad_to: Sequence[int],
         count_padding: Callable[[int], None],
     ) -> Sequence[LoadedReplica]:
-        """Build `count` replicas, spread over the devices; those on one device share their models."""
+        """Build `count` replicas on the devices in turn; those on one device share their models."""
         ...
 
 
@@ -89,5 +91,5 @@ class LiteRT(Protocol):
         threads: int,
         checkpoint: Checkpoint,
     ) -> Sequence[LoadedReplica]:
-        """Convert the graphs and build `count` replicas. Raises ConversionError where LiteRT cannot run a graph."""
+        """Convert the graphs and build `count` replicas. Raises ConversionError if it cannot."""
         ...

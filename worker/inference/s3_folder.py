@@ -12,7 +12,7 @@ MAX_LIST_BYTES = 1_000_000  # of a list of checksums
 
 
 class Bucket(Protocol):
-    """S3, for models. Every method raises StorageError, and ConfigurationError when trying again will not help."""
+    """S3. Every method raises StorageError, or ConfigurationError if trying again cannot help."""
 
     def folders(self, bucket: str, prefix: str) -> list[str]:
         """Names directly below a prefix that ends with a slash."""
@@ -27,7 +27,7 @@ class Bucket(Protocol):
         ...
 
     def download(self, bucket: str, key: str, path: Path, tell: Callable[[int], None]) -> None:
-        """Write an object to a file. `tell` gets the bytes of each chunk and may raise to abandon the download."""
+        """Write an object to a file. `tell` gets the size of each chunk; it may raise to abort."""
         ...
 
     def upload(self, path: Path, bucket: str, key: str) -> None:

@@ -1,4 +1,4 @@
-"""Turns the models' outputs for a photo into score, tip and the numbers that the result shows. Pure."""
+"""Turns the models' outputs for a photo into score, tip and the numbers in the result. Pure."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ DIGITS = 4  # of the probabilities and means in a result
 
 
 def score(bundles: Sequence[Bundle], outputs: Sequence[Outputs], index: int, image_id: str) -> Scores:
-    """Read row `index` of the outputs; the first model gives score and tip. Raises ModelError for unusable numbers."""
+    """Read row `index`; the first model gives score and tip. Raises ModelError for bad numbers."""
     inferences = {b.name: _read_row(b, out, index) for b, out in zip(bundles, outputs, strict=True)}
     versions = {bundle.name: bundle.version for bundle in bundles}
     bundle = bundles[0]

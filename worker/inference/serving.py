@@ -16,7 +16,10 @@ class Predictor(Protocol):
     """The one method of a model that needs no bundle."""
 
     def predict(self, batch: Photos) -> Outputs:
-        """Run on uint8 [N, height, width, 3]; role → array of N rows. Raises ModelError, BatchTooLargeError."""
+        """Run on uint8 [N, height, width, 3]; role → array of N rows.
+
+        Raises ModelError, BatchTooLargeError.
+        """
         ...
 
 
@@ -38,7 +41,7 @@ Replica = Sequence[Model]  # all models side by side on one device; called by on
 
 
 class Serving:
-    """Shared by all threads. A batch runs to its end on the replica that its thread took from here."""
+    """Shared by all threads; a batch runs to its end on the replica that its thread took."""
 
     def __init__(self, replicas: Sequence[Replica]) -> None:
         self._replicas = tuple(replicas)
@@ -57,7 +60,7 @@ class Serving:
         """Serve from these replicas from the next batch on; there must be as many as before."""
         if len(replicas) != len(self._replicas):
             raise ValueError(f"{len(replicas)} replicas cannot replace {len(self._replicas)}")
-        self._replicas = tuple(replicas)  # one assignment: a reader gets either all old or all new ones
+        self._replicas = tuple(replicas)  # one assignment: nobody reads a mixture
 
 
 def versions(replica: Replica) -> Mapping[str, str]:

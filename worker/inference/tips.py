@@ -12,7 +12,8 @@ UNRECOGNISED = "unrecognised"
 def choose(tips: Sequence[TipText], group: str, score: int | None, image_id: str) -> TipText | None:
     """Choose a tip for this group and score, or else one for any group; None if there is neither.
 
-    A photo without a score gets a tip of the group `unrecognised`. Among several tips the image id decides.
+    A photo without a score gets a tip of the group `unrecognised`. Among several tips the image id
+    decides.
     """
     if score is None:
         fitting = [tip for tip in tips if tip.group == UNRECOGNISED]

@@ -1,4 +1,4 @@
-"""Models in S3: published, found, downloaded once, checked, and loaded by a worker while it scores."""
+"""Models in S3: published, found, downloaded once, checked, loaded by a worker while it scores."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""The engine that runs the models: which one is chosen, that both answer the same, how many replicas there are."""
+"""Loading models: which engine is chosen, how many replicas there are, how they answer."""
 
 import gc
 import io

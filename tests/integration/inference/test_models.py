@@ -1,4 +1,4 @@
-"""Any SavedModel that keeps the bundle's contract can take the reference model's place, or stand beside it."""
+"""Other models in place of the reference model, or beside it."""
 
 import io
 import uuid

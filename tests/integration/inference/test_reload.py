@@ -1,4 +1,4 @@
-"""A new version of a model replaces the one that serves, on real TensorFlow and LiteRT; or is refused."""
+"""A new version of a model replaces the one that serves, on real runtimes; or is refused."""
 
 import threading
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Reading model bundles: which version, what is read, and every way in which a bundle can be wrong."""
+"""Reading model bundles: which version, what is read, and all ways in which one can be wrong."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Lists of checksums: compatible with the command sha256sum, and never leading out of the folder."""
+"""Lists of checksums: compatible with sha256sum, and never leading out of the folder."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Comparing two engines: how far their answers differ, how fast each is, and which one is chosen."""
+"""Comparing two engines: how far their answers differ, how fast they are, which one is chosen."""
 
 import math
 import threading

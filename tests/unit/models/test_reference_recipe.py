@@ -1,4 +1,4 @@
-"""The recipe of the reference model: weights that cannot run code, foods without gaps, tips for everything."""
+"""The reference model: weights that cannot run code, foods without gaps, tips for everything."""
 
 import io
 import itertools

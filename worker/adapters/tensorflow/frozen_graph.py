@@ -1,7 +1,8 @@
 """Turns a bundle's SavedModel into one frozen TensorFlow graph and checks it against the bundle.
 
-Variables become constants, so that grappler can fold them. The batch dimension stays open, so that nothing is ever
-retraced. Only the outputs that the bundle names are computed. Photos enter as uint8, and the device makes them floats.
+Variables become constants, so that grappler can fold them. The batch dimension stays open, so that
+nothing is ever retraced. Only the outputs that the bundle names are computed. Photos enter as
+uint8, and the device makes them floats.
 """
 
 from typing import Any

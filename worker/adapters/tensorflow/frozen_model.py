@@ -33,8 +33,8 @@ class FrozenModel:
     ) -> None:
         """Without a `device`, TensorFlow picks one.
 
-        `pad_to` are the only batch sizes that run, rising to `largest_batch`; `count_padding` is called with the number
-        of rows that were added to a batch.
+        `pad_to` are the only batch sizes that run, rising to `largest_batch`; `count_padding` is
+        called with the number of rows that were added to a batch.
         """
         self.bundle = graph.bundle
         self.largest_batch = largest_batch  # until the warm-up finds too little memory for it
@@ -43,12 +43,12 @@ class FrozenModel:
         self._sizes = [size for size in pad_to or range(1, largest_batch + 1) if size <= largest_batch]
         self._count_padding = count_padding
         self._roles = tuple(graph.bundle.manifest.outputs.by_role())
-        # Without this second function around it, each call formats the whole batch as text, holding the GIL.
+        # A direct call of the graph formats the whole batch as text, holding the GIL.
         function = tf.function(graph.function, autograph=False)
         self._call = function.get_concrete_function(input_spec(graph.bundle))
 
     def predict(self, batch: Photos) -> Outputs:
-        """Run on uint8 [N, height, width, 3]; role → array of N rows. Raises ModelError, BatchTooLargeError."""
+        """Run a batch, padded to an allowed size; see Predictor."""
         size = len(batch)
         padding = next((allowed for allowed in self._sizes if allowed >= size), size) - size
         if padding:
@@ -70,5 +70,5 @@ class FrozenModel:
         return tensors
 
     def warm_up(self, checkpoint: Checkpoint = lambda: None) -> None:
-        """Run every batch size once, calling `checkpoint` before each. Raises ConfigurationError on a misfit."""
+        """Run every allowed batch size; see LoadedModel."""
         self.largest_batch, self.seconds_by_size = warm_up(self.predict, self.bundle, self._sizes, checkpoint)

@@ -1,7 +1,7 @@
 """LiteRT, TensorFlow's own runtime for CPUs (XNNPACK), on a graph converted from the frozen one.
 
-An interpreter serves one thread and runs photo by photo: XNNPACK is fastest that way on a CPU, and needs memory for the
-activations of one photo only. Several interpreters use several cores.
+An interpreter serves one thread and runs photo by photo: XNNPACK is fastest that way on a CPU, and
+needs memory for the activations of one photo only. Several interpreters use several cores.
 """
 
 import re
@@ -25,15 +25,16 @@ with mute_startup_output():
     import tensorflow as tf
 
 WARM_UP_SIZES = (1, 2)  # larger batches are only more of the same calls
-# Longest that a batch may take, in seconds: its photos wait for one another, and none runs faster in a larger batch.
+# Duration of a batch: its photos wait for one another, and none runs faster in a larger batch.
 MAX_BATCH_SECONDS = 0.05
 
 
 def convert(graph: FrozenGraph) -> bytes:
     """Convert a graph to LiteRT's format, for one photo a call; nothing is quantized.
 
-    Raises ConversionError when LiteRT's own operations do not cover it, or when it has operations with side effects
-    (assertions, random numbers), which the converter would silently drop or change.
+    Raises ConversionError when LiteRT's own operations do not cover it, or when it has operations
+    with side effects (assertions, random numbers), which the converter would silently drop or
+    change.
     """
     bundle = graph.bundle
     operations = graph.function.graph.get_operations()
@@ -54,17 +55,17 @@ def convert(graph: FrozenGraph) -> bytes:
 
 
 class InterpretedModel:
-    """One interpreter with `threads` CPU threads; for one thread at a time. Calls release the GIL."""
+    """One interpreter with `threads` CPU threads, for one caller at a time; it releases the GIL."""
 
     engine: Final = "litert"
 
     def __init__(self, bundle: Bundle, converted: bytes, largest_batch: int, threads: int) -> None:
         """Load the result of `convert`. Raises ConversionError when LiteRT cannot run it."""
         self.bundle = bundle
-        self.largest_batch = largest_batch  # until the warm-up: then as many as run in MAX_BATCH_SECONDS
+        self.largest_batch = largest_batch  # the warm-up limits it to MAX_BATCH_SECONDS
         self.seconds_by_size: Mapping[int, float] = {}
         try:
-            # The interpreter warns that it moves to another package; TensorFlow still ships it, and we pin that.
+            # It warns that it moves to another package, but the TensorFlow that we pin has it.
             with mute_startup_output(), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated")
                 self._interpreter = tf.lite.Interpreter(model_content=converted, num_threads=threads)
@@ -77,7 +78,7 @@ class InterpretedModel:
         self._outputs = {role: outputs[role]["index"] for role in bundle.manifest.outputs.by_role()}
 
     def predict(self, batch: Photos) -> Outputs:
-        """Run on uint8 [N, height, width, 3]; role → array of N rows. Raises ModelError, BatchTooLargeError."""
+        """Run the photos of a batch one by one; see Predictor."""
         rows: dict[str, list[npt.NDArray[Any]]] = {role: [] for role in self._outputs}
         try:
             for index in range(len(batch)):
@@ -92,7 +93,7 @@ class InterpretedModel:
             raise ModelError(f"model {self.bundle.name}: {first_line(error)}") from error
 
     def warm_up(self, checkpoint: Checkpoint = lambda: None) -> None:
-        """Run, check and time it, and set the largest batch from that. Raises ConfigurationError on a misfit."""
+        """Run, check and time it, and set the largest batch from that; see LoadedModel."""
         sizes = [size for size in WARM_UP_SIZES if size <= self.largest_batch]
         timed = warm_up(self.predict, self.bundle, sizes, checkpoint).seconds_by_size
         each = min(seconds / size for size, seconds in timed.items())

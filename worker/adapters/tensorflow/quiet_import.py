@@ -11,7 +11,7 @@ _IS_SET_BY_USER = LEVEL in os.environ
 
 @contextmanager
 def mute_startup_output() -> Iterator[None]:
-    """Discard stderr meanwhile, and set TF_CPP_MIN_LOG_LEVEL; does nothing if that variable is set already.
+    """Set TF_CPP_MIN_LOG_LEVEL, unless it is set already, and discard stderr meanwhile.
 
     Use it only while the main thread is alone: lines of other threads would be lost too.
     """

@@ -1,7 +1,7 @@
 """TensorFlow and LiteRT as the model loader uses them; see worker/inference/runtimes.py."""
 
-import os
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from worker.adapters.tensorflow import frozen_graph
 from worker.adapters.tensorflow.frozen_model import FrozenModel
@@ -26,24 +26,20 @@ class TensorFlow:
     freeze = staticmethod(frozen_graph.freeze)
 
     def configure(self, threads: int, callers: int, precision: Precision) -> None:
-        """Set up the runtime, once a process, before any other use. Raises ConfigurationError for mixed without a GPU.
-
-        `threads` are the CPU threads that a call may use, `callers` the calls that may run at the same time.
-        """
+        """Set threads, precision and memory growth; only the first call in a process counts."""
         if precision == "mixed":
             if not self.gpus:
                 raise ConfigurationError("WORKER_PRECISION=mixed needs a GPU, and TensorFlow sees none here")
-            # Grappler rewrites the frozen graph when a device first runs it; operations that need float32 keep it.
+            # Grappler rewrites a graph when a device first runs it; what needs float32 keeps it.
             tf.config.optimizer.set_experimental_options({"auto_mixed_precision": True})
         try:
-            tf.config.threading.set_intra_op_parallelism_threads(threads or (os.cpu_count() or 1))
-            tf.config.threading.set_inter_op_parallelism_threads(
-                callers
-            )  # with one, calls wait for each other
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            # With fewer, calls wait for one another.
+            tf.config.threading.set_inter_op_parallelism_threads(callers)
             for device in tf.config.list_physical_devices("GPU"):
                 tf.config.experimental.set_memory_growth(device, True)
         except RuntimeError:
-            pass  # already in use with the settings of the first call, as when tests load several models
+            pass  # already in use
 
     def replicas(
         self,
@@ -54,16 +50,11 @@ class TensorFlow:
         pad_to: Sequence[int],
         count_padding: Callable[[int], None],
     ) -> Sequence[tuple[FrozenModel, ...]]:
-        """Build models on the first `count` devices; further replicas share them in turn. `configure` first."""
+        """Build models on the first `count` devices, which further replicas share in turn."""
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        build = partial(FrozenModel, largest_batch=largest_batch, pad_to=pad_to, count_padding=count_padding)
         on_devices = [
-            tuple(
-                FrozenModel(
-                    graph, largest_batch, device=device.name, pad_to=pad_to, count_padding=count_padding
-                )
-                for graph in graphs
-            )
-            for device in devices[:count]
+            tuple(build(graph, device=device.name) for graph in graphs) for device in devices[:count]
         ]
         return [on_devices[number % len(on_devices)] for number in range(count)]
 
@@ -80,7 +71,7 @@ class LiteRT:
         threads: int,
         checkpoint: Checkpoint,
     ) -> Sequence[tuple[InterpretedModel, ...]]:
-        """Convert each graph once, then build an interpreter of it for each replica. Raises ConversionError."""
+        """Convert each graph once, then build an interpreter of it for each replica."""
         converted = []
         for graph in graphs:
             checkpoint()

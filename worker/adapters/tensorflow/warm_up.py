@@ -1,4 +1,4 @@
-"""Warm-up: runs every batch size of a model before the first photo, checks the outputs and times the calls."""
+"""Runs every batch size of a model before the first photo, checks the outputs, times the calls."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,8 +25,8 @@ def warm_up(
 ) -> WarmUp:
     """Run each of the rising `sizes`, calling `checkpoint` before each.
 
-    Sizes to be timed run twice, since the first call of a size is slow. Raises ConfigurationError on a misfit, or when
-    there is no memory for the smallest size.
+    Sizes to be timed run twice, since the first call of a size is slow. Raises ConfigurationError
+    on a misfit, or when there is no memory for the smallest size.
     """
     seconds: dict[int, float] = {}
     largest, timed = 0, sizes_to_time(sizes)
@@ -50,13 +50,13 @@ def warm_up(
 
 
 def sizes_to_time(sizes: Sequence[int]) -> set[int]:
-    """Powers of two and the last size, from which the others can be estimated; all sizes when they are few."""
+    """Powers of two and the last size, which suffice to estimate the others; all sizes if few."""
     few = len(sizes) <= 8
     return {size for size in sizes if few or size & (size - 1) == 0 or size == sizes[-1]}
 
 
 def check_outputs(bundle: Bundle, outputs: Outputs, size: int) -> None:
-    """Raise ConfigurationError unless each output is an array of numbers, in the shape that its role requires."""
+    """Raise ConfigurationError unless each output has numbers, in the shape that its role needs."""
     names = bundle.manifest.outputs.by_role()
     shapes: dict[str, list[tuple[int, ...]]]
     shapes = {"score_probs": [(size, 5)], "labels": [(size, len(bundle.labels))]}
