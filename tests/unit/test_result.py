@@ -1,4 +1,4 @@
-"""The result record: the contract's JSON in and out, and what it refuses."""
+"""Tests of the result record: the contract's JSON in and out, and what is refused."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -52,9 +52,8 @@ NOTHING: dict[str, Any] = {
     "image_hash": None,
     "duplicate_of": None,
 }
-FAILED = (
-    SCORED | NOTHING | {"status": "failed", "error": {"code": "unreadable_image", "message": "cut short"}}
-)
+FAULT = {"code": "unreadable_image", "message": "cut short"}
+FAILED = SCORED | NOTHING | {"status": "failed", "error": FAULT}
 UNRECOGNISED = SCORED | {"status": "unrecognised", "score": None, "score_mean": None}
 
 
@@ -64,11 +63,11 @@ def test_a_record_is_the_same_after_reading_and_writing(record: dict[str, Any]) 
     assert json.loads(Result.model_validate_json(text).model_dump_json()) == record
 
 
-def test_the_fields_stand_in_the_order_of_the_contract() -> None:
+def test_the_fields_have_the_order_of_the_contract() -> None:
     assert list(Result.model_fields) == list(SCORED)
 
 
-def test_the_schema_names_every_field_and_what_is_required() -> None:
+def test_the_schema_has_every_field_and_says_which_are_required() -> None:
     schema = Result.model_json_schema()
     assert set(schema["properties"]) == set(SCORED)
     assert set(schema["required"]) == {"image_id", "status", "source", "models", "timings_ms", "scored_at"}
@@ -105,13 +104,13 @@ def test_a_record_that_breaks_the_contract_is_refused(wrong: dict[str, Any]) -> 
         Result.model_validate(SCORED | wrong)
 
 
-def test_a_record_does_not_change_once_made() -> None:
+def test_a_record_is_immutable() -> None:
     result = Result.model_validate(SCORED)
     with pytest.raises(ValidationError):
         result.score = 5
 
 
-def test_a_number_that_is_none_is_written_as_null() -> None:
+def test_nan_is_written_as_null() -> None:
     result = Result.model_validate(SCORED | {"timings_ms": {"total": float("nan")}})
     assert json.loads(result.model_dump_json())["timings_ms"] == {"total": None}
 

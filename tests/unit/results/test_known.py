@@ -1,4 +1,4 @@
-"""When a stored result makes scoring needless: the same object by the same models, or an older event."""
+"""Tests of when a stored result makes scoring unnecessary: same object and models, or an older event."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ from worker.results.known import is_older, makes_needless
 MODELS = {"reference": "1"}
 
 
-def stored(
+def result_of(
     *,
     bucket: str = "photos",
     etag: str | None = "one",
@@ -37,7 +37,7 @@ def stored(
     )
 
 
-def announced(
+def event_of(
     *,
     bucket: str = "photos",
     key: str = "a.jpg",
@@ -48,88 +48,68 @@ def announced(
     return S3Object(bucket, key, version_id, etag, sequencer=sequencer)
 
 
-@pytest.mark.parametrize(
-    ("result", "event"),
-    [
-        (stored(), announced()),
-        (stored(sequencer=None), announced()),
-        (stored(), announced(sequencer=None)),
-        (stored(version_id="v1"), announced(version_id="v1")),
-        (stored(version_id="v1"), announced(version_id="v1", etag=None)),
-        (stored(version_id="v1"), announced()),
-        (stored(), announced(version_id="v1")),
-        (stored(), announced(sequencer="11")),
-        (stored(code=UnreadableImageError.code), announced()),
-        (stored(), announced(etag="two", sequencer="0F")),
-        (stored(models={"other": "7"}), announced(etag="two", sequencer="0F")),
-        (stored(code=ObjectGoneError.code), announced(sequencer="0F")),
-        (stored(version_id="v1", sequencer=None), announced(version_id="v1")),
-        (stored(version_id="v1"), announced(version_id="v1", sequencer=None)),
-        (stored(models={"reference": "10"}), announced()),
-    ],
-    ids=[
-        "redelivered",
-        "stored without sequencer",
-        "announced without sequencer",
-        "same version",
-        "same version, no etag",
-        "same etag, event without version",
-        "same etag, result without version",
-        "same bytes uploaded again",
-        "known to be unreadable",
-        "older event of other content",
-        "older event, other models",
-        "older event of an object then gone",
-        "notification after a direct request",
-        "direct request after a notification",
-        "scored by a newer model",
-    ],
-)
-def test_scoring_is_needless(result: Result, event: S3Object) -> None:
-    assert makes_needless(result, event, MODELS)
+NEEDLESS = {
+    "redelivered": (result_of(), event_of()),
+    "stored without sequencer": (result_of(sequencer=None), event_of()),
+    "event without sequencer": (result_of(), event_of(sequencer=None)),
+    "same version": (result_of(version_id="v1"), event_of(version_id="v1")),
+    "same version, no etag": (result_of(version_id="v1"), event_of(version_id="v1", etag=None)),
+    "same etag, event without version": (result_of(version_id="v1"), event_of()),
+    "same etag, result without version": (result_of(), event_of(version_id="v1")),
+    "same bytes uploaded again": (result_of(), event_of(sequencer="11")),
+    "unreadable before": (result_of(code=UnreadableImageError.code), event_of()),
+    "older event of other content": (result_of(), event_of(etag="two", sequencer="0F")),
+    "older event, other models": (result_of(models={"other": "7"}), event_of(etag="two", sequencer="0F")),
+    "older event of an object then gone": (result_of(code=ObjectGoneError.code), event_of(sequencer="0F")),
+    "notification after a direct request": (
+        result_of(version_id="v1", sequencer=None),
+        event_of(version_id="v1"),
+    ),
+    "direct request after a notification": (
+        result_of(version_id="v1"),
+        event_of(version_id="v1", sequencer=None),
+    ),
+    "scored by a newer model": (result_of(models={"reference": "10"}), event_of()),
+}
 
 
-@pytest.mark.parametrize(
-    ("result", "event"),
-    [
-        (stored(), announced(bucket="others")),
-        (stored(), announced(key="b/a.jpg")),
-        (stored(), announced(key="b/a.jpg", sequencer="0F")),
-        (stored(), announced(etag="two", sequencer="11")),
-        (stored(sequencer=None), announced(etag="two", sequencer="0F")),
-        (stored(), announced(etag="two", sequencer=None)),
-        (stored(etag=None), announced(etag=None)),
-        (stored(), announced(etag=None)),
-        (stored(version_id="v1"), announced(version_id="v2")),
-        (stored(models={"reference": "0"}), announced()),
-        (stored(models={"reference": "next"}), announced()),
-        (stored(models={"reference": "1", "second": "1"}), announced()),
-        (stored(code=ObjectGoneError.code), announced()),
-        (stored(etag="two", sequencer=None), announced(sequencer="0F")),
-        (stored(etag="two", sequencer=None), announced(sequencer=None)),
-        (stored(version_id="v2", sequencer=None), announced(version_id="v1", sequencer="0F")),
-    ],
-    ids=[
-        "another bucket",
-        "another key",
-        "older, but of another key",
-        "newer content",
-        "other content, order unknown",
-        "other content without sequencer",
-        "nothing known of either content",
-        "nothing known of the announced content",
-        "another version of the same bytes",
-        "an older model",
-        "a model whose age is not told",
-        "one model fewer",
-        "gone then, perhaps back now",
-        "late notification after a direct request for other bytes",
-        "late direct request after one for other bytes",
-        "late notification after a direct request for another version",
-    ],
-)
-def test_scoring_is_needed(result: Result, event: S3Object) -> None:
-    assert not makes_needless(result, event, MODELS)
+@pytest.mark.parametrize(("stored", "event"), NEEDLESS.values(), ids=NEEDLESS.keys())
+def test_scoring_is_needless(stored: Result, event: S3Object) -> None:
+    assert makes_needless(stored, event, MODELS)
+
+
+NEEDED = {
+    "another bucket": (result_of(), event_of(bucket="others")),
+    "another key": (result_of(), event_of(key="b/a.jpg")),
+    "older, but of another key": (result_of(), event_of(key="b/a.jpg", sequencer="0F")),
+    "newer content": (result_of(), event_of(etag="two", sequencer="11")),
+    "other content, order unknown": (result_of(sequencer=None), event_of(etag="two", sequencer="0F")),
+    "other content without sequencer": (result_of(), event_of(etag="two", sequencer=None)),
+    "neither content is known": (result_of(etag=None), event_of(etag=None)),
+    "content of the event unknown": (result_of(), event_of(etag=None)),
+    "another version of the same bytes": (result_of(version_id="v1"), event_of(version_id="v2")),
+    "an older model": (result_of(models={"reference": "0"}), event_of()),
+    "a model whose version is not a number": (result_of(models={"reference": "next"}), event_of()),
+    "one model fewer": (result_of(models={"reference": "1", "second": "1"}), event_of()),
+    "gone then, maybe back now": (result_of(code=ObjectGoneError.code), event_of()),
+    "late notification after a direct request for other bytes": (
+        result_of(etag="two", sequencer=None),
+        event_of(sequencer="0F"),
+    ),
+    "late direct request after one for other bytes": (
+        result_of(etag="two", sequencer=None),
+        event_of(sequencer=None),
+    ),
+    "late notification after a direct request for another version": (
+        result_of(version_id="v2", sequencer=None),
+        event_of(version_id="v1", sequencer="0F"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("stored", "event"), NEEDED.values(), ids=NEEDED.keys())
+def test_scoring_is_needed(stored: Result, event: S3Object) -> None:
+    assert not makes_needless(stored, event, MODELS)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +122,7 @@ def test_scoring_is_needed(result: Result, event: S3Object) -> None:
         ("0a", "0B"),
     ],
 )
-def test_sequencers_are_compared_as_text_padded_on_the_right(older: str, newer: str) -> None:
+def test_sequencers_are_padded_on_the_right_and_compared_as_text(older: str, newer: str) -> None:
     assert is_older(older, newer)
     assert not is_older(newer, older)
 
@@ -154,7 +134,7 @@ def test_sequencers_that_differ_in_padding_or_letter_case_are_equal(one: str, ot
 
 
 @pytest.mark.parametrize("unknown", [None, ""])
-def test_what_is_unknown_is_never_older(unknown: str | None) -> None:
+def test_an_unknown_sequencer_is_never_older(unknown: str | None) -> None:
     assert not is_older(unknown, "10")
     assert not is_older("10", unknown)
     assert not is_older(unknown, unknown)
@@ -164,5 +144,5 @@ HEX = st.text("0123456789abcdefABCDEF", min_size=1, max_size=20)
 
 
 @given(HEX, HEX)
-def test_the_order_is_that_of_the_numbers_the_padded_texts_stand_for(one: str, other: str) -> None:
+def test_padded_sequencers_are_ordered_like_numbers(one: str, other: str) -> None:
     assert is_older(one, other) == (int(one.ljust(20, "0"), 16) < int(other.ljust(20, "0"), 16))

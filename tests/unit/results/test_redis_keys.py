@@ -1,4 +1,4 @@
-"""Names in Redis: results by their template, and an index in the same slot of a cluster."""
+"""Tests of key names: results follow the template, and the index is in the same slot of a cluster."""
 
 import pytest
 from redis.crc import key_slot
@@ -6,19 +6,19 @@ from redis.crc import key_slot
 from worker.messages import PhotoId
 from worker.results.redis_keys import Keys
 
-ADAS, BOBS = PhotoId("one", "ada"), PhotoId("one", "bob")
+ADA, BOB = PhotoId("one", "ada"), PhotoId("one", "bob")
 
 
 @pytest.mark.parametrize(
     ("template", "photo", "result", "index"),
     [
         ("result:{image_id}", PhotoId("one"), "result:one", "seen:"),
-        ("result:{image_id}", ADAS, "result:one", "seen@ada:"),
-        ("result:{owner}:{image_id}", ADAS, "result:ada:one", "seen@ada:"),
+        ("result:{image_id}", ADA, "result:one", "seen@ada:"),
+        ("result:{owner}:{image_id}", ADA, "result:ada:one", "seen@ada:"),
         ("{photos}:result:{image_id}", PhotoId("one"), "{photos}:result:one", "{photos}seen:"),
-        ("{photos}:result:{image_id}", ADAS, "{photos}:result:one", "{photos}seen@ada:"),
-        ("{{owner}}:result:{image_id}", ADAS, "{ada}:result:one", "{ada}seen@ada:"),
-        ("{of-{owner}}:{image_id}", ADAS, "{of-ada}:one", "{of-ada}seen@ada:"),
+        ("{photos}:result:{image_id}", ADA, "{photos}:result:one", "{photos}seen@ada:"),
+        ("{{owner}}:result:{image_id}", ADA, "{ada}:result:one", "{ada}seen@ada:"),
+        ("{of-{owner}}:{image_id}", ADA, "{of-ada}:one", "{of-ada}seen@ada:"),
     ],
 )
 def test_keys_follow_the_template(template: str, photo: PhotoId, result: str, index: str) -> None:
@@ -29,13 +29,13 @@ def test_keys_follow_the_template(template: str, photo: PhotoId, result: str, in
         assert key_slot(keys.result(photo).encode()) == key_slot(index_keys.clock.encode())
 
 
-def test_a_tag_with_the_owner_spreads_owners_over_the_cluster() -> None:
+def test_a_hash_tag_with_the_owner_spreads_owners_over_the_cluster() -> None:
     keys = Keys("{{owner}}:result:{image_id}")
-    assert key_slot(keys.result(ADAS).encode()) != key_slot(keys.result(BOBS).encode())
+    assert key_slot(keys.result(ADA).encode()) != key_slot(keys.result(BOB).encode())
 
 
 @pytest.mark.parametrize(
-    ("template", "owned", "tagged"),
+    ("template", "names_owner", "has_tag"),
     [
         ("result:{image_id}", False, False),
         ("{photos}:{image_id}", False, True),
@@ -43,17 +43,17 @@ def test_a_tag_with_the_owner_spreads_owners_over_the_cluster() -> None:
         ("{{owner}}:{image_id}", True, True),
     ],
 )
-def test_a_template_tells_whether_it_names_owners_and_has_a_tag(
-    template: str, owned: bool, tagged: bool
+def test_a_template_may_name_owners_and_have_a_hash_tag(
+    template: str, names_owner: bool, has_tag: bool
 ) -> None:
     keys = Keys(template)
-    assert (keys.names_owner, keys.has_tag) == (owned, tagged)
+    assert (keys.names_owner, keys.has_tag) == (names_owner, has_tag)
 
 
 @pytest.mark.parametrize(
     "template",
     ["result", "{image_id}{image_id}", "{a}{b}:{image_id}", "{:{image_id}", "{}:{image_id}", "{{image_id}}"],
 )
-def test_a_template_that_means_nothing_is_refused(template: str) -> None:
+def test_a_wrong_template_is_refused(template: str) -> None:
     with pytest.raises(ValueError, match=r"must|may"):
         Keys(template)

@@ -1,4 +1,4 @@
-"""Photos seen before: which scores are reused, and which are not."""
+"""Tests of reuse: which scores are reused, and which are not."""
 
 import io
 
@@ -23,25 +23,42 @@ class TolerantModel(PickyModel):
         return {"score": np.full(len(batch), 3, np.float32)}
 
 
-def settled(rig: StageRig, *keys: str) -> list[Result]:
-    """Take these photos through all stages; their results."""
+def noisy(level: int) -> bytes:
+    """A photo with content. Each compression level gives other bytes."""
+    stream = io.BytesIO()
+    pixels = np.random.default_rng(5).integers(0, 255, (10, 10, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(stream, "PNG", compress_level=level)
+    return stream.getvalue()
+
+
+def look_alikes(reuse: Reuse) -> StageRig:
+    """A rig with two photos that look the same."""
+    source = ScriptedSource(photos={IDS[0]: noisy(0), IDS[1]: noisy(9)})
+    return StageRig(source, reuse=reuse, models=[TolerantModel()])
+
+
+def commit(rig: StageRig, *keys: str) -> list[Result]:
+    """Take photos through all stages and return their results."""
     rig.commit_all(*(rig.source.upload(key) for key in keys))
     return [rig.store.results[key] for key in keys]
 
 
+def prepare(rig: StageRig, key: str) -> None:
+    rig.uploads.put(rig.source.upload(key))
+    rig.prepare.step()
+
+
 def test_copies_in_one_batch_go_through_the_model_once() -> None:
-    rig = StageRig(
-        ScriptedSource(photos={IDS[0]: photo(2), IDS[1]: photo(4), IDS[2]: photo(2), IDS[3]: photo(2)})
-    )
-    assert [result.score for result in settled(rig, *IDS[:4])] == [2, 4, 2, 2]
+    photos = {IDS[0]: photo(2), IDS[1]: photo(4), IDS[2]: photo(2), IDS[3]: photo(2)}
+    rig = StageRig(ScriptedSource(photos=dict(photos)))
+    assert [result.score for result in commit(rig, *IDS[:4])] == [2, 4, 2, 2]
     assert rig.models[0].batches == [2]
 
 
-def test_a_copy_of_a_scored_photo_passes_the_model_by_and_says_whose_scores_it_has() -> None:
+def test_a_copy_of_a_scored_photo_bypasses_the_model_and_names_the_photo_with_the_scores() -> None:
     rig = StageRig(ScriptedSource(photos={key: photo(2) for key in IDS[:3]}))
-    (first,) = settled(rig, IDS[0])
-    rig.uploads.put(rig.source.upload(IDS[1]))
-    rig.prepare.step()
+    (first,) = commit(rig, IDS[0])
+    prepare(rig, IDS[1])
     rig.commit.step()
     second = rig.store.results[IDS[1]]
     assert rig.models[0].batches == [1]
@@ -52,10 +69,10 @@ def test_a_copy_of_a_scored_photo_passes_the_model_by_and_says_whose_scores_it_h
 
 
 @pytest.mark.parametrize("change", ["models", "algorithm", "failed", "outage", "setting"])
-def test_scores_that_are_no_good_or_out_of_reach_are_not_reused(change: str) -> None:
+def test_unsuitable_or_unreachable_scores_are_not_reused(change: str) -> None:
     source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
     rig = StageRig(source, reuse="none" if change == "setting" else "exact")
-    (first,) = settled(rig, IDS[0])
+    (first,) = commit(rig, IDS[0])
     changes: dict[str, dict[str, object]] = {
         "models": {"models": {"picky": "2"}},
         "algorithm": {"image_hash": "phash-0:0000000000000000"},
@@ -68,20 +85,17 @@ def test_scores_that_are_no_good_or_out_of_reach_are_not_reused(change: str) -> 
 
 
 @pytest.mark.parametrize(("kind", "reused"), [("near", False), ("exact", True)])
-def test_scores_of_a_look_alike_are_not_passed_on(kind: str, reused: bool) -> None:
-    rig = StageRig(
-        ScriptedSource(photos={IDS[0]: noisy(0), IDS[1]: noisy(9)}), reuse="near", models=[TolerantModel()]
-    )
-    (first,) = settled(rig, IDS[0])
-    of = DuplicateOf.model_validate({"image_id": "earlier", "distance": 0, "kind": kind})
-    changed = {"reused_from": "earlier", "duplicate_of": of}
-    rig.store.results[IDS[0]] = first.model_copy(update=changed)
-    rig.uploads.put(rig.source.upload(IDS[1]))
-    rig.prepare.step()
+def test_the_scores_of_a_look_alike_are_reused_only_once(kind: str, reused: bool) -> None:
+    rig = look_alikes("near")
+    (first,) = commit(rig, IDS[0])
+    original = DuplicateOf.model_validate({"image_id": "earlier", "distance": 0, "kind": kind})
+    update = {"reused_from": "earlier", "duplicate_of": original}
+    rig.store.results[IDS[0]] = first.model_copy(update=update)
+    prepare(rig, IDS[1])
     assert rig.ready.qsize() == (0 if reused else 1)
 
 
-def test_a_look_up_is_not_tried_while_the_store_is_known_to_be_away() -> None:
+def test_nothing_is_looked_up_while_the_store_is_away() -> None:
     source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
     rig = StageRig(source)
     rig.store.away = True
@@ -91,22 +105,11 @@ def test_a_look_up_is_not_tried_while_the_store_is_known_to_be_away() -> None:
     assert "look_up_failed" not in rig.telemetry.counts
 
 
-def noisy(level: int) -> bytes:
-    """A photo with content, compressed to other bytes at each level."""
-    stream = io.BytesIO()
-    pixels = np.random.default_rng(5).integers(0, 255, (10, 10, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(stream, "PNG", compress_level=level)
-    return stream.getvalue()
-
-
 @pytest.mark.parametrize(("reuse", "batches"), [("exact", [1, 1]), ("near", [1])])
 def test_a_look_alike_is_scored_unless_its_scores_may_be_reused(reuse: Reuse, batches: list[int]) -> None:
-    rig = StageRig(
-        ScriptedSource(photos={IDS[0]: noisy(0), IDS[1]: noisy(9)}), reuse=reuse, models=[TolerantModel()]
-    )
-    settled(rig, IDS[0])
-    rig.uploads.put(rig.source.upload(IDS[1]))
-    rig.prepare.step()
+    rig = look_alikes(reuse)
+    commit(rig, IDS[0])
+    prepare(rig, IDS[1])
     if rig.ready.qsize():
         rig.infer.steps[0]()
     rig.commit.step()
@@ -114,13 +117,12 @@ def test_a_look_alike_is_scored_unless_its_scores_may_be_reused(reuse: Reuse, ba
     assert rig.store.results[IDS[1]].reused_from == (IDS[0] if reuse == "near" else None)
 
 
-def test_the_look_up_of_a_look_alike_is_in_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = ScriptedSource(photos={IDS[0]: noisy(0), IDS[1]: noisy(9)})
-    rig = StageRig(source, reuse="near", models=[TolerantModel()])
-    settled(rig, IDS[0])
-    monkeypatch.setattr(rig.store, "find_look_alike", rig.slowly(2.0, rig.store.find_look_alike))
-    rig.uploads.put(source.upload(IDS[1]))
-    rig.prepare.step()
+def test_the_timings_include_the_look_up_of_a_look_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = look_alikes("near")
+    commit(rig, IDS[0])
+    slow_look_up = rig.slowly(2.0, rig.store.find_look_alike)
+    monkeypatch.setattr(rig.store, "find_look_alike", slow_look_up)
+    prepare(rig, IDS[1])
     rig.commit.step()
     result = rig.store.results[IDS[1]]
     assert result.reused_from == IDS[0]

@@ -1,4 +1,4 @@
-"""Two services' results side by side: what counts as agreement, and what cannot be compared."""
+"""Tests of comparing two services: what counts as agreement, and what cannot be compared."""
 
 import json
 
@@ -13,7 +13,7 @@ def stored(score: object) -> str:
     return json.dumps({"score": score, "status": "scored"})
 
 
-def test_scores_are_counted_in_pairs_and_the_furthest_apart_are_named() -> None:
+def test_scores_are_counted_in_pairs_and_the_photos_that_differ_most_are_named() -> None:
     lot: Lot = [
         (PhotoId("a"), stored(4), stored(4)),
         (PhotoId("b"), stored(3.6), stored(4)),
@@ -30,7 +30,7 @@ def test_scores_are_counted_in_pairs_and_the_furthest_apart_are_named() -> None:
     assert [image_id for _, image_id in found.furthest] == ["e", "d", "c"]
 
 
-def test_the_others_score_may_lie_deeper() -> None:
+def test_the_other_score_may_be_nested() -> None:
     found = compare([[(PhotoId("a"), '{"result": {"rating": 5}}', stored(5))]], "result.rating")
     assert found.share_within(0) == 1
 
@@ -40,7 +40,7 @@ NO_NUMBERS = ['{"score": "four"}', '{"score": true}', '{"score": 1e999}', '{"sco
 
 
 @pytest.mark.parametrize("theirs", [*UNREADABLE, *NO_NUMBERS])
-def test_what_cannot_be_read_is_counted_and_not_compared(theirs: str) -> None:
+def test_unreadable_values_are_counted_and_not_compared(theirs: str) -> None:
     found = compare([[(PhotoId("a"), theirs, stored(4)), (PhotoId("b"), stored(4), None)]])
     assert (found.compared, found.unreadable, found.missing) == (0, 1, 1)
 
@@ -55,12 +55,12 @@ def test_what_cannot_be_read_is_counted_and_not_compared(theirs: str) -> None:
         ("a*b[c]?:{image_id}", PhotoId("a-b")),
     ],
 )
-def test_a_key_is_read_back_as_it_was_named(template: str, photo: PhotoId) -> None:
+def test_the_key_of_a_result_can_be_read_back(template: str, photo: PhotoId) -> None:
     keys = Keys(template)
     assert keys.photo(keys.result(photo)) == photo
     assert keys.photo("something:else") is None
 
 
-def test_a_pattern_matches_its_own_keys_only() -> None:
+def test_a_pattern_matches_only_its_own_keys() -> None:
     assert Keys("a*b[c]:{image_id}").glob == r"a\*b\[c\]:*"
     assert Keys("{{owner}}:result:{image_id}").glob == "{*}:result:*"

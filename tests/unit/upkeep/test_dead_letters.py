@@ -1,4 +1,4 @@
-"""Dead letters: what is tried with each, what is advised, how a move is started and watched; on no queue at all."""
+"""Tests of dead letters without a queue: findings, advice, the report, moves and the command line."""
 
 import argparse
 import io
@@ -43,8 +43,8 @@ def letter(body: object = "") -> Letter:
     )
 
 
-class Shelf:
-    """Gives one photo, or raises one error, and notes what it was asked for."""
+class FakeStorage:
+    """Gives one photo, or raises one error, and keeps what it was asked for."""
 
     def __init__(self, photo: bytes | BaseException) -> None:
         self.photo = photo
@@ -57,9 +57,9 @@ class Shelf:
         return Fetched(self.photo, "etag-now")
 
 
-def examined(shelf: Shelf, body: object, store: MemoryStore | None = None) -> list[Finding]:
+def examine(storage: FakeStorage, body: object, store: MemoryStore | None = None) -> list[Finding]:
     examiner = Examiner(
-        shelf,
+        storage,
         store or MemoryStore(),
         buckets={"photos"},
         image_id_pattern=re.compile(UUID_SEGMENT),
@@ -68,7 +68,7 @@ def examined(shelf: Shelf, body: object, store: MemoryStore | None = None) -> li
     return examiner.examine(letter(body))
 
 
-def test_there_is_advice_for_whatever_can_be_found() -> None:
+def test_there_is_advice_for_every_code() -> None:
     codes = {error.code for error in PhotoError.__subclasses__()}
     codes |= {error.code for error in NotOursError.__subclasses__()}
     assert codes | {StorageError.code, OutOfMemoryError.code} <= set(ADVICE)
@@ -77,32 +77,32 @@ def test_there_is_advice_for_whatever_can_be_found() -> None:
 @pytest.mark.parametrize(
     "error", [ObjectGoneError("it is gone"), StorageError("403"), MemoryError("no memory")]
 )
-def test_what_the_fetch_raises_is_the_reason(error: Exception) -> None:
-    (found,) = examined(Shelf(error), bodies.notification("photos", KEY))
+def test_the_error_of_the_fetch_is_the_reason(error: Exception) -> None:
+    (found,) = examine(FakeStorage(error), bodies.notification("photos", KEY))
     assert found.code == (error.code if isinstance(error, MessageError) else "out_of_memory")
     assert found.reason == str(error)
     assert found.photo is not None
     assert found.photo.image_id == ID
 
 
-def test_nothing_is_fetched_from_a_bucket_that_is_not_ours_or_when_the_announced_size_is_too_much() -> None:
-    shelf = Shelf(photos.coffee())
-    assert examined(shelf, bodies.notification("secrets", KEY))[0].code == "foreign_bucket"
-    assert examined(shelf, bodies.notification("photos", KEY, size=1_000_001))[0].code == "too_many_bytes"
-    assert shelf.asked == []
+def test_nothing_is_fetched_from_another_bucket_or_if_the_event_says_it_is_too_large() -> None:
+    storage = FakeStorage(photos.coffee())
+    assert examine(storage, bodies.notification("secrets", KEY))[0].code == "foreign_bucket"
+    assert examine(storage, bodies.notification("photos", KEY, size=1_000_001))[0].code == "too_many_bytes"
+    assert storage.asked == []
 
 
-def test_while_redis_is_away_a_good_photo_is_found_good_and_the_doubt_is_told() -> None:
+def test_while_redis_is_away_a_good_photo_is_found_and_the_doubt_is_reported() -> None:
     store = MemoryStore()
     store.away = True
-    (found,) = examined(Shelf(photos.coffee()), bodies.notification("photos", KEY), store)
+    (found,) = examine(FakeStorage(photos.coffee()), bodies.notification("photos", KEY), store)
     assert found.code == "nothing_wrong"
     assert "Redis did not say" in found.reason
 
 
-def test_the_gravest_record_comes_first() -> None:
-    found = examined(
-        Shelf(photos.coffee()), bodies.notification("photos", KEY, "uploads/menu.jpg", f"old/{ID}.jpg")
+def test_the_most_serious_record_comes_first() -> None:
+    found = examine(
+        FakeStorage(photos.coffee()), bodies.notification("photos", KEY, "uploads/menu.jpg", f"old/{ID}.jpg")
     )
     assert [one.code for one in found] == ["no_image_id", "nothing_wrong", "nothing_wrong"]
     assert [one.remedy for one in found] == [Remedy.MEND, Remedy.REDRIVE, Remedy.REDRIVE]
@@ -111,16 +111,16 @@ def test_the_gravest_record_comes_first() -> None:
 # the report
 
 
-def test_a_line_is_json_with_the_gravest_reason_and_each_record() -> None:
-    found = examined(Shelf(photos.coffee()), bodies.notification("photos", KEY, "uploads/menu.jpg"))
-    told = json.loads(report.line(letter(), found))
-    assert (told["code"], told["remedy"], told["receive_count"]) == ("no_image_id", "mend", 4)
-    assert told["sent_at"] == "2026-01-01T00:00:00.000Z"
-    assert [record["image_id"] for record in told["records"]] == [None, ID]
-    assert {"code", "reason", "bucket", "key"} <= set(told["records"][0])
+def test_a_line_is_json_with_the_most_serious_reason_and_every_record() -> None:
+    found = examine(FakeStorage(photos.coffee()), bodies.notification("photos", KEY, "uploads/menu.jpg"))
+    line = json.loads(report.line(letter(), found))
+    assert (line["code"], line["remedy"], line["receive_count"]) == ("no_image_id", "mend", 4)
+    assert line["sent_at"] == "2026-01-01T00:00:00.000Z"
+    assert [record["image_id"] for record in line["records"]] == [None, ID]
+    assert {"code", "reason", "bucket", "key"} <= set(line["records"][0])
 
 
-def shown(found: Sequence[tuple[Letter, list[Finding]]]) -> str:
+def render(found: Sequence[tuple[Letter, list[Finding]]]) -> str:
     console = Console(file=io.StringIO(), width=report.WIDE)
     console.print(report.letters(found), report.summary(found))
     assert isinstance(console.file, io.StringIO)
@@ -129,14 +129,14 @@ def shown(found: Sequence[tuple[Letter, list[Finding]]]) -> str:
 
 def test_the_summary_counts_reasons_and_says_what_to_do() -> None:
     found = [(letter(), [Finding("unknown_body", "no JSON")]), (letter(), [Finding("unknown_body", "five")])]
-    text = shown([*found, (letter(), [Finding("nothing_wrong", "it can be read now")])])
+    text = render([*found, (letter(), [Finding("nothing_wrong", "it can be read now")])])
     assert re.search(r"2 +unknown_body +find out who sends this", text)
     assert re.search(r"1 +nothing_wrong +redrive", text)
 
 
-def test_what_strangers_wrote_is_neither_markup_nor_steers_the_terminal() -> None:
+def test_the_text_of_strangers_is_no_markup_and_does_not_steer_the_terminal() -> None:
     where = S3Object("photos", "uploads/[red]\x1b[2J\u202e.jpg")
-    text = shown([(letter(), [Finding("no_image_id", "[link=x]\nreason", where)])])
+    text = render([(letter(), [Finding("no_image_id", "[link=x]\nreason", where)])])
     assert "[red]\\x1b[2J\\u202e.jpg" in text
     assert "[link=x]\\nreason" in text
 
@@ -144,8 +144,8 @@ def test_what_strangers_wrote_is_neither_markup_nor_steers_the_terminal() -> Non
 # moves
 
 
-class Desk:
-    """Lists the moves it was given, one list a look; the last one again and again."""
+class FakeQueue:
+    """Lists moves: the next list at each look, the last one again and again."""
 
     def __init__(self, *looks: list[Move]) -> None:
         self.looks = list(looks)
@@ -172,65 +172,69 @@ OTHER = replace(DONE, started_at=datetime(2026, 1, 2, tzinfo=UTC), status="FAILE
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "CANCELLING"])
-def test_a_second_move_is_refused_and_the_first_described(status: str) -> None:
-    desk = Desk([replace(RUNNING, status=status)])
+def test_a_second_move_is_refused_and_the_first_is_described(status: str) -> None:
+    queue = FakeQueue([replace(RUNNING, status=status)])
     with pytest.raises(
         RunningError, match=re.escape("3 of 10 moved, 5 a second, started 2026-01-01 12:00:00 UTC")
     ):
-        redrive.start(desk, 10)
-    assert desk.started == []
+        redrive.start(queue, 10)
+    assert queue.started == []
 
 
-def test_a_move_that_somebody_else_started_in_between_is_described_too() -> None:
-    desk = Desk([DONE], [RUNNING])
-    desk.refuses = True
+def test_a_move_that_somebody_else_started_meanwhile_is_described_too() -> None:
+    queue = FakeQueue([DONE], [RUNNING])
+    queue.refuses = True
     with pytest.raises(RunningError, match="3 of 10 moved"):
-        redrive.start(desk, 10)
+        redrive.start(queue, 10)
 
 
-def test_a_start_that_fails_for_another_reason_says_that_reason() -> None:
-    desk = Desk([])
-    desk.refuses = True
+def test_a_start_that_fails_for_another_reason_reports_that_reason() -> None:
+    queue = FakeQueue([])
+    queue.refuses = True
     with pytest.raises(QueueError, match="already a task"):
-        redrive.start(desk, 10)
+        redrive.start(queue, 10)
 
 
-def test_a_move_is_watched_until_it_has_ended_even_when_a_newer_one_began() -> None:
-    desk, told, pauses = Desk([], [RUNNING], [OTHER, RUNNING], [OTHER, DONE]), list[int](), list[float]()
-    assert redrive.watch(desk, lambda move: told.append(move.moved), pauses.append) == DONE
+def test_a_move_is_watched_until_it_ends_even_if_a_newer_one_starts() -> None:
+    queue, told, pauses = (
+        FakeQueue([], [RUNNING], [OTHER, RUNNING], [OTHER, DONE]),
+        list[int](),
+        list[float](),
+    )
+    assert redrive.watch(queue, lambda move: told.append(move.moved), pauses.append) == DONE
     assert told == [3, 3, 10]
     assert pauses == [redrive.LOOK_INTERVAL] * 3
 
 
-def test_a_move_that_is_never_listed_is_not_waited_for_without_end() -> None:
+def test_a_move_that_is_never_listed_is_given_up() -> None:
     pauses = list[float]()
     with pytest.raises(QueueError, match="does not list"):
-        redrive.watch(Desk([]), lambda _: None, pauses.append)
+        redrive.watch(FakeQueue([]), lambda _: None, pauses.append)
     assert len(pauses) == redrive.LISTING_LOOKS + 1
 
 
-def test_only_a_move_that_goes_on_is_cancelled() -> None:
-    desk = Desk([DONE, RUNNING])
-    assert redrive.cancel(desk) == 7
-    assert desk.cancelled == ["handle"]
-    assert redrive.cancel(Desk([DONE])) is None
+def test_only_a_running_move_is_cancelled() -> None:
+    queue = FakeQueue([DONE, RUNNING])
+    assert redrive.cancel(queue) == 7
+    assert queue.cancelled == ["handle"]
+    assert redrive.cancel(FakeQueue([DONE])) is None
 
 
 # the command line
 
 
-def parsed(*arguments: str) -> argparse.Namespace:
+def parse(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     return parser.parse_args(arguments)
 
 
-def test_alone_it_lists_and_a_redrive_is_careful() -> None:
-    assert (parsed().action, parsed().limit, parsed().json) == ("list", 100, False)
-    back = parsed("redrive")
+def test_the_default_is_to_list_and_the_default_rate_is_low() -> None:
+    assert (parse().action, parse().limit, parse().json) == ("list", 100, False)
+    back = parse("redrive")
     assert (back.action, back.rate, back.wait) == ("redrive", 10, None)
-    assert parsed("redrive", "--rate", "500", "--no-wait").rate == 500
-    assert parsed("cancel").action == "cancel"
+    assert parse("redrive", "--rate", "500", "--no-wait").rate == 500
+    assert parse("cancel").action == "cancel"
 
 
 @pytest.mark.parametrize(
@@ -239,6 +243,6 @@ def test_alone_it_lists_and_a_redrive_is_careful() -> None:
 )
 def test_numbers_out_of_bounds_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refusal:
-        parsed(*arguments)
+        parse(*arguments)
     assert refusal.value.code == 2
     assert "is not a whole number of 1 … " in capsys.readouterr().err
