@@ -242,13 +242,13 @@ def test_letters_that_are_moved_back_are_scored(stand: Stand) -> None:
 
 @pytest.mark.parametrize("end", ["cancel", "interrupt"])
 def test_a_move_keeps_its_rate_can_be_cancelled_and_outlives_the_command(stand: Stand, end: str) -> None:
-    """At one a second, twenty letters take long enough to look at a move that is under way."""
+    """At one a second, twenty letters take long enough to look at a running move."""
     bury(stand, *(f"letter {number}" for number in range(20)))
     first = stand.process("dead-letters", "redrive", "--rate", "1", "--wait")
     eventually(lambda: stand.left() > 0, stand.counts)
     code, _, err = ended(stand.process("dead-letters", "redrive", "--no-wait"))
     assert code == 1
-    assert "a move is under way already" in err
+    assert "a move is running already" in err
     assert "of 20 moved, 1 a second" in err
     if end == "interrupt":
         first.send_signal(signal.SIGINT)
@@ -268,7 +268,7 @@ def test_a_move_keeps_its_rate_can_be_cancelled_and_outlives_the_command(stand: 
 
 def test_without_a_move_there_is_nothing_to_cancel(stand: Stand) -> None:
     code, _, err = ended(stand.process("dead-letters", "cancel"))
-    assert (code, "no move is under way" in err) == (0, True)
+    assert (code, "no move is running" in err) == (0, True)
 
 
 def test_a_letter_put_there_by_hand_fails_the_move_and_that_is_said(stand: Stand) -> None:

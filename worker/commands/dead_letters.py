@@ -90,7 +90,7 @@ def _redrive(queue: DeadLetterQueue, telemetry: Telemetry, rate: int, wait: bool
 def _cancel(queue: DeadLetterQueue) -> int:
     moved = redrive.cancel(queue)
     report.say(
-        "no move is under way" if moved is None else f"cancelled after {moved} were moved; the others stay"
+        "no move is running" if moved is None else f"cancelled after {moved} were moved; the others stay"
     )
     return OK
 

@@ -100,6 +100,6 @@ def _check_none_active(queue: LetterQueue) -> None:
     active = next((move for move in queue.moves() if move.is_active), None)
     if active is not None:
         raise RunningError(
-            f"another move is running ({active}), and a queue has one at a time: wait for it to end, or run "
+            f"a move is running already ({active}), and a queue has one at a time: wait for it to end, or run "
             "`dead-letters cancel`"
         )
