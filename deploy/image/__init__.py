@@ -1,1 +1,1 @@
-"""Builds the worker's image with whatever engine there is, and checks a built one by running it."""
+"""Builds the worker's image with Docker, Podman or Buildah, and checks it by running it."""

@@ -1,4 +1,4 @@
-"""A container of the image the way a task runs it: read-only, one tmpfs, no capability, no shared memory."""
+"""Runs the image as an ECS task does: read-only, with one tmpfs, without capabilities."""
 
 import json
 import time
@@ -18,9 +18,9 @@ HARDENED = (
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
 )
-PODMAN = ("--read-only-tmpfs=false",)  # or it makes /run and /var/tmp writable, too
-OWN = ("C /etc",)  # Podman hangs its hosts file in there
-STOP = 30  # seconds that ECS waits by default, until it kills
+PODMAN = ("--read-only-tmpfs=false",)  # else /run and /var/tmp are writable, too
+ENGINE_CHANGES = ("C /etc",)  # Podman adds its hosts file
+STOP_TIMEOUT = 30  # seconds; ECS's default
 PROBE = Path(__file__).parent / "probe.py"
 
 
@@ -31,39 +31,41 @@ class Container:
         self._engine = engine
         self._name = name
 
-    def run(self, *command: str, given: str | None = None, patience: float = 60.0) -> tuple[int, str]:
-        """Run a command in it; exit code and output. Raises TimeoutExpired."""
-        words = ("exec", *(("-i",) if given else ()), self._name, *command)
-        done = self._engine.run(*words, given=given, patience=patience)
+    def run(self, *command: str, stdin: str | None = None, timeout: float = 60.0) -> tuple[int, str]:
+        """Run a command in it; returns exit code and output. Raises TimeoutExpired."""
+        words = ("exec", *(("-i",) if stdin else ()), self._name, *command)
+        done = self._engine.run(*words, stdin=stdin, timeout=timeout)
         return done.returncode, (done.stdout + done.stderr).strip()
 
     def probe(self) -> dict[str, Any]:
-        """Tell what it looks like inside, see probe.py. Raises EngineError."""
-        code, said = self.run("python", "-", given=PROBE.read_text())
+        """Run probe.py inside; returns its facts. Raises EngineError."""
+        code, output = self.run("python", "-", stdin=PROBE.read_text())
         if code:
-            raise EngineError(f"the probe ended with {code}: {said[-300:]}")
-        facts: dict[str, Any] = json.loads(said)
+            raise EngineError(f"the probe ended with {code}: {output[-300:]}")
+        facts: dict[str, Any] = json.loads(output)
         return facts
 
     def changes(self) -> list[str]:
-        """Tell what was written to its own layer, but not by the engine. Raises EngineError."""
-        return [line for line in self._engine.ask("diff", self._name).splitlines() if line not in OWN]
+        """Return the changes to its layer, without the engine's own. Raises EngineError."""
+        return [
+            line for line in self._engine.ask("diff", self._name).splitlines() if line not in ENGINE_CHANGES
+        ]
 
     def stop(self) -> tuple[int, float]:
-        """Stop it as ECS does, by the image's signal and SIGKILL after STOP seconds; exit code, seconds it took."""
+        """Stop it as ECS does, with SIGKILL after STOP_TIMEOUT; returns exit code and seconds."""
         begun = time.monotonic()
-        self._engine.ask("stop", "--time", str(STOP), self._name)
+        self._engine.ask("stop", "--time", str(STOP_TIMEOUT), self._name)
         code = int(self._engine.ask("wait", self._name))
         return code, time.monotonic() - begun
 
     def logs(self) -> list[str]:
-        """Give the lines it has printed."""
+        """Return the lines it has printed."""
         done = self._engine.run("logs", self._name)
         return (done.stdout + done.stderr).splitlines()
 
-    def await_line(self, part: str, patience: float) -> None:
-        """Wait until it logs something. Raises EngineError when that does not come."""
-        deadline = time.monotonic() + patience
+    def await_line(self, part: str, timeout: float) -> None:
+        """Wait until it logs a line with `part`. Raises EngineError if it does not."""
+        deadline = time.monotonic() + timeout
         while not any(part in line for line in self.logs()):
             running = self._engine.ask("inspect", "--format", "{{.State.Running}}", self._name) == "true"
             if not running or time.monotonic() > deadline:
@@ -73,14 +75,13 @@ class Container:
 
 
 @contextmanager
-def started(engine: Engine, tag: str, environment: Mapping[str, str]) -> Iterator[Container]:
-    """Start a worker; remove it at the end, whatever comes. Raises EngineError."""
-    name = (
-        f"image-check-{time.time_ns():x}"  # ours, so that it can be removed though Ctrl-C cut its start short
-    )
-    given = [word for pair in environment.items() for word in ("--env", "=".join(pair))]
+def start(engine: Engine, tag: str, environment: Mapping[str, str]) -> Iterator[Container]:
+    """Start a worker, and remove it at the end. Raises EngineError."""
+    # Named here, so that it can be removed even if Ctrl-C interrupts its start.
+    name = f"image-check-{time.time_ns():x}"
+    variables = [word for pair in environment.items() for word in ("--env", "=".join(pair))]
     try:
-        engine.ask("run", "--detach", "--name", name, *_hardened(engine), *given, tag)
+        engine.ask("run", "--detach", "--name", name, *_options(engine), *variables, tag)
         yield Container(engine, name)
     finally:
         with suppress(TimeoutExpired):
@@ -88,11 +89,10 @@ def started(engine: Engine, tag: str, environment: Mapping[str, str]) -> Iterato
 
 
 def run_once(engine: Engine, tag: str, command: list[str]) -> int:
-    """Run a command instead of the worker, to its end; its exit code."""
-    return engine.run(
-        "run", "--rm", *_hardened(engine), "--entrypoint", command[0], tag, *command[1:]
-    ).returncode
+    """Run a command instead of the worker; returns its exit code."""
+    program, *arguments = command
+    return engine.run("run", "--rm", *_options(engine), "--entrypoint", program, tag, *arguments).returncode
 
 
-def _hardened(engine: Engine) -> tuple[str, ...]:
+def _options(engine: Engine) -> tuple[str, ...]:
     return (*HARDENED, *PODMAN) if engine.name == "podman" else HARDENED

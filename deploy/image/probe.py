@@ -1,4 +1,7 @@
-"""Looks around inside a running container and prints what it finds as JSON. Given to its Python on stdin."""
+"""Prints facts about the container it runs in, as JSON.
+
+The container's Python reads it on stdin.
+"""
 
 import importlib.util
 import json
@@ -7,18 +10,17 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-KERNEL = ("/proc", "/sys", "/dev/mqueue")  # no files of anybody's
+KERNEL = ("/proc", "/sys", "/dev/mqueue")  # virtual file systems of the kernel
 TOOLS = ("pip", "pip3", "gcc", "g++", "cc", "ld", "as", "strip", "make", "cmake", "git", "curl", "wget")
 MODULES = ("pip", "setuptools", "wheel")
 
 
 def main() -> None:
     """Print one JSON object."""
-    status = dict(
-        line.split(":\t", 1) for line in Path("/proc/1/status").read_text().splitlines() if ":\t" in line
-    )
+    lines = Path("/proc/1/status").read_text().splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
     folders = [folder for folder, _, _ in os.walk("/") if not folder.startswith(KERNEL)]
-    written = [folder for folder in folders if can_write(folder)]
+    writable = [folder for folder in folders if can_write(folder)]
     facts = {
         "uid": int(status["Uid"].split()[0]),
         "command": Path("/proc/1/cmdline").read_text().split("\0")[:-1],
@@ -26,15 +28,15 @@ def main() -> None:
         "capabilities": int(status["CapEff"], 16) | int(status["CapBnd"], 16),
         "read_only": bool(os.statvfs("/").f_flag & os.ST_RDONLY),
         "folders": len(folders),
-        "writable": written,
+        "writable": writable,
         "tools": [tool for tool in TOOLS if shutil.which(tool)],
         "modules": [module for module in MODULES if importlib.util.find_spec(module)],
     }
-    print(json.dumps(facts))  # noqa: T201 - its answer
+    print(json.dumps(facts))  # noqa: T201 - its output
 
 
 def can_write(folder: str) -> bool:
-    """Whether a file can be made there; it is removed again."""
+    """Whether a file can be created there; removes it again."""
     path = Path(folder) / ".image-check"
     try:
         path.touch(exist_ok=False)

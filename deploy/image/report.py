@@ -1,4 +1,4 @@
-"""What every check has seen, as a table for people."""
+"""Collects the results of the checks, and shows them as a table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,34 +14,34 @@ MARKS = {True: "[green]yes", False: "[bold red]NO", None: "[yellow]not checked"}
 
 
 class FailedError(Exception):
-    """Raised by a check that does not hold; its text is what was seen instead."""
+    """Raised by a check that fails; its text is what was seen."""
 
 
 @dataclass(slots=True)
 class Report:
-    """Rows of: what must hold; whether it does, None if that could not be looked at; what was seen."""
+    """Rows of: the check, whether it passed (None: not made), and what was seen."""
 
     rows: list[tuple[str, bool | None, str]] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
-        """Whether there were checks, and all of them were made and hold."""
-        return bool(self.rows) and all(holds for _, holds, _ in self.rows)
+        """Whether there were checks, and all of them passed."""
+        return bool(self.rows) and all(passed for _, passed, _ in self.rows)
 
-    def check(self, what: str, look: Callable[[], str]) -> None:
-        """Look, and note what was seen. What cannot even be looked at does not hold."""
+    def check(self, name: str, look: Callable[[], str]) -> None:
+        """Make a check and record the result. An error counts as a failure."""
         try:
-            self.rows.append((what, True, look()))
+            self.rows.append((name, True, look()))
         except (FailedError, EngineError, WorkerError, TimeoutExpired, TimeoutError) as error:
-            self.rows.append((what, False, str(error)))
+            self.rows.append((name, False, str(error)))
 
-    def skip(self, what: str, why: str) -> None:
-        """Note what could not be looked at."""
-        self.rows.append((what, None, why))
+    def skip(self, name: str, reason: str) -> None:
+        """Record a check that could not be made."""
+        self.rows.append((name, None, reason))
 
     def table(self, title: str) -> Table:
-        """Lay it out."""
-        table = Table("what must hold", "does it?", "what was seen", title=title, title_justify="left")
-        for what, holds, seen in self.rows:
-            table.add_row(what, MARKS[holds], escape(seen))
+        """Return the table."""
+        table = Table("check", "passed", "what was seen", title=title, title_justify="left")
+        for name, passed, seen in self.rows:
+            table.add_row(name, MARKS[passed], escape(seen))
         return table

@@ -1,6 +1,7 @@
-"""A stand-in for the base image where no registry can be reached: Debian bookworm with its own Python.
+"""Builds a stand-in for the base image where no registry can be reached: Debian with its Python.
 
-It takes over this machine's package mirror, certificates and pip settings, so never push what was built on it.
+It copies this machine's package mirror, certificates and pip settings: never push an image built on
+it.
 """
 
 import ast
@@ -15,71 +16,58 @@ from pathlib import Path
 from deploy.image.engine import Engine, EngineError
 
 OFFICIAL = "python:3.11-slim-bookworm"  # as the Dockerfile says
-STANDIN = "photo-score-worker-base:debian"  # a name of its own: the official one must never mean this
+STANDIN = "photo-score-worker-base:debian"  # never the official name
 RELEASE = "bookworm"
 PACKAGES = "python3,python3-venv,ca-certificates"
-PULL = 300.0  # seconds
+PULL_TIMEOUT = 300.0  # seconds
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
-PIP = (
-    "index-url",
-    "extra-index-url",
-    "trusted-host",
-    "proxy",
-    "timeout",
-)  # what says where packages come from
+# pip's settings of where packages come from.
+PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
 
 
 def base(engine: Engine) -> str:
-    """Give the name of a base image that is there, fetched or made if need be. Raises EngineError."""
+    """Return a base image, pulled or built if necessary. Raises EngineError."""
     if engine.has(OFFICIAL):
         return OFFICIAL
     if engine.has(STANDIN):
         return STANDIN
     try:
-        engine.ask("pull", OFFICIAL, patience=PULL)
+        engine.ask("pull", OFFICIAL, timeout=PULL_TIMEOUT)
     except (EngineError, subprocess.TimeoutExpired) as error:
-        sys.stderr.write(f"no registry ({error}): making {STANDIN} from Debian's packages\n")
-        _make(engine)
+        sys.stderr.write(f"no registry ({error}): building {STANDIN} from Debian's packages\n")
+        _build(engine)
         return STANDIN
     return OFFICIAL
 
 
-def _make(engine: Engine) -> None:
+def _build(engine: Engine) -> None:
     if not shutil.which("debootstrap"):
         raise EngineError(
-            "a base image without a registry takes debootstrap; on Debian: apt-get install debootstrap"
+            "without a registry, debootstrap builds the base image; on Debian: apt-get install debootstrap"
         )
     if os.geteuid() != 0:
         raise EngineError("debootstrap must run as root")
     with tempfile.TemporaryDirectory(prefix="image-base-") as folder:
         root, archive = Path(folder) / "root", Path(folder) / "root.tar"
         _run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", RELEASE, str(root), *mirror())
-        _furnish(root)
-        _run(
-            "tar",
-            "-C",
-            str(root),
-            "--exclude=./var/cache/apt",
-            "--exclude=./var/lib/apt/lists",
-            "-cf",
-            str(archive),
-            ".",
-        )
+        _configure(root)
+        excluded = ("--exclude=./var/cache/apt", "--exclude=./var/lib/apt/lists")
+        _run("tar", "-C", str(root), *excluded, "-cf", str(archive), ".")
         engine.ask("import", str(archive), STANDIN)
 
 
-def _furnish(root: Path) -> None:
-    """Let it look like the official image, and reach packages the way this machine does."""
+def _configure(root: Path) -> None:
+    """Make it look like the official image, and reach packages as this machine does."""
     (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
     certificates = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
     if Path(certificates).is_file():
         shutil.copyfile(certificates, root / BUNDLE)
-    listed = _output(sys.executable, "-m", "pip", "config", "list")
-    (root / "etc/pip.conf").write_text(pip_settings(listed))
+    settings = _output(sys.executable, "-m", "pip", "config", "list")
+    (root / "etc/pip.conf").write_text(pip_settings(settings))
 
 
 def mirror() -> list[str]:
-    """Give the mirror that this machine's apt takes the release from, if it does."""
+    """Return the mirror from which this machine's apt gets the release, if it does."""
     if not shutil.which("apt-get"):
         return []
     targets = _output("apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)")
@@ -87,24 +75,24 @@ def mirror() -> list[str]:
     return [row[2] for row in rows if len(row) == 3 and row[:2] == [RELEASE, "main"]][:1]
 
 
-def pip_settings(listed: str) -> str:
-    """Turn the lines of `pip config list` into a pip.conf that holds what is true in an image, too: no local files."""
-    pairs = [line.partition("=")[::2] for line in listed.splitlines() if "=" in line]
-    wanted = {name.rpartition(".")[2]: str(ast.literal_eval(value)).split() for name, value in pairs}
+def pip_settings(config: str) -> str:
+    """Turn the output of `pip config list` into a pip.conf for the image, without local files."""
+    pairs = [line.partition("=")[::2] for line in config.splitlines() if "=" in line]
+    values = {name.rpartition(".")[2]: str(ast.literal_eval(value)).split() for name, value in pairs}
     lines = [
         f"{name} = {' '.join(kept)}"
-        for name in PIP
-        if (kept := [word for word in wanted.get(name, []) if not word.startswith("file:")])
+        for name in PIP_SETTINGS
+        if (kept := [word for word in values.get(name, []) if not word.startswith("file:")])
     ]
     return "\n".join(["[global]", f"cert = /{BUNDLE}", *lines, ""])
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own words
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - no shell
     if done.returncode:
         last = (done.stdout + done.stderr).strip().splitlines()[-1:]
         raise EngineError(f"{command[0]}: exit status {done.returncode} {' '.join(last)}")
 
 
 def _output(*command: str) -> str:
-    return subprocess.run(command, check=False, capture_output=True, text=True).stdout  # noqa: S603 - our own words
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout  # noqa: S603 - no shell

@@ -31,9 +31,7 @@ class Stream(Protocol):
 class EmbeddedMetrics:
     """A sink that writes a line every `interval` seconds, or earlier when a line is full.
 
-    Thread-safe.
-
-    Each interval's line has every counter, zeros included, so that an alarm can tell an idle worker
+    Thread-safe. Each interval's line has every counter, zeros included, so that an alarm can tell an idle worker
     from none. Threads only collect values; the caller of `flush` does the writing.
     """
 

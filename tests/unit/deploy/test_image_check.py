@@ -1,4 +1,4 @@
-"""The image's check itself: what it says of an image that is not as it should be, without an engine."""
+"""The check of the image: what it reports about faulty images, without an engine."""
 
 # ruff: noqa: S108 - the folders of a container
 
@@ -37,8 +37,8 @@ CONFIG = {
 }
 
 
-class Inspected(Engine):
-    """Knows an image by heart."""
+class FakeEngine(Engine):
+    """An engine that knows some images."""
 
     def image(self, tag: str) -> dict[str, Any]:
         return {"Config": CONFIG, "Size": 1.3e9} | FACTS.get(tag, {})
@@ -56,38 +56,38 @@ FACTS: dict[str, dict[str, Any]] = {
 
 
 def image(tag: str, target: str = "cpu") -> checks.Image:
-    return checks.Image(Inspected("docker"), tag, target, {})
+    return checks.Image(FakeEngine("docker"), tag, target, {})
 
 
-def test_an_image_as_it_should_be_passes() -> None:
+def test_a_good_image_passes() -> None:
     assert checks.declares(image("good")).startswith('User "10001"')
     assert checks.is_small(image("good")) == "1300 MB, of 1400 MB allowed"
-    for _, look in checks.OF_FACTS:
-        look(GOOD)
+    for _, check in checks.FACT_CHECKS:
+        check(GOOD)
 
 
 @pytest.mark.parametrize("tag", ["root", "shell", "kill"])
-def test_what_is_declared_wrongly_is_seen(tag: str) -> None:
+def test_a_wrong_declaration_fails(tag: str) -> None:
     with pytest.raises(FailedError, match=r"User .*StopSignal .*Entrypoint"):
         checks.declares(image(tag))
 
 
-def test_size_has_a_bound_for_each_target() -> None:
+def test_each_target_has_a_size_limit() -> None:
     with pytest.raises(FailedError, match="1500 MB"):
         checks.is_small(image("large"))
     checks.is_small(image("large", "gpu"))
 
 
-def test_the_health_check_is_found_in_exec_form_wherever_the_engine_tells_it() -> None:
+def test_the_health_check_is_found_for_every_engine_and_must_be_in_exec_form() -> None:
     words = ["python", "-m", "worker", "health"]
     assert image("good").health_command() == image("podman").health_command() == words
     for tag in ("none", "by shell"):
-        with pytest.raises(FailedError, match="health check of the kind"):
+        with pytest.raises(FailedError, match="health check of kind"):
             image(tag).health_command()
 
 
 @pytest.mark.parametrize(
-    ("look", "wrong", "said"),
+    ("check", "wrong", "message"),
     [
         (checks.runs_without_rights, {"uid": 0}, "uid 0"),
         (checks.runs_without_rights, {"capabilities": 0x20}, "capabilities 20"),
@@ -101,19 +101,19 @@ def test_the_health_check_is_found_in_exec_form_wherever_the_engine_tells_it() -
         (checks.has_no_tools, {"modules": ["pip"]}, "module pip"),
     ],
 )
-def test_what_is_wrong_inside_is_said(
-    look: Callable[[Mapping[str, Any]], str], wrong: dict[str, Any], said: str
+def test_a_fault_inside_the_container_fails(
+    check: Callable[[Mapping[str, Any]], str], wrong: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(FailedError, match=said):
-        look(GOOD | wrong)
+    with pytest.raises(FailedError, match=message):
+        check(GOOD | wrong)
 
 
-# the report
+# The report
 
 
-def test_a_report_passes_when_all_was_looked_at_and_holds() -> None:
+def test_a_report_passes_when_every_check_was_made_and_passed() -> None:
     report = Report()
-    assert not report.passed, "nothing was looked at"
+    assert not report.passed, "no check was made"
     report.check("first", lambda: "as it should be")
     assert report.passed
     report.skip("second", "the engine went away")
@@ -121,21 +121,21 @@ def test_a_report_passes_when_all_was_looked_at_and_holds() -> None:
 
 
 @pytest.mark.parametrize("trouble", [FailedError("exit 3"), EngineError("exit 3"), TimeoutError("exit 3")])
-def test_what_does_not_hold_is_a_row_and_the_checks_go_on(trouble: Exception) -> None:
-    def look() -> str:
+def test_a_failed_check_is_a_row_and_the_others_go_on(trouble: Exception) -> None:
+    def check() -> str:
         raise trouble
 
     report = Report()
-    report.check("stops [cleanly]", look)
+    report.check("stops [cleanly]", check)
     report.check("another", lambda: "fine")
     assert not report.passed
     shown = Console(file=io.StringIO(), width=120)
     shown.print(report.table("an image"))
     assert isinstance(shown.file, io.StringIO)
-    assert all(said in shown.file.getvalue() for said in ("NO", "exit 3", "yes", "another"))
+    assert all(text in shown.file.getvalue() for text in ("NO", "exit 3", "yes", "another"))
 
 
-# the engine
+# The engine
 
 
 def script(folder: Path, name: str, body: str) -> None:
@@ -146,12 +146,12 @@ def script(folder: Path, name: str, body: str) -> None:
 
 @pytest.fixture
 def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that alone is searched for commands."""
+    """The only folder in PATH."""
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
 
 
-def test_the_first_engine_that_answers_is_taken(only: Path) -> None:
+def test_the_first_engine_that_answers_is_used(only: Path) -> None:
     assert engine.find() is None
     assert "none of docker, podman, buildah is installed" in engine.reason(engine.BUILDERS)
     script(only, "docker", "exit 1")
@@ -162,14 +162,14 @@ def test_the_first_engine_that_answers_is_taken(only: Path) -> None:
     assert engine.find(engine.RUNNERS) is None, "it cannot run what it builds"
 
 
-def test_a_refusal_is_told_by_the_last_line_of_what_the_engine_said(only: Path) -> None:
+def test_an_error_has_the_last_line_of_the_engines_output(only: Path) -> None:
     script(only, "docker", "echo a warning >&2; echo no space left >&2; exit 7")
     with pytest.raises(EngineError, match="docker run: exit status 7, no space left"):
         Engine("docker").ask("run", "x")
 
 
 @pytest.mark.parametrize("name", engine.BUILDERS)
-def test_a_build_keeps_the_health_check_and_leaves_out_empty_arguments(
+def test_a_build_keeps_the_health_check_and_omits_empty_arguments(
     name: str, only: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     script(only, name, 'echo "$@"')
@@ -183,10 +183,10 @@ def test_a_build_keeps_the_health_check_and_leaves_out_empty_arguments(
         Engine(name).build("cpu", "tag:1", {})
 
 
-# the version
+# The version
 
 
-def test_the_version_tells_the_commit_and_what_differs_from_it(tmp_path: Path) -> None:
+def test_the_version_has_the_commit_and_marks_changes(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
     git = (shutil.which("git") or "git", "-c", "user.name=a", "-c", "user.email=a@b.invalid")
     environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
