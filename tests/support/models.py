@@ -1,4 +1,4 @@
-"""Small SavedModels made in the test, with their bundle.toml."""
+"""Small SavedModels made by tests, with their bundle.toml."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,15 @@ from typing import Any
 
 import tensorflow as tf
 
+from worker.inference import bundle
+from worker.inference.bundle import Bundle
+
 SIDE = 16  # pixels
 PHOTOS = [tf.TensorSpec([None, SIDE, SIDE, 3], tf.uint8, name="photos")]
 
 
 class Halves(tf.Module):  # type: ignore[misc] # TensorFlow ships no types
-    """Scores 1 … 5 by brightness, as a number."""
+    """Scores 1 … 5 by brightness."""
 
     @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # as above
     def score(self, photos: Any) -> dict[str, Any]:
@@ -21,7 +24,7 @@ class Halves(tf.Module):  # type: ignore[misc] # TensorFlow ships no types
 
 
 class RefusesRed(Halves):
-    """The same, but a batch with a pure red photo in it makes the graph fail."""
+    """Scores everything 1, but fails for a batch with a pure red photo."""
 
     @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # as above
     def score(self, photos: Any) -> dict[str, Any]:
@@ -43,10 +46,15 @@ class Threes(tf.Module):  # type: ignore[misc] # TensorFlow ships no types
 def save_bundle(
     model: Any, folder: Path, *, name: str, height: int = SIDE, outputs: dict[str, str] | None = None
 ) -> Path:
-    """Write a bundle of version `folder.name`; the folder that WORKER_MODEL takes."""
+    """Write a bundle of version `folder.name`; return the folder for WORKER_MODEL."""
     tf.saved_model.save(model, str(folder), signatures={"serving_default": model.score})
     lines = ["format = 1", f'name = "{name}"', "[input]", f"height = {height}", f"width = {SIDE}"]
     lines += ['fit = "squash"', "[outputs]"]
     lines += [f"{role} = {json.dumps(output)}" for role, output in (outputs or {"score": "score"}).items()]
     (folder / "bundle.toml").write_text("\n".join(lines))
     return folder.parent
+
+
+def make_bundle(model: Any, folder: Path, name: str = "halves") -> Bundle:
+    """Write version 1 of a model and read its bundle."""
+    return bundle.read(str(save_bundle(model, folder / name / "1", name=name)))

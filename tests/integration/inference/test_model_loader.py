@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.faults.models import Hangs
-from tests.support.models import PHOTOS, SIDE, Halves, RefusesRed, save_bundle
+from tests.support.models import PHOTOS, SIDE, Halves, RefusesRed, make_bundle, save_bundle
 from worker.adapters.tensorflow import litert_model
 from worker.adapters.tensorflow.frozen_graph import freeze
 from worker.adapters.tensorflow.frozen_model import FrozenModel
@@ -36,10 +36,6 @@ def load(*bundles: Bundle, cores: int = 2, telemetry: Telemetry | None = None, *
     chosen = Settings.model_validate({**required, "batch_size": 4, **settings})
     loader = ModelLoader(chosen, telemetry or Telemetry(), TensorFlow(), LiteRT(), cores=cores)
     return loader.load(bundles)
-
-
-def read_bundle(folder: Path, model: object = None, name: str = "halves") -> Bundle:
-    return bundle.read(str(save_bundle(model or Halves(), folder / name / "1", name=name)))
 
 
 @pytest.fixture
@@ -79,14 +75,14 @@ def test_the_faster_engine_is_chosen_if_it_answers_the_same(reference_model: Pat
 
 
 def test_the_engine_that_is_not_chosen_is_freed(tmp_path: Path) -> None:
-    replicas = load(read_bundle(tmp_path), engine="litert")
+    replicas = load(make_bundle(Halves(), tmp_path), engine="litert")
     gc.collect()
     mine = [thing for thing in gc.get_objects() if isinstance(thing, FrozenModel)]
     assert not [model for model in mine if model.bundle is replicas[0][0].bundle]
 
 
 def test_a_model_with_assertions_stays_with_tensorflow_and_says_why(tmp_path: Path, log: io.StringIO) -> None:
-    (replica,) = load(read_bundle(tmp_path, RefusesRed()), replicas=1)
+    (replica,) = load(make_bundle(RefusesRed(), tmp_path), replicas=1)
     assert isinstance(replica[0], FrozenModel)
     chosen = line(log, "engine_chosen")
     assert chosen["engine"] == "tensorflow"
@@ -104,7 +100,7 @@ def test_demanding_litert_for_a_model_it_cannot_run_is_a_wrong_configuration(
     tmp_path: Path, model: type[Halves], reason: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"m/1 .*{reason}"):
-        load(read_bundle(tmp_path, model(), "m"), engine="litert")
+        load(make_bundle(model(), tmp_path, "m"), engine="litert")
 
 
 def test_the_warm_up_of_either_engine_finds_a_misfit(tmp_path: Path) -> None:
@@ -113,14 +109,14 @@ def test_the_warm_up_of_either_engine_finds_a_misfit(tmp_path: Path) -> None:
         def score(self, photos: Any) -> dict[str, Any]:
             return {"score": tf.reduce_mean(tf.cast(photos, tf.float32), axis=[1, 2])}
 
-    wide = read_bundle(tmp_path, Wide())
+    wide = make_bundle(Wide(), tmp_path)
     for engine in ("tensorflow", "litert"):
         with pytest.raises(ConfigurationError, match=r"has shape \(1, 3\) for a batch of 1"):
             load(wide, engine=engine, cores=1)
 
 
 def test_there_is_a_replica_for_each_core_and_each_holds_all_models(tmp_path: Path) -> None:
-    both = [read_bundle(tmp_path, name=name) for name in ("one", "two")]
+    both = [make_bundle(Halves(), tmp_path, name) for name in ("one", "two")]
     for engine in ("tensorflow", "litert"):
         replicas = load(*both, engine=engine, cores=3)
         models = [model for replica in replicas for model in replica]
@@ -134,7 +130,7 @@ def test_there_is_a_replica_for_each_core_and_each_holds_all_models(tmp_path: Pa
 
 
 def test_replicas_called_at_the_same_time_do_not_mix_up_their_answers(tmp_path: Path) -> None:
-    halves, wrong = read_bundle(tmp_path), list[Any]()
+    halves, wrong = make_bundle(Halves(), tmp_path), list[Any]()
 
     def ask(replicas: Replicas, number: int) -> None:
         photos = np.full((4, SIDE, SIDE, 3), 51 * number, np.uint8)
@@ -156,7 +152,7 @@ def test_replicas_called_at_the_same_time_do_not_mix_up_their_answers(tmp_path: 
 def test_an_interpreter_that_refuses_a_batch_raises_model_trouble_and_runs_the_next_one(
     tmp_path: Path,
 ) -> None:
-    ((model,),) = load(read_bundle(tmp_path), engine="litert", cores=1)
+    ((model,),) = load(make_bundle(Halves(), tmp_path), engine="litert", cores=1)
     with pytest.raises(ModelError, match="model halves: Cannot set tensor: Dimension mismatch"):
         model.predict(np.zeros((2, SIDE, SIDE + 1, 3), np.uint8))
     assert model.predict(np.zeros((2, SIDE, SIDE, 3), np.uint8))["score"].tolist() == [[1.0], [1.0]]
@@ -165,7 +161,7 @@ def test_an_interpreter_that_refuses_a_batch_raises_model_trouble_and_runs_the_n
 def test_an_interpreters_batches_are_as_large_as_runs_in_a_short_time(
     tmp_path: Path, reference_model: Path
 ) -> None:
-    for found in (bundle.read(str(reference_model)), read_bundle(tmp_path)):
+    for found in (bundle.read(str(reference_model)), make_bundle(Halves(), tmp_path)):
         ((model,),) = load(found, engine="litert", batch_size=512, cores=1)
         each, largest = model.seconds_by_size[1], model.largest_batch
         limit = litert_model.MAX_BATCH_SECONDS
@@ -175,7 +171,7 @@ def test_an_interpreters_batches_are_as_large_as_runs_in_a_short_time(
 
 def test_padding_rows_are_counted(tmp_path: Path) -> None:
     telemetry = Telemetry()
-    halves = read_bundle(tmp_path)
+    halves = make_bundle(Halves(), tmp_path)
     ((model,),) = load(halves, engine="tensorflow", pad_to="2,4", replicas=1, cores=1, telemetry=telemetry)
     assert "padded_rows" not in telemetry.counts
     sizes = [len(model.predict(np.zeros((n, SIDE, SIDE, 3), np.uint8))["score"]) for n in (1, 2, 3)]
@@ -186,12 +182,12 @@ def test_padding_rows_are_counted(tmp_path: Path) -> None:
 @pytest.mark.skipif(bool(TensorFlow.gpus), reason="there is a GPU")
 def test_mixed_precision_without_a_gpu_is_a_wrong_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="WORKER_PRECISION=mixed needs a GPU"):
-        load(read_bundle(tmp_path), precision="mixed", cores=1)
+        load(make_bundle(Halves(), tmp_path), precision="mixed", cores=1)
 
 
 def test_two_models_of_the_same_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="two models of the same name"):
-        load(read_bundle(tmp_path), read_bundle(tmp_path / "b"), cores=1)
+        load(make_bundle(Halves(), tmp_path), make_bundle(Halves(), tmp_path / "b"), cores=1)
 
 
 def test_replicas_on_two_devices_answer_the_same_and_neither_waits_for_the_other(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """A new version of a model replaces the one that serves, on real runtimes; or is refused."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,16 +53,19 @@ class Shelf(Library):
 class Worker:
     """The parts of a worker that a reload uses: models that serve, on real runtimes."""
 
-    def __init__(self, location: Path, engine: str = "tensorflow") -> None:
-        self.location = str(location)
+    def __init__(self, folder: Path, engine: str = "tensorflow") -> None:
+        """Serve the newest version of the model in `folder`, which is 1 unless there is one already."""
+        self.folder = folder
+        if not folder.exists():
+            self.save(1, Halves())
         chosen = settings.load({**REQUIRED, "WORKER_ENGINE": engine, "WORKER_REPLICAS": "2"})
         self.telemetry, self.stopping, self.shelf = Telemetry(), ImpatientEvent(), Shelf()
         self.loader = ModelLoader(chosen, self.telemetry, TensorFlow(), LiteRT(), cores=2)
-        self.serving = Serving(self.loader.load([bundle.read(self.location)]))
+        self.serving = Serving(self.loader.load([bundle.read(str(folder))]))
         self.loads = 0
         self.reload = Reload(
             library=self.shelf,
-            locations=[self.location],
+            locations=[str(folder)],
             serving=self.serving,
             load=self.load,
             interval_seconds=60,
@@ -69,6 +73,10 @@ class Worker:
             stopping=self.stopping,
             clock=ManualClock(),
         )
+
+    def save(self, version: int, model: Any, *, name: str = "meals", **more: Any) -> Path:
+        save_bundle(model, self.folder / str(version), name=name, **more)
+        return self.folder / str(version)
 
     def load(self, bundles: Sequence[Bundle], checkpoint: Checkpoint) -> Sequence[Replica]:
         self.loads += 1
@@ -78,13 +86,18 @@ class Worker:
         return [float(replica[0].predict(PHOTO)["score"].item()) for replica in self.serving.replicas]
 
 
+@pytest.fixture
+def worker(tmp_path: Path) -> Worker:
+    return Worker(tmp_path / "meals")
+
+
 @pytest.mark.parametrize(("engine", "kind"), [("tensorflow", FrozenModel), ("litert", InterpretedModel)])
 def test_a_newer_version_takes_over_on_the_same_engine(tmp_path: Path, engine: str, kind: type) -> None:
-    worker = Worker(save_bundle(Halves(), tmp_path / "meals" / "1", name="meals"), engine)
+    worker = Worker(tmp_path / "meals", engine)
     worker.reload.step()
     assert worker.loads == 0, "nothing is new"
     assert worker.scores() == pytest.approx([2.6, 2.6])
-    save_bundle(Threes(), tmp_path / "meals" / "2", name="meals")
+    worker.save(2, Threes())
     worker.reload.step()
     assert worker.scores() == [3.0, 3.0]
     assert worker.serving.versions == {"meals": "2"}
@@ -94,60 +107,48 @@ def test_a_newer_version_takes_over_on_the_same_engine(tmp_path: Path, engine: s
 
 
 def test_a_version_that_was_withdrawn_gives_way_to_the_one_before(tmp_path: Path) -> None:
-    save_bundle(Halves(), tmp_path / "meals" / "1", name="meals")
-    worker = Worker(save_bundle(Threes(), tmp_path / "meals" / "2", name="meals"))
-    (tmp_path / "meals" / "2").rename(tmp_path / "withdrawn")
+    meals = save_bundle(Threes(), tmp_path / "meals" / "2", name="meals")
+    worker = Worker(meals)
+    worker.save(1, Halves())
+    (meals / "2").rename(tmp_path / "withdrawn")
     worker.reload.step()
     assert worker.serving.versions == {"meals": "1"}
     assert worker.scores() == pytest.approx([2.6, 2.6])
 
 
-def test_a_version_for_other_photos_is_refused_once_and_the_old_one_serves_on(tmp_path: Path) -> None:
-    worker = Worker(save_bundle(Halves(), tmp_path / "meals" / "1", name="meals"))
-    save_bundle(Threes(), tmp_path / "meals" / "2", name="meals", height=32)
+def test_a_version_for_other_photos_is_refused_once_and_the_old_one_serves_on(worker: Worker) -> None:
+    worker.save(2, Threes(), height=32)
     worker.reload.step()
     worker.reload.step()
     assert (worker.serving.versions, worker.loads) == ({"meals": "1"}, 0)
     assert worker.telemetry.counts["model_refused"] == 1
-    save_bundle(Threes(), tmp_path / "meals" / "3", name="meals")
+    worker.save(3, Threes())
     worker.reload.step()
     assert worker.serving.versions == {"meals": "3"}
 
 
-def broken(folder: Path) -> None:
-    save_bundle(Threes(), folder, name="meals")
-    (folder / "saved_model.pb").write_bytes(b"no graph")
-
-
-def of_another_name(folder: Path) -> None:
-    save_bundle(Threes(), folder, name="drinks")
-
-
-def with_another_output(folder: Path) -> None:
-    save_bundle(Threes(), folder, name="meals", outputs={"score_probs": "score"})
-
-
-@pytest.mark.parametrize("publish", [broken, of_another_name, with_another_output])
-def test_a_version_that_does_not_work_is_refused(tmp_path: Path, publish: Callable[[Path], None]) -> None:
-    worker = Worker(save_bundle(Halves(), tmp_path / "meals" / "1", name="meals"))
-    publish(tmp_path / "meals" / "2")
+@pytest.mark.parametrize(
+    "fault", [{"name": "drinks"}, {"outputs": {"score_probs": "score"}}, {}], ids=["name", "output", "graph"]
+)
+def test_a_version_that_does_not_work_is_refused(worker: Worker, fault: dict[str, Any]) -> None:
+    folder = worker.save(2, Threes(), **fault)
+    if not fault:
+        (folder / "saved_model.pb").write_bytes(b"no graph")
     worker.reload.step()
     assert worker.serving.versions == {"meals": "1"}
     assert worker.telemetry.counts["model_refused"] == 1
     assert worker.scores() == pytest.approx([2.6, 2.6])
 
 
-def test_an_error_that_nobody_foresaw_is_no_reason_to_stop_serving(tmp_path: Path) -> None:
-    worker = Worker(save_bundle(Halves(), tmp_path / "meals" / "1", name="meals"))
-    save_bundle(Threes(), tmp_path / "meals" / "2", name="meals")
+def test_an_unexpected_error_does_not_stop_the_old_version(worker: Worker) -> None:
+    worker.save(2, Threes())
     worker.reload._load = lambda _bundles, _checkpoint: 1 / 0  # type: ignore[assignment,return-value]
     worker.reload.step()
     assert (worker.serving.versions, worker.telemetry.counts["model_refused"]) == ({"meals": "1"}, 1)
 
 
-def test_while_s3_is_in_trouble_the_old_version_serves_and_the_next_look_tries_again(tmp_path: Path) -> None:
-    worker = Worker(save_bundle(Halves(), tmp_path / "meals" / "1", name="meals"))
-    save_bundle(Threes(), tmp_path / "meals" / "2", name="meals")
+def test_during_trouble_with_s3_the_old_version_serves_and_the_next_step_tries_again(worker: Worker) -> None:
+    worker.save(2, Threes())
     worker.shelf.in_trouble = True
     worker.reload.step()
     assert (worker.serving.versions, worker.telemetry.counts["model_look_failed"]) == ({"meals": "1"}, 1)
@@ -156,9 +157,8 @@ def test_while_s3_is_in_trouble_the_old_version_serves_and_the_next_look_tries_a
     assert worker.serving.versions == {"meals": "2"}
 
 
-def test_a_stop_ends_it_while_it_waits_and_while_it_loads(tmp_path: Path) -> None:
-    worker = Worker(save_bundle(Halves(), tmp_path / "meals" / "1", name="meals"))
-    save_bundle(Threes(), tmp_path / "meals" / "2", name="meals")
+def test_a_stop_ends_the_step_while_it_waits_and_while_it_loads(worker: Worker) -> None:
+    worker.save(2, Threes())
     fetch = worker.shelf.fetch
 
     def stop_meanwhile(location: str, checkpoint: Checkpoint = lambda: None) -> Bundle:
@@ -173,16 +173,14 @@ def test_a_stop_ends_it_while_it_waits_and_while_it_loads(tmp_path: Path) -> Non
     assert (worker.serving.versions, worker.loads) == ({"meals": "1"}, 0)
 
 
-def test_as_many_replicas_take_over_as_there_are_threads(tmp_path: Path) -> None:
-    worker = Worker(save_bundle(Halves(), tmp_path / "meals" / "1", name="meals"))
+def test_the_number_of_replicas_cannot_change(worker: Worker) -> None:
     with pytest.raises(ValueError, match="1 replicas cannot replace 2"):
         worker.serving.replace(worker.serving.replicas[:1])
 
 
-def test_nothing_whole_there_is_told_and_the_old_version_serves(tmp_path: Path) -> None:
-    worker = Worker(save_bundle(Halves(), tmp_path / "meals" / "1", name="meals"))
-    (tmp_path / "meals" / "1").rename(tmp_path / "gone")
+def test_without_a_complete_version_the_old_one_serves_and_a_warning_is_logged(worker: Worker) -> None:
+    (worker.folder / "1").rename(worker.folder / "gone")
     with pytest.raises(ConfigurationError):
-        worker.shelf.newest(worker.location)
+        worker.shelf.newest(str(worker.folder))
     worker.reload.step()
     assert (worker.serving.versions, worker.telemetry.counts["model_look_failed"]) == ({"meals": "1"}, 1)
