@@ -1,1 +1,1 @@
-"""Loads models, runs them on the fastest engine, reads their outputs, replaces them meanwhile."""
+"""Loads models, runs them on the fastest engine, reads their outputs and loads newer versions."""

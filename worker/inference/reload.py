@@ -18,7 +18,8 @@ Load = Callable[[Sequence[Bundle], Checkpoint], Sequence[Replica]]
 class Reload:
     """Each step waits, then checks whether a start would load other versions, and if so loads them.
 
-    The old version serves on whatever is wrong with a new one, which is not tried again.
+    If anything is wrong with a new version, the old one keeps serving; the new one is not tried
+    again.
     """
 
     def __init__(

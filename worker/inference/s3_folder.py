@@ -1,4 +1,4 @@
-"""A folder of a bucket that holds a published model, or versions of one; its list of checksums."""
+"""A folder of a bucket with a published model or its versions, and its list of checksums."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath

@@ -13,7 +13,7 @@ Photos = npt.NDArray[np.uint8]  # RGB [N, height, width, 3]
 
 
 class Predictor(Protocol):
-    """The one method of a model that needs no bundle."""
+    """Anything that answers like a model."""
 
     def predict(self, batch: Photos) -> Outputs:
         """Run on uint8 [N, height, width, 3]; role → array of N rows.

@@ -1,4 +1,4 @@
-"""Chooses a tip for a score and a group of labels: always the same one for the same photo. Pure."""
+"""Chooses a tip by score and group of labels: always the same one for the same photo. Pure."""
 
 import hashlib
 from collections.abc import Sequence

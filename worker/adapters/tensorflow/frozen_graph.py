@@ -57,7 +57,7 @@ def first_line(error: Exception) -> str:
 
 
 def _input_name(bundle: Bundle, signature: Any) -> str:
-    """Name of the one input, checked against the bundle."""
+    """Return the name of the only input, after checking it against the bundle."""
     inputs = signature.structured_input_signature[1]
     if len(inputs) != 1:
         raise ConfigurationError(f"{bundle.path} takes {len(inputs)} inputs, not one batch of images")

@@ -43,7 +43,7 @@ class FrozenModel:
         self._sizes = [size for size in pad_to or range(1, largest_batch + 1) if size <= largest_batch]
         self._count_padding = count_padding
         self._roles = tuple(graph.bundle.manifest.outputs.by_role())
-        # A direct call of the graph formats the whole batch as text, holding the GIL.
+        # Wrapped: a direct call of the graph formats the whole batch as text, holding the GIL.
         function = tf.function(graph.function, autograph=False)
         self._call = function.get_concrete_function(input_spec(graph.bundle))
 

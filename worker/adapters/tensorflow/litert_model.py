@@ -25,7 +25,7 @@ with mute_startup_output():
     import tensorflow as tf
 
 WARM_UP_SIZES = (1, 2)  # larger batches are only more of the same calls
-# Duration of a batch: its photos wait for one another, and none runs faster in a larger batch.
+# Longest duration of a batch: its photos wait for one another and gain nothing from a larger one.
 MAX_BATCH_SECONDS = 0.05
 
 
