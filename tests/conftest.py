@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings as hypothesis
 
 from localstack.services import Services
-from tests.support.stand import Stand
+from tests.support.rig import Rig
 
 ROOT = Path(__file__).parents[1]
 REFERENCE_MODEL = ROOT / "models" / "reference" / "built" / "reference"
@@ -43,15 +43,15 @@ def reference_model() -> Path:
 
 
 @pytest.fixture
-def stand(
+def rig(
     services: Services, reference_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Stand]:
+) -> Iterator[Rig]:
     """A bucket, queues and a Redis database that no other test uses."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "WORKER_"))]:
         monkeypatch.delenv(name)
     for name, value in services.environment().items():
         monkeypatch.setenv(name, value)
     ours = {"WORKER_MODEL": str(reference_model), "WORKER_STATE_FILE": str(tmp_path / "state.json")}
-    made = Stand(f"test-{next(_numbers)}", {**services.environment(), **ours})
+    made = Rig(f"test-{next(_numbers)}", {**services.environment(), **ours}, tmp_path)
     yield made
     made.close()

@@ -9,7 +9,7 @@ import pytest
 
 from localstack.services import Services
 from tests.support import photos
-from tests.support.faults.rig import Rig
+from tests.support.faults.fault_rig import FaultRig
 
 _numbers = itertools.count(1)
 HEADING_WIDTH = 66
@@ -33,7 +33,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(account)
 
 
-def account_of(rig: Rig, name: str) -> str:
+def account_of(rig: FaultRig, name: str) -> str:
     """One line: photos sent, results, dead letters, messages received, received again, seconds until quiet."""
     tally, counts = rig.tally(), rig.audit.counts
     numbers = [
@@ -54,14 +54,14 @@ def rig(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     request: pytest.FixtureRequest,
-) -> Iterator[Rig]:
+) -> Iterator[FaultRig]:
     """Bucket, queues, Valkey, proxies and audit of the test's own; workers that are left are ended with it."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "WORKER_"))]:
         monkeypatch.delenv(name)
     for name, value in services.environment().items():
         monkeypatch.setenv(name, value)
     environment = {**services.environment(), "WORKER_MODEL": str(reference_model)}
-    made = Rig(services, tmp_path, environment, name=f"faults-{next(_numbers)}")
+    made = FaultRig(services, tmp_path, environment, name=f"faults-{next(_numbers)}")
     try:
         yield made
         account = account_of(
@@ -69,7 +69,7 @@ def rig(
         )
         request.node.user_properties.append(("account", account))
     finally:
-        made.finish()
+        made.close()
 
 
 @pytest.fixture

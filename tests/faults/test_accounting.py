@@ -6,9 +6,9 @@ because nobody looked.
 
 import pytest
 
+from tests.support.faults.fault_rig import FaultRig
 from tests.support.faults.gateway import slow
-from tests.support.faults.rig import Rig
-from tests.support.stand import eventually
+from tests.support.waiting import eventually
 
 RUN = """
 import sys
@@ -64,39 +64,39 @@ sqs._entry = lambda index, message: {"Id": "0", "ReceiptHandle": message.receipt
     ],
 )
 def test_a_worker_that_breaks_a_promise_is_found_out(
-    rig: Rig, photo: bytes, fault: str, complaint: str
+    rig: FaultRig, photo: bytes, fault: str, complaint: str
 ) -> None:
     (image_id, *_) = rig.upload(4, photo)
     rig.announce(image_id)
-    rig.starting(program=fault + RUN)
+    rig.process(program=fault + RUN)
     with pytest.raises(AssertionError, match=complaint):
         rig.account()
 
 
-def test_a_worker_that_deletes_after_its_lease_has_ended_is_found_out(rig: Rig, photo: bytes) -> None:
+def test_a_worker_that_deletes_after_its_lease_has_ended_is_found_out(rig: FaultRig, photo: bytes) -> None:
     rig.gateway.break_("s3.GetObject", slow(6))  # longer than the visibility timeout
     rig.upload(1, photo)
-    rig.starting(program=UNAWARE + RUN)
+    rig.process(program=UNAWARE + RUN)
     with pytest.raises(AssertionError, match="after its visibility ran out"):
         rig.account()
 
 
-def test_a_worker_that_repeats_an_id_in_a_call_is_found_out(rig: Rig, photo: bytes) -> None:
+def test_a_worker_that_repeats_an_id_in_a_call_is_found_out(rig: FaultRig, photo: bytes) -> None:
     rig.upload(8, photo)
-    rig.starting(program=REPETITIVE + RUN)
+    rig.process(program=REPETITIVE + RUN)
     eventually(lambda: any("repeats an Id" in violation for violation in rig.audit.violations), rig.describe)
 
 
-def test_a_photo_whose_result_is_of_an_older_one_is_found_out(rig: Rig, photo: bytes) -> None:
+def test_a_photo_whose_result_is_of_an_older_one_is_found_out(rig: FaultRig, photo: bytes) -> None:
     (image_id,) = rig.upload(1, photo)
-    rig.worker()
+    rig.start_worker()
     rig.account()
     rig.etags[image_id].append("of a photo that was put there and never announced")
     with pytest.raises(AssertionError, match="not the newest photo's result"):
         rig.account()
 
 
-def test_a_message_that_nobody_settles_is_found_out(rig: Rig, photo: bytes) -> None:
+def test_a_message_that_nobody_settles_is_found_out(rig: FaultRig, photo: bytes) -> None:
     rig.upload(1, photo)
     with pytest.raises(
         AssertionError, match="it did not come to pass: queue 2"

@@ -4,10 +4,10 @@ Expected: exactly one of them is the original, all others name it, and each gets
 or not. Guards against: two originals after a crash, a copy that waits for its original, or is lost with it.
 """
 
-from tests.support.faults.rig import Rig
+from tests.support.faults.fault_rig import FaultRig
 
 
-def originals(rig: Rig) -> tuple[list[str], set[str]]:
+def originals(rig: FaultRig) -> tuple[list[str], set[str]]:
     """Images that are nobody's copy, and those that are named as the original."""
     results = rig.results()
     named = {one["duplicate_of"]["image_id"] for one in results.values() if one["duplicate_of"]}
@@ -15,22 +15,22 @@ def originals(rig: Rig) -> tuple[list[str], set[str]]:
 
 
 def test_of_copies_that_two_workers_share_while_one_is_killed_one_is_the_original(
-    rig: Rig, photo: bytes
+    rig: FaultRig, photo: bytes
 ) -> None:
     rig.upload(30, photo, copies=True)
-    doomed = rig.starting()
-    rig.worker()
-    rig.scored(5)
+    doomed = rig.process()
+    rig.start_worker()
+    rig.wait_for_results(5)
     doomed.kill()
     rig.account()
     (original,), named = originals(rig)
     assert named == {original}
 
 
-def test_copies_that_nobody_can_be_asked_about_are_scored_all_the_same(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker()
+def test_copies_that_nobody_can_be_asked_about_are_scored_all_the_same(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker()
     rig.upload(1, photo, copies=True)
-    rig.scored(1)
+    rig.wait_for_results(1)
     rig.wire.set("refuse")
     rig.upload(6, photo, copies=True)
     worker.wait_for("write_failed", times=2)

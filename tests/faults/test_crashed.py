@@ -6,8 +6,7 @@ Guards against: a pipeline that goes on with a stage missing, or sits there sile
 
 import pytest
 
-from tests.faults.test_stopped import hidden
-from tests.support.faults.rig import Rig
+from tests.support.faults.fault_rig import FaultRig
 
 RAISING = """
 import sys
@@ -34,14 +33,14 @@ sys.exit(main(["run"]))
     ],
 )
 def test_a_stage_that_raises_ends_the_worker_and_what_is_undone_is_visible_at_once(
-    rig: Rig, photo: bytes, step: str, queue: str
+    rig: FaultRig, photo: bytes, step: str, queue: str
 ) -> None:
     program = RAISING.format(module=step.partition(".")[0], step=step, queue=queue)
     rig.upload(40, photo)
-    worker = rig.starting(program=program, visibility_timeout="300")
+    worker = rig.process(program=program, visibility_timeout="300")
     assert worker.wait() == 1
-    assert hidden(rig) == 0
+    assert rig.in_flight() == 0
     (failure,) = worker.events("stage_failed")
     assert "a fault of our own" in str(failure["exception"])
-    rig.worker()
+    rig.start_worker()
     rig.account()

@@ -7,7 +7,7 @@ worker that loops for ever with an expired token.
 from pathlib import Path
 
 from tests.support.faults import gateway
-from tests.support.faults.rig import Rig
+from tests.support.faults.fault_rig import FaultRig
 
 
 def write(path: Path, key: str) -> None:
@@ -17,15 +17,17 @@ def write(path: Path, key: str) -> None:
     new.replace(path)
 
 
-def test_rotated_credentials_are_taken_up_without_a_restart(rig: Rig, photo: bytes, tmp_path: Path) -> None:
+def test_rotated_credentials_are_taken_up_without_a_restart(
+    rig: FaultRig, photo: bytes, tmp_path: Path
+) -> None:
     credentials = tmp_path / "credentials"
     write(credentials, "OLD")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        del rig.stand.environment[name]
-    rig.stand.environment["AWS_SHARED_CREDENTIALS_FILE"] = str(credentials)
-    worker = rig.worker(receive_wait="0")
+        del rig.environment[name]
+    rig.environment["AWS_SHARED_CREDENTIALS_FILE"] = str(credentials)
+    worker = rig.start_worker(receive_wait="0")
     rig.upload(3, photo)
-    rig.scored(3)
+    rig.wait_for_results(3)
     for service in ("s3", "sqs"):
         rig.gateway.break_(service, gateway.credentials_refused("OLD"))
     rig.upload(3, photo)

@@ -5,13 +5,13 @@ never overwrites it. Guards against: scores that go back in time, photos that ar
 """
 
 from tests.support import photos
-from tests.support.faults.rig import Rig
+from tests.support.faults.fault_rig import FaultRig
 
 
-def test_an_object_announced_again_and_again_is_scored_once(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker()
+def test_an_object_announced_again_and_again_is_scored_once(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker()
     ids = rig.upload(4, photo)
-    rig.scored(4)
+    rig.wait_for_results(4)
     for image_id in ids * 3:
         rig.announce(image_id)
     rig.account()
@@ -19,20 +19,20 @@ def test_an_object_announced_again_and_again_is_scored_once(rig: Rig, photo: byt
     assert worker.count("already_scored") == 12
 
 
-def test_an_object_announced_twice_at_the_same_moment_is_written_once(rig: Rig, photo: bytes) -> None:
+def test_an_object_announced_twice_at_the_same_moment_is_written_once(rig: FaultRig, photo: bytes) -> None:
     ids = rig.upload(6, photo)
     for image_id in ids * 2:
         rig.announce(image_id)
-    workers = [rig.starting(), rig.starting()]
+    workers = [rig.process(), rig.process()]
     rig.account()
     for worker in workers:
         assert worker.stop() == 0
 
 
-def test_an_older_event_never_overwrites_a_newer_result(rig: Rig, photo: bytes) -> None:
+def test_an_older_event_never_overwrites_a_newer_result(rig: FaultRig, photo: bytes) -> None:
     (image_id,) = rig.upload(1, photo)
-    worker = rig.worker()
-    rig.scored(1)
+    worker = rig.start_worker()
+    rig.wait_for_results(1)
     rig.overwrite(image_id, photos.coffee("PNG"))
     rig.account()
     newest = rig.results()[image_id]

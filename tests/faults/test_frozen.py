@@ -5,22 +5,22 @@ nothing with a stale receipt handle; each result is written once. Guards against
 from whoever has it now.
 """
 
+from tests.support.faults.fault_rig import FaultRig
 from tests.support.faults.gateway import hanging
-from tests.support.faults.rig import Rig
-from tests.support.stand import eventually
+from tests.support.waiting import eventually
 
 
 def test_another_worker_takes_over_and_the_first_deletes_nothing_when_it_goes_on(
-    rig: Rig, photo: bytes
+    rig: FaultRig, photo: bytes
 ) -> None:
-    first = rig.worker()
+    first = rig.start_worker()
     rig.wire.set("hang")
     rig.upload(8, photo)
     first.wait_for("write_failed")
     first.freeze()
     rig.wire.set("open")
-    rig.worker()
-    rig.scored(8)
+    rig.start_worker()
+    rig.wait_for_results(8)
     first.thaw()
     first.wait_for("lease_lost", times=8)
     rig.account()
@@ -29,14 +29,14 @@ def test_another_worker_takes_over_and_the_first_deletes_nothing_when_it_goes_on
     assert first.stop() == 0
 
 
-def test_a_delete_that_was_under_way_when_it_froze_does_no_harm(rig: Rig, photo: bytes) -> None:
-    first = rig.worker()
+def test_a_delete_that_was_under_way_when_it_froze_does_no_harm(rig: FaultRig, photo: bytes) -> None:
+    first = rig.start_worker()
     rig.gateway.break_("sqs.DeleteMessageBatch", hanging)
     rig.upload(4, photo)
-    rig.scored(4)
+    rig.wait_for_results(4)
     first.freeze()
     rig.gateway.mend()
-    rig.worker()
+    rig.start_worker()
     rig.account()
     first.thaw()
     assert first.stop() == 0
@@ -44,9 +44,9 @@ def test_a_delete_that_was_under_way_when_it_froze_does_no_harm(rig: Rig, photo:
 
 
 def test_messages_that_arrived_while_it_was_frozen_are_not_its_own_when_it_goes_on(
-    rig: Rig, photo: bytes
+    rig: FaultRig, photo: bytes
 ) -> None:
-    first = rig.worker(receive_wait="5", visibility_timeout="20")
+    first = rig.start_worker(receive_wait="5", visibility_timeout="20")
     first.wait_for("ignored")  # the bucket's test event
     polls = rig.gateway.begun("ReceiveMessage")
     eventually(lambda: rig.gateway.begun("ReceiveMessage") > polls)
@@ -54,7 +54,7 @@ def test_messages_that_arrived_while_it_was_frozen_are_not_its_own_when_it_goes_
     received = rig.audit.counts["received"]
     rig.upload(4, photo)
     eventually(lambda: rig.audit.counts["received"] > received, rig.describe)
-    rig.worker()
+    rig.start_worker()
     rig.account()
     first.thaw()
     eventually(lambda: first.count("already_scored") + first.count("lease_lost") > 0, rig.describe)

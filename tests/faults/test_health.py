@@ -4,12 +4,12 @@ Expected: each is told apart, and only `wedged` and `gone` are unhealthy. Guards
 while health says fine, and a check that kills a worker which is only slow.
 """
 
-from tests.support.faults.rig import Rig
-from tests.support.stand import eventually
+from tests.support.faults.fault_rig import FaultRig
+from tests.support.waiting import eventually
 
 
-def test_a_life_as_the_health_check_sees_it(rig: Rig, photo: bytes) -> None:
-    worker = rig.starting(stall_after="33", drain_deadline="60")
+def test_a_life_as_the_health_check_sees_it(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.process(stall_after="33", drain_deadline="60")
     worker.wait_for("warming_up")
     assert worker.health() == (0, "starting")
     worker.wait_for("ignored")  # the bucket's test event: from now on there is nothing to do
@@ -24,12 +24,12 @@ def test_a_life_as_the_health_check_sees_it(rig: Rig, photo: bytes) -> None:
     rig.wire.set("open")
     assert worker.wait() == 0
     assert worker.health() == (1, "gone")
-    rig.worker()
+    rig.start_worker()
     rig.account()
 
 
-def test_a_process_that_stands_still_is_wedged_until_it_goes_on(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker(stall_after="30", receive_wait="0")
+def test_a_process_that_stands_still_is_wedged_until_it_goes_on(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker(stall_after="30", receive_wait="0")
     worker.freeze()
     eventually(lambda: worker.health() == (1, "wedged"), worker.health, patience=60)
     worker.thaw()
@@ -38,8 +38,8 @@ def test_a_process_that_stands_still_is_wedged_until_it_goes_on(rig: Rig, photo:
     rig.account()
 
 
-def test_a_killed_worker_is_gone_though_its_state_file_is_there(rig: Rig) -> None:
-    worker = rig.worker()
+def test_a_killed_worker_is_gone_though_its_state_file_is_there(rig: FaultRig) -> None:
+    worker = rig.start_worker()
     worker.kill()
     assert worker.state_file.exists()
     assert worker.health() == (1, "gone")

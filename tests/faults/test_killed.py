@@ -4,52 +4,54 @@ Expected: what the killed worker held comes again when its visibility timeout ha
 result already there, or makes it. Guards against: acknowledging early, state that only the process has.
 """
 
+from tests.support.faults.fault_rig import FaultRig
 from tests.support.faults.gateway import hanging
-from tests.support.faults.rig import Rig
 
 
-def test_killed_before_the_write_the_photos_are_scored_by_the_next_worker(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker()
+def test_killed_before_the_write_the_photos_are_scored_by_the_next_worker(
+    rig: FaultRig, photo: bytes
+) -> None:
+    worker = rig.start_worker()
     rig.wire.set("hang")
     rig.upload(8, photo)
     worker.wait_for("write_failed")
     worker.kill()
     rig.wire.set("open")
     assert rig.results() == {}
-    rig.worker()
+    rig.start_worker()
     rig.account()
     assert rig.audit.counts["redelivered"] > 0
 
 
 def test_killed_between_the_write_and_the_delete_the_next_worker_finds_the_results(
-    rig: Rig, photo: bytes
+    rig: FaultRig, photo: bytes
 ) -> None:
-    worker = rig.worker()
+    worker = rig.start_worker()
     rig.gateway.break_("sqs.DeleteMessageBatch", hanging)
     rig.upload(3, photo)
-    rig.scored(3)
+    rig.wait_for_results(3)
     worker.kill()
     rig.gateway.mend()
-    second = rig.worker()
+    second = rig.start_worker()
     rig.account()
     assert second.count("already_scored") == 3
     assert second.count("scored") == 0
 
 
 def test_killed_in_the_middle_of_a_load_again_and_again_every_photo_is_scored_once(
-    rig: Rig, photo: bytes
+    rig: FaultRig, photo: bytes
 ) -> None:
     rig.upload(80, photo)
     for scored in (5, 25, 45):
-        worker = rig.worker()
-        rig.scored(scored)
+        worker = rig.start_worker()
+        rig.wait_for_results(scored)
         worker.kill()
-    rig.worker()
+    rig.start_worker()
     rig.account()
 
 
-def test_killed_while_it_drains_nothing_is_lost(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker()
+def test_killed_while_it_drains_nothing_is_lost(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker()
     rig.wire.set("hang")
     rig.upload(6, photo)
     worker.wait_for("write_failed")
@@ -57,5 +59,5 @@ def test_killed_while_it_drains_nothing_is_lost(rig: Rig, photo: bytes) -> None:
     worker.wait_for("draining")
     worker.kill()
     rig.wire.set("open")
-    rig.worker()
+    rig.start_worker()
     rig.account()

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.faults.test_stopped import hidden
+from tests.support.faults.fault_rig import FaultRig
 from tests.support.faults.models import Hangs, NeedsRoom
-from tests.support.faults.rig import Rig
 from tests.support.models import RefusesRed, save_bundle
-from tests.support.stand import eventually
+from tests.support.waiting import eventually
 
 
 def plain(colour: str) -> bytes:
@@ -25,20 +24,20 @@ def plain(colour: str) -> bytes:
     return stream.getvalue()
 
 
-def test_the_guilty_photo_alone_becomes_a_dead_letter(rig: Rig, tmp_path: Path) -> None:
+def test_the_guilty_photo_alone_becomes_a_dead_letter(rig: FaultRig, tmp_path: Path) -> None:
     model = save_bundle(RefusesRed(), tmp_path / "refuses" / "1", name="refuses")
     rig.upload(1, plain("red"))
     good = rig.upload(7, plain("blue"))
-    rig.worker(model=str(model), replicas="1", retry_delay="0", retry_delay_max="0")
+    rig.start_worker(model=str(model), replicas="1", retry_delay="0", retry_delay_max="0")
     rig.account(dead=1)
     assert set(rig.results()) == set(good)
 
 
-def test_without_memory_for_a_batch_smaller_ones_are_tried_for_good(rig: Rig, tmp_path: Path) -> None:
+def test_without_memory_for_a_batch_smaller_ones_are_tried_for_good(rig: FaultRig, tmp_path: Path) -> None:
     model = save_bundle(NeedsRoom(), tmp_path / "room" / "1", name="room")
     rig.upload(6, plain("white"))
     # Two replicas would share the photos, and a late photo would be taken without company.
-    worker = rig.worker(model=str(model), replicas="1", batch_size="4", objective="60000")
+    worker = rig.start_worker(model=str(model), replicas="1", batch_size="4", objective="60000")
     rig.account()
     lowered = [event["size"] for event in worker.events("batch_size_lowered")]
     assert lowered[-1] == 1
@@ -50,18 +49,18 @@ def test_without_memory_for_a_batch_smaller_ones_are_tried_for_good(rig: Rig, tm
 
 
 def test_a_model_call_that_hangs_ends_the_process_and_everything_else_is_scored(
-    rig: Rig, tmp_path: Path
+    rig: FaultRig, tmp_path: Path
 ) -> None:
     model = str(save_bundle(Hangs(), tmp_path / "hangs" / "1", name="hangs"))
-    worker = rig.worker(
+    worker = rig.start_worker(
         model=model, stall_after="30", visibility_timeout="300", receive_wait="0", retry_delay="0"
     )
     rig.upload(1, plain("white"))
-    eventually(lambda: hidden(rig) == 1)
+    eventually(lambda: rig.in_flight() == 1)
     rig.upload(3, plain("blue"))
     assert worker.wait() == 1
     (failure,) = worker.events("stage_failed")
     assert re.search(r"infer(-\d+)? has not moved", str(failure["exception"]))  # whichever replica had it
-    assert hidden(rig) == 0
-    rig.worker()  # the reference model takes them all
+    assert rig.in_flight() == 0
+    rig.start_worker()  # the reference model takes them all
     rig.account()

@@ -8,12 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.test_stopped import hidden
 from tests.support.faults import gateway
-from tests.support.faults.rig import Rig
-from tests.support.stand import eventually
+from tests.support.faults.fault_rig import FaultRig
+from tests.support.waiting import eventually
 
-AWAY: dict[str, Callable[[Rig], None]] = {
+AWAY: dict[str, Callable[[FaultRig], None]] = {
     "S3": lambda rig: rig.gateway.break_("s3.GetObject", gateway.unavailable),
     "SQS": lambda rig: rig.gateway.break_("sqs.ReceiveMessage", gateway.unavailable),
     "Redis": lambda rig: rig.wire.set("refuse"),
@@ -21,17 +20,17 @@ AWAY: dict[str, Callable[[Rig], None]] = {
 
 
 @pytest.mark.parametrize("part", AWAY)
-def test_the_worker_gives_up_and_holds_nothing_back(rig: Rig, photo: bytes, part: str) -> None:
-    worker = rig.worker(give_up_after="5", visibility_timeout="300", receive_wait="0", retry_delay="1")
+def test_the_worker_gives_up_and_holds_nothing_back(rig: FaultRig, photo: bytes, part: str) -> None:
+    worker = rig.start_worker(give_up_after="5", visibility_timeout="300", receive_wait="0", retry_delay="1")
     AWAY[part](rig)
     rig.upload(3, photo)
     assert worker.wait() == 1
     eventually(
-        lambda: hidden(rig) == 0, rig.describe, 10
+        lambda: rig.in_flight() == 0, rig.describe, 10
     )  # released with a delay that grows by receive count
     (failure,) = worker.events("stage_failed")
     assert f"{part} fails" in str(failure["exception"])
     rig.gateway.mend()
     rig.wire.set("open")
-    rig.worker()
+    rig.start_worker()
     rig.account()

@@ -5,32 +5,32 @@ neighbours never notice. Guards against: one poison message that fails its whole
 """
 
 from tests.support import bodies
-from tests.support.faults.rig import Rig
-from tests.support.stand import eventually
+from tests.support.faults.fault_rig import FaultRig
+from tests.support.waiting import eventually
 
 NOT_OURS = ["no JSON", "{}", "[" * 100_000, '{"Records": 5}', '{"bucket": "another", "key": "uploads/x.jpg"}']
 BROKEN = {"unsupported_format": b"%PDF-1.4 of a menu", "empty_object": b""}
 
 
-def test_poison_never_touches_its_neighbours(rig: Rig, photo: bytes) -> None:
+def test_poison_never_touches_its_neighbours(rig: FaultRig, photo: bytes) -> None:
     bad = {code: rig.upload(1, data, copies=True)[0] for code, data in BROKEN.items()}
     bad["unreadable_image"] = rig.upload(1, photo[: len(photo) // 2])[0]
     good = rig.upload(6, photo)
     for body in NOT_OURS:
-        rig.stand.send(body)
-    rig.stand.send(bodies.notification("a-foreign-bucket", "uploads/x.jpg"))
-    rig.stand.send(bodies.notification(rig.stand.bucket, "uploads/no-image-id.jpg"))
-    rig.worker()
+        rig.send(body)
+    rig.send(bodies.notification("a-foreign-bucket", "uploads/x.jpg"))
+    rig.send(bodies.notification(rig.bucket, "uploads/no-image-id.jpg"))
+    rig.start_worker()
     rig.account(dead=len(NOT_OURS) + 2)
     results = rig.results()
     assert {code: results[image_id]["error"]["code"] for code, image_id in bad.items()} == {c: c for c in bad}
     assert {results[image_id]["status"] for image_id in good} == {"scored"}
 
 
-def test_a_photo_that_is_deleted_before_it_is_fetched_is_said_to_be_gone(rig: Rig, photo: bytes) -> None:
+def test_a_photo_that_is_deleted_before_it_is_fetched_is_said_to_be_gone(rig: FaultRig, photo: bytes) -> None:
     (image_id,) = rig.upload(1, photo)
-    rig.stand.s3.delete_object(Bucket=rig.stand.bucket, Key=f"uploads/{image_id}.jpg")
-    rig.worker()
+    rig.s3.delete_object(Bucket=rig.bucket, Key=f"uploads/{image_id}.jpg")
+    rig.start_worker()
     eventually(lambda: image_id in rig.results(), rig.describe)
     assert rig.results()[image_id]["error"]["code"] == "object_gone"
     rig.account()

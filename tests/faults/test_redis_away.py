@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.faults.rig import Rig
-from tests.support.stand import eventually
+from tests.support.faults.fault_rig import FaultRig
+from tests.support.waiting import eventually
 
-OUTAGES: dict[str, tuple[Callable[[Rig], None], Callable[[Rig], None]]] = {
+OUTAGES: dict[str, tuple[Callable[[FaultRig], None], Callable[[FaultRig], None]]] = {
     "refused": (lambda rig: rig.wire.set("refuse"), lambda rig: rig.wire.set("open")),
     "silent": (lambda rig: rig.wire.set("hang"), lambda rig: rig.wire.set("open")),
     "frozen": (lambda rig: rig.valkey.freeze(), lambda rig: rig.valkey.thaw()),
@@ -24,9 +24,9 @@ OUTAGES: dict[str, tuple[Callable[[Rig], None], Callable[[Rig], None]]] = {
 
 @pytest.mark.parametrize(("begin", "end"), OUTAGES.values(), ids=OUTAGES)
 def test_what_was_scored_in_an_outage_is_written_when_redis_is_back(
-    rig: Rig, photo: bytes, begin: Callable[[Rig], None], end: Callable[[Rig], None]
+    rig: FaultRig, photo: bytes, begin: Callable[[FaultRig], None], end: Callable[[FaultRig], None]
 ) -> None:
-    worker = rig.worker()
+    worker = rig.start_worker()
     begin(rig)
     rig.upload(12, photo)
     worker.wait_for("write_failed", times=3)
@@ -40,9 +40,9 @@ def test_what_was_scored_in_an_outage_is_written_when_redis_is_back(
 
 
 def test_polling_stops_when_the_queues_are_full_and_goes_on_when_redis_is_back(
-    rig: Rig, photo: bytes
+    rig: FaultRig, photo: bytes
 ) -> None:
-    worker = rig.worker(upload_queue="2", outcome_queue="2", helpers="2", batch_size="2")
+    worker = rig.start_worker(upload_queue="2", outcome_queue="2", helpers="2", batch_size="2")
     rig.valkey.become_replica()
     rig.upload(40, photo)
     worker.wait_for("write_failed", times=4)
@@ -54,11 +54,11 @@ def test_polling_stops_when_the_queues_are_full_and_goes_on_when_redis_is_back(
     assert rig.audit.counts["redelivered"] == 0
 
 
-def test_connections_that_break_in_the_middle_of_the_work_are_made_anew(rig: Rig, photo: bytes) -> None:
-    rig.worker()
+def test_connections_that_break_in_the_middle_of_the_work_are_made_anew(rig: FaultRig, photo: bytes) -> None:
+    rig.start_worker()
     rig.upload(30, photo)
     for scored in (3, 9, 15, 21):
-        rig.scored(scored)
+        rig.wait_for_results(scored)
         rig.wire.cut()
     rig.account()
     assert rig.audit.counts["redelivered"] == 0

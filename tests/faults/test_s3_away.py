@@ -8,14 +8,14 @@ that wears out the whole queue.
 import pytest
 
 from tests.support.faults import gateway
-from tests.support.faults.rig import Rig
+from tests.support.faults.fault_rig import FaultRig
 
 FAULTS = [gateway.unavailable, gateway.throttled, gateway.reset, gateway.cut_short, gateway.hanging]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_photos_wait_until_s3_is_back(rig: Rig, photo: bytes, fault: gateway.Fault) -> None:
-    worker = rig.worker()
+def test_photos_wait_until_s3_is_back(rig: FaultRig, photo: bytes, fault: gateway.Fault) -> None:
+    worker = rig.start_worker()
     rig.gateway.break_("s3.GetObject", fault)
     rig.upload(4, photo)
     worker.wait_for("released", times=4)
@@ -25,8 +25,8 @@ def test_photos_wait_until_s3_is_back(rig: Rig, photo: bytes, fault: gateway.Fau
     assert worker.count("failed") == 0
 
 
-def test_a_long_outage_does_not_wear_the_queue_out(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker(upload_queue="2", helpers="2")
+def test_a_long_outage_does_not_wear_the_queue_out(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker(upload_queue="2", helpers="2")
     rig.gateway.break_("s3.GetObject", gateway.unavailable)
     rig.upload(60, photo)
     worker.wait_for(
@@ -38,8 +38,8 @@ def test_a_long_outage_does_not_wear_the_queue_out(rig: Rig, photo: bytes) -> No
 
 
 @pytest.mark.parametrize("late", [gateway.slow(5), gateway.trickling(5)], ids=["at once", "in pieces"])
-def test_slow_answers_only_take_longer(rig: Rig, photo: bytes, late: gateway.Fault) -> None:
-    worker = rig.worker()
+def test_slow_answers_only_take_longer(rig: FaultRig, photo: bytes, late: gateway.Fault) -> None:
+    worker = rig.start_worker()
     rig.gateway.break_("s3.GetObject", late)  # for longer than the visibility timeout
     rig.upload(6, photo)
     rig.account()

@@ -11,15 +11,15 @@ import pytest
 
 from tests.support.faults import gateway
 from tests.support.faults.exchange import Answer, Exchange
-from tests.support.faults.rig import Rig
-from tests.support.stand import eventually
+from tests.support.faults.fault_rig import FaultRig
+from tests.support.waiting import eventually
 
 FAULTS = [gateway.unavailable, gateway.throttled, gateway.reset, gateway.hanging]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_polling_goes_on_when_sqs_is_back(rig: Rig, photo: bytes, fault: gateway.Fault) -> None:
-    worker = rig.worker(receive_wait="0")
+def test_polling_goes_on_when_sqs_is_back(rig: FaultRig, photo: bytes, fault: gateway.Fault) -> None:
+    worker = rig.start_worker(receive_wait="0")
     rig.gateway.break_("sqs", fault)
     rig.upload(4, photo)
     worker.wait_for("receive_failed")
@@ -31,8 +31,10 @@ def test_polling_goes_on_when_sqs_is_back(rig: Rig, photo: bytes, fault: gateway
 @pytest.mark.parametrize(
     "fault", [gateway.unavailable, gateway.answer_lost, gateway.hanging], ids=lambda fault: fault.__name__
 )
-def test_a_delete_that_is_not_confirmed_costs_a_look_up(rig: Rig, photo: bytes, fault: gateway.Fault) -> None:
-    worker = rig.worker()
+def test_a_delete_that_is_not_confirmed_costs_a_look_up(
+    rig: FaultRig, photo: bytes, fault: gateway.Fault
+) -> None:
+    worker = rig.start_worker()
     rig.gateway.break_("sqs.DeleteMessageBatch", fault)
     rig.upload(4, photo)
     worker.wait_for("delete_failed")
@@ -41,8 +43,8 @@ def test_a_delete_that_is_not_confirmed_costs_a_look_up(rig: Rig, photo: bytes, 
     assert worker.count("scored") == 4
 
 
-def test_an_extension_that_fails_is_tried_again_before_the_lease_ends(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker(visibility_timeout="12")
+def test_an_extension_that_fails_is_tried_again_before_the_lease_ends(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker(visibility_timeout="12")
     rig.wire.set("hang")
     rig.gateway.break_("sqs.ChangeMessageVisibilityBatch", gateway.unavailable)
     rig.upload(4, photo)
@@ -73,21 +75,23 @@ def refused(stale: bool) -> gateway.Fault:
     return fault
 
 
-def test_a_lease_that_sqs_says_is_gone_is_lost_and_its_message_is_not_deleted(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker()
+def test_a_lease_that_sqs_says_is_gone_is_lost_and_its_message_is_not_deleted(
+    rig: FaultRig, photo: bytes
+) -> None:
+    worker = rig.start_worker()
     rig.wire.set("hang")
     rig.gateway.break_("sqs.ChangeMessageVisibilityBatch", refused(stale=True))
     rig.upload(3, photo)
     worker.wait_for("lease_lost", times=3)
     rig.wire.set("open")
-    rig.scored(3)
+    rig.wait_for_results(3)
     assert rig.audit.counts["deleted"] == 1  # the bucket's test event
     rig.gateway.mend()
     rig.account()
 
 
-def test_entries_that_are_refused_are_tried_once_more(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker()
+def test_entries_that_are_refused_are_tried_once_more(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker()
     rig.gateway.break_("sqs.DeleteMessageBatch", refused(stale=False))
     rig.upload(3, photo)
     worker.wait_for("delete_refused", times=3)
@@ -96,20 +100,20 @@ def test_entries_that_are_refused_are_tried_once_more(rig: Rig, photo: bytes) ->
     rig.account()
 
 
-def test_of_a_batch_that_succeeds_in_part_nothing_is_forgotten(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker()
+def test_of_a_batch_that_succeeds_in_part_nothing_is_forgotten(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker()
     for operation in ("DeleteMessageBatch", "ChangeMessageVisibilityBatch"):
         rig.gateway.break_(f"sqs.{operation}", gateway.every_second_entry_refused)
     rig.upload(24, photo)
     worker.wait_for("delete_refused", times=3)
-    rig.scored(24)
+    rig.wait_for_results(24)
     rig.gateway.mend()
     rig.account()
     assert worker.count("scored") == 24
 
 
-def test_messages_whose_receive_was_lost_on_its_way_come_again(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker()
+def test_messages_whose_receive_was_lost_on_its_way_come_again(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker()
     worker.wait_for("ignored")  # the bucket's test event
     rig.gateway.break_("sqs.ReceiveMessage", gateway.answer_lost)
     polls = rig.gateway.begun("ReceiveMessage")
@@ -124,8 +128,8 @@ def test_messages_whose_receive_was_lost_on_its_way_come_again(rig: Rig, photo: 
     assert worker.stop() == 0
 
 
-def test_a_worker_whose_network_was_away_goes_on_when_it_is_back(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker()
+def test_a_worker_whose_network_was_away_goes_on_when_it_is_back(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker()
     rig.gateway.go_away()
     rig.upload(6, photo)
     worker.wait_for("receive_failed")

@@ -9,35 +9,35 @@ import signal
 
 import pytest
 
-from tests.support.faults.rig import Rig
-from tests.support.stand import eventually
+from tests.support.faults.fault_rig import FaultRig
+from tests.support.waiting import eventually
 
 
-def hidden(rig: Rig) -> int:
+def hidden(rig: FaultRig) -> int:
     """Messages that a worker holds, as SQS sees it."""
-    answer = rig.stand.sqs.get_queue_attributes(
-        QueueUrl=rig.stand.queue_url, AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
+    answer = rig.sqs.get_queue_attributes(
+        QueueUrl=rig.queue_url, AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
     )
     return int(answer["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_under_load_finishes_what_was_begun_and_returns_the_rest_at_once(
-    rig: Rig, photo: bytes, number: signal.Signals
+    rig: FaultRig, photo: bytes, number: signal.Signals
 ) -> None:
-    worker = rig.worker(visibility_timeout="300")  # nothing comes back by running out
+    worker = rig.start_worker(visibility_timeout="300")  # nothing comes back by running out
     rig.upload(60, photo)
-    rig.scored(4)
+    rig.wait_for_results(4)
     worker.ask_to_stop(number)
     assert worker.wait() == 0
-    assert hidden(rig) == 0
-    assert rig.stand.left() == 60 - len(rig.results())
-    rig.worker()
+    assert rig.in_flight() == 0
+    assert rig.left() == 60 - len(rig.results())
+    rig.start_worker()
     rig.account()
 
 
-def test_what_the_last_long_poll_brings_is_visible_at_once(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker(receive_wait="5", visibility_timeout="300")
+def test_what_the_last_long_poll_brings_is_visible_at_once(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker(receive_wait="5", visibility_timeout="300")
     polls = rig.gateway.begun("ReceiveMessage")
     eventually(lambda: rig.gateway.begun("ReceiveMessage") > polls)  # a fresh one, of five seconds
     worker.ask_to_stop()
@@ -45,14 +45,14 @@ def test_what_the_last_long_poll_brings_is_visible_at_once(rig: Rig, photo: byte
     rig.upload(2, photo)
     assert worker.wait() == 0
     assert rig.audit.counts["received"] - 1 > 0, "the long poll brought nothing: the test proves nothing"
-    assert hidden(rig) == 0
+    assert rig.in_flight() == 0
     assert rig.results() == {}
-    rig.worker()
+    rig.start_worker()
     rig.account()
 
 
-def test_leases_are_kept_until_the_last_delete(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker()
+def test_leases_are_kept_until_the_last_delete(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker()
     rig.wire.set("hang")
     rig.upload(6, photo)
     worker.wait_for("write_failed")
@@ -62,26 +62,26 @@ def test_leases_are_kept_until_the_last_delete(rig: Rig, photo: bytes) -> None:
     worker.wait_for("write_failed", times=tries + 3)  # seconds: longer than the visibility timeout
     rig.wire.set("open")
     assert worker.wait() == 0
-    assert hidden(rig) == 0
-    rig.worker()
+    assert rig.in_flight() == 0
+    rig.start_worker()
     rig.account()
     assert rig.audit.counts["redelivered"] == rig.audit.counts["released"]
 
 
-def test_at_the_deadline_the_rest_is_released_and_the_exit_code_says_so(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker(drain_deadline="10", visibility_timeout="300")
+def test_at_the_deadline_the_rest_is_released_and_the_exit_code_says_so(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker(drain_deadline="10", visibility_timeout="300")
     rig.wire.set("hang")
     rig.upload(6, photo)
     worker.wait_for("write_failed")
     assert worker.stop() == 3
-    assert hidden(rig) == 0
+    assert rig.in_flight() == 0
     rig.wire.set("open")
-    rig.worker()
+    rig.start_worker()
     rig.account()
 
 
-def test_a_second_signal_releases_and_leaves_at_once(rig: Rig, photo: bytes) -> None:
-    worker = rig.worker(drain_deadline="60", visibility_timeout="300")
+def test_a_second_signal_releases_and_leaves_at_once(rig: FaultRig, photo: bytes) -> None:
+    worker = rig.start_worker(drain_deadline="60", visibility_timeout="300")
     rig.wire.set("hang")
     rig.upload(6, photo)
     worker.wait_for("write_failed")
@@ -89,17 +89,17 @@ def test_a_second_signal_releases_and_leaves_at_once(rig: Rig, photo: bytes) -> 
     worker.wait_for("draining")
     worker.ask_to_stop()
     assert worker.wait() == 3
-    assert hidden(rig) == 0
+    assert rig.in_flight() == 0
     rig.wire.set("open")
-    rig.worker()
+    rig.start_worker()
     rig.account()
 
 
-def test_a_stop_while_it_starts_leaves_the_queue_alone(rig: Rig, photo: bytes) -> None:
+def test_a_stop_while_it_starts_leaves_the_queue_alone(rig: FaultRig, photo: bytes) -> None:
     rig.upload(3, photo)
-    worker = rig.starting()
+    worker = rig.process()
     worker.wait_for("warming_up")
     assert worker.stop() == 0
     assert rig.audit.counts["received"] == 0
-    rig.worker()
+    rig.start_worker()
     rig.account()

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.support import photos
-from tests.support.stand import PATIENCE, Stand, eventually, known
+from tests.support.rig import Rig, known
+from tests.support.waiting import PATIENCE, eventually
 from worker.result import Result
 
 CONTRACT = (Path(__file__).parents[2] / "docs" / "contract.md").read_text()
@@ -26,13 +27,11 @@ def copied() -> dict[str, Any]:
 
 
 @pytest.fixture
-def submit(stand: Stand, copied: dict[str, Any]) -> Callable[..., str]:
+def submit(rig: Rig, copied: dict[str, Any]) -> Callable[..., str]:
     """The page's function, for this test's bucket and queue."""
 
-    def submitted(photo: bytes, queue_url: str = stand.queue_url) -> str:
-        return str(
-            copied["submit_photo"](stand.s3, stand.sqs, photo, bucket=stand.bucket, queue_url=queue_url)
-        )
+    def submitted(photo: bytes, queue_url: str = rig.queue_url) -> str:
+        return str(copied["submit_photo"](rig.s3, rig.sqs, photo, bucket=rig.bucket, queue_url=queue_url))
 
     return submitted
 
@@ -46,13 +45,13 @@ def operations(client: Any) -> set[str]:
 
 
 def test_a_copied_client_gets_its_photo_scored_though_nobody_announces_it(
-    stand: Stand, copied: dict[str, Any], submit: Callable[..., str]
+    rig: Rig, copied: dict[str, Any], submit: Callable[..., str]
 ) -> None:
-    with stand.worker() as telemetry:
+    with rig.worker() as telemetry:
         image_id = submit(photos.coffee())
-        text = copied["wait_for_result"](stand.redis, image_id, PATIENCE)
-        stand.settles()
-        assert copied["wait_for_result"](stand.redis, image_id, PATIENCE) == text  # written before the wait
+        text = copied["wait_for_result"](rig.redis, image_id, PATIENCE)
+        rig.settles()
+        assert copied["wait_for_result"](rig.redis, image_id, PATIENCE) == text  # written before the wait
         assert telemetry.counts["batched_photos"] == 1
     result = Result.model_validate_json(text)
     assert (result.image_id, result.status) == (image_id, "scored")
@@ -60,42 +59,42 @@ def test_a_copied_client_gets_its_photo_scored_though_nobody_announces_it(
 
 
 def test_in_a_versioned_bucket_announced_by_s3_it_is_scored_once(
-    stand: Stand, copied: dict[str, Any], submit: Callable[..., str]
+    rig: Rig, copied: dict[str, Any], submit: Callable[..., str]
 ) -> None:
-    stand.s3.put_bucket_versioning(Bucket=stand.bucket, VersioningConfiguration={"Status": "Enabled"})
-    stand.announce_uploads()
-    with stand.worker() as telemetry:
+    rig.s3.put_bucket_versioning(Bucket=rig.bucket, VersioningConfiguration={"Status": "Enabled"})
+    rig.announce_uploads()
+    with rig.worker() as telemetry:
         image_id = submit(photos.coffee())
-        result = json.loads(copied["wait_for_result"](stand.redis, image_id, PATIENCE))
-        eventually(lambda: known(telemetry) == 1, stand.counts)
-        stand.settles()
+        result = json.loads(copied["wait_for_result"](rig.redis, image_id, PATIENCE))
+        eventually(lambda: known(telemetry) == 1, rig.counts)
+        rig.settles()
         assert telemetry.counts["photos_scored"] == 1
-    newest = stand.s3.head_object(Bucket=stand.bucket, Key=f"uploads/{image_id}.jpg")["VersionId"]
+    newest = rig.s3.head_object(Bucket=rig.bucket, Key=f"uploads/{image_id}.jpg")["VersionId"]
     assert result["source"]["version_id"] == newest
 
 
 def test_a_request_that_cannot_be_sent_is_warned_of_and_the_upload_counts(
-    stand: Stand,
+    rig: Rig,
     copied: dict[str, Any],
     submit: Callable[..., str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    stand.announce_uploads()
+    rig.announce_uploads()
     with caplog.at_level(logging.WARNING):
-        image_id = submit(photos.coffee(), queue_url=f"{stand.queue_url}-none")
+        image_id = submit(photos.coffee(), queue_url=f"{rig.queue_url}-none")
     assert image_id in caplog.text
-    with stand.worker():
-        assert json.loads(copied["wait_for_result"](stand.redis, image_id, PATIENCE))["status"] == "scored"
-        stand.settles()
+    with rig.worker():
+        assert json.loads(copied["wait_for_result"](rig.redis, image_id, PATIENCE))["status"] == "scored"
+        rig.settles()
 
 
-def test_a_result_that_does_not_come_is_a_timeout(stand: Stand, copied: dict[str, Any]) -> None:
+def test_a_result_that_does_not_come_is_a_timeout(rig: Rig, copied: dict[str, Any]) -> None:
     with pytest.raises(TimeoutError, match="no-such-photo"):
-        copied["wait_for_result"](stand.redis, "no-such-photo", 0.1)
+        copied["wait_for_result"](rig.redis, "no-such-photo", 0.1)
 
 
-def test_the_rights_the_page_names_are_those_its_code_uses(stand: Stand, submit: Callable[..., str]) -> None:
-    used = operations(stand.s3), operations(stand.sqs)
+def test_the_rights_the_page_names_are_those_its_code_uses(rig: Rig, submit: Callable[..., str]) -> None:
+    used = operations(rig.s3), operations(rig.sqs)
     submit(b"photo")
     (policy,) = re.findall(r'```json\n(\{\n  "Version".*?\n\})\n```', CONTRACT, re.DOTALL)
     assert {statement["Action"] for statement in json.loads(policy)["Statement"]} == used[0] | used[1]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support import photos
-from tests.support.stand import Stand, eventually, known
+from tests.support.rig import Rig, known
+from tests.support.waiting import eventually
 from worker import settings
 from worker.client import Client
 from worker.telemetry.counters import Telemetry
@@ -20,50 +21,50 @@ WRITES = ("set", "evalsha", "eval", "publish")
 class Announcements:
     """What S3 has to say, held back in a queue of its own."""
 
-    def __init__(self, stand: Stand) -> None:
-        self._stand = stand
-        self._url = stand.sqs.create_queue(QueueName=f"{stand.name}-held-back")["QueueUrl"]
-        stand.announce_uploads(self._url)
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self._url = rig.sqs.create_queue(QueueName=f"{rig.name}-held-back")["QueueUrl"]
+        rig.announce_uploads(self._url)
         assert "s3:TestEvent" in self.take()
 
     def take(self) -> str:
         """Take the next one off that queue: its body."""
-        answer = self._stand.sqs.receive_message(QueueUrl=self._url, WaitTimeSeconds=10)
+        answer = self._rig.sqs.receive_message(QueueUrl=self._url, WaitTimeSeconds=10)
         (message,) = answer["Messages"]
-        self._stand.sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        self._rig.sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
         return str(message["Body"])
 
     def pass_on(self) -> None:
         """Give the worker's queue the next one."""
-        self._stand.send(self.take())
+        self._rig.send(self.take())
 
 
 @pytest.fixture
-def announcements(stand: Stand) -> Announcements:
-    return Announcements(stand)
+def announcements(rig: Rig) -> Announcements:
+    return Announcements(rig)
 
 
-def redis_calls(stand: Stand, *commands: str) -> int:
+def redis_calls(rig: Rig, *commands: str) -> int:
     """How often Redis has carried out any of these commands."""
-    stats: dict[str, Any] = stand.redis.info("commandstats")
+    stats: dict[str, Any] = rig.redis.info("commandstats")
     return sum(stats.get(f"cmdstat_{command}", {}).get("calls", 0) for command in commands)
 
 
-def overwrite(stand: Stand, image_id: str, photo: bytes) -> dict[str, Any]:
+def overwrite(rig: Rig, image_id: str, photo: bytes) -> dict[str, Any]:
     """Put other bytes under the same key; a direct request for them."""
-    etag = stand.put(image_id, photo)
+    etag = rig.put(image_id, photo)
     key = f"uploads/{image_id}.jpg"
-    return {"image_id": image_id, "bucket": stand.bucket, "key": key, "etag": etag}
+    return {"image_id": image_id, "bucket": rig.bucket, "key": key, "etag": etag}
 
 
 # each photo is scored once
 
 
 @pytest.mark.usefixtures("announcements")
-def test_a_submitted_photo_is_scored_before_s3_has_announced_it(stand: Stand) -> None:
-    with stand.worker() as telemetry:
-        result = stand.result(stand.client.submit(photos.coffee(), ".jpg"))
-        stand.settles()
+def test_a_submitted_photo_is_scored_before_s3_has_announced_it(rig: Rig) -> None:
+    with rig.worker() as telemetry:
+        result = rig.result(rig.client.submit(photos.coffee(), ".jpg"))
+        rig.settles()
         assert telemetry.counts["messages_received"] == 1
     assert result.status == "scored"
     assert result.source.etag is not None
@@ -71,70 +72,70 @@ def test_a_submitted_photo_is_scored_before_s3_has_announced_it(stand: Stand) ->
 
 
 def test_the_later_notification_costs_one_look_up_and_no_scoring(
-    stand: Stand, announcements: Announcements
+    rig: Rig, announcements: Announcements
 ) -> None:
-    with stand.worker() as telemetry:
-        image_id = stand.client.submit(photos.coffee(), ".jpg")
-        first = stand.result(image_id)
-        stand.settles()
-        looked, written = redis_calls(stand, "get"), redis_calls(stand, *WRITES)
+    with rig.worker() as telemetry:
+        image_id = rig.client.submit(photos.coffee(), ".jpg")
+        first = rig.result(image_id)
+        rig.settles()
+        looked, written = redis_calls(rig, "get"), redis_calls(rig, *WRITES)
         announcements.pass_on()
-        eventually(lambda: telemetry.counts.get("already_scored") == 1, stand.counts)
-        stand.settles()
-        assert redis_calls(stand, "get") == looked + 1
-        assert redis_calls(stand, *WRITES) == written
+        eventually(lambda: telemetry.counts.get("already_scored") == 1, rig.counts)
+        rig.settles()
+        assert redis_calls(rig, "get") == looked + 1
+        assert redis_calls(rig, *WRITES) == written
         assert telemetry.counts["batched_photos"] == 1
-    assert stand.result(image_id) == first
+    assert rig.result(image_id) == first
 
 
-def test_the_notification_may_also_come_first(stand: Stand, announcements: Announcements) -> None:
-    with stand.worker() as telemetry:
-        image_id = stand.client.upload(photos.coffee(), ".jpg")
+def test_the_notification_may_also_come_first(rig: Rig, announcements: Announcements) -> None:
+    with rig.worker() as telemetry:
+        image_id = rig.client.upload(photos.coffee(), ".jpg")
         announcements.pass_on()
-        first = stand.result(image_id)
-        stand.settles()
-        stand.send({**first.source.model_dump(include={"bucket", "key", "etag"}), "image_id": image_id})
-        eventually(lambda: telemetry.counts.get("already_scored") == 1, stand.counts)
-        stand.settles()
+        first = rig.result(image_id)
+        rig.settles()
+        rig.send({**first.source.model_dump(include={"bucket", "key", "etag"}), "image_id": image_id})
+        eventually(lambda: telemetry.counts.get("already_scored") == 1, rig.counts)
+        rig.settles()
         assert telemetry.counts["batched_photos"] == 1
-    assert stand.result(image_id) == first
+    assert rig.result(image_id) == first
 
 
-def test_both_at_once_give_one_result(stand: Stand, announcements: Announcements) -> None:
-    image_id = stand.client.submit(photos.coffee(), ".jpg")
+def test_both_at_once_give_one_result(rig: Rig, announcements: Announcements) -> None:
+    image_id = rig.client.submit(photos.coffee(), ".jpg")
     announcements.pass_on()
-    with stand.worker() as telemetry:
-        assert stand.result(image_id).status == "scored"
-        eventually(lambda: known(telemetry) == 1, stand.counts)
-        stand.settles()
+    with rig.worker() as telemetry:
+        assert rig.result(image_id).status == "scored"
+        eventually(lambda: known(telemetry) == 1, rig.counts)
+        rig.settles()
         assert telemetry.counts["photos_scored"] == 1
 
 
 def test_with_s3s_own_notification_each_photo_is_scored_once_and_the_queue_is_empty_after(
-    stand: Stand,
+    rig: Rig,
 ) -> None:
-    stand.announce_uploads()
-    with stand.worker() as telemetry:
-        ids = [stand.client.submit(photos.coffee(quality=quality), ".jpg") for quality in (60, 70, 80, 90)]
-        assert {stand.result(image_id).status for image_id in ids} == {"scored"}
-        eventually(lambda: known(telemetry) == 4, stand.counts)
-        stand.settles()
+    rig.announce_uploads()
+    with rig.worker() as telemetry:
+        ids = [rig.client.submit(photos.coffee(quality=quality), ".jpg") for quality in (60, 70, 80, 90)]
+        assert {rig.result(image_id).status for image_id in ids} == {"scored"}
+        eventually(lambda: known(telemetry) == 4, rig.counts)
+        rig.settles()
         assert telemetry.counts["photos_scored"] == 4
-    assert len(stand.stored()) == 4
+    assert len(rig.stored()) == 4
 
 
-def test_in_a_versioned_bucket_the_version_that_was_put_is_scored_once(stand: Stand) -> None:
-    stand.s3.put_bucket_versioning(Bucket=stand.bucket, VersioningConfiguration={"Status": "Enabled"})
-    announcements = Announcements(stand)
-    with stand.worker() as telemetry:
-        image_id = stand.client.submit(photos.coffee(), ".jpg")
-        result = stand.result(image_id)
-        stand.settles()
+def test_in_a_versioned_bucket_the_version_that_was_put_is_scored_once(rig: Rig) -> None:
+    rig.s3.put_bucket_versioning(Bucket=rig.bucket, VersioningConfiguration={"Status": "Enabled"})
+    announcements = Announcements(rig)
+    with rig.worker() as telemetry:
+        image_id = rig.client.submit(photos.coffee(), ".jpg")
+        result = rig.result(image_id)
+        rig.settles()
         announcements.pass_on()
-        eventually(lambda: telemetry.counts.get("already_scored") == 1, stand.counts)
-        stand.settles()
+        eventually(lambda: telemetry.counts.get("already_scored") == 1, rig.counts)
+        rig.settles()
         assert telemetry.counts["batched_photos"] == 1
-    newest = stand.s3.head_object(Bucket=stand.bucket, Key=result.source.key)
+    newest = rig.s3.head_object(Bucket=rig.bucket, Key=result.source.key)
     assert result.source.version_id == newest["VersionId"]
 
 
@@ -142,53 +143,53 @@ def test_in_a_versioned_bucket_the_version_that_was_put_is_scored_once(stand: St
 
 
 def test_without_a_request_the_notification_has_the_photo_scored(
-    stand: Stand, announcements: Announcements
+    rig: Rig, announcements: Announcements
 ) -> None:
     telemetry = Telemetry()
-    elsewhere = {**stand.environment, "WORKER_QUEUE_URL": f"{stand.queue_url}-none"}
+    elsewhere = {**rig.environment, "WORKER_QUEUE_URL": f"{rig.queue_url}-none"}
     image_id = Client(settings.load(elsewhere), telemetry).submit(photos.coffee(), ".jpg")
     assert telemetry.counts == {"request_failed": 1}
-    with stand.worker():
+    with rig.worker():
         announcements.pass_on()
-        assert stand.result(image_id).status == "scored"
-        stand.settles()
+        assert rig.result(image_id).status == "scored"
+        rig.settles()
 
 
 # a photo that is overwritten
 
 
 def test_an_overwritten_photo_is_scored_anew_and_no_late_notification_brings_the_old_bytes_back(
-    stand: Stand, announcements: Announcements
+    rig: Rig, announcements: Announcements
 ) -> None:
-    with stand.worker() as telemetry:
-        image_id = stand.client.submit(photos.coffee(), ".jpg")
-        stand.result(image_id)
-        request = overwrite(stand, image_id, photos.NOT_FOOD.read_bytes())
-        stand.send(request)
-        eventually(lambda: stand.result(image_id).source.etag == request["etag"])
-        stand.settles()
+    with rig.worker() as telemetry:
+        image_id = rig.client.submit(photos.coffee(), ".jpg")
+        rig.result(image_id)
+        request = overwrite(rig, image_id, photos.NOT_FOOD.read_bytes())
+        rig.send(request)
+        eventually(lambda: rig.result(image_id).source.etag == request["etag"])
+        rig.settles()
         for _ in range(2):  # of the old bytes, then of the new ones
             announcements.pass_on()
-            stand.settles()
-        eventually(lambda: known(telemetry) == 2, stand.counts)
+            rig.settles()
+        eventually(lambda: known(telemetry) == 2, rig.counts)
         assert telemetry.counts["photos_scored"] + telemetry.counts["photos_unrecognised"] == 2
-    assert stand.result(image_id).source.etag == request["etag"]
+    assert rig.result(image_id).source.etag == request["etag"]
 
 
 def test_in_a_versioned_bucket_the_late_notification_of_an_older_version_changes_nothing(
-    stand: Stand,
+    rig: Rig,
 ) -> None:
-    stand.s3.put_bucket_versioning(Bucket=stand.bucket, VersioningConfiguration={"Status": "Enabled"})
-    announcements = Announcements(stand)
-    with stand.worker() as telemetry:
-        image_id = stand.client.submit(photos.coffee(), ".jpg")
-        stand.result(image_id)
-        request = overwrite(stand, image_id, photos.NOT_FOOD.read_bytes())
-        stand.send(request)
-        eventually(lambda: stand.result(image_id).source.etag == request["etag"])
-        stand.settles()
+    rig.s3.put_bucket_versioning(Bucket=rig.bucket, VersioningConfiguration={"Status": "Enabled"})
+    announcements = Announcements(rig)
+    with rig.worker() as telemetry:
+        image_id = rig.client.submit(photos.coffee(), ".jpg")
+        rig.result(image_id)
+        request = overwrite(rig, image_id, photos.NOT_FOOD.read_bytes())
+        rig.send(request)
+        eventually(lambda: rig.result(image_id).source.etag == request["etag"])
+        rig.settles()
         for number, body in enumerate(reversed([announcements.take() for _ in range(2)]), start=1):
-            stand.send(body)  # of the newer version first: it is known, so nobody learns its sequencer
-            eventually(lambda number=number: known(telemetry) == number, stand.counts)  # type: ignore[misc] # mypy cannot infer it
-        stand.settles()
-    assert stand.result(image_id).source.etag == request["etag"]
+            rig.send(body)  # of the newer version first: it is known, so nobody learns its sequencer
+            eventually(lambda number=number: known(telemetry) == number, rig.counts)  # type: ignore[misc] # mypy cannot infer it
+        rig.settles()
+    assert rig.result(image_id).source.etag == request["etag"]

@@ -21,7 +21,7 @@ from mirakuru.base_env import processes_with_env
 
 from localstack import services as module
 from localstack.services import HOOK, PYTHON, Services, ServicesError
-from tests.support.stand import PATIENCE, eventually
+from tests.support.waiting import PATIENCE, eventually
 
 ACCOUNT = "000000000000"
 ROOT = Path(__file__).parents[2]

@@ -1,41 +1,37 @@
 """The metrics of a whole worker, as CloudWatch and Prometheus read them, against what really happened."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
 import urllib.request
 
 import pytest
 
 from localstack.services import free_port
+from localstack.worker_process import WorkerProcess
 from tests.support import emf, photos
-from tests.support.stand import PATIENCE, ROOT, Stand, await_polling
+from tests.support.rig import Rig
 from worker.telemetry.metrics import DISTRIBUTIONS
 
 STEPS = {one.labels["step"] for one in DISTRIBUTIONS if one.family == "latency"}
 
 
-def test_what_happened_is_what_the_metrics_say(stand: Stand) -> None:
+def test_what_happened_is_what_the_metrics_say(rig: Rig) -> None:
     port = free_port()
-    stand.announce_uploads()
-    process = stand.process(metrics="emf", metrics_port=str(port), service="meals", metrics_interval="1")
-    await_polling(process)
-    scored = [stand.client.upload(photos.coffee(quality=quality), ".jpg") for quality in (80, 85, 90)]
-    results = [stand.result(image_id) for image_id in scored]
-    copy = stand.client.upload(photos.coffee(quality=80), ".jpg")
-    failed = stand.client.upload(b"no photo", ".jpg")
-    stand.send("no event")
-    results += [stand.result(image_id) for image_id in (copy, failed)]
+    rig.announce_uploads()
+    process = rig.process(metrics="emf", metrics_port=str(port), service="meals", metrics_interval="1")
+    process.wait_for("polling")
+    scored = [rig.client.upload(photos.coffee(quality=quality), ".jpg") for quality in (80, 85, 90)]
+    results = [rig.result(image_id) for image_id in scored]
+    copy = rig.client.upload(photos.coffee(quality=80), ".jpg")
+    failed = rig.client.upload(b"no photo", ".jpg")
+    rig.send("no event")
+    results += [rig.result(image_id) for image_id in (copy, failed)]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         text = answer.read().decode()
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=3 * PATIENCE)
-    assert process.returncode == 0, err
+    assert process.stop() == 0, process.tail()
 
-    written = emf.values(out.splitlines())
-    said = next(line for line in map(json.loads, err.splitlines()) if line["event"] == "stopped")["counts"]
+    written = emf.values(process.log.with_suffix(".out").read_text().splitlines())
+    (stopped,) = process.events("stopped")
+    said = stopped["counts"]
     sums = {name: sum(values) for name, values in written.items()}
     assert sums["PhotosScored"] == sum(result.status == "scored" for result in results) == 4
     assert sums["PhotosFailed"] == 1
@@ -75,27 +71,18 @@ def unread(reader: str) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("reader", ["gone", "standing still"])
-def test_lines_that_nobody_reads_keep_neither_photos_nor_the_stop_waiting(stand: Stand, reader: str) -> None:
+def test_lines_that_nobody_reads_keep_neither_photos_nor_the_stop_waiting(rig: Rig, reader: str) -> None:
     read, write = unread(reader)
-    stand.announce_uploads()
-    settings = {"WORKER_METRICS": "emf", "WORKER_METRICS_INTERVAL": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "worker"],
-        env={**stand.environment, **settings, "AWS_EC2_METADATA_DISABLED": "true"},
-        cwd=ROOT,
-        stdout=write,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        os.close(write)
-        try:
-            await_polling(process)
-            assert stand.result(stand.client.upload(photos.coffee(), ".jpg")).status == "scored"
-            process.send_signal(signal.SIGTERM)
-            _, err = process.communicate(timeout=3 * PATIENCE)
-        finally:
-            process.kill()
-    assert process.returncode == 0, err
-    assert json.loads(err.splitlines()[-1])["event"] == "stopped"
+    rig.announce_uploads()
+    settings = {"metrics": "emf", "metrics_interval": "1"}
+    process = WorkerProcess(rig.folder / "unread.log", environment=rig.settings(**settings), stdout=write)
+    os.close(write)
+    try:
+        process.wait_for("polling")
+        assert rig.result(rig.client.upload(photos.coffee(), ".jpg")).status == "scored"
+    finally:
+        code = process.stop()
+    assert code == 0, process.tail()
+    assert process.events()[-1]["event"] == "stopped"
     if read >= 0:
         os.close(read)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support import bodies, photos
-from tests.support.stand import Stand, eventually
+from tests.support.rig import Rig
+from tests.support.waiting import eventually
 from worker.result import Result
 
 
@@ -16,23 +17,23 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def announced(stand: Stand, photo: bytes, **fields: Any) -> str:
+def announced(rig: Rig, photo: bytes, **fields: Any) -> str:
     """Put a photo and send its notification; its id."""
     image_id = new_id()
-    etag = stand.put(image_id, photo)
-    stand.send(bodies.notification(stand.bucket, f"uploads/{image_id}.jpg", eTag=etag, **fields))
+    etag = rig.put(image_id, photo)
+    rig.send(bodies.notification(rig.bucket, f"uploads/{image_id}.jpg", eTag=etag, **fields))
     return image_id
 
 
 # scored, or food not recognised
 
 
-def test_a_photo_dropped_into_the_bucket_comes_out_scored(stand: Stand) -> None:
-    stand.announce_uploads()
-    with stand.worker():
-        image_id = stand.client.upload(photos.coffee(), ".jpg")
-        result = stand.result(image_id)
-        stand.settles()
+def test_a_photo_dropped_into_the_bucket_comes_out_scored(rig: Rig) -> None:
+    rig.announce_uploads()
+    with rig.worker():
+        image_id = rig.client.upload(photos.coffee(), ".jpg")
+        result = rig.result(image_id)
+        rig.settles()
     assert (result.status, result.error) == ("scored", None)
     assert result.score in range(1, 6)
     assert result.tip is not None
@@ -41,14 +42,14 @@ def test_a_photo_dropped_into_the_bucket_comes_out_scored(stand: Stand) -> None:
     assert labels is not None
     assert labels[0].name == "espresso"
     assert result.source.key == f"uploads/{image_id}.jpg"
-    assert stand.redis.ttl(f"result:{image_id}") > 80_000
+    assert rig.redis.ttl(f"result:{image_id}") > 80_000
 
 
-def test_a_photo_without_food_is_unrecognised_and_has_no_score(stand: Stand) -> None:
-    image_id = announced(stand, photos.NOT_FOOD.read_bytes())
-    with stand.worker():
-        result = stand.result(image_id)
-        stand.settles()
+def test_a_photo_without_food_is_unrecognised_and_has_no_score(rig: Rig) -> None:
+    image_id = announced(rig, photos.NOT_FOOD.read_bytes())
+    with rig.worker():
+        result = rig.result(image_id)
+        rig.settles()
     assert (result.status, result.score, result.score_mean) == ("unrecognised", None, None)
     assert result.tip is not None
 
@@ -68,12 +69,12 @@ def test_a_photo_without_food_is_unrecognised_and_has_no_score(stand: Stand) -> 
     ids=["empty", "text", "truncated", "bomb", "huge HEIC"],
 )
 def test_a_photo_at_fault_gets_a_failed_result_at_once(
-    stand: Stand, make: Callable[[], bytes], code: str
+    rig: Rig, make: Callable[[], bytes], code: str
 ) -> None:
-    image_id = announced(stand, make())
-    with stand.worker():
-        result = stand.result(image_id)
-        stand.settles()
+    image_id = announced(rig, make())
+    with rig.worker():
+        result = rig.result(image_id)
+        rig.settles()
     assert (result.status, result.score) == ("failed", None)
     assert result.error is not None
     assert result.error.code == code
@@ -81,44 +82,44 @@ def test_a_photo_at_fault_gets_a_failed_result_at_once(
 
 @pytest.mark.parametrize("announce_size", [True, False])
 def test_a_photo_with_too_many_bytes_fails_whether_its_size_was_announced_or_not(
-    stand: Stand, announce_size: bool
+    rig: Rig, announce_size: bool
 ) -> None:
     photo = photos.coffee(quality=100)
-    image_id = announced(stand, photo, **({"size": len(photo)} if announce_size else {}))
-    with stand.worker(max_bytes="20000"):
-        result = stand.result(image_id)
-        stand.settles()
+    image_id = announced(rig, photo, **({"size": len(photo)} if announce_size else {}))
+    with rig.worker(max_bytes="20000"):
+        result = rig.result(image_id)
+        rig.settles()
     assert result.error is not None
     assert result.error.code == "too_many_bytes"
 
 
-def test_a_photo_that_is_gone_from_the_bucket_fails(stand: Stand) -> None:
+def test_a_photo_that_is_gone_from_the_bucket_fails(rig: Rig) -> None:
     image_id = new_id()
-    stand.send(bodies.notification(stand.bucket, f"uploads/{image_id}.jpg"))
-    with stand.worker():
-        result = stand.result(image_id)
-        stand.settles()
+    rig.send(bodies.notification(rig.bucket, f"uploads/{image_id}.jpg"))
+    with rig.worker():
+        result = rig.result(image_id)
+        rig.settles()
     assert result.error is not None
     assert result.error.code == "object_gone"
 
 
 @pytest.mark.parametrize("make", [photos.single_pixel, photos.animated_webp], ids=["1×1", "animated WebP"])
-def test_odd_but_usable_photos_get_an_answer_of_the_model(stand: Stand, make: Callable[[], bytes]) -> None:
-    image_id = announced(stand, make())
-    with stand.worker():
-        result = stand.result(image_id)
-        stand.settles()
+def test_odd_but_usable_photos_get_an_answer_of_the_model(rig: Rig, make: Callable[[], bytes]) -> None:
+    image_id = announced(rig, make())
+    with rig.worker():
+        result = rig.result(image_id)
+        rig.settles()
     assert result.status in {"scored", "unrecognised"}
 
 
-def test_one_bad_photo_in_a_batch_never_touches_its_neighbours(stand: Stand) -> None:
-    good = [announced(stand, photos.coffee(quality=q)) for q in (70, 80, 90)]
-    bad = announced(stand, photos.truncated())
-    good.append(announced(stand, photos.coffee(quality=60)))
-    with stand.worker():
-        results = [stand.result(image_id) for image_id in good]
-        failed = stand.result(bad)
-        stand.settles()
+def test_one_bad_photo_in_a_batch_never_touches_its_neighbours(rig: Rig) -> None:
+    good = [announced(rig, photos.coffee(quality=q)) for q in (70, 80, 90)]
+    bad = announced(rig, photos.truncated())
+    good.append(announced(rig, photos.coffee(quality=60)))
+    with rig.worker():
+        results = [rig.result(image_id) for image_id in good]
+        failed = rig.result(bad)
+        rig.settles()
     assert {result.status for result in results} == {"scored"}
     assert failed.status == "failed"
 
@@ -128,69 +129,67 @@ def test_one_bad_photo_in_a_batch_never_touches_its_neighbours(stand: Stand) -> 
 
 @pytest.mark.parametrize("wrap", [lambda body: body, bodies.in_sns], ids=["plain", "in SNS"])
 def test_events_that_are_no_uploads_are_acknowledged_and_write_nothing(
-    stand: Stand, wrap: Callable[[object], object]
+    rig: Rig, wrap: Callable[[object], object]
 ) -> None:
-    stand.send(wrap({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": stand.bucket}))
-    stand.send(
-        wrap(bodies.notification(stand.bucket, f"uploads/{new_id()}.jpg", event="ObjectRemoved:Delete"))
-    )
-    with stand.worker():
-        stand.settles()
-    assert stand.stored() == {}
+    rig.send(wrap({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": rig.bucket}))
+    rig.send(wrap(bodies.notification(rig.bucket, f"uploads/{new_id()}.jpg", event="ObjectRemoved:Delete")))
+    with rig.worker():
+        rig.settles()
+    assert rig.stored() == {}
 
 
 # scored before
 
 
-def test_a_redelivered_event_costs_a_look_up_and_writes_nothing_new(stand: Stand) -> None:
-    image_id = announced(stand, photos.coffee())
-    with stand.worker() as telemetry:
-        first = stand.result(image_id)
-        stand.send(bodies.notification(stand.bucket, f"uploads/{image_id}.jpg", eTag=first.source.etag))
-        stand.settles()
+def test_a_redelivered_event_costs_a_look_up_and_writes_nothing_new(rig: Rig) -> None:
+    image_id = announced(rig, photos.coffee())
+    with rig.worker() as telemetry:
+        first = rig.result(image_id)
+        rig.send(bodies.notification(rig.bucket, f"uploads/{image_id}.jpg", eTag=first.source.etag))
+        rig.settles()
         assert telemetry.counts["already_scored"] == 1
         assert telemetry.counts["batched_photos"] == 1
-    assert stand.result(image_id) == first
+    assert rig.result(image_id) == first
 
 
-def test_an_older_event_never_overwrites_a_newer_result(stand: Stand) -> None:
+def test_an_older_event_never_overwrites_a_newer_result(rig: Rig) -> None:
     image_id = new_id()
-    etag = stand.put(image_id, photos.coffee())
+    etag = rig.put(image_id, photos.coffee())
     key = f"uploads/{image_id}.jpg"
-    stand.send(bodies.notification(stand.bucket, key, eTag=etag, sequencer="0055AED6DCD90281E5"))
-    with stand.worker():
-        first = stand.result(image_id)
-        stand.put(image_id, photos.coffee(quality=30))
-        stand.send(bodies.notification(stand.bucket, key, eTag="another", sequencer="0055AED6DCD90281"))
-        stand.settles()
-    assert stand.result(image_id) == first
+    rig.send(bodies.notification(rig.bucket, key, eTag=etag, sequencer="0055AED6DCD90281E5"))
+    with rig.worker():
+        first = rig.result(image_id)
+        rig.put(image_id, photos.coffee(quality=30))
+        rig.send(bodies.notification(rig.bucket, key, eTag="another", sequencer="0055AED6DCD90281"))
+        rig.settles()
+    assert rig.result(image_id) == first
 
 
-def test_a_newer_upload_under_the_same_key_replaces_the_result(stand: Stand) -> None:
+def test_a_newer_upload_under_the_same_key_replaces_the_result(rig: Rig) -> None:
     image_id = new_id()
     key = f"uploads/{image_id}.jpg"
-    first = stand.put(image_id, photos.coffee())
-    stand.send(bodies.notification(stand.bucket, key, eTag=first, sequencer="0055AED6DCD90281E5"))
-    with stand.worker():
-        stand.result(image_id)
-        second = stand.put(image_id, photos.NOT_FOOD.read_bytes())
-        stand.send(bodies.notification(stand.bucket, key, eTag=second, sequencer="0055AED6DCD90281E6"))
-        stand.settles()
-    assert stand.result(image_id).source.etag == second
+    first = rig.put(image_id, photos.coffee())
+    rig.send(bodies.notification(rig.bucket, key, eTag=first, sequencer="0055AED6DCD90281E5"))
+    with rig.worker():
+        rig.result(image_id)
+        second = rig.put(image_id, photos.NOT_FOOD.read_bytes())
+        rig.send(bodies.notification(rig.bucket, key, eTag=second, sequencer="0055AED6DCD90281E6"))
+        rig.settles()
+    assert rig.result(image_id).source.etag == second
 
 
-def test_another_version_of_a_model_scores_again(stand: Stand) -> None:
-    image_id = announced(stand, photos.coffee())
-    with stand.worker():
-        first = stand.result(image_id)
-        stand.settles()
-    stored = json.loads(stand.redis.get(f"result:{image_id}"))
-    stand.redis.set(f"result:{image_id}", json.dumps({**stored, "models": {"reference": "0"}}))
-    stand.send(bodies.notification(stand.bucket, f"uploads/{image_id}.jpg", eTag=first.source.etag))
-    with stand.worker() as telemetry:
-        stand.settles()
+def test_another_version_of_a_model_scores_again(rig: Rig) -> None:
+    image_id = announced(rig, photos.coffee())
+    with rig.worker():
+        first = rig.result(image_id)
+        rig.settles()
+    stored = json.loads(rig.redis.get(f"result:{image_id}"))
+    rig.redis.set(f"result:{image_id}", json.dumps({**stored, "models": {"reference": "0"}}))
+    rig.send(bodies.notification(rig.bucket, f"uploads/{image_id}.jpg", eTag=first.source.etag))
+    with rig.worker() as telemetry:
+        rig.settles()
         assert telemetry.counts["photos_scored"] == 1
-    assert stand.result(image_id).models == {"reference": "1"}
+    assert rig.result(image_id).models == {"reference": "1"}
 
 
 # not ours
@@ -206,65 +205,63 @@ def test_another_version_of_a_model_scores_again(stand: Stand) -> None:
     ],
     ids=["no JSON", "unknown shape", "no image id", "another bucket"],
 )
-def test_what_is_not_ours_goes_to_the_dead_letter_queue_and_nothing_is_lost(
-    stand: Stand, body: object
-) -> None:
-    text = body if isinstance(body, str) else json.dumps(body).replace("{bucket}", stand.bucket)
-    stand.send(text)
-    with stand.worker() as telemetry:
-        stand.settles(dead=1)
+def test_what_is_not_ours_goes_to_the_dead_letter_queue_and_nothing_is_lost(rig: Rig, body: object) -> None:
+    text = body if isinstance(body, str) else json.dumps(body).replace("{bucket}", rig.bucket)
+    rig.send(text)
+    with rig.worker() as telemetry:
+        rig.settles(dead=1)
         assert telemetry.counts["left_to_dead_letter_queue"] >= 1
-    assert stand.stored() == {}
-    (dead,) = stand.sqs.receive_message(QueueUrl=stand.dead_url)["Messages"]
+    assert rig.stored() == {}
+    (dead,) = rig.sqs.receive_message(QueueUrl=rig.dead_url)["Messages"]
     assert dead["Body"] == text
 
 
 # parts in trouble
 
 
-def test_redis_in_trouble_releases_the_message_and_it_is_scored_when_redis_is_well(stand: Stand) -> None:
-    image_id = announced(stand, photos.coffee())
-    stand.redis.config_set("maxmemory", "1")  # every write is refused, reads go on
+def test_redis_in_trouble_releases_the_message_and_it_is_scored_when_redis_is_well(rig: Rig) -> None:
+    image_id = announced(rig, photos.coffee())
+    rig.redis.config_set("maxmemory", "1")  # every write is refused, reads go on
     try:
-        with stand.worker(retry_delay="1") as telemetry:
+        with rig.worker(retry_delay="1") as telemetry:
             eventually(lambda: telemetry.counts.get("write_failed", 0) >= 1)
-            assert stand.stored() == {}
-            stand.redis.config_set("maxmemory", "0")
-            assert stand.result(image_id).status == "scored"
-            stand.settles()
+            assert rig.stored() == {}
+            rig.redis.config_set("maxmemory", "0")
+            assert rig.result(image_id).status == "scored"
+            rig.settles()
     finally:
-        stand.redis.config_set("maxmemory", "0")
+        rig.redis.config_set("maxmemory", "0")
 
 
-def test_s3_in_trouble_releases_the_message_and_the_dead_letter_queue_has_it_in_the_end(stand: Stand) -> None:
-    with stand.worker() as telemetry:
-        stand.s3.delete_bucket(Bucket=stand.bucket)  # NoSuchBucket: a fault of the set-up, not of the photo
-        stand.send(bodies.notification(stand.bucket, f"uploads/{new_id()}.jpg"))
-        stand.settles(dead=1)
+def test_s3_in_trouble_releases_the_message_and_the_dead_letter_queue_has_it_in_the_end(rig: Rig) -> None:
+    with rig.worker() as telemetry:
+        rig.s3.delete_bucket(Bucket=rig.bucket)  # NoSuchBucket: a fault of the set-up, not of the photo
+        rig.send(bodies.notification(rig.bucket, f"uploads/{new_id()}.jpg"))
+        rig.settles(dead=1)
         assert telemetry.counts["released"] >= 2
-    assert stand.stored() == {}
+    assert rig.stored() == {}
 
 
 # several records, several shapes
 
 
-def test_a_message_is_settled_only_when_all_its_records_are(stand: Stand) -> None:
+def test_a_message_is_settled_only_when_all_its_records_are(rig: Rig) -> None:
     ids = [new_id() for _ in range(3)]
     for image_id in ids:
-        stand.put(image_id, photos.coffee())
-    stand.send(bodies.notification(stand.bucket, *(f"uploads/{image_id}.jpg" for image_id in ids)))
-    with stand.worker():
-        assert {stand.result(image_id).status for image_id in ids} == {"scored"}
-        stand.settles()
+        rig.put(image_id, photos.coffee())
+    rig.send(bodies.notification(rig.bucket, *(f"uploads/{image_id}.jpg" for image_id in ids)))
+    with rig.worker():
+        assert {rig.result(image_id).status for image_id in ids} == {"scored"}
+        rig.settles()
 
 
-def test_a_message_with_a_record_that_is_not_ours_is_kept_though_the_others_are_scored(stand: Stand) -> None:
+def test_a_message_with_a_record_that_is_not_ours_is_kept_though_the_others_are_scored(rig: Rig) -> None:
     image_id = new_id()
-    stand.put(image_id, photos.coffee())
-    stand.send(bodies.notification(stand.bucket, f"uploads/{image_id}.jpg", "uploads/no-image-id.jpg"))
-    with stand.worker():
-        assert stand.result(image_id).status == "scored"
-        stand.settles(dead=1)
+    rig.put(image_id, photos.coffee())
+    rig.send(bodies.notification(rig.bucket, f"uploads/{image_id}.jpg", "uploads/no-image-id.jpg"))
+    with rig.worker():
+        assert rig.result(image_id).status == "scored"
+        rig.settles(dead=1)
 
 
 def shapes(bucket: str, key: str) -> list[object]:
@@ -273,48 +270,48 @@ def shapes(bucket: str, key: str) -> list[object]:
 
 
 @pytest.mark.parametrize("number", range(4), ids=["notification", "SNS", "EventBridge", "direct"])
-def test_every_shape_of_body_is_scored(stand: Stand, number: int) -> None:
+def test_every_shape_of_body_is_scored(rig: Rig, number: int) -> None:
     image_id = new_id()
-    stand.put(image_id, photos.coffee())
-    stand.send(shapes(stand.bucket, f"uploads/{image_id}.jpg")[number])
-    with stand.worker():
-        assert stand.result(image_id).status == "scored"
-        stand.settles()
+    rig.put(image_id, photos.coffee())
+    rig.send(shapes(rig.bucket, f"uploads/{image_id}.jpg")[number])
+    with rig.worker():
+        assert rig.result(image_id).status == "scored"
+        rig.settles()
 
 
-def test_keys_with_spaces_plus_signs_and_umlauts_find_their_object(stand: Stand) -> None:
-    stand.announce_uploads()
+def test_keys_with_spaces_plus_signs_and_umlauts_find_their_object(rig: Rig) -> None:
+    rig.announce_uploads()
     ids = [new_id() for _ in range(3)]
     folders = ["two words", "a+b", "Grüße & more"]
-    with stand.worker():
+    with rig.worker():
         for folder, image_id in zip(folders, ids, strict=True):
             key = f"{folder}/{image_id}.png"
-            stand.s3.put_object(Bucket=stand.bucket, Key=key, Body=photos.COFFEE.read_bytes())
-        results: list[Result] = [stand.result(image_id) for image_id in ids]
-        stand.settles()
+            rig.s3.put_object(Bucket=rig.bucket, Key=key, Body=photos.COFFEE.read_bytes())
+        results: list[Result] = [rig.result(image_id) for image_id in ids]
+        rig.settles()
     assert [r.status for r in results] == ["scored"] * 3
     assert [r.source.key.split("/")[0] for r in results] == folders
 
 
-def test_of_a_versioned_object_the_announced_version_is_scored(stand: Stand) -> None:
-    stand.s3.put_bucket_versioning(Bucket=stand.bucket, VersioningConfiguration={"Status": "Enabled"})
+def test_of_a_versioned_object_the_announced_version_is_scored(rig: Rig) -> None:
+    rig.s3.put_bucket_versioning(Bucket=rig.bucket, VersioningConfiguration={"Status": "Enabled"})
     image_id = new_id()
     key = f"uploads/{image_id}.jpg"
-    first = stand.s3.put_object(Bucket=stand.bucket, Key=key, Body=photos.coffee())
-    stand.s3.put_object(Bucket=stand.bucket, Key=key, Body=b"text")
-    stand.send(bodies.notification(stand.bucket, key, versionId=first["VersionId"]))
-    with stand.worker():
-        result = stand.result(image_id)
-        stand.settles()
+    first = rig.s3.put_object(Bucket=rig.bucket, Key=key, Body=photos.coffee())
+    rig.s3.put_object(Bucket=rig.bucket, Key=key, Body=b"text")
+    rig.send(bodies.notification(rig.bucket, key, versionId=first["VersionId"]))
+    with rig.worker():
+        result = rig.result(image_id)
+        rig.settles()
     assert (result.status, result.source.version_id) == ("scored", first["VersionId"])
 
 
-def test_the_same_photo_under_another_id_names_the_first_as_its_original(stand: Stand) -> None:
-    with stand.worker():
-        first, second = announced(stand, photos.coffee()), ""
-        assert stand.result(first).duplicate_of is None
-        second = announced(stand, photos.coffee())
-        result = stand.result(second)
-        stand.settles()
+def test_the_same_photo_under_another_id_names_the_first_as_its_original(rig: Rig) -> None:
+    with rig.worker():
+        first, second = announced(rig, photos.coffee()), ""
+        assert rig.result(first).duplicate_of is None
+        second = announced(rig, photos.coffee())
+        result = rig.result(second)
+        rig.settles()
     assert result.duplicate_of is not None
     assert (result.duplicate_of.image_id, result.duplicate_of.distance) == (first, 0)

@@ -1,6 +1,7 @@
 """The worker as a process: what it says and how it ends when a part is missing, when it is stopped, when asked."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,16 +11,11 @@ from typing import Any
 
 import pytest
 
+from localstack.worker_process import WorkerProcess
 from tests.support import bodies, photos
 from tests.support.models import Halves, save_bundle
-from tests.support.stand import PATIENCE, Stand, await_polling, eventually
-
-
-def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    """Wait for the end of a process: exit code, standard output, standard error."""
-    out, err = process.communicate(timeout=3 * PATIENCE)
-    return process.returncode, out, err
-
+from tests.support.rig import Rig
+from tests.support.waiting import eventually
 
 # what is missing
 
@@ -37,46 +33,46 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_what_does_not_fit_is_said_in_one_line_and_nothing_is_polled(
-    stand: Stand, changed: dict[str, str], said: str
+    rig: Rig, changed: dict[str, str], said: str
 ) -> None:
-    stand.send("a message that must stay untouched")
-    code, out, err = ended(stand.process(**changed))
+    rig.send("a message that must stay untouched")
+    code, out, err = rig.run(**changed)
     assert code == 2
     lines = [line for line in err.splitlines() if line.startswith("worker: ")]
     assert len(lines) == 1
     assert said in lines[0]
     assert "Traceback" not in out + err
-    (message,) = stand.sqs.receive_message(QueueUrl=stand.queue_url, AttributeNames=["All"])["Messages"]
+    (message,) = rig.sqs.receive_message(QueueUrl=rig.queue_url, AttributeNames=["All"])["Messages"]
     assert message["Attributes"]["ApproximateReceiveCount"] == "1"
 
 
-def test_a_queue_that_does_not_exist_is_said_in_one_line(stand: Stand) -> None:
-    code, _, err = ended(stand.process(queue_url=stand.queue_url + "-missing"))
+def test_a_queue_that_does_not_exist_is_said_in_one_line(rig: Rig) -> None:
+    code, _, err = rig.run(queue_url=rig.queue_url + "-missing")
     assert (code, "-missing cannot be reached" in err) == (2, True)
 
 
-def test_missing_credentials_are_said_in_one_line(stand: Stand) -> None:
-    stand.environment = {k: v for k, v in stand.environment.items() if not k.endswith("_KEY")}
-    stand.environment = {k: v for k, v in stand.environment.items() if k != "AWS_ACCESS_KEY_ID"}
-    code, _, err = ended(stand.process())
+def test_missing_credentials_are_said_in_one_line(rig: Rig) -> None:
+    rig.environment = {k: v for k, v in rig.environment.items() if not k.endswith("_KEY")}
+    rig.environment = {k: v for k, v in rig.environment.items() if k != "AWS_ACCESS_KEY_ID"}
+    code, _, err = rig.run()
     assert (code, "Unable to locate credentials" in err, "Traceback" in err) == (2, True, False)
 
 
-def test_a_missing_region_is_said_in_one_line(stand: Stand) -> None:
-    stand.environment = {k: v for k, v in stand.environment.items() if k != "AWS_DEFAULT_REGION"}
-    code, _, err = ended(stand.process())
+def test_a_missing_region_is_said_in_one_line(rig: Rig) -> None:
+    rig.environment = {k: v for k, v in rig.environment.items() if k != "AWS_DEFAULT_REGION"}
+    code, _, err = rig.run()
     assert (code, "You must specify a region" in err, "Traceback" in err) == (2, True, False)
 
 
-def test_a_password_that_breaks_the_url_is_not_shown_either(stand: Stand) -> None:
-    code, out, err = ended(stand.process(redis_url="redis://worker:s3cret/word@127.0.0.1:1/0"))
+def test_a_password_that_breaks_the_url_is_not_shown_either(rig: Rig) -> None:
+    code, out, err = rig.run(redis_url="redis://worker:s3cret/word@127.0.0.1:1/0")
     assert code == 2
     assert "s3cret" not in out + err
     assert "percent-encoded" in err
 
 
-def test_a_password_in_the_redis_url_is_never_shown(stand: Stand) -> None:
-    code, out, err = ended(stand.process(redis_url="redis://worker:s3cret@127.0.0.1:1/0"))
+def test_a_password_in_the_redis_url_is_never_shown(rig: Rig) -> None:
+    code, out, err = rig.run(redis_url="redis://worker:s3cret@127.0.0.1:1/0")
     assert code == 2
     assert "s3cret" not in out + err
 
@@ -91,10 +87,10 @@ def test_a_password_in_the_redis_url_is_never_shown(stand: Stand) -> None:
     ids=["input", "missing output", "output of another shape"],
 )
 def test_a_model_that_does_not_fit_its_bundle_is_said_in_one_line(
-    stand: Stand, tmp_path: Path, change: dict[str, Any], said: str
+    rig: Rig, tmp_path: Path, change: dict[str, Any], said: str
 ) -> None:
     bundle = save_bundle(Halves(), tmp_path / "misfit" / "1", name="misfit", **change)
-    code, _, err = ended(stand.process(model=str(bundle)))
+    code, _, err = rig.run(model=str(bundle))
     assert (code, "Traceback" in err) == (2, False)
     assert said in err
 
@@ -102,105 +98,98 @@ def test_a_model_that_does_not_fit_its_bundle_is_said_in_one_line(
 # stopping
 
 
-def started(stand: Stand) -> "subprocess.Popen[str]":
-    """A worker that polls."""
-    process = stand.process()
-    await_polling(process)
+def start(rig: Rig) -> WorkerProcess:
+    """Start a worker and wait until it polls."""
+    process = rig.process()
+    process.wait_for("polling")
     return process
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_finishes_what_was_received_and_exits_with_0(stand: Stand, number: signal.Signals) -> None:
-    process = started(stand)
+def test_a_stop_finishes_what_was_received_and_exits_with_0(rig: Rig, number: signal.Signals) -> None:
+    process = start(rig)
     ids = [str(uuid.uuid4()) for _ in range(12)]
     for image_id in ids:
-        stand.put(image_id, photos.coffee())
-        stand.send(bodies.notification(stand.bucket, f"uploads/{image_id}.jpg"))
-    stand.result(ids[0])
-    process.send_signal(number)
-    code, _, err = ended(process)
-    assert code == 0, err
-    assert len(stand.stored()) + stand.left() == len(ids)
-    last = json.loads(err.splitlines()[-1])
-    assert (last["event"], last["counts"]["photos_scored"]) == ("stopped", len(stand.stored()))
+        rig.put(image_id, photos.coffee())
+        rig.send(bodies.notification(rig.bucket, f"uploads/{image_id}.jpg"))
+    rig.result(ids[0])
+    process.ask_to_stop(number)
+    assert process.wait() == 0, process.tail()
+    assert len(rig.stored()) + rig.left() == len(ids)
+    last = process.events()[-1]
+    assert (last["event"], last["counts"]["photos_scored"]) == ("stopped", len(rig.stored()))
 
 
-def test_a_stop_before_the_worker_polls_is_a_stop(stand: Stand) -> None:
-    process = stand.process()
-    for line in process.stderr or ():
-        if json.loads(line)["event"] == "warming_up":  # the model is being loaded
-            break
-    process.send_signal(signal.SIGTERM)
-    assert ended(process)[0] == 0
+def test_a_stop_before_the_worker_polls_is_a_stop(rig: Rig) -> None:
+    process = rig.process()
+    process.wait_for("warming_up")  # the model is being loaded
+    assert process.stop() == 0
 
 
-def test_every_line_of_the_log_is_json_and_one_tells_of_each_photo(stand: Stand) -> None:
-    process = started(stand)
+def test_every_line_of_the_log_is_json_and_one_tells_of_each_photo(rig: Rig) -> None:
+    process = start(rig)
     image_id = str(uuid.uuid4())
-    stand.put(image_id, photos.coffee())
-    stand.send(bodies.notification(stand.bucket, f"uploads/{image_id}.jpg"))
-    stand.result(image_id)
-    stand.settles()
-    process.send_signal(signal.SIGTERM)
-    _, out, err = ended(process)
-    lines = [json.loads(line) for line in err.splitlines()]
+    rig.put(image_id, photos.coffee())
+    rig.send(bodies.notification(rig.bucket, f"uploads/{image_id}.jpg"))
+    rig.result(image_id)
+    rig.settles()
+    process.stop()
+    lines = [json.loads(line) for line in process.output().splitlines()]
     (line,) = [line for line in lines if line.get("image_id") == image_id]
     assert (line["event"], line["level"], line["receive_count"]) == ("scored", "info", 1)
     assert {"score", "timings_ms", "timestamp"} <= set(line)
-    assert out == ""
+    assert process.log.with_suffix(".out").read_text() == ""
 
 
 # commands
 
 
-def test_submit_sends_photos_and_prints_their_results_though_nobody_announces_them(stand: Stand) -> None:
-    with stand.worker():
-        code, out, err = ended(stand.process("submit", str(photos.COFFEE)))
-        stand.settles()
+def test_submit_sends_photos_and_prints_their_results_though_nobody_announces_them(rig: Rig) -> None:
+    with rig.worker():
+        code, out, err = rig.run("submit", str(photos.COFFEE))
+        rig.settles()
     assert (code, err) == (0, "")
     assert json.loads(out)["status"] == "scored"
 
 
-def test_submit_by_notification_sends_nothing_but_the_photo(stand: Stand) -> None:
-    code, _, _ = ended(stand.process("submit", "--by-notification", "--timeout", "0.2", str(photos.COFFEE)))
-    assert (code, stand.left()) == (1, 0)
-    stand.announce_uploads()
-    with stand.worker() as telemetry:
-        code, out, err = ended(stand.process("submit", "--by-notification", str(photos.COFFEE)))
-        stand.settles()
+def test_submit_by_notification_sends_nothing_but_the_photo(rig: Rig) -> None:
+    code, _, _ = rig.run("submit", "--by-notification", "--timeout", "0.2", str(photos.COFFEE))
+    assert (code, rig.left()) == (1, 0)
+    rig.announce_uploads()
+    with rig.worker() as telemetry:
+        code, out, err = rig.run("submit", "--by-notification", str(photos.COFFEE))
+        rig.settles()
         assert telemetry.counts["messages_received"] == 2  # S3's test event, and the upload
     assert (code, err) == (0, "")
     assert json.loads(out)["status"] == "scored"
 
 
-def test_submit_warns_of_a_request_that_cannot_be_sent_and_waits_for_the_notification(stand: Stand) -> None:
-    stand.announce_uploads()
-    with stand.worker():
-        code, out, err = ended(
-            stand.process("submit", str(photos.COFFEE), queue_url=f"{stand.queue_url}-none")
-        )
+def test_submit_warns_of_a_request_that_cannot_be_sent_and_waits_for_the_notification(rig: Rig) -> None:
+    rig.announce_uploads()
+    with rig.worker():
+        code, out, err = rig.run("submit", str(photos.COFFEE), queue_url=f"{rig.queue_url}-none")
     assert (code, json.loads(out)["status"]) == (0, "scored")
     (line,) = err.splitlines()
     assert json.loads(line)["event"] == "request_failed"
 
 
-def test_submit_says_when_nobody_answers(stand: Stand) -> None:
-    code, _, err = ended(stand.process("submit", "--timeout", "0.2", str(photos.COFFEE)))
+def test_submit_says_when_nobody_answers(rig: Rig) -> None:
+    code, _, err = rig.run("submit", "--timeout", "0.2", str(photos.COFFEE))
     assert code == 1
     assert "no result" in err
 
 
-def test_submit_says_when_there_is_no_such_photo(stand: Stand) -> None:
-    code, _, err = ended(stand.process("submit", "no-such-photo.jpg"))
+def test_submit_says_when_there_is_no_such_photo(rig: Rig) -> None:
+    code, _, err = rig.run("submit", "no-such-photo.jpg")
     assert (code, "no-such-photo.jpg" in err, "Traceback" in err) == (1, True, False)
 
 
-def test_a_lost_message_between_look_and_wait_is_impossible_for_a_waiting_client(stand: Stand) -> None:
-    stand.announce_uploads()
-    with stand.worker():
-        image_id = stand.client.upload(photos.coffee(), ".jpg")
-        eventually(lambda: f"result:{image_id}" in stand.stored())
-        assert stand.result(image_id).image_id == image_id  # written before the client began to wait
+def test_a_lost_message_between_look_and_wait_is_impossible_for_a_waiting_client(rig: Rig) -> None:
+    rig.announce_uploads()
+    with rig.worker():
+        image_id = rig.client.upload(photos.coffee(), ".jpg")
+        eventually(lambda: f"result:{image_id}" in rig.stored())
+        assert rig.result(image_id).image_id == image_id  # written before the client began to wait
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["schema"]])
@@ -211,13 +200,13 @@ def test_help_and_schema_need_no_settings(arguments: list[str]) -> None:
     assert "WORKER_QUEUE_URL" in done.stdout or json.loads(done.stdout)["title"] == "Result"
 
 
-def test_a_reader_that_has_read_enough_is_no_error(stand: Stand) -> None:
+def test_a_reader_that_has_read_enough_is_no_error(rig: Rig) -> None:
     for _ in range(3):
-        stand.sqs.send_message(QueueUrl=stand.dead_url, MessageBody="no event")
-    process = stand.process("dead-letters", "--json")
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    err = process.stderr.read()
-    process.stderr.close()
-    assert (process.wait(PATIENCE), "Traceback" in err, "Exception ignored" in err) == (141, False, False)
+        rig.sqs.send_message(QueueUrl=rig.dead_url, MessageBody="no event")
+    read, write = os.pipe()
+    os.close(read)
+    log = rig.folder / "reader.log"
+    process = WorkerProcess(log, "dead-letters", "--json", environment=rig.settings(), stdout=write)
+    os.close(write)
+    code, err = process.wait(), process.output()
+    assert (code, "Traceback" in err, "Exception ignored" in err) == (141, False, False)

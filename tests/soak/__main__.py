@@ -20,7 +20,7 @@ from localstack.services import Services, ServicesError
 from tests.soak import report
 from tests.soak.crew import Crew
 from tests.soak.load import Soak
-from tests.support.faults.rig import Rig
+from tests.support.faults.fault_rig import FaultRig
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "bench-out"
@@ -58,7 +58,7 @@ def _soaked(options: argparse.Namespace, console: Console) -> dict[str, object]:
         return report.rows(soak, rig.tally())
 
 
-def _rig(stack: ExitStack) -> Rig:
+def _rig(stack: ExitStack) -> FaultRig:
     """Services, and a queue whose messages are hidden for seconds only."""
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
@@ -68,8 +68,8 @@ def _rig(stack: ExitStack) -> Rig:
         del os.environ[name]
     os.environ.update(services.environment())
     environment = {**services.environment(), "WORKER_MODEL": str(MODEL)}
-    rig = Rig(services, LOGS, environment, name="soak", hidden=HIDDEN, receives=RECEIVES)
-    stack.callback(rig.finish)
+    rig = FaultRig(services, LOGS, environment, name="soak", visibility_timeout=HIDDEN, max_receives=RECEIVES)
+    stack.callback(rig.close)
     return rig
 
 

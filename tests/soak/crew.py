@@ -6,7 +6,7 @@ import time
 from collections import Counter
 
 from localstack.worker_process import WorkerProcess
-from tests.support.faults.rig import Rig
+from tests.support.faults.fault_rig import FaultRig
 
 SETTINGS = {"drain_deadline": "20", "give_up_after": "120"}
 CONFIGURATION = 2  # exit code of a worker that starts while a part it needs is away; the next one is tried
@@ -15,9 +15,9 @@ CONFIGURATION = 2  # exit code of a worker that starts while a part it needs is 
 class Crew:
     """Kills, stops and freezes are ordered here, so that an end nobody ordered is noticed."""
 
-    def __init__(self, rig: Rig, size: int) -> None:
+    def __init__(self, rig: FaultRig, size: int) -> None:
         self._rig = rig
-        self._running = [rig.starting(**SETTINGS) for _ in range(size)]
+        self._running = [rig.process(**SETTINGS) for _ in range(size)]
         self._leaving: list[WorkerProcess] = []
         self._asleep: dict[WorkerProcess, float] = {}  # until when
         self.exit_codes: Counter[int] = Counter()  # of those that were told to stop
@@ -86,7 +86,7 @@ class Crew:
             worker.thaw()
 
     def _replace(self, worker: WorkerProcess) -> None:
-        self._running[self._running.index(worker)] = self._rig.starting(**SETTINGS)
+        self._running[self._running.index(worker)] = self._rig.process(**SETTINGS)
 
     def _note_end(self, worker: WorkerProcess) -> None:
         self._asleep.pop(worker, None)

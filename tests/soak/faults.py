@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from tests.soak.crew import Crew
 from tests.support.faults import gateway
-from tests.support.faults.rig import Rig
+from tests.support.faults.fault_rig import FaultRig
 
 BROKEN = ("no JSON", "{}", '{"Records": [{"eventVersion": "9.9"}]}')
 AGAIN = 5  # photos announced again at a time
 TWO_IN = 3  # draws of which one is of two faults
 
-Strike = Callable[[Rig, Crew, random.Random], None]
-Fault = Callable[[Rig, Crew, random.Random], AbstractContextManager[None]]
+Strike = Callable[[FaultRig, Crew, random.Random], None]
+Fault = Callable[[FaultRig, Crew, random.Random], AbstractContextManager[None]]
 
 
 def once(strike: Strike) -> Fault:
@@ -26,7 +26,7 @@ def lasting(begin: Strike, end: Strike) -> Fault:
     """It begins and ends."""
 
     @contextmanager
-    def fault(rig: Rig, crew: Crew, chance: random.Random) -> Iterator[None]:
+    def fault(rig: FaultRig, crew: Crew, chance: random.Random) -> Iterator[None]:
         begin(rig, crew, chance)
         try:
             yield
@@ -41,13 +41,13 @@ def broken(what: str, how: gateway.Fault) -> Fault:
     return lasting(lambda rig, *_: rig.gateway.break_(what, how), lambda rig, *_: rig.gateway.mend(what))
 
 
-def poison(rig: Rig, _crew: Crew, chance: random.Random) -> None:
+def poison(rig: FaultRig, _crew: Crew, chance: random.Random) -> None:
     """A message nobody can read."""
-    rig.stand.send(chance.choice(BROKEN))
+    rig.send(chance.choice(BROKEN))
     rig.poison += 1
 
 
-def announced_again(rig: Rig, _crew: Crew, chance: random.Random) -> None:
+def announced_again(rig: FaultRig, _crew: Crew, chance: random.Random) -> None:
     """S3 announces photos of before a second time."""
     for image_id in chance.sample(rig.sent, min(AGAIN, len(rig.sent))):
         rig.announce(image_id)

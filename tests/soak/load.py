@@ -13,7 +13,7 @@ from rich.console import Console
 from localstack.services import ServicesError
 from tests.soak.crew import Crew
 from tests.soak.faults import Deck, faults
-from tests.support.faults.rig import Rig
+from tests.support.faults.fault_rig import FaultRig
 
 SAMPLES = Path(__file__).parents[2] / "localstack" / "photos"
 PHOTOS = [path.read_bytes() for path in sorted(SAMPLES.glob("*.[jph]*"))]
@@ -29,7 +29,7 @@ SETTLE = 240.0  # seconds: a poison message is received so many times before it 
 class Soak:
     """One run. The same seed gives the same faults in the same order, however many photos go between them."""
 
-    rig: Rig
+    rig: FaultRig
     crew: Crew
     seed: int
     rate: float  # photos a second

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from tests.soak.load import Soak
-from tests.support.faults.rig import Tally
+from tests.support.faults.tally import Tally
 
 MUST_BE_EMPTY = ("lost", "doubled", "outdated", "promises broken", "workers crashed", "not settled")
 

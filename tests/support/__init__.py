@@ -1,1 +1,5 @@
 """What several suites use."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]

@@ -1,11 +1,11 @@
-"""One test's corner of the real services: its bucket, its queues, its keys in Redis, and workers on them."""
+"""The test bed of the integration tests: a bucket, queues and a Redis of its own, and workers that use them."""
 
 import json
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,34 +13,47 @@ from typing import Any
 import boto3
 import redis
 
+from localstack.worker_process import WorkerProcess
+from tests.support import ROOT
+from tests.support.waiting import PATIENCE, eventually
 from worker import app, settings
 from worker.client import Client
 from worker.result import Result
 from worker.supervision import supervisor
 from worker.telemetry.counters import Telemetry
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0  # seconds any wait here may take
-RECEIVES = 3  # after so many a message goes to the dead-letter queue
+RECEIVES = 3  # receives until a message goes to the dead-letter queue
 
 
-class Stand:
-    """Bucket `NAME`, queue `NAME`, dead-letter queue `NAME-dead`; messages stay hidden for `hidden` seconds only."""
+class Rig:
+    """Bucket `NAME`, queue `NAME` with a short visibility timeout in seconds, dead-letter queue `NAME-dead`.
+
+    Log files of worker processes go to `folder`.
+    """
 
     def __init__(
-        self, name: str, environment: Mapping[str, str], *, hidden: int = 2, receives: int = RECEIVES
+        self,
+        name: str,
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        visibility_timeout: int = 2,
+        max_receives: int = RECEIVES,
     ) -> None:
         self.name = self.bucket = name
+        self.folder = folder
+        self.workers: list[WorkerProcess] = []
         self.s3: Any = boto3.client("s3")
         self.sqs: Any = boto3.client("sqs")
         self.redis: Any = redis.Redis.from_url(environment["WORKER_REDIS_URL"], decode_responses=True)
         self.redis.flushdb()
         self.dead_url = self.sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
-        self.queue_url = self._queue(name, hidden, receives)
+        self.queue_url = self._create_queue(visibility_timeout, max_receives)
         self.s3.create_bucket(Bucket=name)
         self.environment = {
             **environment,
             "WORKER_QUEUE_URL": self.queue_url,
+            "AWS_EC2_METADATA_DISABLED": "true",
             "WORKER_BUCKETS": name,
             "WORKER_RECEIVE_WAIT": "1",
             "WORKER_BATCH_SIZE": "4",
@@ -49,10 +62,10 @@ class Stand:
         }
         self.client = Client(settings.load(self.environment))
 
-    def _queue(self, name: str, hidden: int, receives: int) -> str:
-        redrive = {"deadLetterTargetArn": self._arn(self.dead_url), "maxReceiveCount": receives}
-        attributes = {"VisibilityTimeout": str(hidden), "RedrivePolicy": json.dumps(redrive)}
-        return str(self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
+    def _create_queue(self, visibility_timeout: int, max_receives: int) -> str:
+        redrive = {"deadLetterTargetArn": self._arn(self.dead_url), "maxReceiveCount": max_receives}
+        attributes = {"VisibilityTimeout": str(visibility_timeout), "RedrivePolicy": json.dumps(redrive)}
+        return str(self.sqs.create_queue(QueueName=self.name, Attributes=attributes)["QueueUrl"])
 
     def announce_uploads(self, queue_url: str = "") -> None:
         """Let the bucket tell the queue, or another one, as in production; that sends a test event first."""
@@ -75,38 +88,54 @@ class Stand:
         text = body if isinstance(body, str) else json.dumps(body)
         self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=text)
 
+    def settings(self, **changed: str) -> dict[str, str]:
+        """The environment with changed settings, e.g. `batch_size="8"`."""
+        return {**self.environment, **prefixed(changed)}
+
     @contextmanager
     def worker(self, **changed: str) -> Iterator[Telemetry]:
-        """A worker in this process, with its three threads; drained at the end, and that must succeed."""
-        wanted = settings.load({**self.environment, **{f"WORKER_{k.upper()}": v for k, v in changed.items()}})
+        """Run a worker in this process, with its three threads; at the end it must drain."""
+        loaded = settings.load(self.settings(**changed))
         telemetry, stop, codes = Telemetry(), supervisor.StopFlag(), list[int]()
-        timeouts = supervisor.Timeouts(wanted.drain_deadline, wanted.receive_wait, wanted.stall_after, 0)
-        built = app.build(wanted, telemetry)
-        thread = threading.Thread(
-            target=lambda: codes.append(supervisor.Supervisor(built, stop, timeouts, time.monotonic).run())
-        )
+        timeouts = supervisor.Timeouts(loaded.drain_deadline, loaded.receive_wait, loaded.stall_after, 0)
+        built = app.build(loaded, telemetry)
+        main = supervisor.Supervisor(built, stop, timeouts, time.monotonic)
+        thread = threading.Thread(target=lambda: codes.append(main.run()))
         thread.start()
         try:
             yield telemetry
         finally:
             stop.request()
-            thread.join(wanted.drain_deadline + 5)
+            thread.join(loaded.drain_deadline + 5)
         assert codes == [supervisor.OK], f"the worker ended with {codes}: {built.pipeline.error!r}"
 
-    def process(self, *arguments: str, **changed: str) -> "subprocess.Popen[str]":
-        """A worker as a process of its own."""
-        environment = {**self.environment, **{f"WORKER_{k.upper()}": v for k, v in changed.items()}}
-        return subprocess.Popen(
+    def process(self, *arguments: str, program: str = "", **changed: str) -> WorkerProcess:
+        """Start a worker as a process, or another of its commands, or a program in its place.
+
+        Its standard output is in a file beside its log, with the suffix `.out`.
+        """
+        log, environment = self.folder / f"worker-{len(self.workers) + 1}.log", self.settings(**changed)
+        with log.with_suffix(".out").open("w") as stdout:
+            worker = WorkerProcess(log, *arguments, environment=environment, stdout=stdout, program=program)
+        self.workers.append(worker)
+        return worker
+
+    def run(self, *arguments: str, **changed: str) -> tuple[int, str, str]:
+        """Run one of the worker's commands: exit code, standard output, standard error with no traceback in it."""
+        done = subprocess.run(
             [sys.executable, "-m", "worker", *arguments],
-            env={**environment, "AWS_EC2_METADATA_DISABLED": "true"},
+            env=self.settings(**changed),
             cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
+            timeout=3 * PATIENCE,
+            check=False,
         )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout, done.stderr
 
     def result(self, image_id: str) -> Result:
-        """Wait for a result."""
+        """Wait for a photo's result."""
         return self.client.wait(image_id, PATIENCE)
 
     def stored(self) -> dict[str, Any]:
@@ -115,47 +144,46 @@ class Stand:
 
     def left(self, queue_url: str = "") -> int:
         """How many messages a queue holds, hidden ones included."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = self.sqs.get_queue_attributes(QueueUrl=queue_url or self.queue_url, AttributeNames=names)
-        return sum(int(count) for count in answer["Attributes"].values())
+        return sum(self._count(queue_url or self.queue_url))
+
+    def in_flight(self) -> int:
+        """How many messages of the queue are hidden: workers hold them."""
+        return self._count(self.queue_url)[1]
 
     def settles(self, *, dead: int = 0) -> None:
         """Wait until the queue is empty and the dead-letter queue holds `dead` messages."""
         eventually(lambda: (self.left(), self.left(self.dead_url)) == (0, dead), self.counts)
 
     def counts(self) -> str:
-        """For a failed wait."""
+        """What is where, for a wait that fails."""
         return (
             f"queue {self.left()}, dead letters {self.left(self.dead_url)}, results {sorted(self.stored())}"
         )
 
     def close(self) -> None:
-        """Close connections; what was made goes with the services."""
+        """Kill the workers that are left and close connections; bucket and queues go with the services."""
+        for worker in self.workers:
+            if not worker.has_ended():
+                worker.kill()
         self.redis.close()
+
+    def _count(self, queue_url: str) -> tuple[int, int]:
+        """The visible messages of a queue and the hidden ones, at one moment."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+        visible, hidden = (int(answer["Attributes"][name]) for name in names)
+        return visible, hidden
 
     def _arn(self, queue_url: str) -> str:
         return f"arn:aws:sqs:us-east-1:000000000000:{queue_url.rsplit('/', 1)[-1]}"
-
-
-def eventually(
-    condition: Callable[[], bool], explain: Callable[[], object] = lambda: "", patience: float = PATIENCE
-) -> None:
-    """Look again and again until a condition holds; fail with an explanation when patience ends."""
-    deadline, pause = time.monotonic() + patience, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not come to pass: {explain()}"
-        pause.wait(0.05)
-
-
-def await_polling(process: "subprocess.Popen[str]") -> None:
-    """Read a worker's log up to the line that says it polls; fails when it ends before."""
-    for line in process.stderr or ():
-        if json.loads(line)["event"] == "polling":
-            return
-    raise AssertionError(f"the worker ended with exit code {process.wait(PATIENCE)} before it polled")
 
 
 def known(telemetry: Telemetry) -> int:
     """Photos found to be scored before, at the first look or when their result was to be written."""
     counts = telemetry.counts
     return counts.get("already_scored", 0) + counts.get("photos_already_scored", 0)
+
+
+def prefixed(changed: Mapping[str, str]) -> dict[str, str]:
+    """Settings as environment variables: batch_size is WORKER_BATCH_SIZE."""
+    return {f"WORKER_{name.upper()}": value for name, value in changed.items()}

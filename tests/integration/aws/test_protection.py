@@ -10,7 +10,8 @@ from localstack.services import free_port
 from localstack.worker_process import WorkerProcess
 from tests.integration.aws.ecs_agent import Answer, StandInAgent, errs, fails, grants, says
 from tests.support import photos
-from tests.support.stand import Stand, eventually
+from tests.support.rig import Rig
+from tests.support.waiting import eventually
 from worker.adapters.aws.ecs import EcsAgent
 from worker.supervision.protection import MINUTES, RefusedError
 
@@ -102,16 +103,16 @@ def test_outside_of_ecs_there_is_no_agent() -> None:
 class Shift:
     """A worker's process beside an agent, and the photos that it is given."""
 
-    def __init__(self, stand: Stand, folder: Path) -> None:
-        self._stand = stand
+    def __init__(self, rig: Rig, folder: Path) -> None:
+        self._rig = rig
         self._folder = folder
         self.workers: list[WorkerProcess] = []
 
     def begins(self, uri: str, **changed: str) -> WorkerProcess:
         """Start a worker that polls."""
-        self._stand.announce_uploads()
+        self._rig.announce_uploads()
         settings = {f"WORKER_{name.upper()}": value for name, value in changed.items()}
-        environment = {**self._stand.environment, "ECS_AGENT_URI": uri, **settings}
+        environment = {**self._rig.environment, "ECS_AGENT_URI": uri, **settings}
         self.workers.append(WorkerProcess(self._folder / "worker.log", environment=environment))
         self.workers[-1].wait_for("polling")
         return self.workers[-1]
@@ -120,13 +121,13 @@ class Shift:
         """Upload photos; their ids."""
         ids = [str(uuid.uuid4()) for _ in range(number)]
         for image_id in ids:
-            self._stand.put(image_id, photos.coffee())
+            self._rig.put(image_id, photos.coffee())
         return ids
 
     def scores(self, number: int) -> None:
         """Upload photos and wait for their results."""
         ids = self.gets(number)
-        assert {self._stand.result(image_id).status for image_id in ids} == {"scored"}
+        assert {self._rig.result(image_id).status for image_id in ids} == {"scored"}
 
     def scores_until(self, event: str) -> None:
         """Give it photos until it has logged an event: what comes and goes between two looks is not seen."""
@@ -146,8 +147,8 @@ class Shift:
 
 
 @pytest.fixture
-def shift(stand: Stand, tmp_path: Path) -> Iterator[Shift]:
-    made = Shift(stand, tmp_path)
+def shift(rig: Rig, tmp_path: Path) -> Iterator[Shift]:
+    made = Shift(rig, tmp_path)
     yield made
     for worker in made.workers:
         if not worker.has_ended():
@@ -207,12 +208,12 @@ def test_an_agent_that_was_throttled_is_asked_again_and_grants(shift: Shift, age
 
 
 def test_an_agent_that_does_not_answer_keeps_neither_leases_nor_the_stop_waiting(
-    shift: Shift, stand: Stand, agent: StandInAgent
+    shift: Shift, rig: Rig, agent: StandInAgent
 ) -> None:
     """Redis keeps photos in flight for longer than their leases of two seconds, which the main thread extends."""
     agent.free.clear()
     worker = shift.begins(agent.uri)
-    stand.redis.client_pause(4_000)
+    rig.redis.client_pause(4_000)
     shift.gets(4)
     eventually(lambda: len(worker.events("scored")) == 4, worker.tail, LONG)
     counts = shift.ends()

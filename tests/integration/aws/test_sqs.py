@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.stand import Stand
+from tests.support.rig import Rig
 from worker.adapters.aws import sqs
 
 
@@ -13,11 +13,11 @@ from worker.adapters.aws import sqs
     ("ahead", "believed"), [(0.0, True), (1.0, True), (-1.0, True), (3600.0, False), (-3600.0, False)]
 )
 def test_a_clock_that_is_wrong_by_more_than_seconds_is_not_believed(
-    stand: Stand, ahead: float, believed: bool
+    rig: Rig, ahead: float, believed: bool
 ) -> None:
-    stand.send("a message")
+    rig.send("a message")
     queue = sqs.SqsQueue(
-        stand.queue_url,
+        rig.queue_url,
         receive_wait=1,
         clock=time.monotonic,
         now=lambda: datetime.now(UTC) + timedelta(seconds=ahead),

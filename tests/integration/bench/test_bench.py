@@ -8,16 +8,17 @@ from bench.latency import listener
 from bench.latency.listener import Listener
 from bench.latency.notifications import notification_off
 from bench.processes import LostError
-from tests.support.stand import Stand, eventually
+from tests.support.rig import Rig
+from tests.support.waiting import eventually
 
 SCORED, FAILED = '{"status":"scored","timings_ms":{"infer":5.0}}', '{"status":"failed","timings_ms":{}}'
 
 
-def test_announced_results_are_heard_in_whatever_order_and_doubles_are_counted(stand: Stand) -> None:
+def test_announced_results_are_heard_in_whatever_order_and_doubles_are_counted(rig: Rig) -> None:
     told = threading.Semaphore(0)
-    with Listener(stand.redis, heard=told.release) as heard:
+    with Listener(rig.redis, heard=told.release) as heard:
         for image_id in ("b", "a", "b", "stranger"):
-            stand.redis.publish(f"result:{image_id}", SCORED)
+            rig.redis.publish(f"result:{image_id}", SCORED)
         first = heard.first(["a", "b"])
         eventually(lambda: len(heard.arrivals()) == 4)
         assert heard.repeated() == 1
@@ -27,32 +28,32 @@ def test_announced_results_are_heard_in_whatever_order_and_doubles_are_counted(s
     assert all(told.acquire(timeout=5) for _ in range(4))
 
 
-def test_silence_means_that_photos_are_lost(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_means_that_photos_are_lost(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "SILENCE", 0.5)
-    with Listener(stand.redis) as heard:
-        stand.redis.publish("result:a", SCORED)
+    with Listener(rig.redis) as heard:
+        rig.redis.publish("result:a", SCORED)
         with pytest.raises(LostError, match="1 photos have no result"):
             heard.first(["a", "b"])
 
 
-def test_a_photo_that_comes_out_as_failed_ends_the_measurement(stand: Stand) -> None:
-    with Listener(stand.redis) as heard:
-        stand.redis.publish("result:a", FAILED)
+def test_a_photo_that_comes_out_as_failed_ends_the_measurement(rig: Rig) -> None:
+    with Listener(rig.redis) as heard:
+        rig.redis.publish("result:a", FAILED)
         with pytest.raises(LostError, match="1 of 1 photos came out as failed"):
             heard.first(["a"])
 
 
-def test_the_buckets_own_notification_is_off_only_meanwhile(stand: Stand) -> None:
+def test_the_buckets_own_notification_is_off_only_meanwhile(rig: Rig) -> None:
     bodies: list[str] = []
 
     def told() -> bool:
-        received = stand.sqs.receive_message(QueueUrl=stand.queue_url, MaxNumberOfMessages=10)
+        received = rig.sqs.receive_message(QueueUrl=rig.queue_url, MaxNumberOfMessages=10)
         bodies.extend(message["Body"] for message in received.get("Messages", []))
         return any("told.jpg" in body for body in bodies)
 
-    stand.announce_uploads()
-    with notification_off(stand.s3, stand.bucket):
-        stand.put("quiet", b"photo")
-    stand.put("told", b"photo")
+    rig.announce_uploads()
+    with notification_off(rig.s3, rig.bucket):
+        rig.put("quiet", b"photo")
+    rig.put("told", b"photo")
     eventually(told, lambda: bodies)
     assert not any("quiet.jpg" in body for body in bodies)

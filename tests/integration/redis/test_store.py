@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.overtaken import is_overtaken
-from tests.support.stand import Stand
+from tests.support.rig import Rig
 from worker.adapters.redis.store import RedisStore
 from worker.messages import Answer, PhotoId, S3Object, Written
 from worker.result import Fault, Result, SourceObject
@@ -30,8 +30,8 @@ def result(image_id: str = "one", *, failed: str = "", models: str = "1", **sour
 
 
 @pytest.fixture
-def store(stand: Stand) -> RedisStore:
-    url = stand.environment["WORKER_REDIS_URL"]
+def store(rig: Rig) -> RedisStore:
+    url = rig.environment["WORKER_REDIS_URL"]
     return RedisStore.connect(url, keys=Keys("result:{image_id}"), expiry=60, timeout=2)
 
 
@@ -87,17 +87,15 @@ def test_that_an_object_is_gone_now_takes_no_score_away(store: RedisStore) -> No
 
 
 @pytest.mark.parametrize("foreign", [b"\xff\xfe", b"{}", b"null", b'{"source": 1}'])
-def test_a_value_that_is_no_result_is_overwritten(store: RedisStore, stand: Stand, foreign: bytes) -> None:
-    stand.redis.set("result:one", foreign)
+def test_a_value_that_is_no_result_is_overwritten(store: RedisStore, rig: Rig, foreign: bytes) -> None:
+    rig.redis.set("result:one", foreign)
     assert store.find([PhotoId("one")]) == [None]
     assert store.write([result()], [""]) == [Written(Answer.WRITTEN)]
     assert store.find([PhotoId("one")]) == [result()]
 
 
-def test_a_key_of_another_type_is_overwritten_like_all_that_is_no_result(
-    store: RedisStore, stand: Stand
-) -> None:
-    stand.redis.lpush("result:one", "x")
+def test_a_key_of_another_type_is_overwritten_like_all_that_is_no_result(store: RedisStore, rig: Rig) -> None:
+    rig.redis.lpush("result:one", "x")
     assert store.find([PhotoId("one")]) == [None]
     assert store.write([result()], [""]) == [Written(Answer.WRITTEN)]
     assert store.find([PhotoId("one")]) == [result()]

@@ -13,7 +13,7 @@ import trustme
 from localstack.services import Services
 from tests.integration.redis.test_look_alikes import seen_as
 from tests.integration.redis.test_store import result
-from tests.support.stand import Stand
+from tests.support.rig import Rig
 from worker.adapters.redis.store import RedisStore
 from worker.errors import ConfigurationError
 from worker.messages import Answer, PhotoId, Written
@@ -80,13 +80,13 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-def port(services: Services, stand: Stand, authority: trustme.CA) -> Iterator[int]:
-    stand.redis.execute_command("ACL", "SETUSER", "scorer", "reset", "on", f">{PASSWORD}", *RIGHTS.split())
+def port(services: Services, rig: Rig, authority: trustme.CA) -> Iterator[int]:
+    rig.redis.execute_command("ACL", "SETUSER", "scorer", "reset", "on", f">{PASSWORD}", *RIGHTS.split())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(HOST).configure_cert(context)
     with closing(TlsTerminator(services.redis_port, context)) as terminator:
         yield terminator.port
-    stand.redis.execute_command("ACL", "DELUSER", "scorer")
+    rig.redis.execute_command("ACL", "DELUSER", "scorer")
 
 
 def connected(port: int, authority: trustme.CA, folder: Path, password: str = QUOTED) -> RedisStore:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cfnlint.decode import cfn_yaml
 
-from tests.support.stand import ROOT
+from tests.support import ROOT
 
 TEMPLATE = ROOT / "deploy" / "template.yaml"
 REGION, ACCOUNT = "us-east-1", "123456789012"

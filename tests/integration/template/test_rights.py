@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.template.rendered import ACCOUNT, GPU, GUEST, REGION, REQUIRED, Rendered
 from tests.integration.template.rights import allows, everywhere, of_role, several
-from tests.support.stand import ROOT
+from tests.support import ROOT
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:photo-score"
 DEAD = f"{QUEUE}-dead"

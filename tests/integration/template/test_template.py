@@ -13,7 +13,7 @@ from tests.integration.template.by_call import BY_CALL, Clients
 from tests.integration.template.emulated import Stack, moto
 from tests.integration.template.read_back import ASK, answers, lost
 from tests.integration.template.rendered import GPU, GUEST, TEMPLATE, load
-from tests.support.stand import ROOT
+from tests.support import ROOT
 from worker import settings
 from worker.cli import main
 from worker.intake.events import Announced, Ignored, read

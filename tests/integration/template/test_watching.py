@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.template.rendered import REQUIRED, Rendered
-from tests.support.stand import ROOT
+from tests.support import ROOT
 from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
 
 METRICS = {counter.name for counter in COUNTERS} | {one.name for one in DISTRIBUTIONS}

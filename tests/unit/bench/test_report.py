@@ -21,7 +21,7 @@ from docs import marked
 from docs.table import Table
 from tests.support.fakes import score_bundle
 from tests.support.measured import speed
-from tests.support.stand import eventually
+from tests.support.waiting import eventually
 from worker import settings
 from worker.pipeline.service_times import ServiceTimes
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.stand import eventually
+from tests.support.waiting import eventually
 from worker.pipeline.queues import BoundedQueue, ShutDown
 
 SOON = 5.0  # seconds any thread here may take

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.fakes import Gate
-from tests.support.stand import eventually
+from tests.support.waiting import eventually
 from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.pipeline.threads import Helpers, Pipeline, Stage
 

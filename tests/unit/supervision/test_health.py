@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import ROOT
 from tests.support.fakes import ManualClock
-from tests.support.stand import PATIENCE, ROOT
+from tests.support.waiting import PATIENCE
 from worker.supervision.health import START_TIMEOUT, WRITE_INTERVAL, Phase, State, StateFile, is_alive
 
 STALL_AFTER = 60.0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fakes import Gate, ManualClock
-from tests.support.stand import eventually
+from tests.support.waiting import eventually
 from worker.supervision.protection import (
     FINAL,
     FIRST_RETRY,

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from tests.support.fakes import Gate, ManualClock
-from tests.support.stand import eventually
+from tests.support.waiting import eventually
 from worker.errors import GivenUpError, StalledError
 from worker.pipeline import queues
 from worker.pipeline.outages import Outages, Part

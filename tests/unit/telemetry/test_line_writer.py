@@ -3,7 +3,7 @@
 import io
 import threading
 
-from tests.support.stand import eventually
+from tests.support.waiting import eventually
 from worker.telemetry import line_writer
 from worker.telemetry.line_writer import LineWriter
 

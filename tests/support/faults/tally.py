@@ -1,0 +1,32 @@
+"""What became of the photos that were sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of all that was sent."""
+
+    sent: int
+    statuses: Mapping[str, int]  # of results
+    dead: Sequence[str]  # bodies
+    lost: Sequence[str]  # images with neither a result nor a dead letter
+    doubled: Mapping[str, int]  # images with more results written than versions uploaded
+    outdated: Sequence[str]  # images whose result is not of what was uploaded last
+    both: Sequence[str]  # images with a result whose message is a dead letter too
+    violations: Sequence[str]  # what the audit has seen
+
+    def complaints(self, expected_dead: int) -> list[str]:
+        """Everything that must not be, in words."""
+        found = {
+            "neither a result nor a dead letter": self.lost,
+            "written more than once": self.doubled,
+            "not the newest photo's result": self.outdated,
+            "a result and a dead letter": self.both,
+            "a promise broken on the wire": self.violations,
+        }
+        complaints = [f"{what}: {which}" for what, which in found.items() if which]
+        if len(self.dead) != expected_dead:
+            complaints.append(f"{len(self.dead)} dead letters, not {expected_dead}: {self.dead}")
+        return complaints
