@@ -1,4 +1,4 @@
-"""`make bench`: throughput beside limits and peers, PUT to result under load, a simulated accelerator, duplicates."""
+"""`make bench`: throughput beside rivals, PUT to result, a simulated accelerator, duplicates."""
 
 import argparse
 import json
@@ -75,7 +75,7 @@ def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 def _measure_parts(
     parts: tuple[str, ...], options: argparse.Namespace, tell: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Run the parts one after the other. The worker and its services stop before the parts without them."""
+    """Run the parts one after the other; the worker stops before the parts that do without it."""
     measured: dict[str, Any] = {}
     with ExitStack() as stack:
         if set(parts) - {"accelerator"}:

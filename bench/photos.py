@@ -1,4 +1,4 @@
-"""Photos to measure with: the samples, enlarged to the size of phone photos, with grain, each slightly different."""
+"""Photos to measure with: the samples, enlarged to the size of phone photos, with grain."""
 
 import io
 import struct
@@ -41,13 +41,13 @@ class Load:
 
 
 def jpegs(kind: str) -> list[bytes]:
-    """Make the distinct JPEGs of a kind, of different brightness and compression; 2 to 4 MB at 12 MP."""
+    """Make the distinct JPEGs of a kind, of different brightness and quality; 2 to 4 MB at 12 MP."""
     originals = [_enlarge(name, kind) for name in NAMES]
     return [_jpeg(originals[n % len(originals)], n, QUALITY[kind] + n) for n in range(DISTINCT[kind])]
 
 
 def as_upload(photo: bytes, name: str) -> bytes:
-    """Make the photo's bytes unique, or the worker would recognise an earlier photo with the same bytes.
+    """Make the photo's bytes unique, or the worker would recognise an earlier one with the same bytes.
 
     Bytes after the end of a JPEG or PNG change no pixel; nor does a free box of a HEIC.
     """

@@ -31,7 +31,7 @@ class LostError(BenchError):
 
 
 def ask_module(module: str, *arguments: str, within: float) -> Any:
-    """Run a module; return the JSON of its last line. Raises BenchError, also after `within` seconds."""
+    """Run a module; return the JSON that it prints last. Raises BenchError, also when it is late."""
     command = die_with_parent([sys.executable, "-m", module, *arguments])
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=within)
@@ -69,7 +69,7 @@ class Conversation:
         self._stderr.close()
 
     def ask(self, request: object, within: float) -> Any:
-        """Send a request and return the answer. Raises BenchError when none comes within `within` seconds."""
+        """Send a request and return the answer. Raises BenchError when none comes in time."""
         if self._child.stdin is None or self._child.stdout is None:
             raise BenchError(f"{self._module} was started without pipes")
         with suppress(BrokenPipeError), selectors.DefaultSelector() as selector:
@@ -99,7 +99,7 @@ def cpu_by_thread() -> Counter[str]:
 
 
 def busy_seconds() -> float:
-    """Seconds that all cores together have not been idle since the machine's start, other guests included."""
+    """Seconds that all cores together were busy since the machine's start, other guests included."""
     t = psutil.cpu_times()
     return float(t.user + t.nice + t.system + t.irq + t.softirq + t.steal)
 

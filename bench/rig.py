@@ -33,19 +33,19 @@ class BenchRig:
         self.worker = WorkerProcess(log)
 
     def engine(self) -> str:
-        """Return the engine that the worker chose; another process might measure and choose differently."""
+        """Return the engine that the worker chose; another process might choose differently."""
         chosen = self.worker.events("engine_chosen")
         if not chosen:
             raise BenchError(f"{self.worker.log} does not say which engine was chosen")
         return str(chosen[0]["engine"])
 
     def read_cpu(self) -> tuple[float, float, float]:
-        """CPU seconds so far of the worker, of the services, and of all programs that take no part."""
+        """CPU seconds so far of the worker, the services, and all programs that take no part."""
         worker, services = cpu_seconds([psutil.Process(self.worker.pid)]), cpu_seconds(self.services)
         return worker, services, busy_seconds() - worker - services - cpu_seconds([psutil.Process()])
 
     def create_queue(self, name: str, *, notify: bool = True) -> str:
-        """Create a bucket, and a queue like the worker's that hears of its uploads; return the queue's URL."""
+        """Create a bucket, and a queue that hears of its uploads; return the queue's URL."""
         attributes = {"VisibilityTimeout": "60"}
         url = str(self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
         self.s3.create_bucket(Bucket=name)
@@ -84,7 +84,7 @@ def start_rig(folder: Path) -> Iterator[BenchRig]:
 
 
 def prepare_environment(services: dict[str, str]) -> None:
-    """Point boto3 and all children at the services. Other `WORKER_…` of the caller stay, to be tried out."""
+    """Point boto3 and all children at the services. Other `WORKER_…` variables stay as they are."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     ours = {"WORKER_MODEL": str(MODEL), "WORKER_LOG_FORMAT": "json", "WORKER_LOG_LEVEL": "info"}

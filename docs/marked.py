@@ -9,7 +9,7 @@ PART = re.compile(
 
 
 def fill(document: str, parts: Mapping[str, str]) -> str:
-    """Replace every part. Raises ValueError when the document's parts have other names than `parts`."""
+    """Replace every part. Raises ValueError when the names of the parts differ."""
     marked = {match["name"] for match in PART.finditer(document)}
     if marked != set(parts):
         raise ValueError(f"only one side has these parts: {', '.join(sorted(marked ^ set(parts)))}")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 WIDTH = 760  # pixels
 LABEL = 16  # pixels that the label of a line takes
-# Colours that people who see few colours can tell apart (after Okabe and Ito), on white and on near-black alike.
+# Colours that colour-blind people can tell apart (after Okabe and Ito), on white and on near-black.
 BLUE, SKY, GREEN, ORANGE = "#3b7dd8", "#56b4e9", "#2a9d6f", "#e69f00"
 RED, PINK, VIOLET, OCHRE, GREY = "#d55e00", "#cc79a7", "#8768c9", "#b8a02c", "#8b95a1"
 PAGE, INK, FAINT, GRID = "#fefefe", "#1f2933", "#5b6672", "#d8dee4"
@@ -71,7 +71,7 @@ def panels(
 
 
 def label_ends(plot: Axes, x: float, ends: Mapping[str, tuple[float, str]]) -> None:
-    """Label the lines (label → last y, colour) at their end; a label that would cover another moves up."""
+    """Label lines (label → last y, colour) at their end; a label that would cover another moves up."""
     lowest = -LABEL * 2.0
     for label, (y, colour) in sorted(ends.items(), key=lambda end: end[1][0]):
         height = float(plot.transData.transform((x, y))[1])
@@ -83,7 +83,7 @@ def label_ends(plot: Axes, x: float, ends: Mapping[str, tuple[float, str]]) -> N
 
 
 def svg(figure: Figure) -> str:
-    """Render a figure. The page's colours become CSS variables with a dark variant; the titles, a label."""
+    """Render a figure; the page's colours become CSS variables with a dark variant."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = " ".join(stream.getvalue().split()).replace(" <text", "\n<text") + "\n"  # a line for each text

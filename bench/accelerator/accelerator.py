@@ -1,4 +1,4 @@
-"""How many photos a second the worker feeds to a simulated accelerator, and what limits it; without LocalStack."""
+"""How many photos a second the worker feeds to a simulated accelerator, and what limits it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ FEEDING = "bench.accelerator.feeding"
 
 
 def measure(tell: Callable[[str], None]) -> dict[str, Any]:
-    """Measure each run by itself; repeat those of PROFILED under a profiler, which slows them down."""
+    """Measure each run by itself; repeat those of PROFILED under a profiler, which is slower."""
     measured = dict[str, Any]()
     for name, (kind, replicas) in RUNS.items():
         tell(f"simulated accelerator, {name}")

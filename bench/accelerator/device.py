@@ -9,8 +9,9 @@ import numpy.typing as npt
 from worker.inference.bundle import Bundle
 from worker.messages import Outputs
 
-# 32 photos in 16 ms are 2,000 a second, as EfficientNet-sized networks reach on a data-centre GPU. A quarter of the
-# time is a call's own cost, whatever its size (launching kernels, copying 150 KB a photo): one photo takes 4.4 ms.
+# 32 photos in 16 ms are 2,000 a second, as EfficientNet-sized networks reach on a data-centre GPU.
+# A quarter of the time is a call's own cost, whatever its size (launching kernels, copying 150 KB a
+# photo), so one photo takes 4.4 ms.
 CALL, PHOTO = 0.004, 0.000375  # seconds: t(n) = CALL + PHOTO · n
 
 
@@ -20,7 +21,7 @@ def service_time(photos: int) -> float:
 
 
 class SimulatedDevice:
-    """Answers all photos alike, after the time that their batch takes; callers take turns, as on a device."""
+    """Answers all photos alike, after the time of their batch; callers take turns, as on a device."""
 
     def __init__(self, bundle: Bundle, largest_batch: int) -> None:
         self.bundle = bundle
@@ -32,7 +33,7 @@ class SimulatedDevice:
         self._never = threading.Event()
 
     def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
-        """Wait as long as a batch, uint8 [N, height, width, 3], takes; return role → array of N rows."""
+        """Wait as long as a batch [N, height, width, 3] takes; return role → array of N rows."""
         with self._turn:
             done = time.monotonic() + service_time(len(batch))
             while (left := done - time.monotonic()) > 0:

@@ -1,9 +1,10 @@
-"""The worker's own stages around a simulated accelerator, photos and messages in memory; in a process of its own.
+"""The worker's own stages around a simulated accelerator, in a process of its own.
 
     python -m bench.accelerator.feeding KIND REPLICAS
 
-KIND is `ready` (photos that are arrays already) or a kind of JPEG. REPLICAS is the number of threads that take turns at
-the one device. Prints JSON: photos a second, their CPU time, and what the limit is.
+Photos and messages are in memory. KIND is `ready` (photos that are arrays already) or a kind of
+JPEG. REPLICAS is the number of threads that take turns at the one device. Prints JSON: photos a
+second, their CPU time, and what the limit is.
 """
 
 import json
@@ -50,7 +51,7 @@ def main() -> None:
 
 
 def feed(kind: str, replicas: int) -> dict[str, Any]:
-    """Run for SECONDS after WARM_UP: photos/s, CPU milliseconds a photo by thread, shares. Raises BenchError."""
+    """Run for SECONDS after WARM_UP: photos/s, CPU time by thread, shares. Raises BenchError."""
     used = settings.load({"WORKER_MODEL": str(MODEL), **NOTHING})
     device, store = SimulatedDevice(bundle.read(str(MODEL)), used.batch_size), CountingStore()
     photos = [b"-"] if kind == READY else jpegs(kind)
@@ -100,14 +101,14 @@ def figures(before: Reading, after: Reading, took: float, largest: int) -> dict[
 
 
 def limit(measured: Mapping[str, Any], largest: int) -> str:
-    """Name what the rest waits for: the device, the cores, other programs, the model's thread, or the helpers."""
+    """Name what the rest waits for."""
     if measured["device_busy"] >= FULL:
         return "device"
     if measured["cores_busy"] >= FULL:
         return "cores"
     if measured["cores_busy"] + measured["cores_taken"] >= FULL:
         return "others"
-    # Full batches beside an idle device: photos wait for the model's thread. Small batches: the thread waits.
+    # Beside an idle device, full batches mean that photos wait for the model's thread.
     return "model thread" if measured["mean_batch"] >= FULL * largest else "helpers"
 
 

@@ -20,9 +20,9 @@ LAST = re.compile(r"^(?P<function>\S+) \((?P<file>[^()]*?)(?::\d+)?\)$")
 
 
 def profile(module: str, *arguments: str, within: float) -> dict[str, Any]:
-    """Run a module under py-spy; find the functions with the largest shares of its stages' CPU time.
+    """Run a module under py-spy; find the functions that use most of its stages' CPU time.
 
-    Where the system does not let one process inspect another, `functions` is empty and `reason` says why.
+    If one process may not inspect another, `functions` is empty and `reason` says why.
     """
     with tempfile.TemporaryDirectory() as folder:
         stacks = Path(folder) / "stacks"
@@ -40,7 +40,7 @@ def profile(module: str, *arguments: str, within: float) -> dict[str, Any]:
 
 
 def by_function(stacks: Iterable[str]) -> list[dict[str, Any]]:
-    """Read lines `thread;outer (file:line);inner (file:line) COUNT`; share by stage and innermost function."""
+    """Count lines `thread;outer (file:line);inner (file:line) COUNT` by stage and last function."""
     counts = Counter[tuple[str, str, str]]()
     for line in stacks:
         frames, _, count = line.rpartition(" ")

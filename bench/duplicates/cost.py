@@ -1,4 +1,4 @@
-"""What the index costs: bursts through two workers, one with an index full of photos, one without an index."""
+"""What the index costs: bursts through a worker with a full index and a worker without one."""
 
 import os
 import statistics
@@ -34,7 +34,7 @@ def steps(rounds: int) -> int:
 def measure(
     rig: BenchRig, folder: Path, rounds: int, photos: int, tell: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Let both workers score the same photos in turns; medians over the rounds. Raises LostError, ServicesError."""
+    """Let both workers score the same photos in turns. Raises LostError, ServicesError."""
     tell(f"filling the index with {REMEMBERED:,} photos")
     hashes, strangers = draw_balanced(REMEMBERED, seed=2), draw_balanced(STRANGERS, seed=3)
     FilledIndex(rig.redis, hashes, strangers).fill(REMEMBERED)

@@ -13,7 +13,7 @@ KIND = "small"
 
 
 def jpegs(photos: Sequence[Image.Image], count: int, seed: int) -> list[bytes]:
-    """Cut `count` crops from RGB photos in turn, of random place, size and shape, half of them mirrored."""
+    """Cut `count` crops of random place, size and shape from RGB photos, half of them mirrored."""
     chance = np.random.default_rng(seed)
     return [_jpeg(_crop(chance, photos[number % len(photos)])) for number in range(count)]
 

@@ -1,7 +1,7 @@
 """How many photos a second this machine scores while it uploads them as well.
 
-A burst that lies ready is scored faster, because uploading takes time on the same cores. Loads are shares of this lower
-figure.
+A burst that lies ready is scored faster, because uploading takes time on the same cores. Loads are
+shares of this lower figure.
 """
 
 import threading
@@ -19,7 +19,7 @@ WARM_UP, SECONDS = 4.0, 12.0
 
 
 def capacity(rig: BenchRig, photos: list[bytes]) -> float:
-    """Measure photos per second with IN_FLIGHT photos at any time: each result lets the next photo be sent."""
+    """Measure photos/s with IN_FLIGHT photos at any time: each result lets the next one be sent."""
     series, places = Series("capacity", photos), threading.Semaphore(IN_FLIGHT)
     begun = time.monotonic()
     end = begun + WARM_UP + SECONDS

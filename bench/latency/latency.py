@@ -35,7 +35,7 @@ def steps() -> int:
 
 
 def measure(rig: BenchRig, seconds: float, objects: int, tell: Tell) -> dict[str, Any]:
-    """Measure each load for `seconds`, and the original benchmark with `objects`. Raises LostError."""
+    """Measure each load for `seconds`, the original benchmark with `objects`. Raises LostError."""
     photos = draw_photos(SEED)
     tell(f"capacity, {' and '.join(MIX)} mixed, uploads included")
     most = capacity(rig, photos)
@@ -59,7 +59,7 @@ def measure(rig: BenchRig, seconds: float, objects: int, tell: Tell) -> dict[str
 
 
 def under_load(rig: BenchRig, photos: list[bytes], rate: float, seconds: float) -> dict[str, Any]:
-    """Send photos at random, `rate` per second. A photo's time counts from the moment at which it was due."""
+    """Send photos at random, `rate` a second; a photo's time counts from when it was due."""
     series, moments = Series(f"load {rate}", photos), poisson(rate, seconds, SEED)
     ids = [series.image_id(number) for number in range(len(moments))]
     with Listener(rig.redis) as listener:
@@ -81,7 +81,7 @@ def under_load(rig: BenchRig, photos: list[bytes], rate: float, seconds: float) 
 
 
 def as_the_original(rig: BenchRig, photos: list[bytes], objects: int) -> dict[str, Any]:
-    """Send `objects` photos by UPLOADERS, each one PUT after the other. A photo's time starts with its PUT."""
+    """Send photos by UPLOADERS, each one PUT after the other; a photo's time starts with its PUT."""
     series = Series("original", photos)
     ids = [series.image_id(number) for number in range(objects)]
     with Listener(rig.redis) as listener:
@@ -101,7 +101,7 @@ def as_the_original(rig: BenchRig, photos: list[bytes], objects: int) -> dict[st
 
 
 def one_at_a_time(client: Client, photos: list[bytes]) -> dict[str, Any]:
-    """Send small photos one after the other, a few a second, and wait for each result with the worker's client."""
+    """Send small photos, a few a second, and wait for each result with the worker's client."""
     some = [as_upload(photos[n % len(photos)], f"single {n}") for n in range(SINGLE_WARM_UP + SINGLE)]
     taken = [_send_one(client, photo) for photo in some]
     seen = [seconds for seconds, _ in taken[SINGLE_WARM_UP:]]
@@ -120,7 +120,7 @@ def one_at_a_time(client: Client, photos: list[bytes]) -> dict[str, Any]:
 
 
 def _send_one(client: Client, photo: bytes) -> tuple[float, Mapping[str, float]]:
-    """Send a photo; return the seconds to its result, and the worker's timings. Then sleep until the period is over."""
+    """Send a photo; return the seconds to its result, and the worker's timings, after the PERIOD."""
     begun = time.monotonic()
     try:
         result = client.wait(client.upload(photo, ".jpg"), HEARD_WITHIN)

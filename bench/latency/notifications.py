@@ -1,7 +1,8 @@
 """What S3's slow notification costs, with and without a direct request.
 
-The bench plays S3's part: the bucket's own notification is off. After each PUT the bench sends S3's body, as late as
-the published distribution says. With the fast path, it first sends a direct request right after the PUT.
+The bench plays S3's part: the bucket's own notification is off. After each PUT the bench sends S3's
+body, as late as the published distribution says. With the fast path, it first sends a direct request
+right after the PUT.
 """
 
 import json
@@ -55,7 +56,7 @@ def notification_off(s3: Any, bucket: str) -> Iterator[None]:
 
 
 def _run(rig: BenchRig, photos: list[bytes], rate: float, seconds: float, *, direct: bool) -> dict[str, Any]:
-    """Run once: latencies from the moment each photo was due, and how many times photos were scored."""
+    """Run once: latencies from when each photo was due, and how many times photos were scored."""
     moments = poisson(rate, max(SHORTEST, seconds), SEED)
     series = Series(f"slow notification, direct={direct}", photos)
     ids, delays = [series.image_id(n) for n in range(len(moments))], notification_delays(len(moments), SEED)

@@ -33,7 +33,7 @@ def notification(stored: S3Object, at: datetime) -> str:
 
 
 class Notifier:
-    """Sends each body at its time, from a thread of its own; leaving the context waits for all of them."""
+    """Sends each body at its time, from its own thread; leaving the context waits for all of them."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -52,7 +52,7 @@ class Notifier:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for the last body, unless an error ends the context. Raises BenchError when one was not sent."""
+        """Wait for the last body, unless an error ends the context. Raises BenchError."""
         with self._change:
             self._ending = True
             if kind is not None:

@@ -1,4 +1,4 @@
-"""Two ways to send photos: at given times in an open loop, or by a crew of uploaders as fast as they can."""
+"""Two ways to send photos: at given times in an open loop, or as fast as a crew of uploaders can."""
 
 import itertools
 import threading
@@ -12,7 +12,7 @@ Send = Callable[[int], object]  # sends the photo of a number
 
 
 def at_moments(moments: list[float], send: Send) -> tuple[list[float], list[float]]:
-    """Send photo n at `moments[n]` seconds from now; no send waits for a result or for another send.
+    """Send photo n at `moments[n]` seconds from now; no send waits for a result or another send.
 
     Returns the times at which sends were due and at which they began, both monotonic.
     """
@@ -38,10 +38,10 @@ def at_moments(moments: list[float], send: Send) -> tuple[list[float], list[floa
 
 
 def by_crew(uploaders: int, may_send: Callable[[int], bool], send: Send) -> dict[int, float]:
-    """Let `uploaders` threads send photos 0, 1, 2 … one after the other until `may_send(n)` is false.
+    """Let `uploaders` threads send photos 0, 1, 2 … until `may_send(n)` is false.
 
-    Returns the monotonic time at which each send began, by number, in order. The last numbers may have gaps, because
-    each thread asks for itself. An error in one send ends all, and is raised.
+    Returns the monotonic time at which each send began, by number, in order. The last numbers may
+    have gaps, because each thread asks for itself. An error in one send ends all, and is raised.
     """
     numbers, begun = itertools.count(), dict[int, float]()
     lock, given_up = threading.Lock(), threading.Event()

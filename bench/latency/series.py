@@ -18,7 +18,7 @@ PERIOD = 997  # photos after which the order of the mix repeats
 
 
 class Series:
-    """Photos 0, 1, 2 …; any thread may put any number. The name makes the image ids: use it once a run."""
+    """Photos 0, 1, 2 … for any thread to put. The name makes the image ids: use it once a run."""
 
     def __init__(self, name: str, photos: list[bytes]) -> None:
         self._name = name

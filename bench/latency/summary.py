@@ -8,7 +8,7 @@ CUTS = (50, 90, 99)
 
 
 def summary(seconds: Sequence[float]) -> dict[str, float]:
-    """Summarise at least one latency: percentiles, mean and maximum in milliseconds, and the share under a second."""
+    """Percentiles, mean and maximum in milliseconds, and the share under a second."""
     cuts = statistics.quantiles(
         [*seconds, seconds[0]] if len(seconds) == 1 else seconds, n=100, method="inclusive"
     )
@@ -21,9 +21,9 @@ def summary(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def mean_steps(timings: Sequence[Mapping[str, float]], seen_ms: Sequence[float]) -> dict[str, float]:
-    """Mean milliseconds of each step; they add up to the mean that was seen from outside, which medians would not.
+    """Mean milliseconds of each step; unlike medians, they add up to the mean seen from outside.
 
-    `put` is what the worker cannot time: the upload before S3's event time, and the announcement of the result.
+    `put` is what the worker cannot time: the upload before S3's event time, and the announcement.
     """
     steps = {
         name: statistics.fmean(photo[name] for photo in timings) for name in timings[0] if name != "total"

@@ -1,4 +1,4 @@
-"""The measurements as pictures: throughput by batch size, latency by load, where the second goes."""
+"""The measurements as pictures."""
 
 from collections.abc import Mapping
 from pathlib import Path

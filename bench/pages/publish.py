@@ -2,8 +2,8 @@
 
     python -m bench.pages.publish
 
-Only the parts between marks are written. A page is written only when the last run measured all of it:
-figures of different runs must not stand side by side.
+Only the parts between marks are written. A page is written only when the last run measured all of
+it: figures of different runs must not stand side by side.
 """
 
 import json
@@ -28,7 +28,7 @@ SPEED = ("throughput", "batch_sizes", "latency", "accelerator")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A document, the measurements it needs, its tables by part, and the picture below a part's tables."""
+    """A document, the measurements it needs, its tables by part, and the pictures below them."""
 
     name: str
     needs: tuple[str, ...]
@@ -103,7 +103,7 @@ def main() -> int:
 
 
 def complete_pages(measured: Mapping[str, Any]) -> list[Page]:
-    """Return the pages of which a run has measured everything. Raises BenchError when there are none."""
+    """Return the pages that a run has measured completely. Raises BenchError when there are none."""
     complete = [page for page in PAGES if not page.missing(measured)]
     if not complete:
         missing = ", ".join(PAGES[0].missing(measured))

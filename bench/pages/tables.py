@@ -1,4 +1,4 @@
-"""The measurements as tables, by section; report.py prints them, publish.py writes them into docs/."""
+"""The measurements as tables, by section, for report.py and publish.py."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

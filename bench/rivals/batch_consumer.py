@@ -1,4 +1,4 @@
-"""Feeds the batch server from SQS: receivers take ten messages, post their photos at once, and delete all ten.
+"""Feeds the batch server from SQS: takes ten messages, posts their photos at once, deletes all ten.
 
     python -m bench.rivals.batch_consumer PREFIX QUEUE_URL
 

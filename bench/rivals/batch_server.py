@@ -1,11 +1,11 @@
-"""Mosec as the rival that takes batches: an HTTP server that decodes in processes and infers in dynamic batches.
+"""Mosec, the rival with dynamic batches: an HTTP server that decodes in processes.
 
     MOSEC_PORT=… python -m bench.rivals.batch_server
 
-Why Mosec: it is maintained, is one small package, and batching is its core. LitServe and Ray Serve batch too, but
-through an asyncio server in Python, and Ray needs a cluster. celery-batches would share the queue, but it keeps Celery
-below 5.7, and every process decodes and infers in turn, with a model of its own. `batch_consumer.py` feeds the server
-from SQS.
+Why Mosec: it is maintained, is one small package, and batching is its core. LitServe and Ray Serve
+batch too, but through an asyncio server in Python, and Ray needs a cluster. celery-batches would
+share the queue, but it keeps Celery below 5.7, and every process decodes and infers in turn, with a
+model of its own. `batch_consumer.py` feeds the server from SQS.
 """
 
 import os

@@ -2,12 +2,13 @@
 
     python -m bench.rivals.celery_worker PREFIX QUEUE_URL [POOL]
 
-Configured as Celery's guide recommends for SQS and for tasks that must not be lost: late acknowledgement, so that a
-message is deleted when its task is done; the queue's own visibility timeout; long polls; no results, events or remote
-control, which SQS does not support. There is a process a core, each with a model of one thread, because the processes
-use the cores. The prefetch lets a receive return SQS's ten messages: the guide's 1 is for tasks of minutes, and the
-default of 4 a process would stop at eight. A pool of threads was as fast, within the spread of the rounds, so this is
-the pool that the guide recommends for computation.
+Configured as Celery's guide recommends for SQS and for tasks that must not be lost: late
+acknowledgement, so that a message is deleted when its task is done; the queue's own visibility
+timeout; long polls; no results, events or remote control, which SQS does not support. There is a
+process a core, each with a model of one thread, because the processes use the cores. The prefetch
+lets a receive return SQS's ten messages: the guide's 1 is for tasks of minutes, and the default of 4
+a process would stop at eight. A pool of threads was as fast, within the spread of the rounds, so
+this is the pool that the guide recommends for computation.
 """
 
 import functools

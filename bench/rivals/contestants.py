@@ -35,7 +35,7 @@ class Contestant:
         return cpu_seconds(self._tree())
 
     def peak_memory_mb(self) -> float:
-        """Peak resident memory, summed over its processes: what they share counts more than once."""
+        """Peak memory, summed over its processes: what they share counts more than once."""
         return sum(peak_memory_mb(process.pid) for process in self._tree())
 
     def count_messages(self) -> int:

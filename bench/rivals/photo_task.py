@@ -1,4 +1,4 @@
-"""What the rivals share with the worker and with one another: events, downloads, the model, Redis."""
+"""What the rivals share: events, downloads, the model, Redis."""
 
 import json
 import os
@@ -56,10 +56,10 @@ class Results:
 
 
 class Frozen:
-    """The worker's own decoding, and its model on the engine that WORKER_ENGINE names: one replica."""
+    """The worker's own decoding, and one replica of its model on the engine in WORKER_ENGINE."""
 
     def __init__(self, *, threads: int, largest_batch: int = 1) -> None:
-        """Load the model on `threads` threads, and warm up for calls of up to `largest_batch` photos."""
+        """Load the model on `threads` threads; warm up for calls of up to `largest_batch` photos."""
         # Importing takes seconds, and a parent of forked processes must not import TensorFlow.
         from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 

@@ -2,8 +2,8 @@
 
     python -m bench.rivals.plain_loop PREFIX QUEUE_URL predict|frozen
 
-`predict` is the loop that people write first: full decode and `model.predict`. `frozen` uses the worker's own decoding,
-model and engine, so that only the pipeline differs. Runs until SIGTERM.
+`predict` is the loop that people write first: full decode and `model.predict`. `frozen` uses the
+worker's own decoding, model and engine, so that only the pipeline differs. Runs until SIGTERM.
 """
 
 import io

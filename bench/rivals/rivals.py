@@ -16,7 +16,7 @@ START, STOP = 180.0, 30.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A program that scores the same photos. `share`: its part of the worker's photos; slow rivals get fewer."""
+    """A program that scores a `share` of the worker's photos; slow rivals get fewer."""
 
     name: str
     label: str

@@ -2,7 +2,8 @@
 
     python -m bench.throughput.batch_sizes MODEL
 
-Prints JSON: engine → batch size → images/s with all replicas at work. The engines take turns; the rates are medians.
+Prints JSON: engine → batch size → images/s with all replicas at work. The engines take turns; the
+rates are medians.
 """
 
 import json

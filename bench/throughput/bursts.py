@@ -18,12 +18,12 @@ UPLOADERS = 8
 
 
 def burst(rig: BenchRig, contestant: Contestant, load: Load, *, all_food: bool = True) -> dict[str, float]:
-    """Let a contestant find these photos waiting: photos/s, CPU milliseconds a photo, shares of the cores.
+    """Let a contestant find photos waiting: photos/s, CPU milliseconds a photo, shares of the cores.
 
-    The clock runs from the moment it may start to the last result. A later start would give it photos for free: up to
-    two queues of them are fetched and decoded before the first result.
-    Raises LostError unless each photo has a score (or, without `all_food`, any answer) and the queue is empty at the
-    end.
+    The clock runs from the moment it may start to the last result. A later start would give it
+    photos for free: up to two queues of them are fetched and decoded before the first result.
+    Raises LostError unless each photo has a score (or, without `all_food`, any answer) and the queue
+    is empty at the end.
     """
     contestant.freeze()
     ids = feed(rig, contestant, load)
@@ -49,7 +49,7 @@ def burst(rig: BenchRig, contestant: Contestant, load: Load, *, all_food: bool =
 
 
 def feed(rig: BenchRig, contestant: Contestant, load: Load) -> list[str]:
-    """Upload the photos, wait until all their messages are in the queue, and return the photos' ids."""
+    """Upload the photos, wait until all messages are in the queue, and return the photos' ids."""
     ids = load.ids
 
     def put(number: int) -> None:
@@ -75,7 +75,7 @@ def read_scores(rig: BenchRig, contestant: Contestant, ids: list[str]) -> list[s
 
 
 def check_settled(rig: BenchRig, contestant: Contestant, ids: list[str], *, all_food: bool = True) -> None:
-    """Raise LostError unless each photo has a score (or, without `all_food`, shows no food) and no message is left."""
+    """Raise LostError unless each photo has a score (or shows no food) and no message is left."""
     failed = sum(not score.isdigit() for score in read_scores(rig, contestant, ids))
     if not all_food:
         failed -= sum(UNRECOGNISED in text for text in _read_results(rig, contestant, ids))
@@ -86,7 +86,7 @@ def check_settled(rig: BenchRig, contestant: Contestant, ids: list[str], *, all_
 
 
 def wait_for_results(results: Any, prefix: str, missing: set[str]) -> float:
-    """Wait until the results of the missing photos are announced; return the monotonic time of the last one."""
+    """Wait for the results of the missing photos; return the monotonic time of the last one."""
     last = time.monotonic()
     while missing:
         message = results.get_message(timeout=1.0)
@@ -113,5 +113,5 @@ def _read_results(rig: BenchRig, contestant: Contestant, ids: list[str]) -> list
 
 
 def _read_cpu(rig: BenchRig, contestant: Contestant) -> tuple[float, float, float]:
-    """CPU seconds so far of the contestant, of the services, and of all programs but the bench itself."""
+    """CPU seconds so far of the contestant, the services, and all programs but the bench itself."""
     return contestant.cpu(), cpu_seconds(rig.services), busy_seconds() - cpu_seconds([psutil.Process()])

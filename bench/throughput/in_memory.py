@@ -2,9 +2,10 @@
 
     python -m bench.throughput.in_memory MODEL
 
-Reads requests, one line of JSON each ({"kind": …, "photos": N}), and answers with a line of JSON: photos/s and CPU
-milliseconds a photo of the pipeline, and of decoding and inference alone, measured just before and just after in this
-process. With "alone", only the pipeline runs, and the answer is its resident memory.
+Reads requests, one line of JSON each ({"kind": …, "photos": N}), and answers with a line of JSON:
+photos/s and CPU milliseconds a photo of the pipeline, and of decoding and inference alone, measured
+just before and just after in this process. With "alone", only the pipeline runs, and the answer is
+its resident memory.
 """
 
 import json
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def side_by_side(worker: InMemory, photos: list[bytes], count: int) -> dict[str, float]:
-    """Measure the parts, the pipeline, and the parts again: changes on the machine meanwhile affect both."""
+    """Measure the parts before and after the pipeline, so that changes on the machine affect both."""
     before = measure_parts(worker.replicas, photos)
     seen = worker.run(photos, count)
     after = measure_parts(worker.replicas, photos)
@@ -60,7 +61,7 @@ def side_by_side(worker: InMemory, photos: list[bytes], count: int) -> dict[str,
 
 
 def measure_parts(replicas: Replicas, photos: list[bytes]) -> dict[str, float]:
-    """Measure the model alone on ready arrays, with all replicas, and decoding alone, with a thread on each core."""
+    """Measure the model alone, with all replicas, and decoding alone, with a thread on each core."""
     target = replicas[0][0].bundle.manifest.input.target
 
     def decode(photo: bytes) -> npt.NDArray[np.uint8]:
@@ -75,7 +76,7 @@ def measure_parts(replicas: Replicas, photos: list[bytes]) -> dict[str, float]:
 
 
 def repeat(calls: Sequence[Callable[[], object]], photos: int) -> tuple[float, float]:
-    """Repeat each call in a thread of its own, after a warm-up call: photos per second, CPU milliseconds a photo."""
+    """Repeat each call in a thread of its own: photos per second, CPU milliseconds a photo."""
 
     def again(call: Callable[[], object]) -> int:
         done = 0

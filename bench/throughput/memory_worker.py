@@ -37,8 +37,8 @@ class InMemory:
     def run(self, photos: list[bytes], count: int) -> dict[str, float]:
         """Score `count` photos; the time runs from the send to the last result.
 
-        Returns photos/s, CPU milliseconds a photo (of each stage's threads, too), and the share of the cores that
-        other programs took.
+        Returns photos/s, CPU milliseconds a photo (of each stage's threads, too), and the share of
+        the cores that other programs took.
         """
         self.photos.hold(photos)
         bodies, scored = [announcement(number) for number in range(count)], self.store.statuses["scored"]

@@ -1,4 +1,4 @@
-"""The race: the worker, its rivals and the pipeline in memory score the same photos, lap after lap."""
+"""The race: the worker, its rivals and the pipeline in memory score the same photos."""
 
 import operator
 from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ class Race:
 
 @contextmanager
 def side_by_side(rig: BenchRig, folder: Path, tell: Callable[[str], None]) -> Iterator[Race]:
-    """Start all, and stop all but the worker, which belongs to the rig. Raises BenchError, ServicesError."""
+    """Start all, and stop all but the rig's worker. Raises BenchError, ServicesError."""
     with (
         start_rivals(rig, folder) as rivals,
         Conversation(folder / "in-memory.log", IN_MEMORY, str(MODEL)) as inside,

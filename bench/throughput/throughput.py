@@ -67,10 +67,10 @@ def steps(rounds: int) -> int:
 def measure(
     rig: BenchRig, rounds: int, photos: int, tell: Callable[[str], None], late: int = LATE
 ) -> dict[str, Any]:
-    """Run all rounds, kinds and contestants in turns, then the crews, then memory; `tell` gets what comes next.
+    """Run all contestants in turns, then several workers, then memory; `tell` gets what comes next.
 
-    `photos` is the number of small photos in the worker's burst. Memory is read for the second time after `late`
-    photos, more than EARLY. Raises LostError, BenchError, ServicesError.
+    `photos` is the number of small photos in the worker's burst. Memory is read for the second time
+    after `late` photos, more than EARLY. Raises LostError, BenchError, ServicesError.
     """
     used = settings.load(os.environ)
     os.environ["WORKER_ENGINE"] = engine = rig.engine()  # from now on, of all contestants

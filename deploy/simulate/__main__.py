@@ -1,4 +1,4 @@
-"""`make simulate`: runs the days, prints the tables, and with --write puts them and the pictures into docs/scaling.md.
+"""`make simulate`: runs the days and prints the tables; --write puts them into docs/scaling.md.
 
 python -m deploy.simulate [--write] [--figures FILE]
 """
@@ -23,7 +23,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 
 
 def main() -> int:
-    """Simulate; 2 with one line where the figures cannot be read."""
+    """Simulate; 2 when the figures cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m deploy.simulate", description=__doc__)
     parser.add_argument("--figures", type=Path, default=DEFAULT, help="measured times and prices, TOML")
     parser.add_argument("--write", action="store_true", help="into docs/scaling.md, with the pictures")
@@ -34,10 +34,10 @@ def main() -> int:
         sys.stderr.write(f"{options.figures}: {error}\n")
         return 2
     console = Console()
-    swept = _swept(figures, console)
-    best = plans.best(list(swept.values()))
-    days = _days(best.plan, figures, console)
-    texts = _texts(best, swept, days, figures)
+    tried = _try_targets(figures, console)
+    best = plans.find_best(list(tried.values()))
+    days = _run_days(best.plan, figures, console)
+    texts = _parts(best, tried, days, figures)
     for name in ("rates", "targets", "quiet", "cooldowns", "verdict"):
         console.print(texts[name], markup=False, soft_wrap=True)
     if options.write:
@@ -46,45 +46,45 @@ def main() -> int:
     return 0
 
 
-def _swept(figures: Figures, console: Console) -> dict[tuple[float, float], Run]:
-    photos = plans.photos_of_a_day(TRIED_AT)
+def _try_targets(figures: Figures, console: Console) -> dict[tuple[float, float], Run]:
+    photos = plans.draw_photos(TRIED_AT)
     pairs = [(load, float(wait)) for load in LOADS for wait in WAITS]
     return {
-        pair: plans.run(plans.of_both(*pair), photos, figures)
+        pair: plans.run(plans.make_plan(*pair), photos, figures)
         for pair in track(pairs, "targets", console=console, disable=not console.is_terminal)
     }
 
 
-def _days(plan: plans.Plan, figures: Figures, console: Console) -> dict[float, list[Run]]:
+def _run_days(plan: plans.Plan, figures: Figures, console: Console) -> dict[float, list[Run]]:
     days: dict[float, list[Run]] = {}
     for peak in track(PEAKS, "rates", console=console, disable=not console.is_terminal):
-        photos = plans.photos_of_a_day(peak)
+        photos = plans.draw_photos(peak)
         days[peak] = [plans.run(one, photos, figures) for one in (plan, *plans.rivals(plan, photos, figures))]
     return days
 
 
-def _texts(
+def _parts(
     best: Run,
-    swept: Mapping[tuple[float, float], Run],
+    tried: Mapping[tuple[float, float], Run],
     days: Mapping[float, Sequence[Run]],
     figures: Figures,
 ) -> dict[str, str]:
-    photos, spiky = (plans.photos_of_a_day(TRIED_AT, spikes=spikes) for spikes in (False, True))
+    photos, spiky = (plans.draw_photos(TRIED_AT, spikes=spikes) for spikes in (False, True))
     wait = best.plan.target("backlog")
-    quiet = {load: plans.run(plans.of_both(load, wait), photos, figures) for load in LOADS}
-    cooled = {
+    quiet = {load: plans.run(plans.make_plan(load, wait), photos, figures) for load in LOADS}
+    cooldowns = {
         (base, minutes): plans.run(replace(best.plan, cooldown=minutes, grown_from=base), spiky, figures)
         for base in get_args(GrownFrom)
         for minutes in COOLDOWNS
     }
-    shown = "".join(f"\n![{peak:,} photos a second](scaling/{peak}.svg)\n" for peak in PEAKS)
+    pictures = "".join(f"\n![{peak:,} photos a second](scaling/{peak}.svg)\n" for peak in PEAKS)
     return {
         "verdict": report.verdict(best, days),
         "rates": report.by_rate(days).markdown(),
-        "pictures": shown.lstrip("\n"),
-        "targets": report.tried(swept).markdown(),
-        "quiet": report.quiet(quiet).markdown(),
-        "cooldowns": report.cooldowns(cooled).markdown(),
+        "pictures": pictures.lstrip("\n"),
+        "targets": report.by_targets(tried).markdown(),
+        "quiet": report.without_spikes(quiet).markdown(),
+        "cooldowns": report.cooldowns(cooldowns).markdown(),
     }
 
 

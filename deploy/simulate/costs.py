@@ -10,7 +10,7 @@ DAYS_A_MONTH = 30
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Of a day."""
+    """Costs of one day."""
 
     tasks: float
     requests: float  # SQS and S3
@@ -19,12 +19,12 @@ class Costs:
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """All costs."""
         return self.tasks + self.requests + self.watching + self.redis
 
 
-def of(day: Day, figures: Figures) -> Costs:
-    """Reckon a day; network and storage are left out."""
+def calculate(day: Day, figures: Figures) -> Costs:
+    """Calculate the costs of a day, without network and storage."""
     task, prices, use = figures.task, figures.prices, figures.use
     hourly = task.vcpu * prices.vcpu_hour + task.memory_gb * prices.gb_hour
     photo = use.sqs_requests_a_photo * prices.sqs_request + prices.s3_put + prices.s3_get

@@ -1,4 +1,4 @@
-"""Measured service times, what AWS takes for what, and the rules of its autoscaling: all that a simulated day needs."""
+"""What a simulated day needs: measured service times and AWS's prices."""
 
 import tomllib
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT = Path(__file__).with_name("figures.toml")
-# Quantiles that stand for all photos of a second, each in the middle of the share that it stands for.
+# Quantiles that represent the photos of a second, each in the middle of its share.
 LEVELS = np.append(np.linspace(0.025, 0.925, 19), (0.965, 0.99))
 WEIGHTS = np.append(np.full(19, 0.05), (0.03, 0.02))
 
@@ -31,12 +31,12 @@ class Task(_Part):
 
     @property
     def seconds_per_photo(self) -> float:
-        """What a photo takes of a task."""
+        """Seconds of a task that a photo takes."""
         return 1 / self.photos_per_second
 
 
 class Latency(_Part):
-    """From PUT to result at a load, without a backlog, in milliseconds."""
+    """Milliseconds from PUT to result at a load, without a backlog."""
 
     load: float = Field(gt=0, le=1)
     p50: float
@@ -58,7 +58,7 @@ class Prices(_Part):
 
 
 class Use(_Part):
-    """What a photo, or the service as a whole, takes of what is paid for."""
+    """What one photo, or the whole service, uses."""
 
     sqs_requests_a_photo: float
     log_bytes_a_photo: float
@@ -76,13 +76,13 @@ class Figures(_Part):
 
     @classmethod
     def read(cls, path: Path = DEFAULT) -> Self:
-        """Read the file. Raises ValueError where it does not fit, OSError."""
+        """Read the file. Raises ValueError, OSError."""
         return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
 
     def latencies(self, loads: Series) -> Series:
-        """Give [N, levels] seconds for [N] loads: measured percentiles, drawn out between them by straight lines.
+        """Interpolate measured percentiles: [N, levels] seconds for [N] loads.
 
-        Below the lowest load that was measured it is the lowest's, above the highest the highest's.
+        Loads below the lowest measured one count as that one, and above the highest likewise.
         """
         known = np.array([one.load for one in self.latency])
         cuts = np.array([0.0, 0.5, 0.9, 0.99])

@@ -1,4 +1,4 @@
-"""A day as a picture: photos and tasks, what waits, and p99, hour by hour; two plans side by side."""
+"""A day with two plans as a picture: photos and capacity, backlog, and p99 by hour."""
 
 from collections.abc import Sequence
 

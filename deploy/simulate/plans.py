@@ -1,4 +1,4 @@
-"""Ways to scale, each run over the same days; which of those tried is the cheapest that keeps the objective."""
+"""Ways to scale, run over the same days; the cheapest that keeps the objective."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,16 +10,16 @@ from deploy.simulate.day import Day, simulate
 from deploy.simulate.figures import Figures, Series
 from deploy.simulate.policy import OUT_COOLDOWN, GrownFrom, Policy, Scaler
 
-PEAKS = (1, 10, 100, 1000)  # photos per second, the ordinary day's most
+PEAKS = (1, 10, 100, 1000)  # photos per second at the peak of the ordinary day
 SEED = 1
 MOST = 10_000  # tasks
-GOOD = 0.99  # share of the photos in time that a plan must reach
-OBJECTIVE = 1.0  # seconds
+GOOD = 0.99  # share of the photos that a plan must keep in time
+OBJECTIVE_SECONDS = 1.0
 
 LOADS = (0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 WAITS = (1, 5, 15, 30, 60, 120)  # seconds
 COOLDOWNS = (1, 2, 3, 4, 5)  # minutes
-USUAL = 30  # seconds: after an outage that piled photos up they are gone in so long, without a crowd of tasks
+USUAL = 30  # seconds in which a backlog is gone after an outage, without too many tasks
 TRIED_AT = 100  # photos per second
 
 
@@ -34,7 +34,7 @@ class Plan:
     grown_from: GrownFrom = "running"
 
     def target(self, metric: str) -> float:
-        """Of the policy for this metric; infinite without one."""
+        """The target of the policy for this metric; infinite without one."""
         return min((policy.target for policy in self.policies if policy.metric == metric), default=math.inf)
 
 
@@ -53,46 +53,46 @@ class Run:
 
     @property
     def tasks_a_million(self) -> float:
-        """Of that, what the tasks cost."""
+        """US dollars of tasks for a million photos."""
         return self.costs.tasks / self.day.photos * 1e6
 
 
-def of_both(load: float, wait: float) -> Plan:
-    """Make the template's plan: two policies, scaled in only when both agree."""
+def make_plan(load: float, wait: float) -> Plan:
+    """Make the template's plan: two policies that scale in only when both agree."""
     policies = (Policy("load", load), Policy("backlog", wait))
     return Plan(f"load {load:g}, backlog {wait:g} s", policies)
 
 
 def rivals(plan: Plan, photos: Series, figures: Figures) -> list[Plan]:
-    """Plans to compare one of both policies with: each policy alone, and no scaling at all."""
+    """Plans to compare with: each policy alone, and no scaling."""
     enough = math.ceil(photos.max() / figures.task.photos_per_second)
     return [
-        Plan("backlog alone, 1 s", (Policy("backlog", OBJECTIVE),)),
+        Plan("backlog alone, 1 s", (Policy("backlog", OBJECTIVE_SECONDS),)),
         Plan(f"load alone, {plan.target('load'):g}", (Policy("load", plan.target("load")),)),
         Plan(f"always {enough}: the worst second", (), enough),
     ]
 
 
-def photos_of_a_day(peak: float, *, spikes: bool = True) -> Series:
-    """Draw a day."""
-    return arrivals.drawn(arrivals.expected(peak, spikes=spikes), SEED)
+def draw_photos(peak: float, *, spikes: bool = True) -> Series:
+    """Draw the photos of a day."""
+    return arrivals.draw(arrivals.expected(peak, spikes=spikes), SEED)
 
 
 def run(plan: Plan, photos: Series, figures: Figures, tell: Callable[[int], None] = lambda _: None) -> Run:
-    """Run a day; it begins with the tasks that suit its first minutes."""
+    """Run a day; it starts with enough tasks for its first minutes."""
     seconds = figures.task.seconds_per_photo
     first = plan.tasks
     if plan.policies:
         first = max(1, math.ceil(photos[:600].mean() * seconds / min(plan.target("load"), 1)))
     scaler = Scaler(plan.policies, seconds, 1, MOST, plan.cooldown, desired=first, grown_from=plan.grown_from)
-    day = simulate(photos, scaler, figures, objective=OBJECTIVE, tell=tell)
-    return Run(plan, day, costs.of(day, figures))
+    day = simulate(photos, scaler, figures, objective_seconds=OBJECTIVE_SECONDS, tell=tell)
+    return Run(plan, day, costs.calculate(day, figures))
 
 
-def best(tried: Sequence[Run]) -> Run:
-    """Choose the cheapest that is good enough, to the cent; the backlog's target then as near as can be to USUAL.
+def find_best(tried: Sequence[Run]) -> Run:
+    """Find the cheapest run that is good enough, to the cent, with a backlog target near USUAL.
 
-    Where none is good enough: of those that keep most.
+    Where none is good enough, choose among those that keep most photos in time.
     """
     most = max(one.day.in_time for one in tried)
     good = [one for one in tried if one.day.in_time >= min(GOOD, most)]

@@ -1,8 +1,9 @@
-"""Target tracking as AWS does it: two alarms on a metric of each minute, and what is wished for when one goes off.
+"""Target tracking as AWS does it: two alarms per metric, and the number of tasks when one fires.
 
-Sources: "How target tracking scaling for Application Auto Scaling works" (cooldowns; capacity is added for any policy,
-removed only when all agree; scaling out is proportional, scaling in gradual) and the alarms that it creates, which
-CloudWatch shows: three minutes above the target, fifteen minutes below nine tenths of it.
+Sources: "How target tracking scaling for Application Auto Scaling works" (cooldowns; capacity is
+added for any policy, removed only when all agree; scaling out is proportional, scaling in gradual),
+and the alarms that it creates, as CloudWatch shows them: three minutes above the target, fifteen
+minutes below nine tenths of it.
 """
 
 import math
@@ -13,9 +14,9 @@ from typing import Literal, NamedTuple
 OUT_MINUTES, IN_MINUTES = 3, 15
 OUT_COOLDOWN, IN_COOLDOWN = 4, 5  # minutes, as in the template
 IN_PART = 0.9  # of the target
-# The tasks that metric ÷ target is multiplied with. AWS does not say which; a task that starts is in the second only.
+# The tasks that metric ÷ target multiplies. AWS does not say which; only `desired` counts starting tasks.
 GrownFrom = Literal["running", "desired"]
-MOST_AT_ONCE = 0.5  # scaling in removes at most this part of the tasks in one go
+MOST_AT_ONCE = 0.5  # the share of the tasks that scaling in removes at most at a time
 
 
 class Minute(NamedTuple):
@@ -31,17 +32,17 @@ class Policy:
     """One target-tracking policy by metric math."""
 
     metric: Literal["backlog", "load"]
-    target: float  # backlog: seconds of work that wait for each task; load: share of a task's capacity
+    target: float  # backlog: seconds of work waiting for each task; load: share of its capacity
 
     def value(self, minute: Minute, seconds_per_photo: float) -> float:
-        """What the expression gives."""
+        """The value of the metric."""
         photos = minute.visible if self.metric == "backlog" else minute.sent / 60
         return photos / max(minute.tasks, 1) * seconds_per_photo
 
 
 @dataclass(slots=True)
 class Scaler:
-    """Decides once a minute how many tasks are wished for. Cooldowns in minutes."""
+    """Decides once a minute how many tasks should run. Cooldowns are in minutes."""
 
     policies: Sequence[Policy]
     seconds_per_photo: float
@@ -56,11 +57,11 @@ class Scaler:
     _in_since: int = 1_000_000
 
     def decide(self, minute: Minute) -> int:
-        """Hear of another minute, as late as it comes; how many tasks are wished for from now on."""
+        """Take the next minute; return how many tasks should run from now on."""
         self._minutes = [*self._minutes, minute][-IN_MINUTES:]
         self._out_since += 1
         self._in_since += 1
-        out = max((self._wish_out(policy) for policy in self.policies), default=0)
+        out = max((self._scale_out_to(policy) for policy in self.policies), default=0)
         if out > self.desired and self._out_since >= self.out_cooldown:
             self.desired, self._out_since = min(self.most, out), 0
         elif self.policies and min(self._in_since, self._out_since) >= self.in_cooldown:
@@ -68,24 +69,24 @@ class Scaler:
         return self.desired
 
     def _scale_in(self) -> None:
-        wishes = [self._wish_in(policy) for policy in self.policies]
-        if all(wish is not None for wish in wishes):
-            wish = max(wish for wish in wishes if wish is not None)
+        counts = [self._scale_in_to(policy) for policy in self.policies]
+        agreed = [count for count in counts if count is not None]
+        if len(agreed) == len(counts):
             floor = math.ceil(self.desired * (1 - MOST_AT_ONCE))
-            wanted = max(self.least, floor, wish)
-            if wanted < self.desired:
-                self.desired, self._in_since = wanted, 0
+            tasks = max(self.least, floor, *agreed)
+            if tasks < self.desired:
+                self.desired, self._in_since = tasks, 0
 
-    def _wish_out(self, policy: Policy) -> int:
-        """As many tasks as bring the metric down to its target, when it was above for long enough."""
+    def _scale_out_to(self, policy: Policy) -> int:
+        """Tasks that bring the metric down to its target, if it was above for long enough; else 0."""
         last = [policy.value(minute, self.seconds_per_photo) for minute in self._minutes[-OUT_MINUTES:]]
         if len(last) < OUT_MINUTES or min(last) <= policy.target:
             return 0
         tasks = self._minutes[-1].tasks if self.grown_from == "running" else self.desired
         return math.ceil(tasks * last[-1] / policy.target - 1e-9)
 
-    def _wish_in(self, policy: Policy) -> int | None:
-        """As few as keep it below its target, when it was well below for long enough; else None."""
+    def _scale_in_to(self, policy: Policy) -> int | None:
+        """Tasks that keep it below its target, if it was well below for long enough; else None."""
         values = [policy.value(minute, self.seconds_per_photo) for minute in self._minutes]
         if len(values) < IN_MINUTES or max(values) >= policy.target * IN_PART:
             return None

@@ -1,4 +1,4 @@
-"""What the simulated days say, as tables."""
+"""The simulated days as tables."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from docs.table import Table
 
 
 def by_rate(days: Mapping[float, Sequence[Run]]) -> Table:
-    """A row for each plan of each rate."""
+    """A row for each plan at each rate."""
     rows = [_row(peak, one) for peak, runs in days.items() for one in runs]
     heads = [
         "photos/s",
@@ -44,7 +44,7 @@ def _row(peak: float, one: Run) -> list[str]:
 
 
 def share(value: float) -> str:
-    """As per cent, rounded down: what misses a bar must not look as if it kept it."""
+    """Format as per cent, rounded down: a share below a limit must not look as if it reached it."""
     return f"{math.floor(value * 10_000 + 1e-6) / 100:.2f}%"
 
 
@@ -52,8 +52,8 @@ def _seconds(value: float) -> str:
     return f"{value * 1000:,.0f} ms" if value < 10 else f"{value:,.0f} s"
 
 
-def tried(runs: Mapping[tuple[float, float], Run]) -> Table:
-    """Where the two targets should lie: in time, and dollars of tasks a million, by load and by backlog."""
+def by_targets(runs: Mapping[tuple[float, float], Run]) -> Table:
+    """Share in time, and dollars of tasks a million, by load target and backlog target."""
     rows = [
         [
             f"{load:g}",
@@ -68,8 +68,8 @@ def tried(runs: Mapping[tuple[float, float], Run]) -> Table:
     return Table(title, ["load target ↓ backlog target →", *(f"{wait} s" for wait in WAITS)], rows)
 
 
-def quiet(runs: Mapping[float, Run]) -> Table:
-    """The same day without its spikes, by the load policy's target."""
+def without_spikes(runs: Mapping[float, Run]) -> Table:
+    """The same day without its spikes, by load target."""
     rows = [
         [
             f"{load:g}",
@@ -87,12 +87,12 @@ def quiet(runs: Mapping[float, Run]) -> Table:
 
 
 def cooldowns(runs: Mapping[tuple[GrownFrom, int], Run]) -> Table:
-    """Each of the two ways in which AWS may reckon, by the cooldown of scaling out."""
+    """The two ways in which AWS may calculate, by scale-out cooldown."""
     rows = []
     for minutes in COOLDOWNS:
         pair = runs["running", minutes], runs["desired", minutes]
-        told = [(f"{one.day.paid.max():,.0f}", f"{one.tasks_a_million:.2f}") for one in pair]
-        rows.append([f"{minutes} min", *told[0], *told[1]])
+        cells = [(f"{one.day.paid.max():,.0f}", f"{one.tasks_a_million:.2f}") for one in pair]
+        rows.append([f"{minutes} min", *cells[0], *cells[1]])
     heads = [
         "cooldown",
         "from running: most tasks",
@@ -104,7 +104,7 @@ def cooldowns(runs: Mapping[tuple[GrownFrom, int], Run]) -> Table:
 
 
 def verdict(best: Run, runs: Mapping[float, Sequence[Run]]) -> str:
-    """The recommendation in a sentence, and what a photo costs."""
+    """The recommendation in a sentence, and what photos cost."""
     load, wait = best.plan.target("load"), best.plan.target("backlog")
     costs = ", ".join(f"${some[0].a_million:,.2f} at {peak:,} a second" for peak, some in runs.items())
     reached = f"the cheapest of those tried that keeps {GOOD:.0%}"

@@ -1,4 +1,4 @@
-"""An index on a Valkey of its own, filled as `rehash` fills it; look-ups by the worker's store, timed and checked."""
+"""An index filled as `rehash` fills it; look-ups by the worker's store, timed and checked."""
 
 import statistics
 import time
@@ -81,7 +81,7 @@ class FilledIndex:
         }
 
     def weigh(self) -> dict[str, float]:
-        """Bytes that Redis keeps for a photo: all of them, and those of the photo's own two keys."""
+        """Bytes that Redis keeps for a photo: all, and those of its own two keys."""
         keys, few = Keys("{image_id}").index(""), range(0, SAMPLE * LOT // 100, 10)
         own = [keys.of(photo(n).image_id, fingerprint(n, int(self.hashes[n])))[:2] for n in few]
         weights = [sum(int(self.server.memory_usage(key) or 0) for key in both) for both in own]

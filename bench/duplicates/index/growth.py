@@ -1,4 +1,4 @@
-"""The index on a Valkey of its own: time of a look-up with insert, and memory, by number of photos; beside rivals."""
+"""Time of a look-up with insert, and memory, by number of photos; beside rivals."""
 
 import statistics
 import time
@@ -26,7 +26,7 @@ def steps(sizes: Sequence[int] = SIZES) -> int:
 
 
 def measure(tell: Callable[[str], None], sizes: Sequence[int] = SIZES) -> dict[str, Any]:
-    """Fill the index to each size and look up: random hashes, beside rivals and with other radii, and hashes of photos.
+    """Fill the index to each size and look up: random hashes, then hashes of photos.
 
     Raises BenchError.
     """
@@ -66,7 +66,7 @@ def measure_size(filled: FilledIndex, size: int, what: str, tell: Callable[[str]
 
 
 def run_rivals(hashes: Hashes, asked: Sequence[tuple[int, int | None]]) -> dict[str, float]:
-    """Milliseconds of a look-up by each rival. Raises BenchError when they disagree, or miss what the index found."""
+    """Milliseconds of a look-up by each rival. Raises BenchError when they and the index disagree."""
     scan, scan_ms = _search(LinearScan(hashes), asked[:SCANS])
     tree, tree_ms = _search(BkTree(hashes), asked[:SEARCHES])
     for (bits, oldest), by_scan, by_tree in zip(asked, scan, tree, strict=False):

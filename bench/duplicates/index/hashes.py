@@ -1,8 +1,8 @@
-"""Hashes to fill the index with, by the million: random ones, and hashes of crops of the available photos.
+"""Hashes to fill the index with, by the million: random ones, and hashes of crops of photos.
 
-Real hashes are not random: phash's first bit is always set, and skies are brighter than the ground. So some buckets
-hold many entries, and look-ups read more. (Crops of few photos are more alike than a million photos of many people
-would be, so they may exaggerate.)
+Real hashes are not random: phash's first bit is always set, and skies are brighter than the ground.
+So some buckets hold many entries, and look-ups read more. (Crops of few photos are more alike than a
+million photos of many people would be, so they may exaggerate.)
 """
 
 import io
@@ -35,7 +35,7 @@ def draw_balanced(count: int, seed: int) -> Hashes:
 
 
 def hash_crops(count: int, seed: int) -> Hashes:
-    """Hash `count` crops, every second one mirrored, in random order. Raises BenchError when photos are missing."""
+    """Hash `count` crops in random order, every second one mirrored. Raises BenchError."""
     chance, photos = np.random.default_rng(seed), [sums(one.data) for one in album.photos()]
     each = -(-count // len(photos))
     drawn = [
@@ -73,7 +73,7 @@ def phash(luminance: Luminances) -> Hashes:
 
 
 def _edges(chance: np.random.Generator, size: int, count: int) -> npt.NDArray[np.int64]:
-    """Where the SIDE parts of each crop begin and end on a side of `size` pixels: [count, SIDE + 1]."""
+    """Borders of the SIDE parts of each crop on a side of `size` pixels: [count, SIDE + 1]."""
     least = max(SIDE, int(size * LEAST))
     lengths = chance.integers(least, size + 1, count)
     starts = chance.integers(0, size - lengths + 1)

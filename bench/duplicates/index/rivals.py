@@ -1,4 +1,4 @@
-"""Two other ways to find the look-alikes of a hash, in this process's memory: numpy, and a BK-tree."""
+"""Two other ways to find look-alikes, in this process's memory: numpy, and a BK-tree."""
 
 import sys
 from typing import Any, Protocol
@@ -34,7 +34,7 @@ class LinearScan:
 
 
 class BkTree:
-    """Imagededup's BK-tree, with numbers instead of hexadecimal text, which it would parse at each comparison."""
+    """Imagededup's BK-tree, with numbers instead of hexadecimal text, which it would parse each time."""
 
     def __init__(self, hashes: Hashes) -> None:
         """Raise BenchError when imagededup is missing."""

@@ -41,7 +41,7 @@ def start_timing(server: "redis.Redis") -> None:
 
 
 def stop_timing(server: "redis.Redis") -> list[float]:
-    """Return the milliseconds that each script took on the server since `start_timing`, ascending."""
+    """Return the milliseconds that each script took since `start_timing`, ascending."""
     entries: Any = server.slowlog_get(SLOWEST)
     server.config_set("slowlog-log-slower-than", -1)
     server.slowlog_reset()  # its entries take memory
@@ -55,7 +55,7 @@ def used_memory(server: "redis.Redis") -> int:
 
 
 def other_programs_cpu(server: "redis.Redis") -> float:
-    """CPU seconds so far of all programs but the server and this one: they slow down the slowest look-ups."""
+    """CPU seconds so far of all programs but the server and this one; they slow look-ups down."""
     information: Any = server.info("server")
     ours = [psutil.Process(), psutil.Process(int(information["process_id"]))]
     return busy_seconds() - cpu_seconds(ours)

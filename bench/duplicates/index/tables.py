@@ -134,7 +134,7 @@ def throughput(part: Mapping[str, Any]) -> Table:
 
 
 def by_chance() -> Table:
-    """Calculate the share of random pairs within a radius; half of their bits are set, as in phash."""
+    """Calculate the share of random pairs within a radius; half of their bits are set."""
     rows = []
     for radius in RADII:
         share = sum(comb(32, k) ** 2 for k in range(radius // 2 + 1)) / comb(64, 32)

@@ -1,6 +1,6 @@
-"""Pictures to search for duplicates: photos that any machine has, their quarters, and empty pictures.
+"""Pictures to search for duplicates: photos, their quarters, and empty pictures.
 
-The photos are those of this repository and those among the images of Pillow's tests, each motif once.
+The photos are those of this repository and those among Pillow's test images, each motif once.
 """
 
 import io
@@ -55,7 +55,7 @@ class Picture:
 
 
 def photos() -> list[Picture]:
-    """Return the whole photos, large ones scaled down to save time. Raises BenchError when one is missing."""
+    """Return the whole photos, large ones scaled down. Raises BenchError when one is missing."""
     return [_scale_down(Picture(path.name, 0, path.read_bytes())) for path in [*OWN, *_find_pillows()]]
 
 
@@ -71,7 +71,7 @@ def quarters(photo: Picture) -> list[Picture]:
 
 
 def empty() -> list[Picture]:
-    """Make pictures without content, like those from pockets, flashes and covered lenses; JPEG, quality 90."""
+    """Make pictures without content, like those from pockets, flashes and covered lenses."""
     draw = np.random.default_rng(1)
     made = list[Picture]()
     for number in range(EMPTY_EACH):

@@ -1,4 +1,4 @@
-"""The quality of the hashes as a picture: photos found and photos confused, by radius; the default radius is ringed."""
+"""The quality of the hashes as a picture: photos found and photos confused, by radius."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ WRONG = (
 
 
 def quality(measured: Mapping[str, Any]) -> Figure:
-    """Draw the share of variants found, and below it the share of different pairs called duplicates."""
+    """Draw the share of variants found, and below it that of different pairs called duplicates."""
     some = measured["algorithms"]
     figure, [found, wrong] = plot.panels(
         "Which photos are called duplicates", _subtitle(measured), [190, 172], top=132

@@ -42,7 +42,7 @@ def within(found: Sequence[int], bits: int) -> dict[str, int]:
 
 
 def summary(found: Sequence[int], bits: int, radius: int) -> dict[str, object]:
-    """Summarise distances: count, minimum, median, how many are within the default radius and within each radius."""
+    """Summarise distances: count, minimum, median, how many are within which radius."""
     return {
         "count": len(found),
         "least": min(found),

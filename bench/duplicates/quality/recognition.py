@@ -1,6 +1,6 @@
 """How well each hash recognises a photo, and how often it confuses different photos.
 
-Every photo is transformed, and hashed as the worker does it. So are all pairs of different pictures.
+Every photo is transformed and hashed as the worker does it; all different pictures are compared.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -74,7 +74,7 @@ def recognise(algorithm: Algorithm, wholes: Sequence[Picture], made: Variants) -
 
 
 def confuse(algorithm: Algorithm, pictures: Sequence[Picture]) -> dict[str, Any]:
-    """Measure the distances of all pairs of different pictures, with and without the content gate."""
+    """Measure the distances of all different pictures, with and without the content gate."""
     pairs, open_to_all = different_pairs(pictures), replace(algorithm, least=0.0)
     gated = [_hash(algorithm, picture.data) for picture in pictures]
     ungated = [

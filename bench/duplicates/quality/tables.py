@@ -9,7 +9,7 @@ SHOWN = range(0, 17, 2)  # positions of the radii: phash's distances are even
 
 
 def quality(measured: Mapping[str, Any]) -> list[Table]:
-    """Return the tables: found by transformation, found by radius, confused by radius, pictures without content."""
+    """Return the tables: found by transformation and by radius, confused, without content."""
     return [_by_transformation(measured), _found(measured), _mistaken(measured), _empty(measured)]
 
 

@@ -1,4 +1,4 @@
-"""The simulated day: the queue against what is known of queues, the scaler against examples by hand, the tables."""
+"""The simulated day: the queue against theory, the scaler against examples by hand, the tables."""
 
 import math
 import re
@@ -51,7 +51,7 @@ def test_a_burst_is_worked_off_in_order_at_the_rate_of_the_tasks() -> None:
 
 
 def test_the_mean_wait_is_that_of_the_fluid_with_poisson_arrivals_by_the_second() -> None:
-    """With loads by the second a queue of rate c grows as a random walk: Lindley's recursion, worked out apart."""
+    """A queue with loads by the second is a random walk: Lindley's recursion, calculated apart."""
     photos = np.random.default_rng(7).poisson(RATE * 0.97, DAY).astype(float)
     day = simulate(photos, fixed(1), FIGURES)
     waiting, expected = 0.0, np.zeros(DAY)
@@ -65,7 +65,7 @@ def test_the_mean_wait_is_that_of_the_fluid_with_poisson_arrivals_by_the_second(
 @settings(max_examples=10, deadline=None)
 @given(st.integers(1, 400), st.integers(1, 6), st.integers(0, 2**31))
 def test_what_comes_is_done_or_waits(rate: int, tasks: int, seed: int) -> None:
-    photos = arrivals.drawn(arrivals.expected(rate), seed)
+    photos = arrivals.draw(arrivals.expected(rate), seed)
     scaler = Scaler((Policy("load", 0.6), Policy("backlog", 30)), 1 / RATE, 1, 50, desired=tasks)
     day = simulate(photos, scaler, FIGURES)
     done = np.diff(day.backlog, prepend=0.0) * -1 + photos
@@ -132,7 +132,7 @@ def test_there_is_a_least_and_a_most() -> None:
 
 def test_costs_are_what_the_prices_say() -> None:
     day = simulate(np.full(DAY, 10.0), fixed(2), FIGURES)
-    found = costs.of(day, FIGURES)
+    found = costs.calculate(day, FIGURES)
     task, prices = FIGURES.task, FIGURES.prices
     assert day.photos == 864_000
     assert found.tasks == pytest.approx(48 * (task.vcpu * prices.vcpu_hour + task.memory_gb * prices.gb_hour))
@@ -140,9 +140,9 @@ def test_costs_are_what_the_prices_say() -> None:
 
 
 def test_the_recommendation_is_the_cheapest_that_is_good_enough() -> None:
-    photos = plans.photos_of_a_day(20)
-    runs = [plans.run(plans.of_both(load, 30), photos, FIGURES) for load in (0.2, 0.4, 0.8)]
-    chosen = plans.best(runs)
+    photos = plans.draw_photos(20)
+    runs = [plans.run(plans.make_plan(load, 30), photos, FIGURES) for load in (0.2, 0.4, 0.8)]
+    chosen = plans.find_best(runs)
     assert chosen.day.in_time >= plans.GOOD
     assert all(chosen.a_million <= one.a_million + 0.005 for one in runs if one.day.in_time >= plans.GOOD)
     assert "Load target" in report.verdict(chosen, {20: [chosen]})
@@ -152,18 +152,18 @@ def in_time(share: float, cost: float) -> Run:
     photos = 10_000.0
     series = np.array([photos])
     day = Day(series, series, series, series, series, series, 0.1, photos * (1 - share), 1.0)
-    return Run(plans.of_both(0.3, 30), day, Costs(cost, 0, 0, 0))
+    return Run(plans.make_plan(0.3, 30), day, Costs(cost, 0, 0, 0))
 
 
 def test_a_plan_that_just_misses_is_not_good_enough_however_cheap() -> None:
     kept, missed = in_time(0.9901, cost=9), in_time(0.9899, cost=1)
-    assert plans.best([missed, kept]) is kept
+    assert plans.find_best([missed, kept]) is kept
     assert "cheapest of those tried that keeps 99%" in report.verdict(kept, {20: [kept]})
 
 
 def test_where_none_is_good_enough_it_is_the_one_that_keeps_most_and_the_page_says_so() -> None:
     cheap, most = in_time(0.5, cost=1), in_time(0.98, cost=9)
-    assert plans.best([cheap, most]) is most
+    assert plans.find_best([cheap, most]) is most
     assert "no target tried keeps 99%; this one keeps most, 98.00%" in report.verdict(most, {20: [most]})
 
 
