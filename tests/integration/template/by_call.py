@@ -1,4 +1,4 @@
-"""Resources made by their service's own call, of the properties that CloudFormation would have given it."""
+"""Creates resources by their service's API, from the properties that CloudFormation would pass."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,105 +7,109 @@ from typing import Any
 Clients = Callable[[str], Any]  # boto3 clients by service
 
 
-def lowered(value: Any) -> Any:
-    """Give properties as ECS's API has them: the first letter of each name small."""
+def lower_keys(value: Any) -> Any:
+    """Turn property names into those of ECS's API, which start with a small letter."""
     if isinstance(value, list):
-        return [lowered(one) for one in value]
+        return [lower_keys(one) for one in value]
     if not isinstance(value, Mapping):
         return value
-    return {key[0].lower() + key[1:]: lowered(one) for key, one in value.items()}
+    return {key[0].lower() + key[1:]: lower_keys(one) for key, one in value.items()}
 
 
-def _queue_policy(aws: Clients, its: dict[str, Any]) -> str:
-    for url in its["Queues"]:
-        policy = {"Policy": json.dumps(its["PolicyDocument"])}
+def _queue_policy(aws: Clients, properties: dict[str, Any]) -> str:
+    for url in properties["Queues"]:
+        policy = {"Policy": json.dumps(properties["PolicyDocument"])}
         aws("sqs").set_queue_attributes(QueueUrl=url, Attributes=policy)
-    return str(its["Queues"][0])
+    return str(properties["Queues"][0])
 
 
-def _bucket_policy(aws: Clients, its: dict[str, Any]) -> str:
-    aws("s3").put_bucket_policy(Bucket=its["Bucket"], Policy=json.dumps(its["PolicyDocument"]))
-    return str(its["Bucket"])
+def _bucket_policy(aws: Clients, properties: dict[str, Any]) -> str:
+    aws("s3").put_bucket_policy(Bucket=properties["Bucket"], Policy=json.dumps(properties["PolicyDocument"]))
+    return str(properties["Bucket"])
 
 
-def _secret(aws: Clients, its: dict[str, Any]) -> str:
+def _secret(aws: Clients, properties: dict[str, Any]) -> str:
     secrets = aws("secretsmanager")
-    drawn = its.pop("GenerateSecretString", None)
-    value = its.pop("SecretString", None) or secrets.get_random_password(**drawn)["RandomPassword"]
-    name = its["Description"].replace(" ", "-")
-    return str(secrets.create_secret(Name=name, SecretString=value, **its)["ARN"])
+    random = properties.pop("GenerateSecretString", None)
+    value = properties.pop("SecretString", None) or secrets.get_random_password(**random)["RandomPassword"]
+    name = properties["Description"].replace(" ", "-")
+    return str(secrets.create_secret(Name=name, SecretString=value, **properties)["ARN"])
 
 
-def _egress(aws: Clients, its: dict[str, Any]) -> str:
-    rule = {key: int(its[key]) for key in ("FromPort", "ToPort")} | {"IpProtocol": its["IpProtocol"]}
-    if "CidrIp" in its:
-        rule["IpRanges"] = [{"CidrIp": its["CidrIp"], "Description": its["Description"]}]
+def _egress(aws: Clients, properties: dict[str, Any]) -> str:
+    rule = {key: int(properties[key]) for key in ("FromPort", "ToPort")} | {
+        "IpProtocol": properties["IpProtocol"]
+    }
+    if "CidrIp" in properties:
+        rule["IpRanges"] = [{"CidrIp": properties["CidrIp"], "Description": properties["Description"]}]
     else:
-        pair = {"GroupId": its["DestinationSecurityGroupId"], "Description": its["Description"]}
+        pair = {"GroupId": properties["DestinationSecurityGroupId"], "Description": properties["Description"]}
         rule["UserIdGroupPairs"] = [pair]
-    aws("ec2").authorize_security_group_egress(GroupId=its["GroupId"], IpPermissions=[rule])
-    return str(its["GroupId"])
+    aws("ec2").authorize_security_group_egress(GroupId=properties["GroupId"], IpPermissions=[rule])
+    return str(properties["GroupId"])
 
 
-def _scalable_target(aws: Clients, its: dict[str, Any]) -> str:
-    numbers = {key: int(its[key]) for key in ("MinCapacity", "MaxCapacity")}
-    aws("application-autoscaling").register_scalable_target(**its | numbers)
-    return "|".join((its["ResourceId"], its["ScalableDimension"], its["ServiceNamespace"]))
+def _scalable_target(aws: Clients, properties: dict[str, Any]) -> str:
+    numbers = {key: int(properties[key]) for key in ("MinCapacity", "MaxCapacity")}
+    aws("application-autoscaling").register_scalable_target(**properties | numbers)
+    return "|".join(
+        (properties["ResourceId"], properties["ScalableDimension"], properties["ServiceNamespace"])
+    )
 
 
-def _scaling_policy(aws: Clients, its: dict[str, Any]) -> str:
-    resource, dimension, namespace = its.pop("ScalingTargetId").split("|")
-    tracking = its["TargetTrackingScalingPolicyConfiguration"]
+def _scaling_policy(aws: Clients, properties: dict[str, Any]) -> str:
+    resource, dimension, namespace = properties.pop("ScalingTargetId").split("|")
+    tracking = properties["TargetTrackingScalingPolicyConfiguration"]
     tracking["TargetValue"] = float(tracking["TargetValue"])
     answer = aws("application-autoscaling").put_scaling_policy(
-        **its, ResourceId=resource, ScalableDimension=dimension, ServiceNamespace=namespace
+        **properties, ResourceId=resource, ScalableDimension=dimension, ServiceNamespace=namespace
     )
     return str(answer["PolicyARN"])
 
 
-def _alarm(aws: Clients, its: dict[str, Any]) -> str:
-    aws("cloudwatch").put_metric_alarm(**its | {"Threshold": float(its["Threshold"])})
-    return str(its["AlarmName"])
+def _alarm(aws: Clients, properties: dict[str, Any]) -> str:
+    aws("cloudwatch").put_metric_alarm(**properties | {"Threshold": float(properties["Threshold"])})
+    return str(properties["AlarmName"])
 
 
-def _capacity_provider(aws: Clients, its: dict[str, Any]) -> str:
-    answer = aws("ecs").create_capacity_provider(name="gpu-instances", **lowered(its))
+def _capacity_provider(aws: Clients, properties: dict[str, Any]) -> str:
+    answer = aws("ecs").create_capacity_provider(name="gpu-instances", **lower_keys(properties))
     return str(answer["capacityProvider"]["name"])
 
 
-def _cluster_capacity(aws: Clients, its: dict[str, Any]) -> str:
-    aws("ecs").put_cluster_capacity_providers(**lowered(its))
-    return str(its["Cluster"])
+def _cluster_capacity(aws: Clients, properties: dict[str, Any]) -> str:
+    aws("ecs").put_cluster_capacity_providers(**lower_keys(properties))
+    return str(properties["Cluster"])
 
 
-def _cache_subnets(aws: Clients, its: dict[str, Any]) -> str:
-    name, description = its["Description"].replace(" ", "-").lower(), its["Description"]
+def _cache_subnets(aws: Clients, properties: dict[str, Any]) -> str:
+    name, description = properties["Description"].replace(" ", "-").lower(), properties["Description"]
     aws("elasticache").create_cache_subnet_group(
-        CacheSubnetGroupName=name, CacheSubnetGroupDescription=description, SubnetIds=its["SubnetIds"]
+        CacheSubnetGroupName=name, CacheSubnetGroupDescription=description, SubnetIds=properties["SubnetIds"]
     )
     return str(name)
 
 
-def _cache_user(aws: Clients, its: dict[str, Any]) -> str:
-    return str(aws("elasticache").create_user(**its)["UserId"])
+def _cache_user(aws: Clients, properties: dict[str, Any]) -> str:
+    return str(aws("elasticache").create_user(**properties)["UserId"])
 
 
-def _cache(aws: Clients, its: dict[str, Any]) -> str:
-    answer = aws("elasticache").create_replication_group(**its | {"Port": int(its["Port"])})
+def _cache(aws: Clients, properties: dict[str, Any]) -> str:
+    answer = aws("elasticache").create_replication_group(**properties | {"Port": int(properties["Port"])})
     return str(answer["ReplicationGroup"]["ReplicationGroupId"])
 
 
-def _rest_of_bucket(aws: Clients, its: dict[str, Any]) -> str:
-    s3, bucket = aws("s3"), its["BucketName"]
+def _bucket(aws: Clients, properties: dict[str, Any]) -> str:
+    s3, bucket = aws("s3"), properties["BucketName"]
     s3.put_public_access_block(
-        Bucket=bucket, PublicAccessBlockConfiguration=its["PublicAccessBlockConfiguration"]
+        Bucket=bucket, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"]
     )
-    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=its["OwnershipControls"])
-    rules = [_lifecycle_rule(dict(rule)) for rule in its["LifecycleConfiguration"]["Rules"]]
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=properties["OwnershipControls"])
+    rules = [_lifecycle_rule(dict(rule)) for rule in properties["LifecycleConfiguration"]["Rules"]]
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
     queues = [
         {"Events": [one["Event"]], "QueueArn": one["Queue"]}
-        for one in its["NotificationConfiguration"]["QueueConfigurations"]
+        for one in properties["NotificationConfiguration"]["QueueConfigurations"]
     ]
     s3.put_bucket_notification_configuration(
         Bucket=bucket, NotificationConfiguration={"QueueConfigurations": queues}
@@ -115,36 +119,35 @@ def _rest_of_bucket(aws: Clients, its: dict[str, Any]) -> str:
 
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
     days = rule.pop("ExpirationInDays", None)
-    return {"Filter": {}, "ID": rule.pop("Id"), **rule} | (
-        {"Expiration": {"Days": int(days)}} if days else {}
-    )
+    expiration = {"Expiration": {"Days": int(days)}} if days else {}
+    return {"Filter": {}, "ID": rule.pop("Id"), **rule, **expiration}
 
 
-def _task_definition(aws: Clients, its: dict[str, Any]) -> str:
-    options = its["ContainerDefinitions"][0]["LogConfiguration"].pop(
-        "Options"
-    )  # their names stay as they are
-    given = lowered(its)
-    container = given["containerDefinitions"][0]
+def _task_definition(aws: Clients, properties: dict[str, Any]) -> str:
+    # The names of these options do not change.
+    options = properties["ContainerDefinitions"][0]["LogConfiguration"].pop("Options")
+    definition = lower_keys(properties)
+    container = definition["containerDefinitions"][0]
     container["logConfiguration"]["options"] = options
     container["stopTimeout"] = int(container["stopTimeout"])
-    answer = aws("ecs").register_task_definition(**given)
+    answer = aws("ecs").register_task_definition(**definition)
     return str(answer["taskDefinition"]["taskDefinitionArn"])
 
 
-def _service(aws: Clients, its: dict[str, Any]) -> str:
-    aws("ecs").delete_service(cluster=its["Cluster"], service=its["ServiceName"], force=True)
-    return str(aws("ecs").create_service(**lowered(its))["service"]["serviceArn"])
+def _service(aws: Clients, properties: dict[str, Any]) -> str:
+    aws("ecs").delete_service(cluster=properties["Cluster"], service=properties["ServiceName"], force=True)
+    return str(aws("ecs").create_service(**lower_keys(properties))["service"]["serviceArn"])
 
 
-# Types that moto's CloudFormation makes without most of their properties: made again of all of them.
-AGAIN_BY_CALL: dict[str, Callable[[Clients, dict[str, Any]], str]] = {
-    "AWS::S3::Bucket": _rest_of_bucket,
+Create = Callable[[Clients, dict[str, Any]], str]
+# moto's CloudFormation ignores most properties of these types: they are created a second time.
+RECREATE_BY_CALL: dict[str, Create] = {
+    "AWS::S3::Bucket": _bucket,
     "AWS::ECS::TaskDefinition": _task_definition,
     "AWS::ECS::Service": _service,
 }
-# Types that moto's CloudFormation leaves out although moto has their service: made of the same properties by its calls.
-BY_CALL: dict[str, Callable[[Clients, dict[str, Any]], str]] = {
+# moto has these services, but its CloudFormation does not create their resources.
+CREATE_BY_CALL: dict[str, Create] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": _scalable_target,
     "AWS::ApplicationAutoScaling::ScalingPolicy": _scaling_policy,
     "AWS::CloudWatch::Alarm": _alarm,
@@ -155,7 +158,9 @@ BY_CALL: dict[str, Callable[[Clients, dict[str, Any]], str]] = {
     "AWS::ElastiCache::SubnetGroup": _cache_subnets,
     "AWS::ElastiCache::User": _cache_user,
     "AWS::S3::BucketPolicy": _bucket_policy,
-    "AWS::SNS::Subscription": lambda aws, its: str(aws("sns").subscribe(**its)["SubscriptionArn"]),
+    "AWS::SNS::Subscription": lambda aws, properties: str(
+        aws("sns").subscribe(**properties)["SubscriptionArn"]
+    ),
     "AWS::SecretsManager::Secret": _secret,
     "AWS::SQS::QueuePolicy": _queue_policy,
 }

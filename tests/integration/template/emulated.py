@@ -1,4 +1,4 @@
-"""A stack in a moto server: made by its CloudFormation, and where that lacks a type, by the services' own calls."""
+"""Creates a stack in a moto server: by its CloudFormation, and by API calls for the types it lacks."""
 
 import functools
 import sys
@@ -11,19 +11,18 @@ import boto3
 from mirakuru import HTTPExecutor
 
 from localstack.services import HOST, die_with_parent, free_port, stop
-from tests.integration.template.by_call import AGAIN_BY_CALL, BY_CALL, Clients
+from tests.integration.template.by_call import CREATE_BY_CALL, RECREATE_BY_CALL, Clients
 from tests.integration.template.rendered import REGION, REQUIRED, TEMPLATE, Rendered
 
 
 @contextmanager
 def moto(folder: Path) -> Iterator[Clients]:
-    """Start a moto server; gives boto3 clients of it by service. It ends with the block."""
+    """Run a moto server; yields a function that returns its boto3 client for a service."""
     port = free_port()
     with (folder / "moto.log").open("w") as log:
+        program = str(Path(sys.executable).with_name("moto_server"))
         server = HTTPExecutor(
-            die_with_parent(
-                [str(Path(sys.executable).with_name("moto_server")), "-H", HOST, "-p", str(port)]
-            ),
+            die_with_parent([program, "-H", HOST, "-p", str(port)]),
             f"http://{HOST}:{port}/moto-api/",
             timeout=30,
             stdout=log,
@@ -40,13 +39,18 @@ def moto(folder: Path) -> Iterator[Clients]:
 
 
 class Stack:
-    """The stack of one set of parameters: what was rendered, what moto made of it, and by which way."""
+    """The stack for some parameters: the rendered template, and the ids of what moto created."""
 
     def __init__(self, aws: Clients, name: str, **parameters: str) -> None:
-        """Create it. Raises botocore's ClientError when moto refuses any part of it."""
+        """Create it. Raises botocore's ClientError when moto refuses a part."""
         self.aws, self.name = aws, name
-        given = {**_network(aws("ec2")), **REQUIRED, "ServiceName": name, "BucketName": f"photos-of-{name}"}
-        self.parameters = given | parameters
+        defaults = {
+            **_network(aws("ec2")),
+            **REQUIRED,
+            "ServiceName": name,
+            "BucketName": f"photos-of-{name}",
+        }
+        self.parameters = defaults | parameters
         self.rendered = Rendered(self.parameters)
         image = self.rendered.parameters["InstanceImage"]
         self.rendered.parameters["InstanceImage"] = aws("ssm").get_parameter(Name=image)["Parameter"]["Value"]
@@ -54,9 +58,9 @@ class Stack:
         self.ids.update(self._by_cloudformation())
         self.by_cloudformation = frozenset(self.ids)
         for logical, kind in self.rendered.types.items():
-            make = AGAIN_BY_CALL.get(kind) if logical in self.ids else BY_CALL.get(kind)
-            if make:
-                self.ids[logical] = make(aws, self.rendered.properties(logical))
+            create = (RECREATE_BY_CALL if logical in self.ids else CREATE_BY_CALL).get(kind)
+            if create:
+                self.ids[logical] = create(aws, self.rendered.properties(logical))
 
     def _by_cloudformation(self) -> dict[str, str]:
         cloudformation = self.aws("cloudformation")
@@ -69,20 +73,22 @@ class Stack:
             Parameters=parameters,
             Capabilities=["CAPABILITY_IAM"],
         )
-        made = cloudformation.describe_stack_resources(StackName=self.name)["StackResources"]
+        resources = cloudformation.describe_stack_resources(StackName=self.name)["StackResources"]
         known = {
-            its["LogicalResourceId"]: its.get("PhysicalResourceId") for its in made if "ResourceType" in its
+            resource["LogicalResourceId"]: resource.get("PhysicalResourceId")
+            for resource in resources
+            if "ResourceType" in resource
         }
         names = {logical: self.rendered.properties(logical).get("PolicyName") for logical in known}
         return {logical: names[logical] or physical or "" for logical, physical in known.items()}
 
     def outputs(self) -> dict[str, str]:
-        """What the stack tells."""
+        """The stack's outputs."""
         (stack,) = self.aws("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
-        return {its["OutputKey"]: its["OutputValue"] for its in stack["Outputs"]}
+        return {resource["OutputKey"]: resource["OutputValue"] for resource in stack["Outputs"]}
 
 
 def _network(ec2: Any) -> dict[str, str]:
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
-    subnets = [its["SubnetId"] for its in ec2.describe_subnets()["Subnets"][:2]]
+    subnets = [resource["SubnetId"] for resource in ec2.describe_subnets()["Subnets"][:2]]
     return {"VpcId": vpc, "SubnetIds": ",".join(subnets)}

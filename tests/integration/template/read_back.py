@@ -1,4 +1,4 @@
-"""What a service says of a resource that was made: every value of its properties, to be found again in the answers."""
+"""Reads created resources back from their services, and finds the property values that got lost."""
 
 import ast
 import json
@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from tests.integration.template.by_call import Clients
 
-# Where the API's name of a value is another than the template's.
+# Values that the API names differently from the template.
 NAMES = {
     "cachesubnetgroupdescription": "description",
     "destinationsecuritygroupid": "groupid",
@@ -26,7 +26,7 @@ Leaf = tuple[str, str]
 
 
 def leaves(value: object, key: str = "") -> Iterator[Leaf]:
-    """Every single value with the name it stands under, both as small letters; JSON in a text is read."""
+    """Yield every value with its name, both in lower case; JSON in a string is parsed."""
     if isinstance(value, dict):
         for name, one in value.items():
             yield from leaves(one, str(name))
@@ -42,30 +42,30 @@ def leaves(value: object, key: str = "") -> Iterator[Leaf]:
         yield NAMES.get(key.lower(), key.lower()), text.removesuffix(".0").strip()
 
 
-def lost(properties: dict[str, Any], answers: object) -> set[str]:
-    """Names of the properties' values that are not in the answers."""
+def find_lost(properties: dict[str, Any], answers: object) -> set[str]:
+    """Return the names of the property values that are not in the answers."""
     found = set(leaves(answers))
     return {name for name, value in leaves(properties) if (name, value) not in found}
 
 
-def answers(aws: Clients, kind: str, physical: str) -> list[Any]:
-    """Ask the service for all it knows of a resource; what it refuses to say is left out."""
-    said: list[Any] = []
-    for ask in ASK[kind]:
+def read_back(aws: Clients, kind: str, physical: str) -> list[Any]:
+    """Read all that the service returns about a resource; refused calls are left out."""
+    answers: list[Any] = []
+    for read in READ[kind]:
         with suppress(ClientError):
-            said.append(ask(aws, physical))
-    return said
+            answers.append(read(aws, physical))
+    return answers
 
 
 def _queue(aws: Clients, url: str) -> Any:
-    said = aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    return {**said, "QueueName": url.rsplit("/", 1)[-1], "Queues": url}
+    attributes = aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return {**attributes, "QueueName": url.rsplit("/", 1)[-1], "Queues": url}
 
 
 def _role(aws: Clients, name: str) -> Any:
     iam = aws("iam")
     names = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    policies = [iam.get_role_policy(RoleName=name, PolicyName=its) for its in names]
+    policies = [iam.get_role_policy(RoleName=name, PolicyName=policy) for policy in names]
     return [iam.get_role(RoleName=name), policies]
 
 
@@ -82,10 +82,9 @@ def _inline(aws: Clients, role: str, name: str) -> dict[str, Any]:
 
 
 def _instances(aws: Clients, name: str) -> Any:
-    (said,) = aws("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
-        "AutoScalingGroups"
-    ]
-    return {**said, "VPCZoneIdentifier": said["VPCZoneIdentifier"].split(",")}
+    answer = aws("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+    (group,) = answer["AutoScalingGroups"]
+    return {**group, "VPCZoneIdentifier": group["VPCZoneIdentifier"].split(",")}
 
 
 def _managed_policy(aws: Clients, arn: str) -> Any:
@@ -97,13 +96,13 @@ def _managed_policy(aws: Clients, arn: str) -> Any:
 
 def _service(aws: Clients, arn: str) -> Any:
     cluster, service = arn.split("/")[1:]
-    (said,) = aws("ecs").describe_services(cluster=cluster, services=[service])["services"]
-    return {**said, "cluster": cluster}
+    (found,) = aws("ecs").describe_services(cluster=cluster, services=[service])["services"]
+    return {**found, "cluster": cluster}
 
 
 def _profile(aws: Clients, name: str) -> Any:
-    said = aws("iam").get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
-    return {"Roles": [role["RoleName"] for role in said["Roles"]]}
+    profile = aws("iam").get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+    return {"Roles": [role["RoleName"] for role in profile["Roles"]]}
 
 
 def _group(aws: Clients, group: str) -> Any:
@@ -111,96 +110,95 @@ def _group(aws: Clients, group: str) -> Any:
 
 
 def _policies(aws: Clients, arn: str) -> Any:
-    said = aws("application-autoscaling").describe_scaling_policies(ServiceNamespace="ecs")
-    policy = next(its for its in said["ScalingPolicies"] if its["PolicyARN"] == arn)
+    answer = aws("application-autoscaling").describe_scaling_policies(ServiceNamespace="ecs")
+    policy = next(one for one in answer["ScalingPolicies"] if one["PolicyARN"] == arn)
     target = (policy["ResourceId"], policy["ScalableDimension"], policy["ServiceNamespace"])
     return {**policy, "ScalingTargetId": "|".join(target)}
 
 
-def _targets(aws: Clients, which: str) -> Any:
-    said = aws("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
-    return next(
-        its for its in said["ScalableTargets"] if its["ResourceId"] == which.split("|", maxsplit=1)[0]
-    )
+def _targets(aws: Clients, target: str) -> Any:
+    answer = aws("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
+    resource, _, _ = target.partition("|")
+    return next(one for one in answer["ScalableTargets"] if one["ResourceId"] == resource)
 
 
 def _secret(aws: Clients, arn: str) -> Any:
     secrets = aws("secretsmanager")
     value = secrets.get_secret_value(SecretId=arn)["SecretString"]
-    drawn = {"PasswordLength": len(value), "ExcludePunctuation": value.isalnum()}
-    return [secrets.describe_secret(SecretId=arn), {"SecretString": value}, drawn]
+    generated = {"PasswordLength": len(value), "ExcludePunctuation": value.isalnum()}
+    return [secrets.describe_secret(SecretId=arn), {"SecretString": value}, generated]
 
 
 def _dashboard(aws: Clients, name: str) -> Any:
     return aws("cloudwatch").get_dashboard(DashboardName=name)
 
 
-Asking = Callable[[Clients, str], Any]
-ASK: dict[str, list[Asking]] = {
+Read = Callable[[Clients, str], Any]
+READ: dict[str, list[Read]] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": [_targets],
     "AWS::ApplicationAutoScaling::ScalingPolicy": [_policies],
     "AWS::AutoScaling::AutoScalingGroup": [_instances],
-    "AWS::CloudWatch::Alarm": [lambda aws, its: aws("cloudwatch").describe_alarms(AlarmNames=[its])],
+    "AWS::CloudWatch::Alarm": [lambda aws, name: aws("cloudwatch").describe_alarms(AlarmNames=[name])],
     "AWS::CloudWatch::Dashboard": [_dashboard],
     "AWS::EC2::LaunchTemplate": [
-        lambda aws, its: aws("ec2").describe_launch_template_versions(LaunchTemplateId=its)
+        lambda aws, name: aws("ec2").describe_launch_template_versions(LaunchTemplateId=name)
     ],
     "AWS::EC2::SecurityGroup": [_group],
     "AWS::EC2::SecurityGroupEgress": [_group],
     "AWS::EC2::SecurityGroupIngress": [_group],
     "AWS::ECS::CapacityProvider": [
-        lambda aws, its: aws("ecs").describe_capacity_providers(capacityProviders=[its])
+        lambda aws, name: aws("ecs").describe_capacity_providers(capacityProviders=[name])
     ],
-    "AWS::ECS::Cluster": [lambda aws, its: aws("ecs").describe_clusters(clusters=[its])],
+    "AWS::ECS::Cluster": [lambda aws, name: aws("ecs").describe_clusters(clusters=[name])],
     "AWS::ECS::ClusterCapacityProviderAssociations": [
-        lambda aws, its: {**aws("ecs").describe_clusters(clusters=[its])["clusters"][0], "cluster": its}
+        lambda aws, name: {**aws("ecs").describe_clusters(clusters=[name])["clusters"][0], "cluster": name}
     ],
     "AWS::ECS::Service": [_service],
     "AWS::ECS::TaskDefinition": [
-        lambda aws, its: aws("ecs").describe_task_definition(taskDefinition=its)["taskDefinition"]
+        lambda aws, name: aws("ecs").describe_task_definition(taskDefinition=name)["taskDefinition"]
     ],
     "AWS::ElastiCache::ReplicationGroup": [
-        lambda aws, its: aws("elasticache").describe_replication_groups(ReplicationGroupId=its)
+        lambda aws, name: aws("elasticache").describe_replication_groups(ReplicationGroupId=name)
     ],
     "AWS::ElastiCache::SubnetGroup": [
-        lambda aws, its: aws("elasticache").describe_cache_subnet_groups(CacheSubnetGroupName=its)
+        lambda aws, name: aws("elasticache").describe_cache_subnet_groups(CacheSubnetGroupName=name)
     ],
-    "AWS::ElastiCache::User": [lambda aws, its: aws("elasticache").describe_users(UserId=its)],
+    "AWS::ElastiCache::User": [lambda aws, name: aws("elasticache").describe_users(UserId=name)],
     "AWS::Events::Rule": [
-        lambda aws, its: aws("events").describe_rule(Name=its),
-        lambda aws, its: aws("events").list_targets_by_rule(Rule=its),
+        lambda aws, name: aws("events").describe_rule(Name=name),
+        lambda aws, name: aws("events").list_targets_by_rule(Rule=name),
     ],
     "AWS::IAM::InstanceProfile": [_profile],
     "AWS::IAM::ManagedPolicy": [_managed_policy],
     "AWS::IAM::Policy": [_role_policies],
     "AWS::IAM::Role": [_role],
     "AWS::KMS::Key": [
-        lambda aws, its: aws("kms").describe_key(KeyId=its),
-        lambda aws, its: aws("kms").get_key_policy(KeyId=its, PolicyName="default"),
-        lambda aws, its: {
-            "EnableKeyRotation": aws("kms").get_key_rotation_status(KeyId=its)["KeyRotationEnabled"]
+        lambda aws, name: aws("kms").describe_key(KeyId=name),
+        lambda aws, name: aws("kms").get_key_policy(KeyId=name, PolicyName="default"),
+        lambda aws, name: {
+            "EnableKeyRotation": aws("kms").get_key_rotation_status(KeyId=name)["KeyRotationEnabled"]
         },
     ],
-    "AWS::Logs::LogGroup": [lambda aws, its: aws("logs").describe_log_groups(logGroupNamePrefix=its)],
+    "AWS::Logs::LogGroup": [lambda aws, name: aws("logs").describe_log_groups(logGroupNamePrefix=name)],
     "AWS::Logs::ResourcePolicy": [lambda aws, _: aws("logs").describe_resource_policies()],
     "AWS::S3::Bucket": [
-        lambda aws, its: {"BucketName": aws("s3").head_bucket(Bucket=its) and its},
-        lambda aws, its: aws("s3").get_bucket_encryption(Bucket=its),
-        lambda aws, its: aws("s3").get_bucket_lifecycle_configuration(Bucket=its),
-        lambda aws, its: aws("s3").get_bucket_notification_configuration(Bucket=its),
-        lambda aws, its: aws("s3").get_bucket_ownership_controls(Bucket=its),
-        lambda aws, its: aws("s3").get_public_access_block(Bucket=its),
+        lambda aws, name: {"BucketName": aws("s3").head_bucket(Bucket=name) and name},
+        lambda aws, name: aws("s3").get_bucket_encryption(Bucket=name),
+        lambda aws, name: aws("s3").get_bucket_lifecycle_configuration(Bucket=name),
+        lambda aws, name: aws("s3").get_bucket_notification_configuration(Bucket=name),
+        lambda aws, name: aws("s3").get_bucket_ownership_controls(Bucket=name),
+        lambda aws, name: aws("s3").get_public_access_block(Bucket=name),
     ],
     "AWS::S3::BucketPolicy": [
-        lambda aws, its: {"Bucket": its, **aws("s3").get_bucket_policy(Bucket=its)},
+        lambda aws, name: {"Bucket": name, **aws("s3").get_bucket_policy(Bucket=name)},
     ],
     "AWS::SNS::Subscription": [
-        lambda aws, its: aws("sns").get_subscription_attributes(SubscriptionArn=its)["Attributes"]
+        lambda aws, name: aws("sns").get_subscription_attributes(SubscriptionArn=name)["Attributes"]
     ],
     "AWS::SNS::Topic": [
-        lambda aws, its: {
-            "TopicName": its.rsplit(":", 1)[-1],
-            **aws("sns").get_topic_attributes(TopicArn=its),
+        lambda aws, name: {
+            "TopicName": name.rsplit(":", 1)[-1],
+            **aws("sns").get_topic_attributes(TopicArn=name),
         }
     ],
     "AWS::SecretsManager::Secret": [_secret],

@@ -1,4 +1,4 @@
-"""The template with its functions resolved: what CloudFormation would hand to the services for given parameters."""
+"""Renders the template: resolves its functions for some parameters, as CloudFormation does."""
 
 import base64
 import re
@@ -23,7 +23,7 @@ REQUIRED = {
     "RepositoryArn": f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/team/photo-score",
     "ImageTag": "1.2.3",
 }
-# GPU instances, an own key, and all that is made on request.
+# GPU instances, a key of its own, and all optional resources.
 GPU = {
     "Launch": "GPU",
     "ClusterName": "gpus",
@@ -36,7 +36,7 @@ GPU = {
     "DecryptKeyArns": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/of-ours",
     "SettingsFileArn": "arn:aws:s3:::our-settings/worker.env",
 }
-# Bucket, cluster, Redis and topic are there already.
+# Bucket, cluster, Redis and topic exist already.
 GUEST = {
     "ClusterName": "shared",
     "ClusterExists": "true",
@@ -46,7 +46,7 @@ GUEST = {
     "RedisPort": "6380",
     "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call",
 }
-# What Fn::GetAtt gives: {id} is the physical id, {name} its last part. Others are given as <Resource.Attribute>.
+# Results of Fn::GetAtt: {id} is the physical id, {name} its last part. Others are <Resource.Attribute>.
 ATTRIBUTES = {
     ("AWS::EC2::LaunchTemplate", "LatestVersionNumber"): "1",
     ("AWS::EC2::SecurityGroup", "GroupId"): "{id}",
@@ -64,16 +64,16 @@ ATTRIBUTES = {
 
 
 def load(path: Path = TEMPLATE) -> dict[str, Any]:
-    """Read a template, its functions in their long form."""
+    """Read a template, with its functions in their long form."""
     template: dict[str, Any] = cfn_yaml.load(str(path))
     return template
 
 
 class Rendered:
-    """The template for some parameters; `ids` are physical ids, to be filled as resources are made."""
+    """The template for some parameters. `ids` are physical ids, filled as resources are created."""
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
-        """Evaluate the conditions. Raises KeyError when a parameter without a default is not given."""
+        """Evaluate the conditions. Raises KeyError when a required parameter is missing."""
         self._template = load()
         self.ids: dict[str, str] = {}
         self._functions: dict[str, Callable[[Any], Any]] = {
@@ -91,25 +91,25 @@ class Rendered:
             "Fn::Split": lambda two: str(self.resolve(two[1])).split(two[0]),
             "Fn::Sub": self._substitute,
         }
-        self.parameters = {name: self._given(name, parameters) for name in self._template["Parameters"]}
-        wanted = self._template["Resources"].items()
+        self.parameters = {name: self._parameter(name, parameters) for name in self._template["Parameters"]}
+        resources = self._template["Resources"].items()
         self.types: dict[str, str] = {
             name: resource["Type"]
-            for name, resource in wanted
+            for name, resource in resources
             if "Condition" not in resource or self._holds(resource["Condition"])
         }
 
     def properties(self, name: str) -> dict[str, Any]:
-        """Give a resource's properties as a service gets them."""
+        """Return a resource's resolved properties."""
         resolved: dict[str, Any] = self.resolve(self._template["Resources"][name].get("Properties", {}))
         return resolved
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Give the properties of every resource of a type, by name."""
-        return {name: self.properties(name) for name, its in self.types.items() if its == kind}
+        """Return the properties of every resource of a type, by name."""
+        return {name: self.properties(name) for name, type_ in self.types.items() if type_ == kind}
 
     def resolve(self, value: Any) -> Any:
-        """Resolve all functions in a value; what becomes AWS::NoValue is left out."""
+        """Resolve all functions in a value, and leave out AWS::NoValue."""
         if isinstance(value, list):
             return [one for one in map(self.resolve, value) if one is not None]
         if not isinstance(value, dict):
@@ -119,11 +119,11 @@ class Rendered:
         resolved = {key: self.resolve(one) for key, one in value.items()}
         return {key: one for key, one in resolved.items() if one is not None}
 
-    def _given(self, name: str, parameters: Mapping[str, str]) -> Any:
+    def _parameter(self, name: str, parameters: Mapping[str, str]) -> Any:
         declared = self._template["Parameters"][name]
-        given = str(parameters[name] if name in parameters else declared["Default"])
+        value = str(parameters[name] if name in parameters else declared["Default"])
         is_list = declared["Type"].startswith(("List", "CommaDelimitedList"))
-        return given.split(",") if is_list else given
+        return value.split(",") if is_list else value
 
     def _holds(self, condition: str) -> bool:
         return bool(self.resolve(self._template["Conditions"][condition]))

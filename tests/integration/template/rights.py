@@ -1,4 +1,4 @@
-"""What IAM policies allow: statements of the template, judged as IAM does for one action on one resource."""
+"""Evaluates the template's IAM statements as IAM does, for one action on one resource."""
 
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -9,8 +9,8 @@ from tests.integration.template.rendered import Rendered
 Statement = dict[str, Any]
 
 
-def of_role(rendered: Rendered, role: str) -> list[Statement]:
-    """Every statement that holds for a role: its own and those of the policies attached to it."""
+def statements_of(rendered: Rendered, role: str) -> list[Statement]:
+    """Return every statement of a role, attached policies included."""
     statements: list[Statement] = []
     for policy in rendered.properties(role)["Policies"]:
         statements += policy["PolicyDocument"]["Statement"]
@@ -21,7 +21,7 @@ def of_role(rendered: Rendered, role: str) -> list[Statement]:
 
 
 def allows(statements: list[Statement], action: str, resource: str, **context: str) -> bool:
-    """Whether an Allow covers the action on the resource; `context` has condition keys, `:` written as `__`."""
+    """Whether an Allow covers the action. `context` has the condition keys, with `__` for `:`."""
     given = {key.replace("__", ":"): value for key, value in context.items()}
     return any(
         statement["Effect"] == "Allow"
@@ -32,31 +32,31 @@ def allows(statements: list[Statement], action: str, resource: str, **context: s
     )
 
 
-def everywhere(value: object) -> Iterator[Statement]:
-    """Every policy statement, wherever it stands in some properties."""
+def find_statements(value: object) -> Iterator[Statement]:
+    """Yield every policy statement in some properties."""
     if isinstance(value, dict):
         if "Effect" in value:
             yield value
         for one in value.values():
-            yield from everywhere(one)
+            yield from find_statements(one)
     elif isinstance(value, list):
         for one in value:
-            yield from everywhere(one)
+            yield from find_statements(one)
 
 
-def several(value: object) -> list[str]:
-    """A text or a list of texts, as a list."""
+def as_list(value: object) -> list[str]:
+    """Turn a string or a list of strings into a list."""
     return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
 def _matches(patterns: object, value: str, read: Any = str) -> bool:
-    return any(fnmatchcase(value, read(pattern)) for pattern in several(patterns))
+    return any(fnmatchcase(value, read(pattern)) for pattern in as_list(patterns))
 
 
 def _holds(condition: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> bool:
-    """StringEquals, StringLike, ArnEquals and ArnLike are all that the template uses, and their …IfExists."""
+    """The template uses StringEquals, StringLike, ArnEquals and ArnLike, and their …IfExists."""
     return all(
         _matches(patterns, given[key]) if key in given else test.endswith("IfExists")
-        for test, wanted in condition.items()
-        for key, patterns in wanted.items()
+        for test, values in condition.items()
+        for key, patterns in values.items()
     )

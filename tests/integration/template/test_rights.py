@@ -1,4 +1,4 @@
-"""The template's roles: each right that the worker's calls need, tied to its ARN, and no other."""
+"""The template's roles: they have the rights that the worker's calls need, and no others."""
 
 import ast
 from collections.abc import Iterator
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.template.rendered import ACCOUNT, GPU, GUEST, REGION, REQUIRED, Rendered
-from tests.integration.template.rights import allows, everywhere, of_role, several
+from tests.integration.template.rights import allows, as_list, find_statements, statements_of
 from tests.support import ROOT
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:photo-score"
 DEAD = f"{QUEUE}-dead"
 PHOTO = "arn:aws:s3:::our-photos/uploads/1.jpg"
 TASK = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/shared/0123456789abcdef"
-# AWS takes no ARN for these: https://docs.aws.amazon.com/service-authorization/latest/reference/
+# Actions without an ARN: https://docs.aws.amazon.com/service-authorization/latest/reference/
 WITHOUT_ARN = {"ecr:GetAuthorizationToken", "ecs:DiscoverPollEndpoint"}
 
-# The right that each call of the adapters needs, and on what; None: a call of the API's side or of an operator.
+# The right that each call of the adapters needs, and its resource; None: the API or an operator calls it.
 RIGHTS: dict[str, tuple[str, str] | None] = {
     "change_message_visibility_batch": ("sqs:ChangeMessageVisibility", QUEUE),
     "delete_message_batch": ("sqs:DeleteMessage", QUEUE),
@@ -29,7 +29,7 @@ RIGHTS: dict[str, tuple[str, str] | None] = {
     "send_message": None,
     "upload_file": None,
 }
-OPERATORS = "dead_letters.py"  # what is called for a person, with that person's rights
+OPERATORS = "dead_letters.py"  # called by a person, with that person's rights
 OPERATORS_RIGHTS: dict[str, tuple[str, str]] = {
     "cancel_message_move_task": ("sqs:CancelMessageMoveTask", DEAD),
     "change_message_visibility_batch": ("sqs:ChangeMessageVisibility", DEAD),
@@ -38,7 +38,7 @@ OPERATORS_RIGHTS: dict[str, tuple[str, str]] = {
     "receive_message": ("sqs:ReceiveMessage", DEAD),
     "start_message_move_task": ("sqs:StartMessageMoveTask", DEAD),
 }
-GENERIC = {"get_paginator", "generate_presigned_url"}  # name the call in their first argument
+GENERIC = {"get_paginator", "generate_presigned_url"}  # their first argument names the call
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def gpu() -> Rendered:
 
 
 def rendered(parameters: dict[str, str]) -> Rendered:
-    """The template with those resources under their names whose ARNs are spoken of."""
+    """The template, with physical ids for the resources whose ARNs the tests use."""
     made = Rendered(REQUIRED | {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"} | parameters)
     made.ids.update(
         Queue="photo-score", DeadLetters="photo-score-dead", LogGroup="/ecs/photo-score", Key="its-own"
@@ -61,7 +61,7 @@ def rendered(parameters: dict[str, str]) -> Rendered:
 
 
 def calls(*, of_operators: bool = False) -> Iterator[str]:
-    """Every call of S3 and SQS in the adapters: `lambda sqs: sqs.receive_message(…)`."""
+    """Yield every call of S3 and SQS in the adapters: `lambda sqs: sqs.receive_message(…)`."""
     for path in sorted((ROOT / "worker" / "adapters").rglob("*.py")):
         if (path.name == OPERATORS) != of_operators:
             continue
@@ -74,21 +74,21 @@ def calls(*, of_operators: bool = False) -> Iterator[str]:
                 yield str(first.value) if called in GENERIC and isinstance(first, ast.Constant) else called
 
 
-def test_the_worker_may_make_every_call_that_it_makes(guest: Rendered) -> None:
+def test_the_worker_has_the_right_to_each_of_its_calls(guest: Rendered) -> None:
     made = set(calls())
-    assert made <= set(RIGHTS), "say here what right the new call needs, and give it in deploy/template.yaml"
+    assert made <= set(RIGHTS), "add the right of the new call here and to deploy/template.yaml"
     needed = [right for call in made if (right := RIGHTS[call])]
     assert len(needed) > 5
-    statements = of_role(guest, "TaskRole")
+    statements = statements_of(guest, "TaskRole")
     assert all(allows(statements, action, resource) for action, resource in needed)
 
 
-def test_the_worker_reads_the_version_that_was_announced(guest: Rendered) -> None:
-    assert allows(of_role(guest, "TaskRole"), "s3:GetObjectVersion", PHOTO)
+def test_the_worker_may_read_object_versions(guest: Rendered) -> None:
+    assert allows(statements_of(guest, "TaskRole"), "s3:GetObjectVersion", PHOTO)
 
 
-def test_the_worker_may_nothing_else_on_queue_and_bucket(guest: Rendered) -> None:
-    statements = of_role(guest, "TaskRole")
+def test_the_worker_has_no_other_rights_on_queue_and_bucket(guest: Rendered) -> None:
+    statements = statements_of(guest, "TaskRole")
     for action, resource in [
         ("sqs:SendMessage", QUEUE),
         ("sqs:PurgeQueue", QUEUE),
@@ -102,53 +102,53 @@ def test_the_worker_may_nothing_else_on_queue_and_bucket(guest: Rendered) -> Non
         assert not allows(statements, action, resource), (action, resource)
 
 
-def test_dead_letters_are_the_operators_business_not_the_workers(guest: Rendered) -> None:
+def test_only_operators_have_rights_on_the_dead_letter_queue(guest: Rendered) -> None:
     made = set(calls(of_operators=True))
-    assert made == set(OPERATORS_RIGHTS), (
-        "say here what right the new call needs, and give it in deploy/template.yaml"
-    )
+    assert made == set(OPERATORS_RIGHTS), "add the right of the new call here and to deploy/template.yaml"
     operator = guest.properties("OperatorPolicy")["PolicyDocument"]["Statement"]
     assert all(allows(operator, action, resource) for action, resource in OPERATORS_RIGHTS.values())
-    assert allows(operator, "sqs:DeleteMessage", DEAD), "a move deletes there what it sends here"
+    assert allows(operator, "sqs:DeleteMessage", DEAD), "a redrive deletes there"
     assert allows(operator, "sqs:SendMessage", QUEUE)
     assert allows(operator, "sqs:GetQueueAttributes", QUEUE)
     assert allows(operator, "s3:GetObject", PHOTO)
-    worker = of_role(guest, "TaskRole")
+    worker = statements_of(guest, "TaskRole")
     assert not any(allows(worker, action, resource) for action, resource in OPERATORS_RIGHTS.values())
 
 
-def test_a_task_may_protect_tasks_of_its_own_cluster_only(guest: Rendered) -> None:
-    statements = of_role(guest, "TaskRole")
+def test_a_task_may_protect_only_tasks_of_its_cluster(guest: Rendered) -> None:
+    statements = statements_of(guest, "TaskRole")
     assert allows(statements, "ecs:UpdateTaskProtection", TASK)
     assert not allows(statements, "ecs:UpdateTaskProtection", TASK.replace("/shared/", "/another/"))
     assert not allows(statements, "ecs:StopTask", TASK)
 
 
-def test_the_model_is_read_below_its_prefix_only(gpu: Rendered, guest: Rendered) -> None:
-    statements = of_role(gpu, "TaskRole")
+def test_the_model_bucket_is_readable_only_below_the_prefix(gpu: Rendered, guest: Rendered) -> None:
+    statements = statements_of(gpu, "TaskRole")
     below = "arn:aws:s3:::our-models/models/reference/3/bundle.toml"
     assert allows(statements, "s3:GetObject", below)
     assert allows(statements, "s3:ListBucket", "arn:aws:s3:::our-models", s3__prefix="models/reference/")
     assert not allows(statements, "s3:GetObject", "arn:aws:s3:::our-models/secrets/1")
     assert not allows(statements, "s3:ListBucket", "arn:aws:s3:::our-models", s3__prefix="")
-    assert not allows(of_role(guest, "TaskRole"), "s3:GetObject", below)
+    assert not allows(statements_of(guest, "TaskRole"), "s3:GetObject", below)
 
 
-def test_a_part_of_the_model_that_is_not_there_is_told_from_one_that_is_forbidden(gpu: Rendered) -> None:
-    # S3 answers a GetObject by 404 only to who may list the bucket, and no prefix is given then.
-    assert allows(of_role(gpu, "TaskRole"), "s3:ListBucket", "arn:aws:s3:::our-models")
+def test_the_worker_can_tell_a_missing_model_file_from_a_forbidden_one(gpu: Rendered) -> None:
+    # S3 answers GetObject with 404 only to callers who may list the bucket, and then there is no prefix.
+    assert allows(statements_of(gpu, "TaskRole"), "s3:ListBucket", "arn:aws:s3:::our-models")
 
 
-def test_keys_are_named_and_only_where_there_are_any(gpu: Rendered, guest: Rendered) -> None:
+def test_decryption_is_allowed_only_with_the_given_keys(gpu: Rendered, guest: Rendered) -> None:
     for role in ("TaskRole", "ExecutionRole"):
-        assert allows(of_role(gpu, role), "kms:Decrypt", GPU["DecryptKeyArns"])
-        assert allows(of_role(gpu, role), "kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/its-own")
-        assert not allows(of_role(gpu, role), "kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/another")
-        assert not [one for one in of_role(guest, role) if "kms" in str(one)]
+        assert allows(statements_of(gpu, role), "kms:Decrypt", GPU["DecryptKeyArns"])
+        assert allows(statements_of(gpu, role), "kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/its-own")
+        assert not allows(
+            statements_of(gpu, role), "kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/another"
+        )
+        assert not [one for one in statements_of(guest, role) if "kms" in str(one)]
 
 
-def test_what_starts_the_task_may_pull_log_and_hand_out_the_secret(guest: Rendered) -> None:
-    statements = of_role(guest, "ExecutionRole")
+def test_the_execution_role_may_pull_the_image_log_and_read_the_secret(guest: Rendered) -> None:
+    statements = statements_of(guest, "ExecutionRole")
     assert allows(statements, "ecr:BatchGetImage", REQUIRED["RepositoryArn"])
     assert allows(statements, "secretsmanager:GetSecretValue", GUEST["RedisUrlSecretArn"])
     stream = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/photo-score:log-stream:worker/worker/1"
@@ -157,32 +157,29 @@ def test_what_starts_the_task_may_pull_log_and_hand_out_the_secret(guest: Render
     assert not allows(statements, "sqs:ReceiveMessage", QUEUE)
 
 
-def test_the_settings_file_is_read_by_what_starts_the_task(gpu: Rendered) -> None:
-    statements = of_role(gpu, "ExecutionRole")
+def test_the_execution_role_may_read_the_settings_file(gpu: Rendered) -> None:
+    statements = statements_of(gpu, "ExecutionRole")
     assert allows(statements, "s3:GetObject", GPU["SettingsFileArn"])
     assert allows(statements, "s3:GetBucketLocation", "arn:aws:s3:::our-settings")
 
 
 @pytest.mark.parametrize("which", ["gpu", "guest"])
-def test_a_wildcard_stands_only_where_aws_takes_no_arn(which: str, request: pytest.FixtureRequest) -> None:
+def test_only_actions_without_an_arn_have_a_wildcard(which: str, request: pytest.FixtureRequest) -> None:
     made: Rendered = request.getfixturevalue(which)
     unbound = set[str]()
     for name, kind in made.types.items():
-        for statement in everywhere(made.properties(name)):
-            if statement["Effect"] == "Allow" and kind != "AWS::KMS::Key":  # there, * is the key itself
-                assert not [action for action in several(statement["Action"]) if "*" in action], name
-                if "*" in several(statement.get("Resource", [])):
-                    unbound |= set(several(statement["Action"]))
+        for statement in find_statements(made.properties(name)):
+            if statement["Effect"] == "Allow" and kind != "AWS::KMS::Key":  # there, * means the key itself
+                assert not [action for action in as_list(statement["Action"]) if "*" in action], name
+                if "*" in as_list(statement.get("Resource", [])):
+                    unbound |= set(as_list(statement["Action"]))
     assert unbound == (WITHOUT_ARN if which == "gpu" else WITHOUT_ARN - {"ecs:DiscoverPollEndpoint"})
 
 
-def test_services_may_encrypt_and_decrypt_with_the_key_and_no_more(gpu: Rendered) -> None:
+def test_services_may_only_encrypt_and_decrypt_with_the_key(gpu: Rendered) -> None:
     account, *services = gpu.properties("Key")["KeyPolicy"]["Statement"]
     assert account["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
-    assert {its["Principal"]["Service"].split(".", maxsplit=1)[0] for its in services} == {
-        "s3",
-        "logs",
-        "cloudwatch",
-    }
+    names = {statement["Principal"]["Service"].split(".", maxsplit=1)[0] for statement in services}
+    assert names == {"s3", "logs", "cloudwatch"}
     cryptographic = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt", "kms:GenerateDataKey", "kms:DescribeKey")
-    assert all(action.startswith(cryptographic) for its in services for action in its["Action"])
+    assert all(action.startswith(cryptographic) for statement in services for action in statement["Action"])

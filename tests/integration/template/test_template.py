@@ -1,4 +1,4 @@
-"""The CloudFormation template, created in a moto server and read back through the services' own APIs."""
+"""The CloudFormation template, created in a moto server and read back through the services' APIs."""
 
 import json
 import re
@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.template.by_call import BY_CALL, Clients
+from tests.integration.template.by_call import CREATE_BY_CALL, Clients
 from tests.integration.template.emulated import Stack, moto
-from tests.integration.template.read_back import ASK, answers, lost
+from tests.integration.template.read_back import READ, find_lost, read_back
 from tests.integration.template.rendered import GPU, GUEST, TEMPLATE, load
 from tests.support import ROOT
 from worker import settings
@@ -19,11 +19,11 @@ from worker.cli import main
 from worker.intake.events import Announced, Ignored, read
 from worker.messages import S3Object
 
-LARGEST = 51_200  # bytes of a template that CloudFormation takes without a bucket
-# What moto 5.2.5 cannot do. Each list is exact: when moto learns something a test fails, and the list gets shorter.
-NOT_AT_ALL = {"AWS::ElastiCache::ParameterGroup", "AWS::ElastiCache::UserGroup"}
+MAX_BYTES = 51_200  # of a template that CloudFormation accepts without a bucket
+# What moto 5.2.5 cannot do. The lists are exact: a test fails when moto learns something.
+UNSUPPORTED = {"AWS::ElastiCache::ParameterGroup", "AWS::ElastiCache::UserGroup"}
 LOST = {
-    "AWS::EC2::SecurityGroup": {"cidrip", "description", "fromport", "toport"},  # the rules out
+    "AWS::EC2::SecurityGroup": {"cidrip", "description", "fromport", "toport"},  # the egress rules
     "AWS::EC2::SecurityGroupIngress": {"description"},
     "AWS::ECS::Service": {
         "availabilityzonerebalancing",
@@ -44,8 +44,8 @@ LOST = {
         "numcacheclusters",
         "securitygroupids",
     },
-    "AWS::ElastiCache::User": {"passwords"},  # rightly
-    "AWS::IAM::Role": {"resource"},  # of the log group's ARN the last :*, and what is made after the role
+    "AWS::ElastiCache::User": {"passwords"},  # as it should
+    "AWS::IAM::Role": {"resource"},  # the last :* of the log group's ARN, and later resources
     "AWS::KMS::Key": {"description"},
     "AWS::Logs::LogGroup": {"kmskeyid"},
     "AWS::Logs::ResourcePolicy": {"resource"},  # the last :* again
@@ -62,13 +62,13 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
 
 @pytest.fixture(scope="module")
 def fargate(aws: Clients) -> Stack:
-    """As little as can be given."""
+    """Only required parameters."""
     return Stack(aws, "fargate")
 
 
 @pytest.fixture(scope="module")
 def gpu(aws: Clients) -> Stack:
-    """GPU instances, an own key, and everything that is made on request."""
+    """GPU instances, a key of its own, and all optional resources."""
     vpc = aws("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
     api = aws("ec2").create_security_group(GroupName="api", Description="the API", VpcId=vpc)["GroupId"]
     return Stack(aws, "gpu", **GPU, ApiSecurityGroupId=api)
@@ -76,67 +76,67 @@ def gpu(aws: Clients) -> Stack:
 
 @pytest.fixture(scope="module")
 def guest(aws: Clients) -> Stack:
-    """Bucket, cluster, Redis and topic are there already."""
+    """Bucket, cluster, Redis and topic exist already."""
     aws("ecs").create_cluster(clusterName=GUEST["ClusterName"])
     return Stack(aws, "guest", **GUEST)
 
 
 @pytest.fixture(scope="module", params=["fargate", "gpu", "guest"])
 def stack(request: pytest.FixtureRequest) -> Stack:
-    made: Stack = request.getfixturevalue(request.param)
-    return made
+    created: Stack = request.getfixturevalue(request.param)
+    return created
 
 
 def container(stack: Stack) -> dict[str, Any]:
-    """The worker's container as ECS has it."""
-    arn = stack.ids["TaskDefinition"]
-    (only,) = stack.aws("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"][
-        "containerDefinitions"
-    ]
+    """The worker's container, as ECS returns it."""
+    answer = stack.aws("ecs").describe_task_definition(taskDefinition=stack.ids["TaskDefinition"])
+    (only,) = answer["taskDefinition"]["containerDefinitions"]
     return dict(only)
 
 
-def test_cloudformation_takes_the_template_without_a_bucket() -> None:
-    assert len(TEMPLATE.read_bytes()) <= LARGEST
+def test_the_template_is_small_enough_to_upload_directly() -> None:
+    assert len(TEMPLATE.read_bytes()) <= MAX_BYTES
 
 
-def test_each_resource_has_what_the_template_says_but_for_what_moto_loses(
+def test_each_resource_has_the_properties_of_the_template_except_those_moto_loses(
     fargate: Stack, gpu: Stack, guest: Stack
 ) -> None:
     missing = defaultdict[str, set[str]](set)
     for stack in (fargate, gpu, guest):
         for name, kind in stack.rendered.types.items():
-            if kind in ASK:
+            if kind in READ:
                 properties = stack.rendered.properties(name)
                 physical = stack.ids[name] or properties["GroupId"]
-                missing[kind] |= lost(properties, answers(stack.aws, kind, physical))
+                missing[kind] |= find_lost(properties, read_back(stack.aws, kind, physical))
     assert {kind: names for kind, names in missing.items() if names} == LOST
 
 
-def test_each_type_is_made_by_one_way_or_the_other_but_for_those_that_moto_has_not(
+def test_every_type_is_created_except_those_moto_does_not_support(
     fargate: Stack, gpu: Stack, guest: Stack
 ) -> None:
-    made = [
+    created = [
         (name in stack.by_cloudformation, kind)
         for stack in (fargate, gpu, guest)
         for name, kind in stack.rendered.types.items()
     ]
     every = {resource["Type"] for resource in load()["Resources"].values()}
-    assert {kind for _, kind in made} == every, "some condition is never true in these stacks"
-    assert {kind for by_cloudformation, kind in made if not by_cloudformation} == set(BY_CALL) | NOT_AT_ALL
-    assert every - set(ASK) == NOT_AT_ALL
+    assert {kind for _, kind in created} == every, "a condition is false in all of these stacks"
+    assert {kind for by_cloudformation, kind in created if not by_cloudformation} == set(
+        CREATE_BY_CALL
+    ) | UNSUPPORTED
+    assert every - set(READ) == UNSUPPORTED
 
 
-def test_a_photo_put_into_the_bucket_is_announced_on_the_queue(fargate: Stack) -> None:
+def test_an_upload_is_announced_on_the_queue(fargate: Stack) -> None:
     key = "uploads/3f0a1c52-4b1e-4a57-9d6e-5f2b7c8d9e0f.jpg"
     outputs, sqs = fargate.outputs(), fargate.aws("sqs")
     s3, bucket = fargate.aws("s3"), outputs["BucketName"]
     policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
-    s3.delete_bucket_policy(Bucket=bucket)  # moto reads no conditions: to it, nobody may do anything
+    s3.delete_bucket_policy(Bucket=bucket)  # moto ignores conditions, and would deny everything
     s3.put_object(Bucket=bucket, Key=key, Body=b"a photo")
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
     received: list[Any] = []
-    for _ in range(2):  # first what S3 sends when a notification is configured
+    for _ in range(2):  # the first message is S3's test event
         answer = sqs.receive_message(QueueUrl=outputs["QueueUrl"], MaxNumberOfMessages=10, WaitTimeSeconds=1)
         received += [record for message in answer.get("Messages", []) for record in read(message["Body"])]
     assert Ignored("s3:TestEvent") in received
@@ -145,11 +145,9 @@ def test_a_photo_put_into_the_bucket_is_announced_on_the_queue(fargate: Stack) -
     assert isinstance(announced.object, S3Object)
 
 
-def test_only_this_bucket_of_this_account_may_send_to_the_queue(stack: Stack) -> None:
-    queue = stack.aws("sqs").get_queue_attributes(QueueUrl=stack.ids["Queue"], AttributeNames=["All"])[
-        "Attributes"
-    ]
-    allowed, denied = json.loads(queue["Policy"])["Statement"]
+def test_only_the_bucket_may_send_to_the_queue(stack: Stack) -> None:
+    answer = stack.aws("sqs").get_queue_attributes(QueueUrl=stack.ids["Queue"], AttributeNames=["All"])
+    allowed, denied = json.loads(answer["Attributes"]["Policy"])["Statement"]
     assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
     assert allowed["Condition"] == {
         "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{stack.parameters['BucketName']}"},
@@ -158,56 +156,51 @@ def test_only_this_bucket_of_this_account_may_send_to_the_queue(stack: Stack) ->
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
-def test_what_was_received_five_times_is_kept_for_two_weeks_among_the_dead_letters(stack: Stack) -> None:
+def test_dead_letters_are_kept_for_two_weeks_after_five_receives(stack: Stack) -> None:
     sqs = stack.aws("sqs")
     queue = sqs.get_queue_attributes(QueueUrl=stack.ids["Queue"], AttributeNames=["All"])["Attributes"]
     dead = sqs.get_queue_attributes(QueueUrl=stack.ids["DeadLetters"], AttributeNames=["All"])["Attributes"]
-    assert json.loads(queue["RedrivePolicy"]) == {
-        "deadLetterTargetArn": dead["QueueArn"],
-        "maxReceiveCount": 5,
-    }
+    policy = {"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 5}
+    assert json.loads(queue["RedrivePolicy"]) == policy
     assert dead["MessageRetentionPeriod"] == str(14 * 24 * 3600)
     allowed = stack.rendered.properties("DeadLetters")["RedriveAllowPolicy"]
     assert allowed == {"redrivePermission": "byQueue", "sourceQueueArns": [queue["QueueArn"]]}
 
 
-def test_the_worker_takes_the_environment_it_is_given(stack: Stack) -> None:
-    given = {entry["name"]: entry["value"] for entry in container(stack)["environment"]}
-    redis = (
-        stack.rendered.properties("CacheUrl")["SecretString"]
-        if "CacheUrl" in stack.ids
-        else "rediss://theirs:6380"
-    )
-    read_now = settings.load(given | {"WORKER_REDIS_URL": redis})
-    assert read_now.queue_url == stack.outputs()["QueueUrl"]
-    assert read_now.buckets == (stack.parameters["BucketName"],)
+def test_the_containers_environment_is_valid_settings(stack: Stack) -> None:
+    environment = {entry["name"]: entry["value"] for entry in container(stack)["environment"]}
+    has_cache = "CacheUrl" in stack.ids
+    redis = stack.rendered.properties("CacheUrl")["SecretString"] if has_cache else "rediss://theirs:6380"
+    loaded = settings.load(environment | {"WORKER_REDIS_URL": redis})
+    assert loaded.queue_url == stack.outputs()["QueueUrl"]
+    assert loaded.buckets == (stack.parameters["BucketName"],)
 
 
-def test_a_task_is_killed_only_after_its_drain_has_ended(stack: Stack) -> None:
+def test_the_drain_ends_before_the_task_is_killed(stack: Stack) -> None:
     stops = load()["Parameters"]["StopTimeout"]["AllowedValues"]
-    drains = {stop: int(its["Seconds"]) for stop, its in load()["Mappings"]["DrainDeadline"].items()}
+    drains = {stop: int(drain["Seconds"]) for stop, drain in load()["Mappings"]["DrainDeadline"].items()}
     assert drains == {stop: int(stop) - 5 for stop in stops}
-    its = container(stack)
-    assert {"name": "WORKER_DRAIN_DEADLINE", "value": str(its["stopTimeout"] - 5)} in its["environment"]
+    worker = container(stack)
+    assert {"name": "WORKER_DRAIN_DEADLINE", "value": str(worker["stopTimeout"] - 5)} in worker["environment"]
 
 
-def test_the_redis_url_is_a_secret_and_no_part_of_the_environment(stack: Stack) -> None:
+def test_the_redis_url_is_a_secret_and_not_in_the_environment(stack: Stack) -> None:
     secret = stack.ids.get("CacheUrl") or stack.parameters["RedisUrlSecretArn"]
     assert container(stack)["secrets"] == [{"name": "WORKER_REDIS_URL", "valueFrom": secret}]
 
 
-def test_a_task_can_write_into_one_folder_only(stack: Stack) -> None:
-    its = container(stack)
-    assert its["readonlyRootFilesystem"]
-    assert (its["user"], its["linuxParameters"]["capabilities"]) == ("10001", {"drop": ["ALL"]})
-    assert [mount["containerPath"] for mount in its["mountPoints"]] == ["/tmp"]  # noqa: S108 - the container's
+def test_a_task_can_write_only_to_tmp(stack: Stack) -> None:
+    worker = container(stack)
+    assert worker["readonlyRootFilesystem"]
+    assert (worker["user"], worker["linuxParameters"]["capabilities"]) == ("10001", {"drop": ["ALL"]})
+    assert [mount["containerPath"] for mount in worker["mountPoints"]] == ["/tmp"]  # noqa: S108 - the container's
     assert Path(settings.load(MINIMAL).state_file).parent == Path("/tmp")  # noqa: S108
 
 
 MINIMAL = {"WORKER_QUEUE_URL": "https://sqs/1/q", "WORKER_BUCKETS": "b", "WORKER_REDIS_URL": "redis://r"}
 
 
-def test_the_health_check_is_a_command_of_the_worker(
+def test_the_health_check_runs_a_command_of_the_worker(
     stack: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("WORKER_STATE_FILE", str(tmp_path / "none"))
@@ -217,7 +210,7 @@ def test_the_health_check_is_a_command_of_the_worker(
     assert "gone" in capsys.readouterr().out
 
 
-def test_only_gpu_tasks_ask_for_a_gpu_and_run_on_instances(fargate: Stack, gpu: Stack) -> None:
+def test_only_gpu_tasks_request_a_gpu_and_run_on_instances(fargate: Stack, gpu: Stack) -> None:
     assert container(gpu)["resourceRequirements"] == [{"type": "GPU", "value": "1"}]
     assert "resourceRequirements" not in container(fargate)
     service = gpu.rendered.properties("Service")
@@ -228,7 +221,7 @@ def test_only_gpu_tasks_ask_for_a_gpu_and_run_on_instances(fargate: Stack, gpu: 
     assert not {name for name, kind in fargate.rendered.types.items() if "AutoScalingGroup" in kind}
 
 
-def test_a_deployment_that_does_not_get_healthy_is_rolled_back(stack: Stack) -> None:
+def test_an_unhealthy_deployment_is_rolled_back(stack: Stack) -> None:
     deployment = stack.rendered.properties("Service")["DeploymentConfiguration"]
     assert deployment == {
         "MinimumHealthyPercent": 100,
@@ -237,7 +230,7 @@ def test_a_deployment_that_does_not_get_healthy_is_rolled_back(stack: Stack) -> 
     }
 
 
-def test_the_user_of_the_cache_may_do_what_security_md_lists(fargate: Stack) -> None:
+def test_the_cache_user_has_the_rights_listed_in_security_md(fargate: Stack) -> None:
     (listed,) = re.findall(r"ACL SETUSER scorer (.*?)```", (ROOT / "SECURITY.md").read_text(), re.DOTALL)
     words = {word for word in listed.split() if word not in {">…", "resetkeys"}}
     (user,) = fargate.aws("elasticache").describe_users(UserId="fargate")["Users"]

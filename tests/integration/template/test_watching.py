@@ -1,4 +1,4 @@
-"""The template's scaling policies, alarms and dashboard: what they compute, and that what they name exists."""
+"""The template's scaling policies, alarms and dashboard: their formulas and metrics."""
 
 import json
 import re
@@ -12,8 +12,8 @@ from tests.support import ROOT
 from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
 
 METRICS = {counter.name for counter in COUNTERS} | {one.name for one in DISTRIBUTIONS}
-# Of AWS's own: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/aws-services-cloudwatch-metrics.html
-OF_AWS = {
+# AWS's metrics: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/aws-services-cloudwatch-metrics.html
+AWS_METRICS = {
     "AWS/ECS": {"CPUUtilization", "MemoryUtilization"},
     "AWS/Events": {"TriggeredRules"},
     "AWS/ElastiCache": {"DatabaseMemoryUsagePercentage"},
@@ -34,16 +34,16 @@ def rendered() -> Rendered:
     return Rendered(REQUIRED | names | numbers)
 
 
-def computed(expression: str, **values: float) -> float:
-    """The value of a metric math expression; of its functions it knows IF and FILL, of its operators AND and =="""
+def evaluate(expression: str, **values: float) -> float:
+    """Evaluate a metric math expression; supports IF, FILL, AND and ==."""
     python = re.sub(r"FILL\((\w+), (\d+)\)", r"\1", expression)
     python = python.replace("IF(", "either(").replace(" AND ", " and ")
     names = {**values, "either": lambda condition, one, other: one if condition else other}
-    return float(eval(python, {"__builtins__": {}}, names))  # noqa: S307 - the template's own
+    return float(eval(python, {"__builtins__": {}}, names))  # noqa: S307 - from the template
 
 
 def policy(rendered: Rendered, name: str) -> tuple[float, str, dict[str, Any]]:
-    """A scaling policy's target, its expression, and the metrics that it is made of."""
+    """A scaling policy's target, expression and metrics."""
     tracking = rendered.properties(name)["TargetTrackingScalingPolicyConfiguration"]
     metrics = tracking["CustomizedMetricSpecification"]["Metrics"]
     (shown,) = [metric for metric in metrics if metric["ReturnData"]]
@@ -51,18 +51,18 @@ def policy(rendered: Rendered, name: str) -> tuple[float, str, dict[str, Any]]:
     return float(tracking["TargetValue"]), shown["Expression"], given
 
 
-def test_the_backlog_is_seconds_of_work_that_wait_for_each_task(rendered: Rendered) -> None:
+def test_the_backlog_is_in_seconds_of_work_per_task(rendered: Rendered) -> None:
     target, expression, metrics = policy(rendered, "ScaleByBacklog")
     assert target == 0.4
-    assert computed(expression, visible=120, tasks=4) == pytest.approx(120 / 4 * 0.020)
+    assert evaluate(expression, visible=120, tasks=4) == pytest.approx(120 / 4 * 0.020)
     assert metrics["visible"]["Metric"]["MetricName"] == "ApproximateNumberOfMessagesVisible"
 
 
-def test_the_load_is_the_share_of_the_tasks_time_that_is_used(rendered: Rendered) -> None:
+def test_the_load_is_the_busy_share_of_the_tasks_time(rendered: Rendered) -> None:
     target, expression, metrics = policy(rendered, "ScaleByLoad")
     assert target == 0.6
     a_minute = 60 * 100  # messages, at 100 a second
-    assert computed(expression, sent=a_minute, tasks=4) == pytest.approx(100 * 0.020 / 4)
+    assert evaluate(expression, sent=a_minute, tasks=4) == pytest.approx(100 * 0.020 / 4)
     assert (metrics["sent"]["Metric"]["MetricName"], metrics["sent"]["Stat"]) == (
         "NumberOfMessagesSent",
         "Sum",
@@ -70,7 +70,7 @@ def test_the_load_is_the_share_of_the_tasks_time_that_is_used(rendered: Rendered
 
 
 @pytest.mark.parametrize("name", ["ScaleByBacklog", "ScaleByLoad"])
-def test_running_tasks_are_the_samples_of_the_services_own_cpu_metric(rendered: Rendered, name: str) -> None:
+def test_tasks_are_counted_by_the_samples_of_the_cpu_metric(rendered: Rendered, name: str) -> None:
     tasks = policy(rendered, name)[2]["tasks"]
     assert tasks["Stat"] == "SampleCount"
     assert tasks["Metric"] == {
@@ -92,18 +92,18 @@ def test_at_least_one_task_always_runs(rendered: Rendered) -> None:
 
 
 def alarms(rendered: Rendered) -> dict[str, dict[str, Any]]:
-    """Every alarm by its name, without the service's."""
+    """Every alarm by its name, without the service's name."""
     every = rendered.of_type("AWS::CloudWatch::Alarm").values()
-    return {its["AlarmName"].removeprefix("photo-score-"): its for its in every}
+    return {alarm["AlarmName"].removeprefix("photo-score-"): alarm for alarm in every}
 
 
 def expression(alarm: Mapping[str, Any]) -> str:
-    """What an alarm computes."""
+    """The expression of an alarm."""
     (shown,) = [metric for metric in alarm["Metrics"] if metric["ReturnData"]]
     return str(shown["Expression"])
 
 
-def test_each_alarm_says_where_it_is_told_what_to_do(rendered: Rendered) -> None:
+def test_each_alarm_links_to_its_instructions(rendered: Rendered) -> None:
     operations = (ROOT / "docs" / "operations.md").read_text()
     for name, alarm in alarms(rendered).items():
         assert alarm["AlarmDescription"].endswith(f"See docs/operations.md#{name}")
@@ -112,34 +112,34 @@ def test_each_alarm_says_where_it_is_told_what_to_do(rendered: Rendered) -> None
 
 
 @pytest.mark.parametrize(
-    ("visible", "done", "rings"),
+    ("visible", "done", "fires"),
     [(3, 0, True), (3, 1, False), (0, 0, False)],
     ids=["stuck", "works", "empty"],
 )
-def test_nothing_scored_rings_only_while_messages_wait(
-    rendered: Rendered, visible: int, done: int, rings: bool
+def test_nothing_scored_firesonly_while_messages_wait(
+    rendered: Rendered, visible: int, done: int, fires: bool
 ) -> None:
     alarm = alarms(rendered)["nothing-scored"]
-    assert (computed(expression(alarm), visible=visible, done=done) > alarm["Threshold"]) == rings
+    assert (evaluate(expression(alarm), visible=visible, done=done) > alarm["Threshold"]) == fires
 
 
-def test_objective_missed_is_a_share_of_all_photos(rendered: Rendered) -> None:
-    assert computed(expression(alarms(rendered)["objective-missed"]), met=95, missed=5) == 5
+def test_objective_missed_is_a_percentage_of_all_photos(rendered: Rendered) -> None:
+    assert evaluate(expression(alarms(rendered)["objective-missed"]), met=95, missed=5) == 5
 
 
 @pytest.mark.parametrize(
-    ("tasks", "visible", "rings"),
+    ("tasks", "visible", "fires"),
     [(7, 1000, True), (6, 1000, False), (7, 10, False)],
-    ids=["no more to have", "more to have", "enough"],
+    ids=["at the limit", "below the limit", "no backlog"],
 )
-def test_at_max_tasks_rings_only_when_more_tasks_are_wanted(
-    rendered: Rendered, tasks: int, visible: int, rings: bool
+def test_at_max_tasks_firesonly_with_a_backlog(
+    rendered: Rendered, tasks: int, visible: int, fires: bool
 ) -> None:
     alarm = alarms(rendered)["at-max-tasks"]
-    assert (computed(expression(alarm), tasks=tasks, visible=visible) > alarm["Threshold"]) == rings
+    assert (evaluate(expression(alarm), tasks=tasks, visible=visible) > alarm["Threshold"]) == fires
 
 
-def test_each_alarm_with_metric_math_has_one_period(rendered: Rendered) -> None:
+def test_the_metrics_of_an_alarm_have_one_period(rendered: Rendered) -> None:
     for alarm in alarms(rendered).values():
         periods = {
             metric["MetricStat"]["Period"] for metric in alarm.get("Metrics", []) if "MetricStat" in metric
@@ -147,7 +147,7 @@ def test_each_alarm_with_metric_math_has_one_period(rendered: Rendered) -> None:
         assert len(periods) <= 1
 
 
-def test_the_stops_that_count_are_those_that_nobody_asked_for(rendered: Rendered) -> None:
+def test_only_unrequested_stops_are_counted(rendered: Rendered) -> None:
     rule = rendered.properties("Stops")
     detail = rule["EventPattern"]["detail"]
     assert (detail["group"], detail["lastStatus"]) == (["service:photo-score"], ["STOPPED"])
@@ -157,13 +157,13 @@ def test_the_stops_that_count_are_those_that_nobody_asked_for(rendered: Rendered
 
 
 def widgets(rendered: Rendered) -> list[dict[str, Any]]:
-    """What the dashboard shows."""
+    """The widgets of the dashboard."""
     shown: list[dict[str, Any]] = json.loads(rendered.properties("Dashboard")["DashboardBody"])["widgets"]
     return shown
 
 
-def written_out(metrics: list[list[Any]]) -> Iterator[list[Any]]:
-    """Give a widget's metrics as [namespace, name, dimension, value, …]; a dot stands for what is above it."""
+def expand(metrics: list[list[Any]]) -> Iterator[list[Any]]:
+    """Yield a widget's metrics as [namespace, name, dimension, value, …]; a dot repeats the value above."""
     before: list[Any] = []
     for metric in metrics:
         if isinstance(metric[0], str):
@@ -172,45 +172,44 @@ def written_out(metrics: list[list[Any]]) -> Iterator[list[Any]]:
             yield before
 
 
-def used(rendered: Rendered) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Every metric that an alarm, a policy or the dashboard names: namespace, name, dimensions."""
+def find_metrics(rendered: Rendered) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Yield every metric of alarms, policies and dashboard: namespace, name, dimensions."""
     for widget in widgets(rendered):
-        for namespace, name, *dimensions in written_out(widget["properties"].get("metrics", [])):
+        for namespace, name, *dimensions in expand(widget["properties"].get("metrics", [])):
             yield namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True))
     named = [metric for alarm in alarms(rendered).values() for metric in alarm.get("Metrics", [])]
     single = [alarm for alarm in alarms(rendered).values() if "MetricName" in alarm]
-    stats = [its for name in ("ScaleByBacklog", "ScaleByLoad") for its in policy(rendered, name)[2].values()]
+    stats = [
+        stat for name in ("ScaleByBacklog", "ScaleByLoad") for stat in policy(rendered, name)[2].values()
+    ]
     stats += [metric["MetricStat"] for metric in named if "MetricStat" in metric]
-    for its in [stat["Metric"] for stat in stats] + single:
-        pairs = {dimension["Name"]: dimension["Value"] for dimension in its["Dimensions"]}
-        yield its["Namespace"], its["MetricName"], pairs
+    for metric in [stat["Metric"] for stat in stats] + single:
+        pairs = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+        yield metric["Namespace"], metric["MetricName"], pairs
 
 
-def test_every_metric_that_is_looked_at_is_one_that_is_sent(rendered: Rendered) -> None:
-    for namespace, name, dimensions in used(rendered):
+def test_every_metric_used_exists(rendered: Rendered) -> None:
+    for namespace, name, dimensions in find_metrics(rendered):
         if namespace == "PhotoScore":
             assert name in METRICS
             assert dimensions == {"Service": "photo-score"}
         else:
-            assert name in OF_AWS[namespace]
+            assert name in AWS_METRICS[namespace]
 
 
-def test_the_dashboard_shows_what_the_worker_measures(rendered: Rendered) -> None:
-    shown = {name for namespace, name, _ in used(rendered) if namespace == "PhotoScore"}
-    assert {
-        "MessagesReceived",
-        "Batches",
-        "BatchedPhotos",
-    } == METRICS - shown  # said by others that are shown
+def test_the_dashboard_shows_all_but_three_metrics_of_the_worker(rendered: Rendered) -> None:
+    shown = {name for namespace, name, _ in find_metrics(rendered) if namespace == "PhotoScore"}
+    # Others that are shown imply these.
+    assert {"MessagesReceived", "Batches", "BatchedPhotos"} == METRICS - shown
 
 
-def test_the_dashboard_shows_every_alarm_that_is_always_there(rendered: Rendered) -> None:
+def test_the_dashboard_shows_every_alarm_that_always_exists(rendered: Rendered) -> None:
     (row,) = [widget for widget in widgets(rendered) if widget["type"] == "alarm"]
     shown = {arn.rsplit(":", 1)[-1].removeprefix("photo-score-") for arn in row["properties"]["alarms"]}
-    assert shown == set(alarms(rendered)) - {"cache-memory"}  # made only with the cache
+    assert shown == set(alarms(rendered)) - {"cache-memory"}  # exists only with the cache
 
 
-def test_metrics_go_where_alarms_look_for_them(rendered: Rendered) -> None:
+def test_the_worker_sends_metrics_to_the_namespace_of_the_alarms(rendered: Rendered) -> None:
     (container,) = rendered.properties("TaskDefinition")["ContainerDefinitions"]
     given = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
     assert given["WORKER_METRICS"] == "emf"
