@@ -8,6 +8,7 @@ import random
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -31,55 +32,47 @@ from worker.stages.prepare import Prepare
 from worker.telemetry.counters import Telemetry
 
 
+@dataclass(eq=False)
 class Assembly:
     """A worker's stages and what they share, each made once. `pipeline` puts them into threads."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        source: MessageSource,
-        store: ResultStore,
-        replicas: Sequence[Replica],
-        *,
-        telemetry: Telemetry,
-        clock: Callable[[], float],
-        service_times: ServiceTimes | None = None,
-        stopping: threading.Event | None = None,
-        now: Callable[[], datetime] = utc_now,
-        chance: Callable[[], float] = random.random,
-        linger: float = LINGER,
-    ) -> None:
-        """`service_times`: what model calls took at warm-up. `stopping`: begin nothing new once it is set."""
-        self.source = source
-        self.store = store
-        self.telemetry = telemetry
-        self._settings = settings
-        self._clock = clock
-        self.serving = Serving(replicas)
-        self.service_times = service_times or ServiceTimes()
-        self.outages = Outages(clock, chance)
-        self.stopping = stopping or threading.Event()
+    settings: Settings
+    source: MessageSource
+    store: ResultStore
+    replicas: InitVar[Sequence[Replica]]
+    _: KW_ONLY
+    telemetry: Telemetry
+    clock: Callable[[], float]
+    service_times: ServiceTimes = field(default_factory=ServiceTimes)  # of model calls, at warm-up
+    stopping: threading.Event = field(default_factory=threading.Event)  # begin nothing new once set
+    now: Callable[[], datetime] = utc_now
+    chance: Callable[[], float] = random.random
+    linger: float = LINGER
 
-        self.uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(settings.upload_queue)
+    def __post_init__(self, replicas: Sequence[Replica]) -> None:
+        self.serving = Serving(replicas)
+        self.outages = Outages(self.clock, self.chance)
+
+        self.uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(self.settings.upload_queue)
         self.ready: BoundedQueue[Prepared] = BoundedQueue(self._ready_places())
-        self.outcomes: BoundedQueue[Outcome] = BoundedQueue(settings.outcome_queue)
+        self.outcomes: BoundedQueue[Outcome] = BoundedQueue(self.settings.outcome_queue)
 
         self.window = self._window()
         self.poll = self._poll()
         self.prepare = self._prepare()
         self.infer = self._infer()
-        self.commit = self._commit(now, linger)
+        self.commit = self._commit()
 
     def pipeline(self, beside: dict[str, Step] | None = None) -> Pipeline:
         """Put the stages into threads. `beside`: further steps by thread name that no photo depends on."""
         infer_step, *infer_on_other_devices = self.infer.steps
-        ranks = range(helper_threads(self._settings))
+        ranks = range(helper_threads(self.settings))
         stages = [
             Stage(
                 "poll",
                 self.poll.step,
                 output=self.uploads,
-                more=[self.poll.step_beside] * (self._settings.receivers - 1),
+                more=[self.poll.step_beside] * (self.settings.receivers - 1),
             ),
             Stage(
                 "infer",
@@ -90,23 +83,23 @@ class Assembly:
             ),
             Stage("commit", self.commit.step),
         ]
-        return Pipeline(stages, self._clock, beside)
+        return Pipeline(stages, self.clock, beside)
 
     def _ready_places(self) -> int:
         """Room for one full batch of each replica."""
         return sum(min(model.largest_batch for model in replica) for replica in self.serving.replicas)
 
     def _window(self) -> PrefetchWindow:
-        most, count = helper_threads(self._settings), len(self.serving.replicas)
-        return PrefetchWindow(decoders(self._settings), most, lambda: self.service_times.rate() * count)
+        most, count = helper_threads(self.settings), len(self.serving.replicas)
+        return PrefetchWindow(decoders(self.settings), most, lambda: self.service_times.rate() * count)
 
     def _poll(self) -> Poll:
         return Poll(
             source=self.source,
             results=self.store,
             uploads=self.uploads,
-            buckets=frozenset(self._settings.buckets),
-            image_id_pattern=re.compile(self._settings.image_id_pattern),
+            buckets=frozenset(self.settings.buckets),
+            image_id_pattern=re.compile(self.settings.image_id_pattern),
             models=self._models,
             telemetry=self.telemetry,
             outages=self.outages,
@@ -115,18 +108,18 @@ class Assembly:
 
     def _prepare(self) -> Prepare:
         first_model = self.serving.replicas[0][0]
-        decoder = make_decoder(self._settings, first_model.bundle.manifest.input.target, self._clock)
+        decoder = make_decoder(self.settings, first_model.bundle.manifest.input.target, self.clock)
         return Prepare(
             uploads=self.uploads,
             ready=self.ready,
             outcomes=self.outcomes,
             decoder=decoder,
             window=self.window,
-            objective_seconds=self._settings.objective / 1000,
+            objective_seconds=self.settings.objective / 1000,
             reuse=self._reuse(decoder.algorithm),
             outages=self.outages,
             stopping=self.stopping,
-            clock=self._clock,
+            clock=self.clock,
         )
 
     def _reuse(self, algorithm: Algorithm) -> ScoreReuse:
@@ -134,7 +127,7 @@ class Assembly:
             self.store,
             self._models,
             algorithm,
-            self._settings.reuse if self._settings.duplicate_window else "none",
+            self.settings.reuse if self.settings.duplicate_window else "none",
             telemetry=self.telemetry,
             outages=self.outages,
         )
@@ -145,23 +138,23 @@ class Assembly:
             outcomes=self.outcomes,
             serving=self.serving,
             service_times=self.service_times,
-            batch_wait_seconds=self._settings.batch_wait / 1000,
+            batch_wait_seconds=self.settings.batch_wait / 1000,
             telemetry=self.telemetry,
             outages=self.outages,
-            clock=self._clock,
+            clock=self.clock,
         )
 
-    def _commit(self, now: Callable[[], datetime], linger: float) -> Commit:
+    def _commit(self) -> Commit:
         return Commit(
             outcomes=self.outcomes,
             store=self.store,
             models=self._models,
             telemetry=self.telemetry,
             outages=self.outages,
-            clock=self._clock,
-            now=now,
-            objective_seconds=self._settings.objective / 1000,
-            linger=linger,
+            clock=self.clock,
+            now=self.now,
+            objective_seconds=self.settings.objective / 1000,
+            linger=self.linger,
         )
 
     def _models(self) -> Mapping[str, str]:

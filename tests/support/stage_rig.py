@@ -59,6 +59,7 @@ class StageRig(Assembly):
 
     source: ScriptedSource
     store: MemoryStore
+    clock: ManualClock
 
     def __init__(
         self,

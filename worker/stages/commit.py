@@ -46,11 +46,6 @@ class Commit:
         self._unwritten: list[Writable] = []
         self._done: list[Outcome] = []  # written, or nothing to write; not yet acknowledged
 
-    @property
-    def is_writing(self) -> bool:
-        """Whether it keeps results that the store has not confirmed."""
-        return bool(self._unwritten)
-
     def step(self) -> None:
         """Write, then settle. Raises ShutDown once the queue is closed and empty, or cancelled."""
         if self._unwritten:

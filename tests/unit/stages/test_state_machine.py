@@ -87,7 +87,7 @@ class StepwiseWorker(Assembly):
             self.prepare.step()
         elif step == "infer" and 0 < self.ready.qsize() <= free:
             self.infer.steps[0]()
-        elif step == "commit" and (self.outcomes.qsize() or self.commit.is_writing):
+        elif step == "commit" and (self.outcomes.qsize() or self.commit._unwritten):
             self.commit.step()
         elif step == "extend":
             self.source.extend_due()
