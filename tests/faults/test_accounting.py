@@ -19,38 +19,43 @@ sys.exit(main(["run"]))
 HASTY = """
 from worker.stages.commit import Commit
 write = Commit._write
-def settle_first(self, outcomes):
-    self._settle(outcomes)
-    return write(self, outcomes)
+def settle_first(self):
+    self._settle(list(self._unwritten))
+    write(self)
 Commit._write = settle_first
 """
 
 FORGETFUL = """
 from worker.stages.commit import Commit
-Commit._write = lambda self, outcomes: True
+def drop(self):
+    self._done += self._unwritten
+    self._unwritten = []
+Commit._write = drop
 """
 
 LAX = """
-from worker.adapters import redis
+from worker.adapters.redis import store
 from worker.stages import poll
 import hashlib
-lax = redis._WRITE
-lax.text = lax.text.replace("if said then return {said} end", "")
+lax = store._WRITE
+decision = "if answer then return {answer} end"
+assert decision in lax.text
+lax.text = lax.text.replace(decision, "")
 lax.sha = hashlib.sha1(lax.text.encode()).hexdigest()
 poll.makes_needless = lambda *_: False
 """
 
 UNAWARE = """
-from worker.leases import Leases
+from worker.intake.leases import Leases
 from worker.stages.poll import Poll
 Leases.due = Leases.lost = lambda self: []
 Leases.holds = lambda self, message: True
 step = Poll.step
-Poll.step = lambda self: self._stopping.wait(0.2) if self._queue.in_flight else step(self)
+Poll.step = lambda self: self.stopping.wait(0.2) if self.source.in_flight else step(self)
 """
 
 REPETITIVE = """
-from worker.adapters import sqs
+from worker.adapters.aws import sqs
 sqs._entry = lambda index, message: {"Id": "0", "ReceiptHandle": message.receipt_handle}
 """
 
@@ -83,7 +88,7 @@ def test_a_worker_that_deletes_after_its_lease_has_ended_is_found_out(rig: Fault
 
 def test_a_worker_that_repeats_an_id_in_a_call_is_found_out(rig: FaultRig, photo: bytes) -> None:
     rig.upload(8, photo)
-    rig.process(program=REPETITIVE + RUN)
+    rig.process(program=REPETITIVE + RUN).wait_for("polling")
     eventually(lambda: any("repeats an Id" in violation for violation in rig.audit.violations), rig.describe)
 
 

@@ -10,14 +10,18 @@ from tests.support.faults.fault_rig import FaultRig
 
 RAISING = """
 import sys
+from worker.pipeline.queues import BoundedQueue
 from worker.stages import {module}
-real = {step}
+put, real = BoundedQueue._put, {step}
+def count(self, item):
+    self.items = getattr(self, "items", 0) + 1
+    put(self, item)
 def broken(self, *arguments):
     answer = real(self, *arguments)
-    if getattr(self, "_{queue}").unfinished_tasks > 8:
+    if getattr(self.{queue}, "items", 0) > 8:
         raise RuntimeError("a fault of our own")
     return answer
-{step} = broken
+BoundedQueue._put, {step} = count, broken
 from worker.cli import main
 sys.exit(main(["run"]))
 """
