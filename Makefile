@@ -10,7 +10,7 @@ VENV := .venv/.installed
 LOCALSTACK := .localstack-venv/.installed
 PEERS := .bench-peers/.installed
 
-.PHONY: help install model run demo submit test check bench publish soak docs simulate image image-check lock clean
+.PHONY: help install model run demo submit unit test check fmt bench publish soak docs simulate image image-check lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ submit: $(VENV) ## send PHOTO=path to the worker of `make run` and print its res
 	@test -f .run/env || { echo "nothing runs here: start \`make run\` in another terminal first"; exit 1; }
 	@set -a; . ./.run/env; exec $(BIN)/python -m worker submit "$(PHOTO)"
 
+unit: $(VENV) ## the unit tests alone, in less than a minute
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit
+
 test: install model ## unit, integration, fault and fuzz tests, on a real LocalStack, Valkey and model
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
@@ -41,6 +44,10 @@ check: $(VENV) ## lint, format, types, layers
 	$(BIN)/python -m pytest -q tests/unit/test_layers.py
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/cfn-lint deploy/template.yaml
+
+fmt: $(VENV) ## format, and fix what ruff can fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 bench: install model $(PEERS) ## measure speed side by side; 30 minutes; writes bench-out/; PART=throughput|latency|accelerator|duplicates
 	@exec $(BIN)/python -m bench $(if $(PART),--part $(PART))

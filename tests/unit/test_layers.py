@@ -100,3 +100,16 @@ def test_the_stages_do_not_import_one_another() -> None:
 def test_every_file_says_its_one_job_in_its_first_line() -> None:
     silent = [path for path in FILES if not ast.get_docstring(ast.parse(path.read_text()))]
     assert not silent, "give the file a docstring: its first line is its row in docs/architecture.md"
+
+
+def test_a_suite_uses_the_helpers_of_its_own_folder_and_of_tests_support() -> None:
+    for path in (ROOT / "tests").rglob("*.py"):
+        own = path.relative_to(ROOT).parent.as_posix().replace("/", ".")
+        ours = {name for name in imports(path) if name.startswith("tests.")}
+        foreign = {
+            name for name in ours if not name.startswith((f"{own}.", "tests.support")) or ".test_" in name
+        }
+        assert not foreign, (
+            f"{path.relative_to(ROOT)} imports {', '.join(foreign)}: move what both use to tests/support/, or to a "
+            "file of this folder that is no test module"
+        )

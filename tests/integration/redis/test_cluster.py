@@ -8,8 +8,7 @@ import pytest
 import redis
 
 from tests.integration.redis.cluster import ask, cluster, port_of
-from tests.integration.redis.test_look_alikes import near, phash, seen_as, sha256, write
-from tests.integration.redis.test_tls import RIGHTS
+from tests.integration.redis.results import RIGHTS, near, phash, seen_as, sha256, write
 from tests.support.photos import coffee
 from tests.support.rig import Rig
 from tests.support.waiting import PATIENCE, eventually

@@ -1,6 +1,5 @@
 """The index on a real Valkey: nothing within the radius is missed, the oldest wins, and nothing is left behind."""
 
-import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,31 +9,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from localstack.services import Services
-from tests.integration.redis.test_store import result
+from tests.integration.redis.results import near, phash, result, seen_as, sha256, write
 from tests.support.rig import Rig
 from tests.support.waiting import eventually
 from worker.adapters.redis.store import RedisStore
 from worker.messages import Answer, PhotoId, Written
-from worker.result import DuplicateOf, Result
+from worker.result import DuplicateOf
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule, Fingerprint
 from worker.results.redis_keys import Keys
 
 WINDOW = 60  # seconds
-
-
-def seen_as(image_id: str, content: str, image_hash: str | None, owner: str | None = None) -> Result:
-    """A scored photo with these bytes and this hash."""
-    plain = result(image_id, key=f"uploads/{image_id}", etag=content, sha256=sha256(content))
-    return plain.model_copy(update={"image_hash": image_hash, "owner": owner})
-
-
-def sha256(content: str) -> str:
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def phash(bits: int) -> str:
-    return f"phash-1:{bits:016x}"
 
 
 def pdq(bits: int) -> str:
@@ -43,10 +28,6 @@ def pdq(bits: int) -> str:
 
 def exact(image_id: str) -> DuplicateOf:
     return DuplicateOf(image_id=image_id, distance=0, kind="exact")
-
-
-def near(image_id: str, distance: int) -> DuplicateOf:
-    return DuplicateOf(image_id=image_id, distance=distance, kind="near")
 
 
 def store_on(
@@ -61,15 +42,6 @@ def store_on(
 @pytest.fixture
 def store(rig: Rig) -> RedisStore:
     return store_on(rig)
-
-
-def write(store: RedisStore, one: Result) -> DuplicateOf | None:
-    """Write a result; what it is said to be a duplicate of, which must also be what is stored."""
-    (written,) = store.write([one], [""])
-    assert written.answer is Answer.WRITTEN
-    (stored,) = store.find([PhotoId(one.image_id, one.owner or "")])
-    assert stored == one.model_copy(update={"duplicate_of": written.duplicate_of})
-    return written.duplicate_of
 
 
 # against brute force

@@ -1,32 +1,15 @@
 """The store's script on a real Valkey: it compares and writes in one step, by the rule of results/known.py."""
 
-from typing import Any
-
 import pytest
 
+from tests.integration.redis.results import result
 from tests.support.overtaken import is_overtaken
 from tests.support.rig import Rig
 from worker.adapters.redis.store import RedisStore
 from worker.messages import Answer, PhotoId, S3Object, Written
-from worker.result import Fault, Result, SourceObject
+from worker.result import Result
 from worker.results.known import makes_needless
 from worker.results.redis_keys import Keys
-
-
-def result(image_id: str = "one", *, failed: str = "", models: str = "1", **source: Any) -> Result:
-    where = {"bucket": "b", "key": "k", "etag": "e", "version_id": None, "sequencer": None, **source}
-    return Result(
-        image_id=image_id,
-        status="failed" if failed else "scored",
-        score=None,
-        score_mean=None,
-        image_hash=None,
-        source=SourceObject(**where),
-        models={"m": models},
-        timings_ms={},
-        error=Fault(code=failed, message="") if failed else None,
-        scored_at="2026-01-01T00:00:00.000Z",
-    )
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ import pytest
 import trustme
 
 from localstack.services import Services
-from tests.integration.redis.test_look_alikes import seen_as
-from tests.integration.redis.test_store import result
+from tests.integration.redis.results import RIGHTS, result, seen_as
 from tests.support.rig import Rig
 from worker.adapters.redis.store import RedisStore
 from worker.errors import ConfigurationError
@@ -23,11 +22,6 @@ from worker.results.redis_keys import Keys
 HOST = "127.0.0.1"
 PASSWORD = "s3cret/with:odd@signs"
 QUOTED = "s3cret%2Fwith%3Aodd%40signs"
-# What SECURITY.md tells operators to grant.
-RIGHTS = (
-    "resetkeys ~result:* ~seen* resetchannels &result:* -@all +ping +info +get +mget +set +append +del +expire +ttl "
-    "+time +evalsha +script|load +publish +subscribe +unsubscribe +client|setinfo"
-)
 
 
 class TlsTerminator:
