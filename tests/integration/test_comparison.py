@@ -1,4 +1,4 @@
-"""Results of an older service in the same Redis, held against the worker's."""
+"""The command `compare`: results of an older service in the same Redis."""
 
 import json
 
@@ -25,8 +25,8 @@ def test_the_results_of_two_services_are_compared(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "code", "said"), [("nowhere:{image_id}", 1, "0 photos"), ("old", 2, "{image_id} once")]
+    ("key", "code", "message"), [("nowhere:{image_id}", 1, "0 photos"), ("old", 2, "{image_id} once")]
 )
-def test_nothing_to_compare_is_said(rig: Rig, key: str, code: int, said: str) -> None:
-    found, out, err = rig.run("compare", key)
-    assert (found, said in out + err) == (code, True)
+def test_nothing_to_compare_is_reported(rig: Rig, key: str, code: int, message: str) -> None:
+    ended, out, err = rig.run("compare", key)
+    assert (ended, message in out + err) == (code, True)

@@ -1,4 +1,4 @@
-"""The code that docs/contract.md offers for copying is run as it stands there, against a real worker."""
+"""Runs the code in docs/contract.md, which readers are meant to copy, against a real worker."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ CONTRACT = (Path(__file__).parents[2] / "docs" / "contract.md").read_text()
 
 @pytest.fixture
 def copied() -> dict[str, Any]:
-    """What the Python blocks of the page define."""
+    """The functions that the page's Python blocks define."""
     namespace: dict[str, Any] = {"__name__": "copied"}
     for block in re.findall(r"```python\n(.*?)```", CONTRACT, re.DOTALL):
         exec(compile(block, "docs/contract.md", "exec"), namespace)  # noqa: S102 - our own page
@@ -28,23 +28,23 @@ def copied() -> dict[str, Any]:
 
 @pytest.fixture
 def submit(rig: Rig, copied: dict[str, Any]) -> Callable[..., str]:
-    """The page's function, for this test's bucket and queue."""
+    """The page's `submit_photo` for the test's bucket and queue."""
 
-    def submitted(photo: bytes, queue_url: str = rig.queue_url) -> str:
+    def submit_photo(photo: bytes, queue_url: str = rig.queue_url) -> str:
         return str(copied["submit_photo"](rig.s3, rig.sqs, photo, bucket=rig.bucket, queue_url=queue_url))
 
-    return submitted
+    return submit_photo
 
 
 def operations(client: Any) -> set[str]:
-    """Fills with the permissions that a client's calls need from now on."""
+    """A set that collects the permissions that the client's later calls need."""
     called: set[str] = set()
     service = client.meta.service_model.service_name
     client.meta.events.register("before-call", lambda model, **_: called.add(f"{service}:{model.name}"))
     return called
 
 
-def test_a_copied_client_gets_its_photo_scored_though_nobody_announces_it(
+def test_a_photo_is_scored_without_a_notification(
     rig: Rig, copied: dict[str, Any], submit: Callable[..., str]
 ) -> None:
     with rig.worker() as telemetry:
@@ -58,7 +58,7 @@ def test_a_copied_client_gets_its_photo_scored_though_nobody_announces_it(
     assert result.timings_ms["total"] > 0
 
 
-def test_in_a_versioned_bucket_announced_by_s3_it_is_scored_once(
+def test_a_photo_announced_by_s3_too_is_scored_once(
     rig: Rig, copied: dict[str, Any], submit: Callable[..., str]
 ) -> None:
     rig.s3.put_bucket_versioning(Bucket=rig.bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -73,7 +73,7 @@ def test_in_a_versioned_bucket_announced_by_s3_it_is_scored_once(
     assert result["source"]["version_id"] == newest
 
 
-def test_a_request_that_cannot_be_sent_is_warned_of_and_the_upload_counts(
+def test_a_request_that_cannot_be_sent_is_a_warning_and_the_photo_is_scored(
     rig: Rig,
     copied: dict[str, Any],
     submit: Callable[..., str],
@@ -88,13 +88,13 @@ def test_a_request_that_cannot_be_sent_is_warned_of_and_the_upload_counts(
         rig.settles()
 
 
-def test_a_result_that_does_not_come_is_a_timeout(rig: Rig, copied: dict[str, Any]) -> None:
+def test_a_missing_result_is_a_timeout(rig: Rig, copied: dict[str, Any]) -> None:
     with pytest.raises(TimeoutError, match="no-such-photo"):
         copied["wait_for_result"](rig.redis, "no-such-photo", 0.1)
 
 
-def test_the_rights_the_page_names_are_those_its_code_uses(rig: Rig, submit: Callable[..., str]) -> None:
-    used = operations(rig.s3), operations(rig.sqs)
+def test_the_page_names_the_rights_that_its_code_needs(rig: Rig, submit: Callable[..., str]) -> None:
+    s3_rights, sqs_rights = operations(rig.s3), operations(rig.sqs)
     submit(b"photo")
     (policy,) = re.findall(r'```json\n(\{\n  "Version".*?\n\})\n```', CONTRACT, re.DOTALL)
-    assert {statement["Action"] for statement in json.loads(policy)["Statement"]} == used[0] | used[1]
+    assert {statement["Action"] for statement in json.loads(policy)["Statement"]} == s3_rights | sqs_rights
