@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.accelerator.composition import compose
 from bench.accelerator.device import SimulatedDevice, service_time
+from bench.memory.queues import BUCKET, EndlessQueue
+from bench.memory.stages import assemble
+from bench.memory.stores import CountingStore, MemoryPhotos
 from bench.photos import jpegs
 from bench.processes import BenchError, busy_seconds, cpu_by_thread
 from bench.rig import CORES, MODEL
-from bench.throughput.memory_parts import BUCKET, CountingStore
 from worker import settings
 from worker.inference import bundle
 from worker.messages import Pixels
@@ -58,7 +59,9 @@ def feed(kind: str, replicas: int) -> dict[str, Any]:
     if kind == READY:
         take_ready_arrays(device)
     known = ServiceTimes({size: service_time(size) for size in range(1, used.batch_size + 1)})
-    pipeline = compose(used, [(device,)] * replicas, known, photos, store)
+    turns = [(device,)] * replicas
+    queue, stored = EndlessQueue(), MemoryPhotos(photos)
+    pipeline, _ = assemble(used, queue, stored, store, turns, service_times=known)
     pipeline.start()
     time.sleep(WARM_UP)
     before, begun = Reading(device, store), time.monotonic()

@@ -1,17 +1,16 @@
-"""SQS, S3 and Redis as if they took no time: everything is in this process's memory."""
+"""Queues in memory, and the messages in them."""
 
 import itertools
 import threading
 import time
 import uuid
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bench.latency.notifier import notification
 from worker.intake.s3_uploads import Refused
-from worker.messages import Answer, Fetched, Message, PhotoId, S3Object, Written
-from worker.result import Result
+from worker.messages import Message, S3Object
 
 BUCKET = "photos"
 POLL = 1.0  # seconds that a receive waits
@@ -88,51 +87,3 @@ def message(body: str, number: int) -> Message:
     """Make a message that was received just now."""
     name, now = f"message-{number}", datetime.now(UTC)
     return Message(name, name, body, 1, now, now, time.monotonic())
-
-
-class MemoryPhotos:
-    """Storage that returns its photos in turn, whatever the key."""
-
-    def __init__(self) -> None:
-        self._next: itertools.cycle[bytes] = itertools.cycle([b""])
-
-    def hold(self, photos: Sequence[bytes]) -> None:
-        """Return these photos from now on."""
-        self._next = itertools.cycle(photos)
-
-    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
-        """Return the next photo."""
-        return Fetched(next(self._next), etag=wanted.etag)
-
-
-class CountingStore:
-    """Serialises results as Redis's client does, and keeps only counts and hashes of them."""
-
-    def __init__(self) -> None:
-        self.statuses: Counter[str] = Counter()
-        self.hashes: set[str | None] = set()
-        self.last = 0.0  # monotonic seconds of the last write
-
-    @property
-    def written(self) -> int:
-        """How many results it has got so far."""
-        return self.statuses.total()
-
-    def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
-        """Know none."""
-        return [None] * len(photos)
-
-    def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
-        """Know no other photo."""
-
-    def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
-        """Know no other photo."""
-
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
-        """Serialise and count results."""
-        for result in results:
-            result.model_dump_json()
-        self.hashes.update(result.image_hash for result in results)
-        self.statuses.update(result.status for result in results)
-        self.last = time.monotonic()
-        return [Written(Answer.WRITTEN)] * len(results)

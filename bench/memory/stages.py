@@ -1,36 +1,35 @@
-"""The worker's own stages around a simulated device, with ends in memory that never run dry."""
+"""The worker's own stages, on a queue, storage and a store in memory."""
 
 import time
 from collections.abc import Sequence
 
-from bench.throughput.memory_parts import CountingStore, EndlessQueue, MemoryPhotos
-from worker import settings
+from bench.memory.queues import EndlessQueue, MemoryQueue
+from bench.memory.stores import CountingStore, MemoryPhotos
 from worker.assembly import Assembly
 from worker.connections import Connections, s3_uploads
 from worker.inference.serving import Replica
+from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Pipeline
+from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 
-LEASE = 60  # seconds; nobody else takes the messages
+LEASE = 60  # seconds
 
 
-def compose(
-    wanted: settings.Settings,
-    replicas: Sequence[Replica],
-    service_times: ServiceTimes,
-    photos: list[bytes],
+def assemble(
+    settings: Settings,
+    queue: EndlessQueue | MemoryQueue,
+    photos: MemoryPhotos,
     store: CountingStore,
-) -> Pipeline:
-    """Build a pipeline that nothing but `cancel` ends."""
-    stored = MemoryPhotos()
-    stored.hold(photos)
-    connections, telemetry, clock = (
-        Connections(EndlessQueue(), LEASE, stored, store),
-        Telemetry(),
-        time.monotonic,
+    replicas: Sequence[Replica],
+    *,
+    service_times: ServiceTimes,
+) -> tuple[Pipeline, S3Uploads]:
+    """Build a pipeline that only `cancel` ends, and its source."""
+    telemetry, clock = Telemetry(), time.monotonic
+    source = s3_uploads(settings, Connections(queue, LEASE, photos, store), telemetry, clock)
+    assembly = Assembly(
+        settings, source, store, replicas, service_times=service_times, telemetry=telemetry, clock=clock
     )
-    source = s3_uploads(wanted, connections, telemetry, clock)
-    return Assembly(
-        wanted, source, store, replicas, service_times=service_times, telemetry=telemetry, clock=clock
-    ).pipeline()
+    return assembly.pipeline(), source

@@ -7,21 +7,22 @@ Starts the server and stops it. Prints READY before it starts work.
 
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import boto3
 import urllib3
 from botocore.config import Config
 
-from bench.processes import READY, ROOT, BenchError
+from bench.processes import READY, BenchError
 from bench.rivals.photo_task import Photos, Results, photos_of
-from localstack.services import die_with_parent, free_port
+from localstack.services import free_port
+from localstack.worker_process import ChildProcess
 
 RECEIVERS, TEN = 4, 10  # together 40 photos in flight: more than a batch
 START, STOP = 120.0, 10.0  # seconds
@@ -34,17 +35,17 @@ def main() -> None:
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         socket_path = {"MOSEC_PATH": f"{folder}/mosec", "MOSEC_ADDRESS": "127.0.0.1", "MOSEC_PORT": str(port)}
-        command = die_with_parent([sys.executable, "-m", "bench.rivals.batch_server"])
         limits = {"MOSEC_TIMEOUT": str(int(REQUEST * 1000)), "MOSEC_LOG_LEVEL": "warning"}
-        server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **socket_path, **limits})
+        environment = {**os.environ, **socket_path, **limits}
+        log = Path(folder) / "server.log"
+        server = ChildProcess(log, "-m", "bench.rivals.batch_server", environment=environment)
         stopping = threading.Event()
         signal.signal(signal.SIGTERM, lambda _number, _frame: stopping.set())
         try:
             _wait_for_server(server, port)
             _consume(prefix, queue_url, port, stopping)
         finally:
-            server.terminate()
-            server.wait(STOP)
+            server.stop(STOP)
 
 
 def _consume(prefix: str, queue_url: str, port: int, stopping: threading.Event) -> None:
@@ -74,7 +75,7 @@ def _consume(prefix: str, queue_url: str, port: int, stopping: threading.Event) 
             one.result()
 
 
-def _wait_for_server(server: subprocess.Popen[bytes], port: int) -> None:
+def _wait_for_server(server: ChildProcess, port: int) -> None:
     deadline, web = time.monotonic() + START, urllib3.PoolManager(retries=False)
     empty = b""
     while True:
@@ -83,8 +84,8 @@ def _wait_for_server(server: subprocess.Popen[bytes], port: int) -> None:
                 return  # it has tried to decode nothing: every stage runs
         except urllib3.exceptions.HTTPError:
             pass
-        if server.poll() is not None or time.monotonic() > deadline:
-            raise BenchError("the batch server does not answer")
+        if server.has_ended() or time.monotonic() > deadline:
+            raise BenchError(f"the batch server does not answer; {server.tail()}")
         time.sleep(0.2)
 
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from bench.photos import SIZES, jpegs
 from bench.processes import memory_mb, peak_memory_mb
-from bench.throughput.memory_worker import InMemory, assemble
+from bench.throughput.memory_worker import InMemory, load_worker
 from worker import settings
 from worker.capacity import cores
 from worker.inference.model_loader import Replicas
@@ -38,7 +38,7 @@ def main() -> None:
     used = settings.load({**os.environ, "WORKER_MODEL": sys.argv[1]})
     with Path(os.devnull).open("w") as nowhere:
         set_up_logs("json", used.log_level, nowhere)  # lines are made as in production, and thrown away
-        worker = assemble(used)
+        worker = load_worker(used)
         worker.pipeline.start()
         photos = {kind: jpegs(kind) for kind in SIZES}
         for line in sys.stdin:

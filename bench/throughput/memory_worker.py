@@ -3,12 +3,12 @@
 import time
 from dataclasses import dataclass
 
+from bench.memory.queues import MemoryQueue, announcement
+from bench.memory.stages import assemble
+from bench.memory.stores import CountingStore, MemoryPhotos
 from bench.processes import LostError, busy_seconds, cpu_by_thread
-from bench.throughput.memory_parts import CountingStore, MemoryPhotos, MemoryQueue, announcement
 from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
-from worker.assembly import Assembly
 from worker.capacity import cores
-from worker.connections import Connections, s3_uploads
 from worker.inference import bundle
 from worker.inference.model_loader import ModelLoader, Replicas, seconds_by_size
 from worker.intake.s3_uploads import S3Uploads
@@ -17,7 +17,6 @@ from worker.pipeline.threads import Pipeline
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 
-LEASE = 60  # seconds
 TICK = 0.25  # seconds between two checks of the leases, as in the worker
 STAGES = ("poll", "infer-helper", "infer", "commit")
 SILENCE = 60.0  # seconds, plus one a photo, without the last delete, after which photos count as lost
@@ -62,15 +61,11 @@ class InMemory:
         }
 
 
-def assemble(settings: Settings) -> InMemory:
-    """Join the worker's own stages to connections in memory."""
-    telemetry, clock = Telemetry(), time.monotonic
+def load_worker(settings: Settings) -> InMemory:
+    """Load the models, and put the worker's own stages around them."""
     queue, photos, store = MemoryQueue(), MemoryPhotos(), CountingStore()
     bundles = [bundle.read(location) for location in settings.model]
-    replicas = ModelLoader(settings, telemetry, TensorFlow(), LiteRT(), cores=cores()).load(bundles)
-    source = s3_uploads(settings, Connections(queue, LEASE, photos, store), telemetry, clock)
+    replicas = ModelLoader(settings, Telemetry(), TensorFlow(), LiteRT(), cores=cores()).load(bundles)
     times = ServiceTimes(seconds_by_size(replicas[0]))
-    assembly = Assembly(
-        settings, source, store, replicas, service_times=times, telemetry=telemetry, clock=clock
-    )
-    return InMemory(assembly.pipeline(), source, queue, photos, store, replicas)
+    pipeline, source = assemble(settings, queue, photos, store, replicas, service_times=times)
+    return InMemory(pipeline, source, queue, photos, store, replicas)

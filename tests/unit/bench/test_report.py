@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from bench.accelerator import composition, device, feeding, profiles
+from bench.accelerator import device, feeding, profiles
+from bench.memory.queues import EndlessQueue
+from bench.memory.stages import assemble
+from bench.memory.stores import CountingStore, MemoryPhotos
 from bench.pages import publish, report, targets
 from bench.pages.tables import sections
 from bench.processes import BenchError
-from bench.throughput.memory_parts import CountingStore
 from docs import marked
 from docs.table import Table
 from tests.support.fakes import score_bundle
@@ -168,9 +170,10 @@ def test_the_limit_follows_from_the_shares(
 def test_the_stages_around_the_device_score_every_photo_and_end() -> None:
     photo, store = io.BytesIO(), CountingStore()
     Image.new("RGB", (16, 16), "red").save(photo, "JPEG")
-    wanted = settings.load({"WORKER_MODEL": "m", **feeding.NOTHING})
-    simulated = device.SimulatedDevice(score_bundle("m", 8), wanted.batch_size)
-    pipeline = composition.compose(wanted, [(simulated,)] * 2, ServiceTimes(), [photo.getvalue()], store)
+    used = settings.load({"WORKER_MODEL": "m", **feeding.NOTHING})
+    simulated = device.SimulatedDevice(score_bundle("m", 8), used.batch_size)
+    photos, replicas = MemoryPhotos([photo.getvalue()]), [(simulated,)] * 2
+    pipeline, _ = assemble(used, EndlessQueue(), photos, store, replicas, service_times=ServiceTimes())
     threads = threading.active_count()
     pipeline.start()
     eventually(lambda: store.written >= 100 or pipeline.error is not None, lambda: store.written)
