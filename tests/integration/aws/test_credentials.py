@@ -1,6 +1,6 @@
 """Credentials that expire or are rotated: a small server refuses one access key and accepts another.
 
-The real clients read them from a shared credentials file, which is rewritten meanwhile.
+The real clients read them from a shared credentials file, which the tests rewrite.
 """
 
 import json
@@ -9,13 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.integration.aws.http_server import Request, Response, serve
 from tests.support.fakes import ManualClock, message
 from worker.adapters.aws import clients, s3, sqs
 from worker.errors import ConfigurationError, QueueError, StorageError
@@ -31,49 +30,26 @@ SQS_ANSWERS = {
 }
 
 
-class PickyServer(ThreadingHTTPServer):
-    """S3 and SQS in one: answers each request by its access key, and notes it."""
+class FakeAws:
+    """S3 and SQS in one: answers each request by its access key, and records the key."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.refused: dict[str, tuple[int, str]] = {}  # access key → status and error code
+        self.url = ""
+        self.errors: dict[str, tuple[int, str]] = {}  # access key → status and error code
         self.keys: list[str] = []
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: PickyServer
-
-    def do_GET(self) -> None:
-        """S3: the photo, or an error as XML."""
-        status, code = self._judged()
-        self._answer(status, b"photo" if not code else f"<Error><Code>{code}</Code></Error>".encode())
-
-    def do_POST(self) -> None:
-        """SQS: an answer to each operation, or an error as JSON."""
-        self.rfile.read(int(self.headers["Content-Length"]))
-        status, code = self._judged()
-        operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-        answer = {"__type": f"com.amazonaws.sqs#{code}", "message": code} if code else SQS_ANSWERS[operation]
-        self._answer(status, json.dumps(answer).encode())
-
-    def _judged(self) -> tuple[int, str]:
-        found = _KEY.search(self.headers["Authorization"])
-        key = found[1] if found else "none"
-        self.server.keys.append(key)
-        return self.server.refused.get(key, (200, ""))
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+    def respond(self, request: Request) -> Response:
+        found = _KEY.search(request.headers["Authorization"])
+        self.keys.append(found[1] if found else "none")
+        status, code = self.errors.get(self.keys[-1], (200, ""))
+        target = request.headers.get("X-Amz-Target")
+        if target is None:  # S3: the photo, or an error as XML
+            body = f"<Error><Code>{code}</Code></Error>".encode() if code else b"photo"
+        else:  # SQS: JSON
+            answer = SQS_ANSWERS[target.rpartition(".")[2]]
+            error = {"__type": f"com.amazonaws.sqs#{code}", "message": code}
+            body = json.dumps(error if code else answer).encode()
+        return status, {"Content-Length": str(len(body))}, body
 
 
 class CredentialsFile:
@@ -89,26 +65,16 @@ class CredentialsFile:
         self.path.write_text(text)
 
 
-@contextmanager
-def running(server: PickyServer) -> Iterator[PickyServer]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join(5)
+@pytest.fixture
+def server() -> Iterator[FakeAws]:
+    fake = FakeAws()
+    with serve(fake.respond) as fake.url:
+        yield fake
 
 
 @pytest.fixture
-def server() -> Iterator[PickyServer]:
-    with PickyServer() as made, running(made):
-        yield made
-
-
-@pytest.fixture
-def credentials(server: PickyServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CredentialsFile:
-    """The only credentials there are: those of a file, at first with the key OLD."""
+def credentials(server: FakeAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CredentialsFile:
+    """The only credentials: those of a file, at first with the key OLD."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     file = CredentialsFile(tmp_path / "credentials")
@@ -122,94 +88,94 @@ def credentials(server: PickyServer, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     return file
 
 
-def queue(server: PickyServer) -> sqs.SqsQueue:
+def queue(server: FakeAws) -> sqs.SqsQueue:
     clock = ManualClock()
     return sqs.SqsQueue(f"{server.url}/0/photos", receive_wait=0, clock=clock, now=clock.now)
 
 
-def user_of(what: str, server: PickyServer) -> Callable[[], Any]:
-    """Make the part's adapter; what uses it once."""
+def make_call(what: str, server: FakeAws) -> Callable[[], Any]:
+    """Make an adapter; returns a function that calls it once."""
     if what == "fetch":
         photos = s3.Photos(1, time.monotonic)
         return lambda: photos.fetch(S3Object("photos", "key"), max_bytes=10).data
-    ours = queue(server)
-    uses: dict[str, Callable[[], Any]] = {
-        "receive": lambda: ours.receive(1),
-        "delete": lambda: ours.delete([message()]),
-        "hide": lambda: ours.hide([(message(), 5)]),
+    sqs_queue = queue(server)
+    calls: dict[str, Callable[[], Any]] = {
+        "receive": lambda: sqs_queue.receive(1),
+        "delete": lambda: sqs_queue.delete([message()]),
+        "hide": lambda: sqs_queue.hide([(message(), 5)]),
     }
-    return uses[what]
+    return calls[what]
 
 
-USES = ["fetch", "receive", "delete", "hide"]
+CALLS = ["fetch", "receive", "delete", "hide"]
 
 
 @pytest.mark.parametrize(
     ("what", "code"),
     [
-        *((what, "ExpiredToken") for what in USES),
+        *((what, "ExpiredToken") for what in CALLS),
         *(("fetch", code) for code in sorted(clients.EXPIRED - {"ExpiredToken"})),
     ],
 )
-def test_a_call_that_finds_its_key_expired_is_carried_out_with_the_one_the_file_has_now(
-    server: PickyServer, credentials: CredentialsFile, what: str, code: str
+def test_a_call_with_an_expired_key_is_repeated_with_the_current_key(
+    server: FakeAws, credentials: CredentialsFile, what: str, code: str
 ) -> None:
-    use = user_of(what, server)
-    use()
-    server.refused["OLD"] = (403, code)
+    call = make_call(what, server)
+    call()
+    server.errors["OLD"] = (403, code)
     credentials.rotate("NEW")
-    use()
-    use()
+    call()
+    call()
     assert server.keys == ["OLD", "OLD", "NEW", "NEW"]
 
 
 @pytest.mark.parametrize("what", ["fetch", "receive"])
-def test_a_key_that_is_refused_and_not_rotated_is_tried_twice_a_call_until_it_is(
-    server: PickyServer, credentials: CredentialsFile, what: str
+def test_a_refused_key_is_tried_twice_a_call_until_it_is_rotated(
+    server: FakeAws, credentials: CredentialsFile, what: str
 ) -> None:
-    use = user_of(what, server)
-    server.refused["OLD"] = (403, "ExpiredToken")
+    call = make_call(what, server)
+    server.errors["OLD"] = (403, "ExpiredToken")
     for _ in range(2):
         with pytest.raises((StorageError, QueueError), match="ExpiredToken"):
-            use()
+            call()
     assert server.keys == ["OLD"] * 4
     credentials.rotate("NEW")
-    use()
+    call()
     assert server.keys[4:] == ["OLD", "NEW"]
 
 
 @pytest.mark.parametrize(
     "unusable",
     ["", "[default]\naws_access_key_id = NEW\n", "[default\n", "[others]\naws_access_key_id = NEW\n"],
-    ids=["empty", "half written", "no such format", "of others"],
+    ids=["empty", "half written", "invalid", "another profile"],
 )
-def test_a_file_that_cannot_be_used_is_trouble_until_it_can(
-    server: PickyServer, credentials: CredentialsFile, unusable: str
+def test_an_unusable_file_is_an_error_until_it_is_replaced(
+    server: FakeAws, credentials: CredentialsFile, unusable: str
 ) -> None:
-    use = user_of("receive", server)
-    server.refused["OLD"] = (403, "ExpiredToken")
+    call = make_call("receive", server)
+    server.errors["OLD"] = (403, "ExpiredToken")
     credentials.write(unusable)
     for _ in range(2):
         with pytest.raises(QueueError):
-            use()
+            call()
     credentials.rotate("NEW")
-    use()
+    call()
     assert server.keys[-1] == "NEW"
 
 
-def test_a_worker_that_starts_before_its_credentials_are_there_takes_them_up(
-    server: PickyServer, credentials: CredentialsFile
+def test_credentials_that_appear_after_the_start_are_used(
+    server: FakeAws, credentials: CredentialsFile
 ) -> None:
     credentials.path.unlink()
-    use = user_of("receive", server)
+    call = make_call("receive", server)
     with pytest.raises(QueueError, match="NoCredentialsError"):
-        use()
+        call()
     credentials.rotate("NEW")
-    use()
+    call()
     assert server.keys == ["NEW"]
 
 
-class Made:
+class CountingFactory:
     """Makes S3 clients and counts them."""
 
     def __init__(self) -> None:
@@ -220,39 +186,39 @@ class Made:
         return clients.make_client("s3", connect=3, read=3, attempts=1)
 
 
-def test_of_many_threads_that_are_refused_together_one_makes_the_new_client(
-    server: PickyServer, credentials: CredentialsFile
+def test_only_one_of_many_refused_threads_makes_a_new_client(
+    server: FakeAws, credentials: CredentialsFile
 ) -> None:
-    made, together = Made(), threading.Barrier(8)
-    client: clients.Client[Any] = clients.Client(made)
-    server.refused["OLD"] = (403, "ExpiredToken")
+    factory, together = CountingFactory(), threading.Barrier(8)
+    client: clients.Client[Any] = clients.Client(factory)
+    server.errors["OLD"] = (403, "ExpiredToken")
     credentials.rotate("NEW")
 
     def use(own: Any) -> bytes:
-        if made.clients == 1:
-            together.wait(10)  # all have the old client in their hands
+        if factory.clients == 1:
+            together.wait(10)  # all have the old client
         return bytes(own.get_object(Bucket="photos", Key="key")["Body"].read())
 
     with ThreadPoolExecutor(8) as threads:
         photos = [future.result(10) for future in [threads.submit(client.call, use) for _ in range(8)]]
     assert photos == [b"photo"] * 8
-    assert made.clients == 2
+    assert factory.clients == 2
 
 
 @pytest.mark.parametrize(
     ("status", "code"),
     [(403, "AccessDenied"), (404, "NoSuchKey"), (403, "SignatureDoesNotMatch"), (503, "SlowDown")],
 )
-def test_an_error_of_another_kind_makes_no_new_client(
-    server: PickyServer, credentials: CredentialsFile, status: int, code: str
+def test_other_errors_make_no_new_client(
+    server: FakeAws, credentials: CredentialsFile, status: int, code: str
 ) -> None:
-    made = Made()
-    client: clients.Client[Any] = clients.Client(made)
-    server.refused["OLD"] = (status, code)
+    factory = CountingFactory()
+    client: clients.Client[Any] = clients.Client(factory)
+    server.errors["OLD"] = (status, code)
     credentials.rotate("NEW")
     with pytest.raises(Exception, match=code):
         client.call(lambda own: own.get_object(Bucket="photos", Key="key"))
-    assert (made.clients, server.keys) == (1, ["OLD"])
+    assert (factory.clients, server.keys) == (1, ["OLD"])
 
 
 @pytest.mark.usefixtures("credentials")
@@ -260,8 +226,8 @@ def test_an_error_of_another_kind_makes_no_new_client(
     ("variable", "value"),
     [("AWS_DEFAULT_REGION", ""), ("AWS_PROFILE", "nobody"), ("AWS_ENDPOINT_URL", "here")],
 )
-def test_a_region_profile_or_endpoint_that_does_not_fit_is_said_at_the_start(
-    server: PickyServer, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+def test_a_wrong_region_profile_or_endpoint_is_a_configuration_error(
+    server: FakeAws, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     if value:
         monkeypatch.setenv(variable, value)

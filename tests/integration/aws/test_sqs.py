@@ -1,4 +1,4 @@
-"""What the SQS adapter makes of a wrong clock, on a real queue."""
+"""The SQS adapter with a wrong clock, on a real queue."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,10 +10,10 @@ from worker.adapters.aws import sqs
 
 
 @pytest.mark.parametrize(
-    ("ahead", "believed"), [(0.0, True), (1.0, True), (-1.0, True), (3600.0, False), (-3600.0, False)]
+    ("ahead", "is_used"), [(0.0, True), (1.0, True), (-1.0, True), (3600.0, False), (-3600.0, False)]
 )
-def test_a_clock_that_is_wrong_by_more_than_seconds_is_not_believed(
-    rig: Rig, ahead: float, believed: bool
+def test_a_clock_that_is_wrong_by_more_than_two_seconds_is_corrected(
+    rig: Rig, ahead: float, is_used: bool
 ) -> None:
     rig.send("a message")
     queue = sqs.SqsQueue(
@@ -25,5 +25,5 @@ def test_a_clock_that_is_wrong_by_more_than_seconds_is_not_believed(
     queue.use_visibility_timeout(None)
     (received,) = queue.receive(1)
     wrong_by = abs((received.received_at - datetime.now(UTC)).total_seconds())
-    assert wrong_by < 1.5 + (abs(ahead) if believed else 1.0)
+    assert wrong_by < 1.5 + (abs(ahead) if is_used else 1.0)
     queue.delete([received])
