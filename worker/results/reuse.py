@@ -18,7 +18,7 @@ Reuse = Literal["exact", "near", "none"]
 
 @dataclass(eq=False)
 class ScoreReuse:
-    """Only saves work: the write decides what is a duplicate of what."""
+    """Finds scores. This only saves work: the write decides what is a duplicate of what."""
 
     store: ResultStore
     models: Callable[[], Mapping[str, str]]  # serving now, name → version
