@@ -1,4 +1,4 @@
-"""Redis as ElastiCache offers it: TLS, and a user who may do no more than the worker needs."""
+"""Tests of Redis as on ElastiCache: TLS, and a user with only the rights that the worker needs."""
 
 import socket
 import ssl
@@ -11,13 +11,13 @@ import pytest
 import trustme
 
 from localstack.services import Services
-from tests.integration.redis.results import RIGHTS, result, seen_as
+from tests.integration.redis.photos import connect, photo
+from tests.integration.redis.rights import RIGHTS
+from tests.support.results import make_result
 from tests.support.rig import Rig
 from worker.adapters.redis.store import RedisStore
 from worker.errors import ConfigurationError
 from worker.messages import Answer, PhotoId, Written
-from worker.results.look_alikes import DuplicateRule
-from worker.results.redis_keys import Keys
 
 HOST = "127.0.0.1"
 PASSWORD = "s3cret/with:odd@signs"
@@ -25,7 +25,7 @@ QUOTED = "s3cret%2Fwith%3Aodd%40signs"
 
 
 class TlsTerminator:
-    """Takes TLS connections and passes their bytes on in the clear, as the server's wheel has no TLS."""
+    """Accepts TLS connections and forwards their bytes in the clear: the server's wheel has no TLS."""
 
     def __init__(self, upstream_port: int, context: ssl.SSLContext) -> None:
         self._upstream_port = upstream_port
@@ -83,50 +83,43 @@ def port(services: Services, rig: Rig, authority: trustme.CA) -> Iterator[int]:
     rig.redis.execute_command("ACL", "DELUSER", "scorer")
 
 
-def connected(port: int, authority: trustme.CA, folder: Path, password: str = QUOTED) -> RedisStore:
+def connect_tls(port: int, authority: trustme.CA, folder: Path, password: str = QUOTED) -> RedisStore:
     path = folder / "ca.pem"
     authority.cert_pem.write_to_path(path)
-    url = f"rediss://scorer:{password}@{HOST}:{port}/0?ssl_ca_certs={path}"
-    return RedisStore.connect(
-        url, keys=Keys("result:{image_id}"), expiry=60, timeout=5.0, rule=DuplicateRule(6, 60)
-    )
+    return connect(f"rediss://scorer:{password}@{HOST}:{port}/0?ssl_ca_certs={path}", timeout=5)
 
 
-def test_a_user_with_the_rights_of_the_security_page_can_do_all_the_worker_does(
-    port: int, authority: trustme.CA, tmp_path: Path
-) -> None:
-    store = connected(port, authority, tmp_path)
+def test_the_rights_of_the_security_page_are_enough(port: int, authority: trustme.CA, tmp_path: Path) -> None:
+    store = connect_tls(port, authority, tmp_path)
     assert store.find([PhotoId("one")]) == [None]
     with store.announcements(PhotoId("one")) as announcements:
-        assert store.write([result()], [""]) == [Written(Answer.WRITTEN)]
-        assert announcements.next(5.0) == result()
-    assert store.write([result()], [""]) == [Written(Answer.KNOWN)]
-    copied = seen_as("two", "bytes", "phash-1:0123456789abcdef")
+        assert store.write([make_result()], [""]) == [Written(Answer.WRITTEN)]
+        assert announcements.next(5.0) == make_result()
+    assert store.write([make_result()], [""]) == [Written(Answer.KNOWN)]
+    copied = photo("two", "bytes", "phash-1:0123456789abcdef")
     assert store.write([copied], [""]) == [Written(Answer.WRITTEN)]
     assert store.find_look_alike(PhotoId("three"), "phash-1:0123456789abcdef") == copied
     assert store.forget(PhotoId("two"))
-    assert store.find([PhotoId("one")]) == [result()]
+    assert store.find([PhotoId("one")]) == [make_result()]
 
 
-def test_those_rights_are_the_ones_the_security_page_lists() -> None:
+def test_the_security_page_lists_these_rights() -> None:
     page = (Path(__file__).parents[3] / "SECURITY.md").read_text()
     assert RIGHTS in " ".join(page.split())
 
 
 def test_a_certificate_of_another_authority_is_refused(port: int, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="CERTIFICATE_VERIFY_FAILED"):
-        connected(port, trustme.CA(), tmp_path)
+        connect_tls(port, trustme.CA(), tmp_path)
 
 
-def test_a_wrong_password_is_refused_without_being_shown(
-    port: int, authority: trustme.CA, tmp_path: Path
-) -> None:
+def test_a_wrong_password_is_refused_and_not_shown(port: int, authority: trustme.CA, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        connected(port, authority, tmp_path, password="another-s3cret")
+        connect_tls(port, authority, tmp_path, password="another-s3cret")
     assert "s3cret" not in str(refusal.value)
 
 
-def test_keys_of_others_are_out_of_reach(port: int, authority: trustme.CA, tmp_path: Path) -> None:
-    store = connected(port, authority, tmp_path)
+def test_other_keys_cannot_be_read(port: int, authority: trustme.CA, tmp_path: Path) -> None:
+    store = connect_tls(port, authority, tmp_path)
     with pytest.raises(Exception, match="No permissions"):
         store.nodes.client.get("session:somebody")

@@ -1,52 +1,20 @@
 """Tests of when a stored result makes scoring unnecessary: same object and models, or an older event."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.results import make_result
 from worker.errors import ObjectGoneError, UnreadableImageError
 from worker.messages import S3Object
-from worker.result import Fault, Result, SourceObject
+from worker.result import Result
 from worker.results.known import is_older, makes_needless
 
-MODELS = {"reference": "1"}
-
-
-def result_of(
-    *,
-    bucket: str = "photos",
-    etag: str | None = "one",
-    version_id: str | None = None,
-    sequencer: str | None = "10",
-    models: dict[str, str] | None = None,
-    code: str | None = None,
-) -> Result:
-    return Result(
-        image_id="a",
-        status="failed" if code else "scored",
-        score=None if code else 4,
-        score_mean=None if code else 4.0,
-        image_hash=None,
-        source=SourceObject(
-            bucket=bucket, key="a.jpg", etag=etag, version_id=version_id, sequencer=sequencer
-        ),
-        models=models or MODELS,
-        timings_ms={},
-        error=Fault(code=code, message="") if code else None,
-        scored_at="2026-01-01T00:00:00.000Z",
-    )
-
-
-def event_of(
-    *,
-    bucket: str = "photos",
-    key: str = "a.jpg",
-    etag: str | None = "one",
-    version_id: str | None = None,
-    sequencer: str | None = "10",
-) -> S3Object:
-    return S3Object(bucket, key, version_id, etag, sequencer=sequencer)
-
+MODELS = {"m": "1"}
+result_of = partial(make_result, sequencer="10")
+event_of = partial(S3Object, bucket="b", key="k", etag="e", sequencer="10")
 
 NEEDLESS = {
     "redelivered": (result_of(), event_of()),
@@ -69,7 +37,7 @@ NEEDLESS = {
         result_of(version_id="v1"),
         event_of(version_id="v1", sequencer=None),
     ),
-    "scored by a newer model": (result_of(models={"reference": "10"}), event_of()),
+    "scored by a newer model": (result_of(models="10"), event_of()),
 }
 
 
@@ -88,9 +56,9 @@ NEEDED = {
     "neither content is known": (result_of(etag=None), event_of(etag=None)),
     "content of the event unknown": (result_of(), event_of(etag=None)),
     "another version of the same bytes": (result_of(version_id="v1"), event_of(version_id="v2")),
-    "an older model": (result_of(models={"reference": "0"}), event_of()),
-    "a model whose version is not a number": (result_of(models={"reference": "next"}), event_of()),
-    "one model fewer": (result_of(models={"reference": "1", "second": "1"}), event_of()),
+    "an older model": (result_of(models="0"), event_of()),
+    "a model whose version is not a number": (result_of(models="next"), event_of()),
+    "one model fewer": (result_of(models={"m": "1", "second": "1"}), event_of()),
     "gone then, maybe back now": (result_of(code=ObjectGoneError.code), event_of()),
     "late notification after a direct request for other bytes": (
         result_of(etag="two", sequencer=None),

@@ -6,13 +6,14 @@ over it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import pytest
 
 from tests.support.overtaken import is_overtaken
+from tests.support.results import make_result
 from worker.messages import S3Object
-from worker.result import Result, SourceObject
+from worker.result import Result
 from worker.results.known import content, is_unordered, makes_needless
 
 MODELS = {"reference": "1"}
@@ -40,17 +41,7 @@ class World:
 
 def result(source: S3Object) -> Result:
     """A stored result of these bytes."""
-    return Result(
-        image_id="a",
-        status="scored",
-        score=4,
-        score_mean=4.0,
-        image_hash=None,
-        source=SourceObject.model_validate(source),
-        models=MODELS,
-        timings_ms={},
-        scored_at="2026-01-01T00:00:00.000Z",
-    )
+    return make_result("a", models=MODELS, **asdict(source))
 
 
 def upload(number: int, *, versioned: bool) -> S3Object:
