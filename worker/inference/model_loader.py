@@ -13,7 +13,7 @@ from worker.errors import ConversionError, ModelError
 from worker.inference import engine_trial
 from worker.inference.bundle import Bundle, check_compatible
 from worker.inference.free_memory import trim_memory
-from worker.inference.runtimes import Checkpoint, Engine, FrozenGraph, LiteRT, LoadedReplica, TensorFlow
+from worker.inference.runtimes import Checkpoint, Engine, Graphs, LiteRT, LoadedReplica, TensorFlow
 from worker.inference.serving import Photos
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
@@ -42,6 +42,7 @@ class ModelLoader:
         gpus = 0 if settings.engine == "litert" else len(tensorflow.gpus)
         self._count = settings.replicas or gpus or cores
         self._threads = settings.model_threads or max(1, cores // self._count)  # of one call
+        self._sizes = settings.pad_to or range(1, settings.batch_size + 1)  # of batches
         self._engine: Engine = "tensorflow"  # of the replicas that were loaded last
 
     def load(self, bundles: Sequence[Bundle], checkpoint: Checkpoint = lambda: None) -> Replicas:
@@ -70,7 +71,7 @@ class ModelLoader:
         replicas = self._stay_on_litert(graphs, checkpoint) if stay else self._on_tensorflow(graphs)
         return self._warm_up(replicas, checkpoint)
 
-    def _freeze(self, bundles: Sequence[Bundle], checkpoint: Checkpoint) -> list[FrozenGraph]:
+    def _freeze(self, bundles: Sequence[Bundle], checkpoint: Checkpoint) -> Graphs:
         graphs = []
         for bundle in bundles:
             checkpoint()
@@ -78,25 +79,15 @@ class ModelLoader:
         trim_memory()  # so that the next steps do not add to the peak of loading
         return graphs
 
-    def _on_tensorflow(self, graphs: Sequence[FrozenGraph]) -> Replicas:
-        return self._tensorflow.replicas(
-            graphs,
-            self._count,
-            largest_batch=self._settings.batch_size,
-            pad_to=self._settings.pad_to,
-            count_padding=partial(self._telemetry.count, "padded_rows"),
-        )
+    def _on_tensorflow(self, graphs: Graphs) -> Replicas:
+        count_padding = partial(self._telemetry.count, "padded_rows")
+        return self._tensorflow.replicas(graphs, self._count, self._sizes, count_padding)
 
-    def _on_litert(self, graphs: Sequence[FrozenGraph], checkpoint: Checkpoint) -> Replicas:
-        return self._litert.replicas(
-            graphs,
-            self._count,
-            largest_batch=self._settings.batch_size,
-            threads=self._threads,
-            checkpoint=checkpoint,
-        )
+    def _on_litert(self, graphs: Graphs, checkpoint: Checkpoint) -> Replicas:
+        size, threads = self._settings.batch_size, self._threads
+        return self._litert.replicas(graphs, self._count, size, threads, checkpoint)
 
-    def _choose(self, graphs: Sequence[FrozenGraph], checkpoint: Checkpoint) -> Replicas:
+    def _choose(self, graphs: Graphs, checkpoint: Checkpoint) -> Replicas:
         engine = self._settings.engine
         if engine == "auto" and not self._tensorflow.gpus:
             return self._race(graphs, checkpoint)
@@ -104,7 +95,7 @@ class ModelLoader:
         replicas = self._on_litert(graphs, checkpoint) if litert else self._on_tensorflow(graphs)
         return self._report(replicas, replicas=self._count, threads=self._threads)
 
-    def _race(self, graphs: Sequence[FrozenGraph], checkpoint: Checkpoint) -> Replicas:
+    def _race(self, graphs: Graphs, checkpoint: Checkpoint) -> Replicas:
         """Choose LiteRT if it is measurably faster, all replicas at work, with the same answers."""
         frozen, begun = self._on_tensorflow(graphs), self._clock()
         photos = self._photos(graphs[0].bundle)
@@ -125,7 +116,7 @@ class ModelLoader:
             seconds=round(self._clock() - begun, 2),
         )
 
-    def _stay_on_litert(self, graphs: Sequence[FrozenGraph], checkpoint: Checkpoint) -> Replicas:
+    def _stay_on_litert(self, graphs: Graphs, checkpoint: Checkpoint) -> Replicas:
         """Use LiteRT if WORKER_ENGINE demands it, or if it still gives the same answers."""
         if self._settings.engine == "litert":
             return self._on_litert(graphs, checkpoint)
@@ -144,9 +135,9 @@ class ModelLoader:
         return chosen
 
     def _photos(self, bundle: Bundle) -> Photos:
-        """Random photos for a trial, as many as a call may take."""
-        size = min(engine_trial.BATCH, self._settings.batch_size)
-        size = next((allowed for allowed in self._settings.pad_to if allowed >= size), size)
+        """Random photos for a trial: a batch of an allowed size."""
+        least = min(engine_trial.BATCH, self._settings.batch_size)
+        size = next(size for size in self._sizes if size >= least)
         return engine_trial.random_photos(size, bundle.manifest.input.height, bundle.manifest.input.width)
 
     def _warm_up(self, replicas: Replicas, checkpoint: Checkpoint) -> Replicas:

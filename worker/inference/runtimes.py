@@ -20,6 +20,9 @@ class FrozenGraph:
     function: Any  # uint8 tensor [N, height, width, 3] → a tensor for each role of the bundle
 
 
+Graphs = Sequence[FrozenGraph]  # in the order of the bundles
+
+
 class LoadedModel(Model, Protocol):
     """A model that was built on one of the engines."""
 
@@ -38,7 +41,7 @@ class LoadedModel(Model, Protocol):
         ...
 
 
-LoadedReplica = tuple[LoadedModel, ...]  # in the order of the bundles
+LoadedReplica = tuple[LoadedModel, ...]  # in the same order
 
 
 class TensorFlow(Protocol):
@@ -67,15 +70,12 @@ class TensorFlow(Protocol):
         ...
 
     def replicas(
-        self,
-        graphs: Sequence[FrozenGraph],
-        count: int,
-        *,
-        largest_batch: int,
-        pad_to: Sequence[int],
-        count_padding: Callable[[int], None],
+        self, graphs: Graphs, count: int, sizes: Sequence[int], count_padding: Callable[[int], None]
     ) -> Sequence[LoadedReplica]:
-        """Build `count` replicas on the devices in turn; those on one device share their models."""
+        """Build `count` replicas on the devices in turn; those on one device share their models.
+
+        Batches are padded to the next of the rising `sizes`; `count_padding` gets the added rows.
+        """
         ...
 
 
@@ -83,13 +83,7 @@ class LiteRT(Protocol):
     """Runs some bundles, on the CPU, often faster than TensorFlow."""
 
     def replicas(
-        self,
-        graphs: Sequence[FrozenGraph],
-        count: int,
-        *,
-        largest_batch: int,
-        threads: int,
-        checkpoint: Checkpoint,
+        self, graphs: Graphs, count: int, largest_batch: int, threads: int, checkpoint: Checkpoint
     ) -> Sequence[LoadedReplica]:
         """Convert the graphs and build `count` replicas. Raises ConversionError if it cannot."""
         ...

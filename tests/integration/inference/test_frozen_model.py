@@ -24,7 +24,7 @@ def test_nothing_is_retraced_whatever_the_batch_size(tmp_path: Path) -> None:
             return {"score": tf.ones([tf.shape(photos)[0], 1])}
 
     graph = freeze(make_bundle(Counting(), tmp_path))
-    model = FrozenModel(graph, 8)
+    model = FrozenModel(graph, range(1, 9))
     model.warm_up()
     before = len(traced)
     for size in (3, 1, 8, 5, 2):
@@ -42,12 +42,12 @@ def test_every_batch_size_is_warmed_up(tmp_path: Path) -> None:
             sizes.append(len(batch))
             return super().predict(batch)
 
-    Watched(freeze(make_bundle(Halves(), tmp_path)), 5).warm_up()
+    Watched(freeze(make_bundle(Halves(), tmp_path)), range(1, 6)).warm_up()
     assert list(dict.fromkeys(sizes)) == [1, 2, 3, 4, 5]
 
 
 def test_powers_of_two_and_the_largest_size_are_timed(tmp_path: Path) -> None:
-    model = FrozenModel(freeze(make_bundle(Halves(), tmp_path)), 21)
+    model = FrozenModel(freeze(make_bundle(Halves(), tmp_path)), range(1, 22))
     model.warm_up()
     assert sorted(model.seconds_by_size) == [1, 2, 4, 8, 16, 21]
     assert all(seconds > 0 for seconds in model.seconds_by_size.values())
@@ -63,7 +63,7 @@ def test_a_batch_is_padded_to_an_allowed_size_and_the_padding_is_counted_and_dro
 
     padding: list[int] = []
     graph = freeze(make_bundle(TellsSize(), tmp_path))
-    model = FrozenModel(graph, 8, pad_to=(2, 8), count_padding=padding.append)
+    model = FrozenModel(graph, (2, 8), padding.append)
     model.warm_up()
     assert sorted(model.seconds_by_size) == [2, 8]
     assert padding == []

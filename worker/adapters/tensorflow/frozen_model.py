@@ -25,22 +25,16 @@ class FrozenModel:
     def __init__(
         self,
         graph: FrozenGraph,
-        largest_batch: int,
-        *,
-        device: str | None = None,
-        pad_to: Sequence[int] = (),
+        sizes: Sequence[int],
         count_padding: Callable[[int], None] = lambda _: None,
+        device: str | None = None,
     ) -> None:
-        """Without a `device`, TensorFlow picks one.
-
-        `pad_to` are the only batch sizes that run, rising to `largest_batch`; `count_padding` is
-        called with the number of rows that were added to a batch.
-        """
+        """Run batches of the rising `sizes` only; without a `device`, TensorFlow picks one."""
         self.bundle = graph.bundle
-        self.largest_batch = largest_batch  # until the warm-up finds too little memory for it
+        self.largest_batch = sizes[-1]  # until the warm-up finds too little memory for it
         self.seconds_by_size: Mapping[int, float] = {}
         self._device = device
-        self._sizes = [size for size in pad_to or range(1, largest_batch + 1) if size <= largest_batch]
+        self._sizes = sizes
         self._count_padding = count_padding
         self._roles = tuple(graph.bundle.manifest.outputs.by_role())
         # Wrapped: a direct call of the graph formats the whole batch as text, holding the GIL.

@@ -1,7 +1,6 @@
 """TensorFlow and LiteRT as the model loader uses them; see worker/inference/runtimes.py."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from worker.adapters.tensorflow import frozen_graph
 from worker.adapters.tensorflow.frozen_model import FrozenModel
@@ -9,7 +8,7 @@ from worker.adapters.tensorflow.litert_model import InterpretedModel, convert
 from worker.adapters.tensorflow.quiet_import import mute_startup_output
 from worker.errors import ConfigurationError
 from worker.inference.free_memory import trim_memory
-from worker.inference.runtimes import Checkpoint, FrozenGraph, Precision
+from worker.inference.runtimes import Checkpoint, Graphs, Precision
 
 with mute_startup_output():
     import tensorflow as tf
@@ -42,19 +41,13 @@ class TensorFlow:
             pass  # already in use
 
     def replicas(
-        self,
-        graphs: Sequence[FrozenGraph],
-        count: int,
-        *,
-        largest_batch: int,
-        pad_to: Sequence[int],
-        count_padding: Callable[[int], None],
+        self, graphs: Graphs, count: int, sizes: Sequence[int], count_padding: Callable[[int], None]
     ) -> Sequence[tuple[FrozenModel, ...]]:
         """Build models on the first `count` devices, which further replicas share in turn."""
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        build = partial(FrozenModel, largest_batch=largest_batch, pad_to=pad_to, count_padding=count_padding)
         on_devices = [
-            tuple(build(graph, device=device.name) for graph in graphs) for device in devices[:count]
+            tuple(FrozenModel(graph, sizes, count_padding, device.name) for graph in graphs)
+            for device in devices[:count]
         ]
         return [on_devices[number % len(on_devices)] for number in range(count)]
 
@@ -63,13 +56,7 @@ class LiteRT:
     """TensorFlow's own runtime for CPUs."""
 
     def replicas(
-        self,
-        graphs: Sequence[FrozenGraph],
-        count: int,
-        *,
-        largest_batch: int,
-        threads: int,
-        checkpoint: Checkpoint,
+        self, graphs: Graphs, count: int, largest_batch: int, threads: int, checkpoint: Checkpoint
     ) -> Sequence[tuple[InterpretedModel, ...]]:
         """Convert each graph once, then build an interpreter of it for each replica."""
         converted = []
