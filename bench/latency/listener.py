@@ -72,7 +72,7 @@ class Listener:
             raise LostError(f"{failed} of {len(found)} photos came out as failed")
         return found
 
-    def repeated(self) -> int:
+    def count_repeats(self) -> int:
         """Count the announcements that were not the first of their photo."""
         with self._news:
             return sum(len(of_one) - 1 for of_one in self._all.values())

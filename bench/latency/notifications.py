@@ -78,7 +78,7 @@ def _run(rig: BenchRig, photos: list[bytes], rate: float, seconds: float, *, dir
             due, _ = at_moments(moments, put)
         heard = listener.first(ids)
         wait_until_empty(rig)
-        repeated = listener.repeated()
+        repeated = listener.count_repeats()
     rig.remove(WORKERS, ids)
     seen = [heard[i].at - since for i, since in zip(ids, due, strict=True)]
     scorings = _count_scored(rig) - scored

@@ -38,8 +38,8 @@ class MemoryQueue:
             self.open += len(bodies)
             self._changed.notify_all()
 
-    def all_deleted(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds until every message is deleted; return whether all are."""
+    def wait_until_empty(self, timeout: float) -> bool:
+        """Wait until every message is deleted; return whether all are after `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: self.open == 0, timeout)
 
@@ -51,7 +51,7 @@ class MemoryQueue:
         return [message(body, next(self._received)) for body in bodies]
 
     def delete(self, messages: Sequence[Message]) -> list[Refused]:
-        """Delete messages; the last one wakes `all_deleted`."""
+        """Delete messages; the last one wakes `wait_until_empty`."""
         with self._changed:
             self.open -= len(messages)
             if self.open == 0:

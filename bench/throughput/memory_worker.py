@@ -43,7 +43,7 @@ class InMemory:
         bodies, scored = [announcement(number) for number in range(count)], self.store.statuses["scored"]
         begun, cpu, busy, stages = time.monotonic(), time.process_time(), busy_seconds(), cpu_by_thread()
         self.queue.send(bodies)
-        while not self.queue.all_deleted(TICK):
+        while not self.queue.wait_until_empty(TICK):
             self.uploads.extend_due()
             if self.pipeline.error or time.monotonic() - begun > SILENCE + count:
                 raise LostError(f"{self.queue.open} of {count} photos are lost: {self.pipeline.error}")

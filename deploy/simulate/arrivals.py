@@ -11,7 +11,7 @@ SPIKES = ((13.5, 600.0, 3.0), (20.25, 120.0, 5.0))  # hour, seconds, factor
 RISE = 30.0  # seconds until a spike is at its height: people follow a push message at once
 
 
-def expected(peak: float, *, spikes: bool = True) -> Series:
+def rates(peak: float, *, spikes: bool = True) -> Series:
     """Photos per second for each second of a day with the ordinary peak `peak`."""
     hours = np.arange(DAY) / 3600
     meals = sum(height * np.exp(-(((hours - at) / spread) ** 2) / 2) for at, spread, height in MEALS)

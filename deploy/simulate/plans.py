@@ -75,7 +75,7 @@ def rivals(plan: Plan, photos: Series, figures: Figures) -> list[Plan]:
 
 def draw_photos(peak: float, *, spikes: bool = True) -> Series:
     """Draw the photos of a day."""
-    return arrivals.draw(arrivals.expected(peak, spikes=spikes), SEED)
+    return arrivals.draw(arrivals.rates(peak, spikes=spikes), SEED)
 
 
 def run(plan: Plan, photos: Series, figures: Figures, tell: Callable[[int], None] = lambda _: None) -> Run:

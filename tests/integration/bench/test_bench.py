@@ -1,4 +1,4 @@
-"""What the bench measures with: it hears every result once it is announced, and plays S3's part only for a while."""
+"""What the bench measures with: a listener of results, and a switch for S3's notification."""
 
 import threading
 
@@ -14,14 +14,14 @@ from tests.support.waiting import eventually
 SCORED, FAILED = '{"status":"scored","timings_ms":{"infer":5.0}}', '{"status":"failed","timings_ms":{}}'
 
 
-def test_announced_results_are_heard_in_whatever_order_and_doubles_are_counted(rig: Rig) -> None:
+def test_announced_results_are_heard_in_any_order_and_repeats_are_counted(rig: Rig) -> None:
     told = threading.Semaphore(0)
     with Listener(rig.redis, heard=told.release) as heard:
         for image_id in ("b", "a", "b", "stranger"):
             rig.redis.publish(f"result:{image_id}", SCORED)
         first = heard.first(["a", "b"])
         eventually(lambda: len(heard.arrivals()) == 4)
-        assert heard.repeated() == 1
+        assert heard.count_repeats() == 1
     assert list(first) == ["a", "b"]
     assert first["b"].at <= first["a"].at
     assert first["a"].timings() == {"infer": 5.0}
@@ -36,14 +36,14 @@ def test_silence_means_that_photos_are_lost(rig: Rig, monkeypatch: pytest.Monkey
             heard.first(["a", "b"])
 
 
-def test_a_photo_that_comes_out_as_failed_ends_the_measurement(rig: Rig) -> None:
+def test_a_failed_photo_ends_the_measurement(rig: Rig) -> None:
     with Listener(rig.redis) as heard:
         rig.redis.publish("result:a", FAILED)
         with pytest.raises(LostError, match="1 of 1 photos came out as failed"):
             heard.first(["a"])
 
 
-def test_the_buckets_own_notification_is_off_only_meanwhile(rig: Rig) -> None:
+def test_the_buckets_notification_comes_back(rig: Rig) -> None:
     bodies: list[str] = []
 
     def told() -> bool:

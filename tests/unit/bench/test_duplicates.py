@@ -1,4 +1,4 @@
-"""The quality of the hashes: what is counted, what is transformed, and that picture and tables say what was counted."""
+"""The quality of the hashes: counts, variants of photos, and their picture and tables."""
 
 import io
 from itertools import pairwise
@@ -49,13 +49,13 @@ def test_without_a_hash_nothing_is_found(pair: tuple[str | None, str | None]) ->
     assert counts.within([64], 64)["16"] == 0
 
 
-def test_longer_hashes_are_looked_at_as_far_in_proportion() -> None:
+def test_longer_hashes_have_radii_in_proportion() -> None:
     assert counts.radii(64) == list(range(17))
     assert counts.radii(256) == list(range(0, 65, 4))
 
 
 @given(st.lists(st.integers(0, 64), min_size=1))
-def test_within_a_radius_is_what_is_not_beyond_it(found: list[int]) -> None:
+def test_distances_are_counted_within_each_radius(found: list[int]) -> None:
     expected = {str(radius): sum(one <= radius for one in found) for radius in range(17)}
     assert counts.within(found, 64) == expected
 
@@ -65,7 +65,7 @@ def test_the_summary_counts_what_the_default_radius_finds() -> None:
     assert (found["count"], found["within_default"], found["median"], found["least"]) == (4, 2, 6.5, 0)
 
 
-def test_pairs_are_of_different_photos_or_of_disjoint_quarters() -> None:
+def test_pairs_are_different_photos_or_different_quarters() -> None:
     some = [Picture("a", part, b"") for part in range(3)] + [Picture("b", part, b"") for part in (0, 1)]
     assert counts.different_pairs(some) == [(0, 3), (0, 4), (1, 2), (1, 3), (1, 4), (2, 3), (2, 4)]
 
@@ -120,7 +120,7 @@ def test_pictures_without_content_are_confused_only_without_the_gate() -> None:
     assert found["gated"]["within_default"] == 0 < found["ungated"]["within_default"]
 
 
-def test_another_picture_is_not_known_again() -> None:
+def test_a_different_picture_is_not_recognised() -> None:
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8))
     whole = Picture("scene", 0, album.png(noise))
     made = {"same": [whole.data], "turned": [album.png(noise.rotate(180))]}

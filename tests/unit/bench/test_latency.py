@@ -30,7 +30,7 @@ def test_delays_of_notifications_have_the_published_quantiles() -> None:
     assert min(delays) >= 0
 
 
-def test_a_seed_names_one_schedule_and_one_set_of_delays() -> None:
+def test_the_same_seed_gives_the_same_schedule_and_delays() -> None:
     assert (
         arrivals.poisson(20, 10, seed=1)
         == arrivals.poisson(20, 10, seed=1)
@@ -73,7 +73,7 @@ def test_the_mean_steps_add_up_to_the_mean_seen() -> None:
     assert sum(steps.values()) == 35.0
 
 
-def test_photos_are_sent_at_their_moments_though_a_send_before_hangs() -> None:
+def test_photos_are_sent_on_time_even_if_an_earlier_send_hangs() -> None:
     others = threading.Barrier(3)  # none of three sends ends before all have begun
     due, begun = at_moments([0.0, 0.01, 0.02], lambda _: others.wait(timeout=10))
     assert [round(then - due[0], 6) for then in due] == [0.0, 0.01, 0.02]
@@ -91,9 +91,7 @@ def test_a_crew_sends_each_photo_once() -> None:
     assert sorted(sent) == list(range(100))
 
 
-def test_a_crew_names_the_numbers_that_it_sent_though_a_later_one_went_before_an_earlier_was_refused() -> (
-    None
-):
+def test_a_crew_returns_the_numbers_that_it_sent_even_with_gaps() -> None:
     later = threading.Event()
 
     def may_send(number: int) -> bool:
@@ -111,11 +109,11 @@ def test_a_send_that_fails_ends_the_crew() -> None:
         by_crew(4, lambda _: True, send)
 
 
-def test_the_body_in_s3s_name_announces_the_object() -> None:
+def test_the_body_sent_for_s3_announces_the_object() -> None:
     assert events.read(notification(STORED, START)) == [Announced(STORED, START)]
 
 
-def test_a_notifier_sends_in_the_order_in_which_bodies_are_due_and_all_before_it_ends() -> None:
+def test_a_notifier_sends_bodies_in_order_and_all_before_it_ends() -> None:
     sent: list[str] = []
     with Notifier(sent.append) as notifier:
         now = time.monotonic()
@@ -132,7 +130,7 @@ def test_a_notification_that_cannot_be_sent_ends_the_measurement() -> None:
         notifier.at(time.monotonic(), "{}")
 
 
-def test_what_was_not_due_is_dropped_when_the_measurement_is_stopped() -> None:
+def test_an_interrupted_measurement_drops_later_notifications() -> None:
     sent: list[str] = []
 
     def stopped() -> None:

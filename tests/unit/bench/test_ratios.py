@@ -18,23 +18,23 @@ ROUND = {
 }
 
 
-def test_the_limit_is_what_the_cores_could_do_with_decoding_and_inference_alone() -> None:
+def test_the_limit_is_decoding_and_inference_alone_on_all_cores() -> None:
     row = with_ratios(ROUND, cores=2, rivals=())
     assert row["limit_per_s"] == pytest.approx(200)  # 2 cores, 10 ms a photo
     assert row["memory_to_limit"] == pytest.approx(0.95)
     assert row["worker_to_limit"] == pytest.approx(0.6)
 
 
-def test_the_cpu_time_that_goes_into_the_work_itself_does_not_depend_on_how_long_it_took() -> None:
+def test_the_share_of_cpu_in_the_work_does_not_depend_on_elapsed_time() -> None:
     slow = {**ROUND, "memory_per_s": 50.0}
     assert with_ratios(slow, cores=2, rivals=())["memory_cpu_in_work"] == pytest.approx(0.8)
 
 
-def test_what_the_network_costs_is_the_cpu_time_that_the_worker_takes_beyond_that_in_memory() -> None:
+def test_the_network_costs_the_cpu_time_beyond_that_in_memory() -> None:
     assert with_ratios(ROUND, cores=2, rivals=())["network_cpu_ms"] == pytest.approx(1.5)
 
 
-def test_the_services_cpu_time_is_charged_to_the_limit_and_not_to_the_worker() -> None:
+def test_the_cpu_time_of_the_services_is_charged_to_the_limit() -> None:
     row = with_ratios(ROUND, cores=2, rivals=())
     assert row["limit_with_services_per_s"] == pytest.approx(125)  # 2 cores, 16 ms a photo
     assert row["worker_to_limit_with_services"] == pytest.approx(0.96)
@@ -54,6 +54,6 @@ def test_one_odd_round_moves_the_spread_and_not_the_median() -> None:
     assert spread(rows) == {"photos_per_s": (5.0, 102.0)}
 
 
-def test_growth_is_a_part_of_the_earlier_memory() -> None:
+def test_growth_is_a_share_of_the_earlier_memory() -> None:
     assert growth(1600.0, 1680.0) == pytest.approx(0.05)
     assert growth(1600.0, 1520.0) == pytest.approx(-0.05)

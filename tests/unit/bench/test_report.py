@@ -1,38 +1,26 @@
-"""What was measured, as tables, verdicts and a page; and the simulated accelerator's own arithmetic."""
+"""The measurements as tables, verdicts and pages."""
 
 import io
 import json
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 from rich.console import Console
 
-from bench.accelerator import device, feeding, profiles
-from bench.memory.queues import EndlessQueue
-from bench.memory.stages import assemble
-from bench.memory.stores import CountingStore, MemoryPhotos
 from bench.pages import publish, report, targets
 from bench.pages.tables import sections
 from bench.processes import BenchError
 from docs import marked
 from docs.table import Table
-from tests.support.fakes import score_bundle
 from tests.support.measured import speed
-from tests.support.waiting import eventually
-from worker import settings
-from worker.pipeline.service_times import ServiceTimes
 
 
 def verdicts(of: dict[str, Any]) -> dict[str, str]:
     return {one.what: one.verdict for one in targets.targets(of)}
 
 
-def test_targets_are_met_or_missed_by_what_was_speed() -> None:
+def test_measurements_meet_or_miss_targets() -> None:
     good, bad = verdicts(speed()), verdicts(speed(p99=1200, overhead=15.1))
     assert good["PUT to result at 80 % load, p99"] == "met"
     assert bad["PUT to result at 80 % load, p99"] == "MISSED"
@@ -41,7 +29,7 @@ def test_targets_are_met_or_missed_by_what_was_speed() -> None:
     assert good["throughput ÷ limit, LocalStack, 3 MP"] == "MISSED"
 
 
-def test_a_rival_that_is_faster_at_one_kind_is_a_target_missed() -> None:
+def test_a_rival_that_is_faster_at_one_kind_is_a_missed_target() -> None:
     found = speed()
     kinds = found["throughput"]["throughput"]
     kinds["3 MP"] = {**kinds["3 MP"], "worker_to_celery": 0.99}
@@ -49,7 +37,7 @@ def test_a_rival_that_is_faster_at_one_kind_is_a_target_missed() -> None:
     assert verdicts(found)["throughput ÷ Celery, 3 MP"] == "MISSED"
 
 
-def test_a_target_that_a_part_did_not_measure_is_named_and_those_of_other_parts_are_not() -> None:
+def test_a_target_without_its_measurement_is_shown_unless_its_part_did_not_run() -> None:
     found = speed()
     del found["throughput"]["throughput"]["12 MP"]
     assert verdicts(found)["throughput ÷ limit, photos in memory, 12 MP"] == "not measured"
@@ -68,7 +56,7 @@ def test_every_row_of_every_table_fits_its_head_and_is_printed() -> None:
             assert {len(row) for row in table.rows} == {len(table.columns)}
 
 
-def test_the_machine_is_called_busy_wherever_that_was_speed() -> None:
+def test_a_busy_machine_is_reported_wherever_it_was_measured() -> None:
     busy = speed()
     assert report.warning(busy) == ""
     busy["latency"]["loads"]["0.8"]["cores_taken"] = 0.4
@@ -123,62 +111,3 @@ def test_only_a_whole_run_is_published(tmp_path: Path) -> None:
 
 def test_a_cell_with_a_bar_stays_one_cell() -> None:
     assert Table("t", ("a",), [("x|y",)]).markdown().splitlines()[-1] == "| x\\|y |"
-
-
-def test_functions_are_counted_by_stage_without_waiting() -> None:
-    stacks = [
-        "thread (12): infer;step (worker/a.py:1);score (worker/b.py:2) 30",
-        "thread (13): infer-helper-1;help (worker/a.py:9);load (PIL/c.py:3) 5",
-        "thread (14): infer-helper-2;help (worker/a.py:9);load (PIL/c.py:3) 5",
-        "thread (13): infer-helper-1;help (worker/a.py:9);Condition.wait (threading.py:1) 500",
-        "thread (11): MainThread;main (x.py:1) 70",
-    ]
-    assert profiles.by_function(stacks) == [
-        {"stage": "infer", "function": "score", "file": "worker/b.py", "share": 0.75},
-        {"stage": "infer-helper", "function": "load", "file": "PIL/c.py", "share": 0.25},
-    ]
-
-
-def test_the_device_takes_2000_photos_a_second_in_batches_of_32() -> None:
-    assert 32 / device.service_time(32) == pytest.approx(2000)
-
-
-def test_the_device_counts_its_time_and_answers_every_photo() -> None:
-    simulated = device.SimulatedDevice(score_bundle("m", 8), 4)
-    outputs = simulated.predict(np.zeros((3, 8, 8, 3), np.uint8))
-    assert {role: rows.shape for role, rows in outputs.items()} == {"score": (3, 1)}
-    assert (simulated.calls, simulated.busy) == (1, device.service_time(3))
-
-
-@pytest.mark.parametrize(
-    ("device_busy", "cores_busy", "cores_taken", "mean_batch", "limit"),
-    [
-        (0.97, 0.5, 0.0, 32, "device"),
-        (0.5, 0.95, 0.0, 32, "cores"),
-        (0.5, 0.6, 0.35, 32, "others"),
-        (0.5, 0.4, 0.0, 31, "model thread"),
-        (0.5, 0.4, 0.0, 3, "helpers"),
-    ],
-)
-def test_the_limit_follows_from_the_shares(
-    device_busy: float, cores_busy: float, cores_taken: float, mean_batch: float, limit: str
-) -> None:
-    shares = {"device_busy": device_busy, "cores_busy": cores_busy, "cores_taken": cores_taken}
-    assert feeding.limit({**shares, "mean_batch": mean_batch}, 32) == limit
-
-
-def test_the_stages_around_the_device_score_every_photo_and_end() -> None:
-    photo, store = io.BytesIO(), CountingStore()
-    Image.new("RGB", (16, 16), "red").save(photo, "JPEG")
-    used = settings.load({"WORKER_MODEL": "m", **feeding.NOTHING})
-    simulated = device.SimulatedDevice(score_bundle("m", 8), used.batch_size)
-    photos, replicas = MemoryPhotos([photo.getvalue()]), [(simulated,)] * 2
-    pipeline, _ = assemble(used, EndlessQueue(), photos, store, replicas, service_times=ServiceTimes())
-    threads = threading.active_count()
-    pipeline.start()
-    eventually(lambda: store.written >= 100 or pipeline.error is not None, lambda: store.written)
-    pipeline.cancel()
-    assert pipeline.join(time.monotonic() + 10) == []
-    assert pipeline.error is None
-    assert store.statuses["failed"] == 0
-    assert threading.active_count() == threads

@@ -65,7 +65,7 @@ def test_the_mean_wait_is_that_of_the_fluid_with_poisson_arrivals_by_the_second(
 @settings(max_examples=10, deadline=None)
 @given(st.integers(1, 400), st.integers(1, 6), st.integers(0, 2**31))
 def test_what_comes_is_done_or_waits(rate: int, tasks: int, seed: int) -> None:
-    photos = arrivals.draw(arrivals.expected(rate), seed)
+    photos = arrivals.draw(arrivals.rates(rate), seed)
     scaler = Scaler((Policy("load", 0.6), Policy("backlog", 30)), 1 / RATE, 1, 50, desired=tasks)
     day = simulate(photos, scaler, FIGURES)
     done = np.diff(day.backlog, prepend=0.0) * -1 + photos
