@@ -16,7 +16,7 @@ import redis
 from localstack.worker_process import WorkerProcess
 from tests.support import ROOT
 from tests.support.waiting import PATIENCE, eventually
-from worker import app, settings
+from worker import settings
 from worker.client import Client
 from worker.result import Result
 from worker.supervision import supervisor
@@ -95,6 +95,8 @@ class Rig:
     @contextmanager
     def worker(self, **changed: str) -> Iterator[Telemetry]:
         """Run a worker in this process, with its three threads; at the end it must drain."""
+        from worker import app  # TensorFlow takes seconds, which unit tests need not spend
+
         loaded = settings.load(self.settings(**changed))
         telemetry, stop, codes = Telemetry(), supervisor.StopFlag(), list[int]()
         timeouts = supervisor.Timeouts(loaded.drain_deadline, loaded.receive_wait, loaded.stall_after, 0)
