@@ -1,7 +1,5 @@
 """Decides when to ask ECS to protect this task from scale-in: while photos are in work.
 
-Does no I/O.
-
 No photo depends on it, because a stopped task drains first; protection only makes scale-in choose
 idle tasks. So it never delays the work, and a draining task asks for nothing: ECS has chosen it.
 
@@ -14,7 +12,7 @@ from collections.abc import Callable
 
 from worker.errors import WorkerError
 
-MINUTES = 3  # lifetime of a protection, which outlives a killed worker; ECS allows 1 … 2880
+MINUTES = 3  # until a protection expires, also that of a killed worker; ECS allows 1 … 2880
 IDLE = 15.0  # seconds without a photo until the protection ends
 LONGEST_PROTECTION, PAUSE = 600.0, 60.0  # seconds with and without protection under steady load
 MIN_INTERVAL = 5.0  # seconds between two calls
@@ -89,11 +87,10 @@ class ProtectionSchedule:
         self._causes.clear()
         if not enabled:
             self._protected_since = None
-        else:
-            self._protected_since = (
-                self._called_at if self._protected_since is None else self._protected_since
-            )
-            self._expires_at = self._called_at + MINUTES * 60  # never later than at ECS
+            return changed
+        if changed:
+            self._protected_since = self._called_at
+        self._expires_at = self._called_at + MINUTES * 60  # never later than at ECS
         return changed
 
     def report_refusal(self, cause: str) -> bool:
@@ -101,9 +98,8 @@ class ProtectionSchedule:
 
         ECS may have carried out the call all the same; that protection expires by itself.
         """
-        delay = (
-            RARE_RETRY if cause in FINAL else min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(self._refusals, 10))
-        )
+        backoff = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(self._refusals, 10))
+        delay = RARE_RETRY if cause in FINAL else backoff
         self._earliest_call = self._clock() + delay * (1 - self._chance() / 2)
         self._refusals += 1
         is_new = cause not in self._causes

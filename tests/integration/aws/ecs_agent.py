@@ -1,4 +1,4 @@
-"""A fake of the ECS agent's task-protection endpoint, with its documented answers and every failure."""
+"""A fake of the ECS agent's task-protection endpoint, with its documented answers and failures."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Credentials that expire or are rotated: a small server refuses one access key and accepts another.
+"""Credentials that expire or are rotated: a server refuses one access key and accepts another.
 
 The real clients read them from a shared credentials file, which the tests rewrite.
 """

@@ -207,7 +207,7 @@ def test_a_throttled_call_is_retried(shift: Shift, agent: FakeAgent) -> None:
 def test_an_agent_without_an_answer_delays_neither_leases_nor_the_stop(
     shift: Shift, rig: Rig, agent: FakeAgent
 ) -> None:
-    """Redis holds photos for longer than their leases of two seconds, which the main thread extends."""
+    """Redis holds photos for longer than their leases of 2 s, which the main thread extends."""
     agent.free.clear()
     worker = shift.start(agent.uri)
     rig.redis.client_pause(4_000)

@@ -1,4 +1,4 @@
-"""What S3, or a proxy in front of it, may answer: a small server gives each answer to the real client."""
+"""Answers of S3, or of a proxy in front of it, from a small server to the real client."""
 
 import time
 from collections.abc import Callable

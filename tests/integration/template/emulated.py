@@ -1,4 +1,4 @@
-"""Creates a stack in a moto server: by its CloudFormation, and by API calls for the types it lacks."""
+"""Creates a stack in a moto server: by CloudFormation, and by API calls for types it lacks."""
 
 import functools
 import sys

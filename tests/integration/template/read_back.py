@@ -35,7 +35,7 @@ def leaves(value: object, key: str = "") -> Iterator[Leaf]:
             yield from leaves(one, key)
     elif isinstance(value, str) and value.startswith('{"'):
         yield from leaves(json.loads(value), key)
-    elif isinstance(value, str) and value.startswith("{'"):  # moto shows a role's policies as Python does
+    elif isinstance(value, str) and value.startswith("{'"):  # moto's role policies: Python literals
         yield from leaves(ast.literal_eval(value), key)
     else:
         text = str(value).lower()

@@ -46,7 +46,7 @@ GUEST = {
     "RedisPort": "6380",
     "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call",
 }
-# Results of Fn::GetAtt: {id} is the physical id, {name} its last part. Others are <Resource.Attribute>.
+# Fn::GetAtt: {id} is the physical id, {name} its last part. Else <Name.Attribute>.
 ATTRIBUTES = {
     ("AWS::EC2::LaunchTemplate", "LatestVersionNumber"): "1",
     ("AWS::EC2::SecurityGroup", "GroupId"): "{id}",

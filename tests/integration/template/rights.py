@@ -22,12 +22,12 @@ def statements_of(rendered: Rendered, role: str) -> list[Statement]:
 
 def allows(statements: list[Statement], action: str, resource: str, **context: str) -> bool:
     """Whether an Allow covers the action. `context` has the condition keys, with `__` for `:`."""
-    given = {key.replace("__", ":"): value for key, value in context.items()}
+    values = {key.replace("__", ":"): value for key, value in context.items()}
     return any(
         statement["Effect"] == "Allow"
         and _matches(statement["Action"], action.lower(), str.lower)
         and _matches(statement["Resource"], resource)
-        and _holds(statement.get("Condition", {}), given)
+        and _holds(statement.get("Condition", {}), values)
         for statement in statements
     )
 
@@ -53,10 +53,10 @@ def _matches(patterns: object, value: str, read: Any = str) -> bool:
     return any(fnmatchcase(value, read(pattern)) for pattern in as_list(patterns))
 
 
-def _holds(condition: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> bool:
+def _holds(condition: Mapping[str, Mapping[str, Any]], values: Mapping[str, str]) -> bool:
     """The template uses StringEquals, StringLike, ArnEquals and ArnLike, and their …IfExists."""
     return all(
-        _matches(patterns, given[key]) if key in given else test.endswith("IfExists")
-        for test, values in condition.items()
-        for key, patterns in values.items()
+        _matches(patterns, values[key]) if key in values else test.endswith("IfExists")
+        for test, keys in condition.items()
+        for key, patterns in keys.items()
     )

@@ -16,7 +16,7 @@ TASK = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/shared/0123456789abcdef"
 # Actions without an ARN: https://docs.aws.amazon.com/service-authorization/latest/reference/
 WITHOUT_ARN = {"ecr:GetAuthorizationToken", "ecs:DiscoverPollEndpoint"}
 
-# The right that each call of the adapters needs, and its resource; None: the API or an operator calls it.
+# The right that each call needs, and its resource; None: the API or an operator makes the call.
 RIGHTS: dict[str, tuple[str, str] | None] = {
     "change_message_visibility_batch": ("sqs:ChangeMessageVisibility", QUEUE),
     "delete_message_batch": ("sqs:DeleteMessage", QUEUE),
@@ -53,11 +53,11 @@ def gpu() -> Rendered:
 
 def rendered(parameters: dict[str, str]) -> Rendered:
     """The template, with physical ids for the resources whose ARNs the tests use."""
-    made = Rendered(REQUIRED | {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"} | parameters)
-    made.ids.update(
+    template = Rendered(REQUIRED | {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"} | parameters)
+    template.ids.update(
         Queue="photo-score", DeadLetters="photo-score-dead", LogGroup="/ecs/photo-score", Key="its-own"
     )
-    return made
+    return template
 
 
 def calls(*, of_operators: bool = False) -> Iterator[str]:
@@ -75,9 +75,9 @@ def calls(*, of_operators: bool = False) -> Iterator[str]:
 
 
 def test_the_worker_has_the_right_to_each_of_its_calls(guest: Rendered) -> None:
-    made = set(calls())
-    assert made <= set(RIGHTS), "add the right of the new call here and to deploy/template.yaml"
-    needed = [right for call in made if (right := RIGHTS[call])]
+    called = set(calls())
+    assert called <= set(RIGHTS), "add the right of the new call here and to deploy/template.yaml"
+    needed = [right for call in called if (right := RIGHTS[call])]
     assert len(needed) > 5
     statements = statements_of(guest, "TaskRole")
     assert all(allows(statements, action, resource) for action, resource in needed)
@@ -103,8 +103,8 @@ def test_the_worker_has_no_other_rights_on_queue_and_bucket(guest: Rendered) -> 
 
 
 def test_only_operators_have_rights_on_the_dead_letter_queue(guest: Rendered) -> None:
-    made = set(calls(of_operators=True))
-    assert made == set(OPERATORS_RIGHTS), "add the right of the new call here and to deploy/template.yaml"
+    called = set(calls(of_operators=True))
+    assert called == set(OPERATORS_RIGHTS), "add the right of the new call here and to deploy/template.yaml"
     operator = guest.properties("OperatorPolicy")["PolicyDocument"]["Statement"]
     assert all(allows(operator, action, resource) for action, resource in OPERATORS_RIGHTS.values())
     assert allows(operator, "sqs:DeleteMessage", DEAD), "a redrive deletes there"
@@ -133,7 +133,7 @@ def test_the_model_bucket_is_readable_only_below_the_prefix(gpu: Rendered, guest
 
 
 def test_the_worker_can_tell_a_missing_model_file_from_a_forbidden_one(gpu: Rendered) -> None:
-    # S3 answers GetObject with 404 only to callers who may list the bucket, and then there is no prefix.
+    # S3 answers GetObject with 404 only to callers who may list the bucket, without a prefix.
     assert allows(statements_of(gpu, "TaskRole"), "s3:ListBucket", "arn:aws:s3:::our-models")
 
 
@@ -165,10 +165,10 @@ def test_the_execution_role_may_read_the_settings_file(gpu: Rendered) -> None:
 
 @pytest.mark.parametrize("which", ["gpu", "guest"])
 def test_only_actions_without_an_arn_have_a_wildcard(which: str, request: pytest.FixtureRequest) -> None:
-    made: Rendered = request.getfixturevalue(which)
+    template: Rendered = request.getfixturevalue(which)
     unbound = set[str]()
-    for name, kind in made.types.items():
-        for statement in find_statements(made.properties(name)):
+    for name, kind in template.types.items():
+        for statement in find_statements(template.properties(name)):
             if statement["Effect"] == "Allow" and kind != "AWS::KMS::Key":  # there, * means the key itself
                 assert not [action for action in as_list(statement["Action"]) if "*" in action], name
                 if "*" in as_list(statement.get("Resource", [])):

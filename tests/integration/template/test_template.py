@@ -1,4 +1,4 @@
-"""The CloudFormation template, created in a moto server and read back through the services' APIs."""
+"""The CloudFormation template, created in a moto server and read back by the services' APIs."""
 
 import json
 import re

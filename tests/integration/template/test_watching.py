@@ -47,8 +47,8 @@ def policy(rendered: Rendered, name: str) -> tuple[float, str, dict[str, Any]]:
     tracking = rendered.properties(name)["TargetTrackingScalingPolicyConfiguration"]
     metrics = tracking["CustomizedMetricSpecification"]["Metrics"]
     (shown,) = [metric for metric in metrics if metric["ReturnData"]]
-    given = {metric["Id"]: metric["MetricStat"] for metric in metrics if not metric["ReturnData"]}
-    return float(tracking["TargetValue"]), shown["Expression"], given
+    inputs = {metric["Id"]: metric["MetricStat"] for metric in metrics if not metric["ReturnData"]}
+    return float(tracking["TargetValue"]), shown["Expression"], inputs
 
 
 def test_the_backlog_is_in_seconds_of_work_per_task(rendered: Rendered) -> None:
@@ -163,12 +163,12 @@ def widgets(rendered: Rendered) -> list[dict[str, Any]]:
 
 
 def expand(metrics: list[list[Any]]) -> Iterator[list[Any]]:
-    """Yield a widget's metrics as [namespace, name, dimension, value, …]; a dot repeats the value above."""
+    """Yield metrics as [namespace, name, dimension, value, …]; a dot repeats the value above."""
     before: list[Any] = []
     for metric in metrics:
         if isinstance(metric[0], str):
-            given = [part for part in metric if isinstance(part, str)]
-            before = [before[at] if part == "." else part for at, part in enumerate(given)]
+            parts = [part for part in metric if isinstance(part, str)]
+            before = [before[at] if part == "." else part for at, part in enumerate(parts)]
             yield before
 
 
@@ -211,6 +211,9 @@ def test_the_dashboard_shows_every_alarm_that_always_exists(rendered: Rendered) 
 
 def test_the_worker_sends_metrics_to_the_namespace_of_the_alarms(rendered: Rendered) -> None:
     (container,) = rendered.properties("TaskDefinition")["ContainerDefinitions"]
-    given = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
-    assert given["WORKER_METRICS"] == "emf"
-    assert (given["WORKER_METRICS_NAMESPACE"], given["WORKER_SERVICE"]) == ("PhotoScore", "photo-score")
+    environment = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
+    assert environment["WORKER_METRICS"] == "emf"
+    assert (environment["WORKER_METRICS_NAMESPACE"], environment["WORKER_SERVICE"]) == (
+        "PhotoScore",
+        "photo-score",
+    )

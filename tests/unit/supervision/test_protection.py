@@ -1,4 +1,4 @@
-"""The protection schedule: by the number of photos in flight, with hysteresis, and never too often."""
+"""The protection schedule, and the protector that calls ECS by it."""
 
 import itertools
 import threading

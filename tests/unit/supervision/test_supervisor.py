@@ -1,4 +1,4 @@
-"""What the main thread does on signals, failures and deadlines: the exit code, and what it releases."""
+"""The main thread on signals, failures and deadlines: its exit code, and what it releases."""
 
 import threading
 import time

@@ -27,7 +27,7 @@ REQUIRED = {
 }
 
 
-def embedded(stream: io.StringIO, clock: ManualClock) -> EmbeddedMetrics:
+def make_sink(stream: io.StringIO, clock: ManualClock) -> EmbeddedMetrics:
     return EmbeddedMetrics(
         stream, namespace="PhotoScore", service="meals", interval=15, clock=clock, now=lambda: 1_700_000_000.5
     )
@@ -39,7 +39,7 @@ def lines(stream: io.StringIO) -> list[str]:
 
 def test_a_line_has_every_counter_zeros_included() -> None:
     stream, clock = io.StringIO(), ManualClock()
-    telemetry = Telemetry([embedded(stream, clock)])
+    telemetry = Telemetry([make_sink(stream, clock)])
     telemetry.batch(3, "full")
     clock.seconds += 15
     telemetry.flush()
@@ -60,7 +60,7 @@ def test_a_line_has_every_counter_zeros_included() -> None:
 
 def test_nothing_is_written_before_the_interval_unless_a_line_is_full() -> None:
     stream, clock = io.StringIO(), ManualClock()
-    sink = embedded(stream, clock)
+    sink = make_sink(stream, clock)
     for _ in range(99):
         sink.observe("batch_size", 1)
     sink.count("batches", 99)
@@ -76,7 +76,7 @@ def test_nothing_is_written_before_the_interval_unless_a_line_is_full() -> None:
 
 def test_the_last_flush_writes_everything() -> None:
     stream = io.StringIO()
-    sink = embedded(stream, ManualClock())
+    sink = make_sink(stream, ManualClock())
     sink.observe("latency_total", 12.3456)
     sink.flush(last=True)
     assert emf.values(lines(stream))["LatencyTotal"] == [12.35]
@@ -85,11 +85,11 @@ def test_the_last_flush_writes_everything() -> None:
 def test_a_full_line_fits_into_one_event_of_every_log_driver() -> None:
     """Some log drivers split lines over 16 KiB, and CloudWatch finds no metrics in the pieces."""
     stream, clock = io.StringIO(), ManualClock()
-    sink = embedded(stream, clock)
+    sink = make_sink(stream, clock)
     for counter in COUNTERS:
         sink.count(counter.counts[0], 10_000_000)
     for one in DISTRIBUTIONS:
-        late = one.source in {"latency_notify", "latency_queue", "latency_total"}  # after a day's outage
+        late = one.source in {"latency_notify", "latency_queue", "latency_total"}  # a day
         for _ in range(100):
             sink.observe(one.source, 86_400_000.25 if late else 1_234.56)
     clock.seconds += 15
@@ -111,7 +111,7 @@ actions = st.one_of(
 @given(st.lists(actions, max_size=60))
 def test_every_count_and_every_value_is_written_once(performed: list[tuple[str, str, int]]) -> None:
     stream, clock = io.StringIO(), ManualClock()
-    sink = embedded(stream, clock)
+    sink = make_sink(stream, clock)
     counted = dict.fromkeys((one.name for one in COUNTERS), 0)
     observed: dict[str, list[float]] = {one.name: [] for one in DISTRIBUTIONS}
     counters = {one.counts[0]: one.name for one in COUNTERS}
@@ -156,7 +156,7 @@ def test_metric_names_are_unique_and_fit_into_one_line() -> None:
 
 def test_a_late_photo_is_a_missed_objective_of_its_slowest_step() -> None:
     stream = io.StringIO()
-    telemetry = Telemetry([embedded(stream, ManualClock())])
+    telemetry = Telemetry([make_sink(stream, ManualClock())])
     telemetry.objective(True, "queue")
     telemetry.objective(False, "queue")
     telemetry.flush(last=True)
@@ -167,7 +167,7 @@ def test_a_late_photo_is_a_missed_objective_of_its_slowest_step() -> None:
 
 def test_a_photo_scored_before_has_no_latency() -> None:
     stream = io.StringIO()
-    telemetry = Telemetry([embedded(stream, ManualClock())])
+    telemetry = Telemetry([make_sink(stream, ManualClock())])
     telemetry.photo("already_scored", image_id="a", timings_ms={"total": 9_000.0})
     telemetry.photo("scored", image_id="b", timings_ms={"total": 80.0})
     telemetry.flush(last=True)

@@ -95,7 +95,9 @@ class Photos:
                     return None
                 size = int(answer.headers.get("Content-Length", 0))
                 body = self._read(lambda most: answer.read(most, decode_content=False), size, max_bytes)
-                return _fetched(*body, answer.headers.get("ETag"), answer.headers.get("x-amz-version-id"))
+                return _make_fetched(
+                    *body, answer.headers.get("ETag"), answer.headers.get("x-amz-version-id")
+                )
         except (BotoCoreError, ClientError, HTTPError, OSError, ValueError):
             return None
 
@@ -103,7 +105,7 @@ class Photos:
         answer = self._s3.call(lambda s3: s3.get_object(**target))
         with answer["Body"] as stream:
             body = self._read(stream.read, answer.get("ContentLength", 0), max_bytes)
-        return _fetched(*body, answer.get("ETag"), answer.get("VersionId"))
+        return _make_fetched(*body, answer.get("ETag"), answer.get("VersionId"))
 
     def _read(self, read: Callable[[int], bytes], expected: int, max_bytes: int) -> tuple[bytes, str]:
         """Read a body, up to the limit and the timeout; returns it with its SHA-256 in hex."""
@@ -124,7 +126,7 @@ class Photos:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks), digest.hexdigest()
 
 
-def _fetched(data: bytes, sha256: str, etag: str | None, version_id: str | None) -> Fetched:
+def _make_fetched(data: bytes, sha256: str, etag: str | None, version_id: str | None) -> Fetched:
     return Fetched(data, _unquote(etag), version_id, sha256)
 
 

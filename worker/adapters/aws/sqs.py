@@ -22,10 +22,7 @@ SETTLE_CONNECT, SETTLE_READ = 1, 2
 
 
 class SqsQueue:
-    """One SQS queue.
-
-    Thread-safe; long polls have a client of their own, so no call waits for them.
-    """
+    """One SQS queue. Thread-safe; long polls have a client of their own and delay no other call."""
 
     def __init__(
         self, url: str, *, receive_wait: int, clock: Callable[[], float], now: Callable[[], datetime]
@@ -83,7 +80,7 @@ class SqsQueue:
         answer = _call(
             self._settling, lambda sqs: sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
         )
-        return _refused(answer, messages)
+        return _find_refused(answer, messages)
 
     def hide(self, messages: Sequence[tuple[Message, int]]) -> list[Refused]:
         """Set the visibility timeouts of up to ten messages; returns those SQS refused.
@@ -98,7 +95,7 @@ class SqsQueue:
             self._settling,
             lambda sqs: sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries),
         )
-        return _refused(answer, [message for message, _ in messages])
+        return _find_refused(answer, [message for message, _ in messages])
 
     def _correct_time(self, answer: dict[str, Any]) -> datetime:
         """Return this machine's time, or SQS's own if they differ by more than MAX_SKEW.
@@ -136,7 +133,7 @@ def _entry(index: int, message: Message) -> dict[str, Any]:
     return {"Id": str(index), "ReceiptHandle": message.receipt_handle}  # Ids must be unique
 
 
-def _refused(answer: dict[str, Any], messages: Sequence[Message]) -> list[Refused]:
+def _find_refused(answer: dict[str, Any], messages: Sequence[Message]) -> list[Refused]:
     """Return the refused entries. SenderFault: a retry cannot help, the receipt handle is stale."""
     return [
         Refused(
