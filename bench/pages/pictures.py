@@ -5,36 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.duplicates.index import chart as index_chart
 from bench.duplicates.quality import chart as quality_chart
+from bench.pages.second import SECOND, cases, milliseconds, where_the_second_goes
 from docs import plot
 
-SECOND = 1000.0  # milliseconds
-COLOURS = {  # by step: on the way warm, waiting pale, the work cold
-    "put": plot.GREY,
-    "notify": plot.RED,
-    "queue": plot.ORANGE,
-    "wait": plot.OCHRE,
-    "fetch": plot.SKY,
-    "decode": plot.BLUE,
-    "batch_wait": plot.PINK,
-    "infer": plot.GREEN,
-    "commit": plot.VIOLET,
-}
 ENGINES = {"tensorflow": plot.BLUE, "litert": plot.GREEN}
 PERCENTILES = {"p50": plot.GREEN, "p90": plot.BLUE, "p99": plot.ORANGE}
-LEGEND: dict[str, Any] = {
-    "loc": "upper left",
-    "bbox_to_anchor": (0.01, 0.88),
-    "ncols": len(COLOURS),
-    "handlelength": 1,
-    "columnspacing": 1.1,
-}
-
-Steps = Mapping[str, float]  # mean milliseconds by step
 
 
 def write(measured: Mapping[str, Any], folder: Path) -> list[str]:
@@ -52,17 +31,6 @@ def write(measured: Mapping[str, Any], folder: Path) -> list[str]:
     for name, figure in drawn.items():
         (folder / name).write_text(plot.svg(figure))
     return list(drawn)
-
-
-def cases(latency: Mapping[str, Any]) -> dict[str, Steps]:
-    """Name the four situations whose time is split by step."""
-    late = latency["notifications"]
-    return {
-        "idle": latency["one_at_a_time"]["steps_mean"],
-        "80 % load": latency["loads"]["0.8"]["steps_mean"],
-        "slow notification": late["alone"]["steps_mean"],
-        "with direct request": late["direct_request"]["steps_mean"],
-    }
 
 
 def by_batch_size(rates: Mapping[str, Mapping[str, float]]) -> Figure:
@@ -96,58 +64,16 @@ def by_load(loads: Mapping[str, Mapping[str, float]]) -> Figure:
     lines.set_xlim(0.2, 1)
     marks = [factor * power for power in (1, 10, 100, 1000, 10000) for factor in (1, 2, 5)]
     lines.set_yticks([mark for mark in marks if lines.get_ylim()[0] <= mark <= lines.get_ylim()[1]])
-    lines.yaxis.set_major_formatter(_milliseconds)
+    lines.yaxis.set_major_formatter(milliseconds)
     lines.minorticks_off()
     lines.axhline(SECOND, color=plot.RED)
     lines.text(0.21, SECOND * 1.1, "target: p99 under one second", color=plot.RED, weight="bold")
     for name, colour in PERCENTILES.items():
         lines.plot(shares, values[name], "o-", color=colour)
     ends = {
-        f"{name} {_milliseconds(some[-1])}": (some[-1], PERCENTILES[name]) for name, some in values.items()
+        f"{name} {milliseconds(some[-1])}": (some[-1], PERCENTILES[name]) for name, some in values.items()
     }
     plot.label_ends(lines, shares[-1], ends)
     lines.set_xticks(shares, [f"{share:.0%}" for share in shares])
     lines.set_xlabel("load, share of capacity")
     return figure
-
-
-def where_the_second_goes(situations: Mapping[str, Steps]) -> Figure:
-    """Draw bars split by step: all on one scale, then those without the slowest, enlarged."""
-    slowest = max(situations, key=lambda name: sum(situations[name].values()))
-    short = {name: steps for name, steps in situations.items() if name != slowest}
-    figure, [upper, lower] = plot.panels(
-        "Where the second goes",
-        "mean milliseconds from PUT to result by step",
-        [34 * len(situations), 34 * len(short)],
-        top=110,
-        bottom=34,
-        left=160,
-        right=70,
-    )
-    _draw_split_bars(upper, situations)
-    _draw_split_bars(lower, short)
-    upper.set_xlim(0, max(SECOND, upper.get_xlim()[1]))
-    lower.set_title(f"the same without “{slowest}”, enlarged", x=-0.25)
-    figure.legend(*upper.get_legend_handles_labels(), **LEGEND)
-    return figure
-
-
-def _draw_split_bars(bars: Axes, situations: Mapping[str, Steps]) -> None:
-    ends = np.zeros(len(situations))
-    for step in next(iter(situations.values())):
-        taken = np.array([steps[step] for steps in situations.values()])
-        drawn = bars.barh(
-            list(situations), taken, 0.7, left=ends, color=COLOURS.get(step, plot.GREY), label=step
-        )
-        ends += taken
-    bars.bar_label(drawn, [_milliseconds(round(end)) for end in ends], padding=6)
-    bars.set_xlim(0, ends.max() * 1.05)
-    bars.invert_yaxis()
-    bars.grid(axis="y", visible=False)
-    bars.grid(axis="x")
-    bars.xaxis.set_major_formatter(_milliseconds)
-    bars.tick_params("y", labelcolor=plot.INK)
-
-
-def _milliseconds(value: float, _place: float = 0) -> str:
-    return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.0f} ms"

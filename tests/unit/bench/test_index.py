@@ -9,6 +9,7 @@ from bench.duplicates.index import tables as index_tables
 from bench.duplicates.index.hashes import draw_balanced, luminances, phash, sums
 from bench.duplicates.index.rivals import LinearScan
 from bench.pages import publish, tables
+from bench.pages.pages import PAGES
 from bench.photos import NAMES, SAMPLES
 from docs import marked, plot
 from tests.support.measured import index, quality, speed
@@ -77,10 +78,10 @@ def test_the_picture_names_every_rival_and_every_size() -> None:
 
 def test_the_page_of_duplicates_takes_every_section_and_keeps_its_prose() -> None:
     whole = {**speed(), "duplicates": {**PART, "quality": quality()}}
-    page = publish.PAGES[2]
+    page = PAGES[2]
     text = page.path.read_text()
     filled = publish.fill(page, text, whole)
     for some in tables.duplicates(whole).values():
         assert all(table.markdown() in filled for table in some)
     assert marked.PART.sub(r"\1\3", filled) == marked.PART.sub(r"\1\3", text)
-    assert publish.complete_pages(whole) == [*publish.PAGES]
+    assert publish.complete_pages(whole) == [*PAGES]

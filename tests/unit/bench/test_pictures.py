@@ -9,7 +9,7 @@ import pytest
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
-from bench.pages import pictures
+from bench.pages import pictures, second
 from docs import plot
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -45,7 +45,7 @@ def figures() -> list[Figure]:
     return [
         pictures.by_batch_size(MEASURED["batch_sizes"]),
         pictures.by_load(MEASURED["latency"]["loads"]),
-        pictures.where_the_second_goes(pictures.cases(MEASURED["latency"])),
+        second.where_the_second_goes(second.cases(MEASURED["latency"])),
     ]
 
 
@@ -82,7 +82,7 @@ def test_a_picture_suits_light_and_dark_pages(tmp_path: Path) -> None:
 
 
 def test_the_segments_of_a_bar_are_as_long_as_its_steps() -> None:
-    figure = pictures.where_the_second_goes({"slow": steps(notify=1000.0), "idle": steps()})
+    figure = second.where_the_second_goes({"slow": steps(notify=1000.0), "idle": steps()})
     of_step = {bars.get_label(): bars for bars in figure.axes[0].containers if isinstance(bars, BarContainer)}
     slow = {step: bars.patches[0].get_width() for step, bars in of_step.items()}
     assert slow["notify"] == pytest.approx(200 * slow["infer"], rel=0.05)

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from bench.pages import publish, report, targets
+from bench.pages.pages import PAGES, Page
 from bench.pages.tables import sections
 from bench.processes import BenchError
 from docs import marked
@@ -63,8 +64,8 @@ def test_a_busy_machine_is_reported_wherever_it_was_measured() -> None:
     assert "40%" in report.warning(busy)
 
 
-@pytest.mark.parametrize("page", publish.PAGES[:2])
-def test_the_page_takes_every_section_and_keeps_its_prose(page: publish.Page) -> None:
+@pytest.mark.parametrize("page", PAGES[:2])
+def test_the_page_takes_every_section_and_keeps_its_prose(page: Page) -> None:
     text = page.path.read_text()
     filled = publish.fill(page, text, speed())
     for tables in page.tables(speed()).values():
@@ -76,19 +77,19 @@ def test_the_page_takes_every_section_and_keeps_its_prose(page: publish.Page) ->
 
 
 def test_every_measurement_of_speed_is_on_the_page_of_details() -> None:
-    assert publish.PAGES[1].tables(speed()) == sections(speed())
+    assert PAGES[1].tables(speed()) == sections(speed())
 
 
 def test_the_page_says_when_the_machine_was_busy() -> None:
     busy = speed()
     busy["latency"]["loads"]["0.8"]["cores_taken"] = 0.4
-    for page in publish.PAGES[:2]:
+    for page in PAGES[:2]:
         filled = publish.fill(page, page.path.read_text(), busy)
         assert "other programs took up to 40% of the cores meanwhile" in filled
 
 
 def test_a_page_that_lacks_a_section_is_refused() -> None:
-    page = publish.PAGES[1]
+    page = PAGES[1]
     text = page.path.read_text().replace("<!-- loads:", "<!-- lods:")
     with pytest.raises(BenchError, match="loads"):
         publish.fill(page, text, speed())

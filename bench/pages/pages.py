@@ -1,0 +1,75 @@
+"""The pages of docs/ that `make publish` writes: what each needs and shows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.pages import tables
+from bench.pages.summary import summary
+from bench.processes import ROOT
+from docs.table import Table
+
+DOCS = ROOT / "docs"
+SPEED = ("throughput", "batch_sizes", "latency", "accelerator")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A document, the measurements it needs, its tables by part, and the pictures below them."""
+
+    name: str
+    needs: tuple[str, ...]
+    tables: Callable[[Mapping[str, Any]], Mapping[str, list[Table]]]
+    pictures: Mapping[str, tuple[str, str]]  # part → file in docs/, and its description
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return DOCS / self.name
+
+    def missing(self, measured: Mapping[str, Any]) -> list[str]:
+        """Name the measurements that the run lacks."""
+        return [part for part in self.needs if part not in measured]
+
+
+PAGES = (
+    Page(
+        "performance.md",
+        SPEED,
+        summary,
+        {
+            "latency": ("performance/latency.svg", "p50, p90 and p99 of PUT to result, by load"),
+            "steps": (
+                "performance/second.svg",
+                "Mean milliseconds by step: idle, at 80 % load, slow notification, with a direct request",
+            ),
+        },
+    ),
+    Page(
+        "performance-details.md",
+        SPEED,
+        tables.performance,
+        {
+            "batch sizes": (
+                "performance/batch-size.svg",
+                "Images per second of the model alone, by batch size",
+            ),
+        },
+    ),
+    Page(
+        "duplicates.md",
+        ("duplicates",),
+        tables.duplicates,
+        {
+            "index": (
+                "duplicates/look-up.svg",
+                "Milliseconds of a look-up by photos remembered: this index, numpy, a BK-tree",
+            ),
+            "hashes": (
+                "duplicates/hashes.svg",
+                "Changed photos found, and different ones confused, by radius and hash",
+            ),
+        },
+    ),
+)
