@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 Row = Mapping[str, float]  # one round of one kind of photo, by name
 
 
-def with_ratios(row: Row, cores: int, rivals: Iterable[str]) -> dict[str, float]:
+def add_ratios(row: Row, cores: int, rivals: Iterable[str]) -> dict[str, float]:
     """Add the limits (cores ÷ the least CPU seconds a photo needs), and the ratios to them.
 
     `row` has infer_cpu_ms, decode_cpu_ms, images_per_s, memory_per_s, memory_cpu_ms,

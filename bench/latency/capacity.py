@@ -18,7 +18,7 @@ UPLOADERS = 8
 WARM_UP, SECONDS = 4.0, 12.0
 
 
-def capacity(rig: BenchRig, photos: list[bytes]) -> float:
+def measure_capacity(rig: BenchRig, photos: list[bytes]) -> float:
     """Measure photos/s with IN_FLIGHT photos at any time: each result lets the next one be sent."""
     series, places = Series("capacity", photos), threading.Semaphore(IN_FLIGHT)
     begun = time.monotonic()

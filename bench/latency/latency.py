@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.latency import notifications
 from bench.latency.arrivals import poisson
-from bench.latency.capacity import capacity
+from bench.latency.capacity import measure_capacity
 from bench.latency.listener import Listener
 from bench.latency.sending import at_moments, by_crew
 from bench.latency.series import MIX, Series, draw_photos
@@ -38,15 +38,15 @@ def measure(rig: BenchRig, seconds: float, objects: int, tell: Tell) -> dict[str
     """Measure each load for `seconds`, the original benchmark with `objects`. Raises LostError."""
     photos = draw_photos(SEED)
     tell(f"capacity, {' and '.join(MIX)} mixed, uploads included")
-    most = capacity(rig, photos)
+    most = measure_capacity(rig, photos)
     tell("one photo at a time")
-    single = one_at_a_time(Client(settings.load(os.environ)), jpegs("small"))
+    single = measure_singles(Client(settings.load(os.environ)), jpegs("small"))
     loads = dict[str, Any]()
     for share in LOADS:
         tell(f"{share:.0%} of {most:.0f} photos/s, {seconds:g} s")
-        loads[f"{share:g}"] = under_load(rig, photos, share * most, seconds)
+        loads[f"{share:g}"] = measure_load(rig, photos, share * most, seconds)
     tell(f"{objects} objects, {UPLOADERS} uploaders")
-    crew = as_the_original(rig, jpegs("small"), objects)
+    crew = measure_original(rig, jpegs("small"), objects)
     late = notifications.measure(rig, photos, LOADS[0] * most, seconds, tell)
     return {
         "mix": list(MIX),
@@ -58,7 +58,7 @@ def measure(rig: BenchRig, seconds: float, objects: int, tell: Tell) -> dict[str
     }
 
 
-def under_load(rig: BenchRig, photos: list[bytes], rate: float, seconds: float) -> dict[str, Any]:
+def measure_load(rig: BenchRig, photos: list[bytes], rate: float, seconds: float) -> dict[str, Any]:
     """Send photos at random, `rate` a second; a photo's time counts from when it was due."""
     series, moments = Series(f"load {rate}", photos), poisson(rate, seconds, SEED)
     ids = [series.image_id(number) for number in range(len(moments))]
@@ -80,7 +80,7 @@ def under_load(rig: BenchRig, photos: list[bytes], rate: float, seconds: float) 
     }
 
 
-def as_the_original(rig: BenchRig, photos: list[bytes], objects: int) -> dict[str, Any]:
+def measure_original(rig: BenchRig, photos: list[bytes], objects: int) -> dict[str, Any]:
     """Send photos by UPLOADERS, each one PUT after the other; a photo's time starts with its PUT."""
     series = Series("original", photos)
     ids = [series.image_id(number) for number in range(objects)]
@@ -100,7 +100,7 @@ def as_the_original(rig: BenchRig, photos: list[bytes], objects: int) -> dict[st
     }
 
 
-def one_at_a_time(client: Client, photos: list[bytes]) -> dict[str, Any]:
+def measure_singles(client: Client, photos: list[bytes]) -> dict[str, Any]:
     """Send small photos, a few a second, and wait for each result with the worker's client."""
     some = [as_upload(photos[n % len(photos)], f"single {n}") for n in range(SINGLE_WARM_UP + SINGLE)]
     taken = [_send_one(client, photo) for photo in some]

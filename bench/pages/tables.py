@@ -5,6 +5,7 @@ from typing import Any
 
 from bench.accelerator.tables import accelerator
 from bench.duplicates.index import tables as index
+from bench.duplicates.index.aims import aims, by_chance
 from bench.duplicates.quality import tables as quality
 from bench.latency.arrivals import PUBLISHED_CUTS, PUBLISHED_UNDER_ONE
 from bench.pages.targets import Target, targets
@@ -37,11 +38,11 @@ def duplicates(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
         return {}
     part = measured["duplicates"]
     return {
-        "aims": [index.aims(part)],
+        "aims": [aims(part)],
         "index": index.index(part["index"]),
         "remembering": [index.throughput(part["throughput"])],
         "hashes": quality.quality(part["quality"]),
-        "chance": [index.by_chance()],
+        "chance": [by_chance()],
     }
 
 

@@ -57,7 +57,7 @@ class Race:
             part = min(load.count, max(FEWEST, round(load.count * rival.share)))
             beside = self._run_rival(self.rivals[rival.name], replace(load, count=part))
             row |= {f"{rival.name}_{name}": value for name, value in beside.items()}
-        return ratios.with_ratios(row, CORES, [rival.name for rival in RIVALS])
+        return ratios.add_ratios(row, CORES, [rival.name for rival in RIVALS])
 
     def _run_rival(self, rival: Contestant, load: Load) -> dict[str, float]:
         """Run a rival on photos that the worker has scored, and compare the scores."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.ratios import growth, medians, spread, with_ratios
+from bench.ratios import add_ratios, growth, medians, spread
 
 ROUND = {
     "infer_cpu_ms": 8.0,
@@ -19,7 +19,7 @@ ROUND = {
 
 
 def test_the_limit_is_decoding_and_inference_alone_on_all_cores() -> None:
-    row = with_ratios(ROUND, cores=2, rivals=())
+    row = add_ratios(ROUND, cores=2, rivals=())
     assert row["limit_per_s"] == pytest.approx(200)  # 2 cores, 10 ms a photo
     assert row["memory_to_limit"] == pytest.approx(0.95)
     assert row["worker_to_limit"] == pytest.approx(0.6)
@@ -27,21 +27,21 @@ def test_the_limit_is_decoding_and_inference_alone_on_all_cores() -> None:
 
 def test_the_share_of_cpu_in_the_work_does_not_depend_on_elapsed_time() -> None:
     slow = {**ROUND, "memory_per_s": 50.0}
-    assert with_ratios(slow, cores=2, rivals=())["memory_cpu_in_work"] == pytest.approx(0.8)
+    assert add_ratios(slow, cores=2, rivals=())["memory_cpu_in_work"] == pytest.approx(0.8)
 
 
 def test_the_network_costs_the_cpu_time_beyond_that_in_memory() -> None:
-    assert with_ratios(ROUND, cores=2, rivals=())["network_cpu_ms"] == pytest.approx(1.5)
+    assert add_ratios(ROUND, cores=2, rivals=())["network_cpu_ms"] == pytest.approx(1.5)
 
 
 def test_the_cpu_time_of_the_services_is_charged_to_the_limit() -> None:
-    row = with_ratios(ROUND, cores=2, rivals=())
+    row = add_ratios(ROUND, cores=2, rivals=())
     assert row["limit_with_services_per_s"] == pytest.approx(125)  # 2 cores, 16 ms a photo
     assert row["worker_to_limit_with_services"] == pytest.approx(0.96)
 
 
 def test_every_rival_is_compared_with_the_worker_and_with_the_limit() -> None:
-    row = with_ratios(ROUND, cores=2, rivals=("plain", "celery"))
+    row = add_ratios(ROUND, cores=2, rivals=("plain", "celery"))
     assert row["worker_to_plain"] == pytest.approx(10)
     assert row["worker_to_celery"] == pytest.approx(2)
     assert row["celery_to_limit"] == pytest.approx(0.3)
