@@ -9,15 +9,15 @@ from worker.adapters.aws import ecs
 from worker.adapters.aws.model_bucket import ModelBucket
 from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.assembly import Assembly
-from worker.capacity import cores
 from worker.connections import connect, s3_uploads
 from worker.errors import ConfigurationError
-from worker.inference.library import Library
+from worker.inference.delivery.library import Library
 from worker.inference.model_loader import ModelLoader, seconds_by_size
 from worker.inference.reload import Reload
 from worker.photos import decoding, hashes
 from worker.pipeline.service_times import ServiceTimes
 from worker.settings import Settings
+from worker.settings.capacity import cores
 from worker.supervision.health import StateFile
 from worker.supervision.protection import ProtectionSchedule
 from worker.supervision.protector import Protector

@@ -12,7 +12,6 @@ from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import datetime
 from functools import partial
 
-from worker.capacity import decoders, helper_threads, make_decoder
 from worker.connections import utc_now
 from worker.inference.serving import Replica, Serving
 from worker.messages import Outcome, Prepared, Upload
@@ -25,6 +24,7 @@ from worker.pipeline.threads import Helpers, Pipeline, Stage, Step
 from worker.results.reuse import ScoreReuse
 from worker.results.store import ResultStore
 from worker.settings import Settings
+from worker.settings.capacity import decoders, helper_threads, make_decoder
 from worker.stages.commit import LINGER, Commit
 from worker.stages.infer import Infer
 from worker.stages.poll import MessageSource, Poll

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from worker.adapters.aws import s3, sqs
 from worker.adapters.redis.store import RedisStore
-from worker.capacity import helper_threads
 from worker.errors import ConfigurationError
 from worker.intake.leases import Leases
 from worker.intake.s3_uploads import MessageQueue, S3Uploads, Storage, back_off
@@ -16,6 +15,7 @@ from worker.results.look_alikes import DuplicateRule
 from worker.results.redis_keys import Keys
 from worker.results.store import ResultStore
 from worker.settings import Settings
+from worker.settings.capacity import helper_threads
 from worker.telemetry.counters import Telemetry
 
 SHORT_TIMEOUT = 20  # seconds

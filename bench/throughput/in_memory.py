@@ -24,9 +24,9 @@ from bench.photos import SIZES, jpegs
 from bench.processes import memory_mb, peak_memory_mb
 from bench.throughput.memory_worker import InMemory, load_worker
 from worker import settings
-from worker.capacity import cores
 from worker.inference.model_loader import Replicas
 from worker.photos import decoding
+from worker.settings.capacity import cores
 from worker.telemetry.log import set_up_logs
 
 BATCH = 32  # photos a call of the model alone

@@ -8,13 +8,13 @@ from bench.memory.stages import assemble
 from bench.memory.stores import CountingStore, MemoryPhotos
 from bench.processes import LostError, busy_seconds, cpu_by_thread
 from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
-from worker.capacity import cores
 from worker.inference import bundle
 from worker.inference.model_loader import ModelLoader, Replicas, seconds_by_size
 from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Pipeline
 from worker.settings import Settings
+from worker.settings.capacity import cores
 from worker.telemetry.counters import Telemetry
 
 TICK = 0.25  # seconds between two checks of the leases, as in the worker

@@ -20,7 +20,6 @@ ROOMS = (
     "photos",
     "results",
     "settings",
-    "capacity",
     "intake",
     "inference",
     "supervision",

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from worker.adapters.aws import s3
 from worker.adapters.aws.dead_letters import VISIBILITY_TIMEOUT, DeadLetterQueue
-from worker.capacity import decoders
 from worker.commands import dead_letter_report as report
 from worker.connections import result_store
 from worker.errors import ConfigurationError, QueueError
 from worker.photos.decoder import Decoder
 from worker.results.store import ResultStore
 from worker.settings import Settings
+from worker.settings.capacity import decoders
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
 from worker.upkeep.dead_letters import TARGET, Examiner, Finding, Letter

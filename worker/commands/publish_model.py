@@ -5,7 +5,7 @@ from pathlib import Path
 
 from worker.adapters.aws.model_bucket import ModelBucket
 from worker.commands import OK
-from worker.inference.publishing import publish
+from worker.inference.delivery.publishing import publish
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

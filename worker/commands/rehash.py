@@ -10,11 +10,11 @@ from pathlib import Path
 
 from worker import connections
 from worker.adapters.aws.model_bucket import ModelBucket
-from worker.capacity import helper_threads, make_decoder
 from worker.commands import FAILED, OK
 from worker.errors import ConfigurationError
-from worker.inference.library import Library
+from worker.inference.delivery.library import Library
 from worker.settings import Settings, load
+from worker.settings.capacity import helper_threads, make_decoder
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 from worker.errors import ConfigurationError, StorageError
 from worker.inference.bundle import Bundle
+from worker.inference.delivery.library import Library
 from worker.inference.free_memory import trim_memory
-from worker.inference.library import Library
 from worker.inference.runtimes import Checkpoint
 from worker.inference.serving import Replica, Serving, versions
 from worker.pipeline.queues import ShutDown

@@ -12,9 +12,9 @@ from tests.support.rig import Rig
 from tests.support.waiting import eventually
 from worker.adapters.aws.model_bucket import ModelBucket
 from worker.errors import ConfigurationError, StorageError
-from worker.inference import checksums
-from worker.inference.library import Library
-from worker.inference.publishing import publish
+from worker.inference.delivery import checksums
+from worker.inference.delivery.library import Library
+from worker.inference.delivery.publishing import publish
 from worker.pipeline.queues import ShutDown
 from worker.telemetry.counters import Telemetry
 

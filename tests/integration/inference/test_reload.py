@@ -17,7 +17,7 @@ from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.errors import ConfigurationError, StorageError
 from worker.inference import bundle
 from worker.inference.bundle import Bundle
-from worker.inference.library import Library
+from worker.inference.delivery.library import Library
 from worker.inference.model_loader import ModelLoader
 from worker.inference.reload import Reload
 from worker.inference.runtimes import Checkpoint

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.errors import ConfigurationError
-from worker.inference import checksums
+from worker.inference.delivery import checksums
 
 
 def write_folder(root: Path) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol, Self
 
 from worker.errors import ConfigurationError
-from worker.inference import checksums
+from worker.inference.delivery import checksums
 
 SCHEME = "s3://"
 MAX_LIST_BYTES = 1_000_000  # of a list of checksums

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from worker.errors import ConfigurationError
-from worker.inference import bundle, checksums
-from worker.inference.s3_folder import Bucket, S3Folder, read_checksums
+from worker.inference import bundle
+from worker.inference.delivery import checksums
+from worker.inference.delivery.s3_folder import Bucket, S3Folder, read_checksums
 
 
 def publish(

@@ -12,10 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from worker.errors import ConfigurationError, StorageError
-from worker.inference import bundle, checksums
+from worker.inference import bundle
 from worker.inference.bundle import Bundle
+from worker.inference.delivery import checksums
+from worker.inference.delivery.s3_folder import SCHEME, Bucket, S3Folder, read_checksums
 from worker.inference.runtimes import Checkpoint
-from worker.inference.s3_folder import SCHEME, Bucket, S3Folder, read_checksums
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
 

@@ -1,0 +1,1 @@
+"""Models from S3: published, found, downloaded once, checked by their checksums."""
