@@ -1,4 +1,4 @@
-"""Photos seen before, through a whole worker: copies, look-alikes, owners, forgetting, the index rebuilt from S3."""
+"""Tests of photos seen before, with a whole worker: copies, look-alikes, owners, forget and rehash."""
 
 import io
 import json
@@ -11,7 +11,7 @@ from tests.support.rig import Rig
 from tests.support.waiting import PATIENCE
 from worker import settings
 from worker.client import Client
-from worker.result import DuplicateOf
+from worker.result import DuplicateOf, Result
 
 PHOTO = coffee()
 OTHER = (SAMPLES / "croissant.jpg").read_bytes()
@@ -21,28 +21,27 @@ PER_OWNER = {
 }
 
 
-def changed(photo: bytes, scale: float = 0.8, quality: int = 60) -> bytes:
-    """The same picture, smaller and compressed anew."""
-    image = Image.open(io.BytesIO(photo))
-    stream = io.BytesIO()
-    size = (round(image.width * scale), round(image.height * scale))
-    image.resize(size).save(stream, "JPEG", quality=quality)
+def shrink(photo: bytes) -> bytes:
+    """The same picture, smaller and compressed again."""
+    image, stream = Image.open(io.BytesIO(photo)), io.BytesIO()
+    image.resize((round(image.width * 0.8), round(image.height * 0.8))).save(stream, "JPEG", quality=60)
     return stream.getvalue()
 
 
-def test_copies_and_look_alikes_name_the_first(rig: Rig) -> None:
+def score(rig: Rig, photo: bytes) -> Result:
+    return rig.result(rig.client.submit(photo, ".jpg"))
+
+
+def test_copies_and_look_alikes_name_the_first_photo(rig: Rig) -> None:
     with rig.worker() as telemetry:
-        first = rig.result(rig.client.submit(PHOTO, ".jpg"))
-        copy = rig.result(rig.client.submit(PHOTO, ".jpg"))
-        alike = rig.result(rig.client.submit(changed(PHOTO), ".jpg"))
-        other = rig.result(rig.client.submit(OTHER, ".jpg"))
+        first = score(rig, PHOTO)
+        copy = score(rig, PHOTO)
+        alike = score(rig, shrink(PHOTO))
+        other = score(rig, OTHER)
     assert first.duplicate_of is None
     assert copy.duplicate_of == DuplicateOf(image_id=first.image_id, distance=0, kind="exact")
-    assert (copy.reused_from, copy.score_mean, copy.inference) == (
-        first.image_id,
-        first.score_mean,
-        first.inference,
-    )
+    assert copy.reused_from == first.image_id
+    assert (copy.score_mean, copy.inference) == (first.score_mean, first.inference)
     assert alike.duplicate_of is not None
     assert (alike.duplicate_of.image_id, alike.duplicate_of.kind) == (first.image_id, "near")
     assert alike.reused_from is None
@@ -52,10 +51,10 @@ def test_copies_and_look_alikes_name_the_first(rig: Rig) -> None:
     assert (counts["duplicates_exact"], counts["duplicates_near"], counts["scores_reused"]) == (1, 1, 1)
 
 
-def test_look_alikes_get_the_scores_of_the_first_where_that_is_set(rig: Rig) -> None:
+def test_look_alikes_get_the_scores_of_the_first_photo_if_configured(rig: Rig) -> None:
     with rig.worker(reuse="near"):
-        first = rig.result(rig.client.submit(PHOTO, ".jpg"))
-        alike = rig.result(rig.client.submit(changed(PHOTO), ".jpg"))
+        first = score(rig, PHOTO)
+        alike = score(rig, shrink(PHOTO))
     assert (alike.reused_from, alike.score_mean) == (first.image_id, first.score_mean)
     assert alike.duplicate_of is not None
 
@@ -64,46 +63,46 @@ def test_the_index_is_rebuilt_from_the_bucket(rig: Rig) -> None:
     first = str(uuid.uuid4())
     rig.put(first, PHOTO)
     rig.put(str(uuid.uuid4()), OTHER)
-    rig.put(str(uuid.uuid4()), b"no photo")
-    rig.s3.put_object(Bucket=rig.bucket, Key="exports/today.csv", Body=b"none of ours")
+    rig.put(str(uuid.uuid4()), b"not a photo")
+    rig.s3.put_object(Bucket=rig.bucket, Key="exports/today.csv", Body=b"not ours")
     assert rig.run("rehash")[:2] == (0, "2 entered, 1 unreadable\n")
     assert rig.run("rehash")[:2] == (0, "2 known, 1 unreadable\n")
     with rig.worker():
-        alike = rig.result(rig.client.submit(changed(PHOTO), ".jpg"))
+        alike = score(rig, shrink(PHOTO))
     assert alike.duplicate_of is not None
     assert alike.duplicate_of.image_id == first
 
 
-def test_what_is_not_to_be_remembered_is_not_rebuilt(rig: Rig) -> None:
-    code, _, said = rig.run("rehash", duplicate_window="0")
+def test_without_a_window_there_is_nothing_to_rebuild(rig: Rig) -> None:
+    code, _, err = rig.run("rehash", duplicate_window="0")
     assert code == 2
-    assert "WORKER_DUPLICATE_WINDOW is 0" in said
+    assert "WORKER_DUPLICATE_WINDOW is 0" in err
 
 
 def test_a_radius_that_would_read_too_much_is_refused(rig: Rig) -> None:
-    code, _, said = rig.run("run", duplicate_radius="15")
-    assert (code, said) == (2, "worker: WORKER_DUPLICATE_RADIUS is 15: with phash it may be 14 at most\n")
+    code, _, err = rig.run("run", duplicate_radius="15")
+    assert (code, err) == (2, "worker: WORKER_DUPLICATE_RADIUS is 15: with phash it may be 14 at most\n")
 
 
-def test_a_bucket_that_cannot_be_listed_is_said_in_a_line(rig: Rig) -> None:
-    code, _, said = rig.run("rehash", buckets="nobody-made-this")
-    assert (code, said.count("\n")) == (2, 1)
-    assert "nobody-made-this" in said
+def test_a_bucket_that_cannot_be_listed_is_reported_in_one_line(rig: Rig) -> None:
+    code, _, err = rig.run("rehash", buckets="nobody-made-this")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "nobody-made-this" in err
 
 
-def test_who_asks_to_be_forgotten_is(rig: Rig) -> None:
+def test_a_photo_can_be_forgotten(rig: Rig) -> None:
     with rig.worker():
-        first = rig.result(rig.client.submit(PHOTO, ".jpg"))
+        first = score(rig, PHOTO)
     unknown = str(uuid.uuid4())
-    code, said, _ = rig.run("forget", first.image_id, unknown)
-    assert (code, said) == (0, f"{first.image_id}: forgotten\n{unknown}: nothing was known of it\n")
+    code, out, _ = rig.run("forget", first.image_id, unknown)
+    assert (code, out) == (0, f"{first.image_id}: forgotten\n{unknown}: nothing was known of it\n")
     assert set(rig.redis.keys("*")) <= {"seen:clock"}
 
 
-def test_owners_do_not_learn_of_one_another(rig: Rig) -> None:
+def test_owners_learn_nothing_of_one_another(rig: Rig) -> None:
     rig.environment.update(PER_OWNER)
-    wanted = settings.load(rig.environment)
-    ada, bob = (Client(wanted, prefix=f"users/{owner}/") for owner in ("ada", "bob"))
+    loaded = settings.load(rig.environment)
+    ada, bob = (Client(loaded, prefix=f"users/{owner}/") for owner in ("ada", "bob"))
     with rig.worker():
         first = ada.wait(ada.submit(PHOTO, ".jpg"), PATIENCE)
         foreign = bob.wait(bob.submit(PHOTO, ".jpg"), PATIENCE)
@@ -112,14 +111,14 @@ def test_owners_do_not_learn_of_one_another(rig: Rig) -> None:
     assert own.duplicate_of == DuplicateOf(image_id=first.image_id, distance=0, kind="exact")
     stored = json.loads(rig.redis.get(f"result:ada:{own.image_id}"))
     assert stored["owner"] == "ada"
-    code, _, complaint = rig.run("forget", own.image_id)
-    assert (code, "name it with --owner" in complaint) == (2, True)
-    code, said, _ = rig.run("forget", own.image_id, "--owner", "ada")
-    assert (code, said) == (0, f"{own.image_id}: forgotten\n")
+    code, _, err = rig.run("forget", own.image_id)
+    assert (code, "name it with --owner" in err) == (2, True)
+    code, out, _ = rig.run("forget", own.image_id, "--owner", "ada")
+    assert (code, out) == (0, f"{own.image_id}: forgotten\n")
 
 
-def test_a_key_without_an_owner_where_one_is_needed_is_said(rig: Rig) -> None:
+def test_a_key_without_a_required_owner_is_refused(rig: Rig) -> None:
     rig.environment.update(PER_OWNER)
-    code, _, said = rig.run("submit", str(COFFEE))
+    code, _, err = rig.run("submit", str(COFFEE))
     assert code == 2
-    assert "names no owner" in said
+    assert "names no owner" in err
