@@ -1,4 +1,4 @@
-"""The generated parts of a document: each stands between two comments that carry its name."""
+"""The generated parts of a document: each is between two comments with its name."""
 
 import re
 from collections.abc import Mapping

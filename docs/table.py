@@ -1,4 +1,4 @@
-"""A table of text, whoever shows it."""
+"""A table of text, and how it is written in Markdown."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A title, the heads of the columns, and rows of as many cells."""
+    """A title, the heads of the columns, and rows with a cell for each."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
 
     def markdown(self) -> str:
-        """Give it for a document, its title above."""
+        """Write the table below its title."""
         return f"**{self.title}**\n\n{markdown(self.columns, self.rows)}"
 
 

@@ -26,7 +26,7 @@ def fixed(tasks: int) -> Scaler:
     return Scaler((), 1 / RATE, 1, 1000, desired=tasks)
 
 
-def test_the_levels_stand_for_all_photos() -> None:
+def test_the_levels_represent_all_photos() -> None:
     assert WEIGHTS.sum() == pytest.approx(1)
     assert np.cumsum(WEIGHTS) - WEIGHTS / 2 == pytest.approx(LEVELS)
 
@@ -40,7 +40,7 @@ def test_without_a_backlog_latency_is_what_was_measured_at_that_load(load: float
     assert day.backlog.max() == 0
 
 
-def test_a_burst_is_worked_off_in_order_at_the_rate_of_the_tasks() -> None:
+def test_a_burst_is_scored_in_order_at_the_rate_of_the_tasks() -> None:
     photos = np.zeros(DAY)
     photos[600] = RATE * 2 * 30  # what two tasks do in thirty seconds
     day = simulate(photos, fixed(2), FIGURES)
@@ -50,7 +50,7 @@ def test_a_burst_is_worked_off_in_order_at_the_rate_of_the_tasks() -> None:
     assert math.isnan(day.p50[11]), "none came"
 
 
-def test_the_mean_wait_is_that_of_the_fluid_with_poisson_arrivals_by_the_second() -> None:
+def test_the_backlog_of_poisson_arrivals_is_a_random_walk() -> None:
     """A queue with loads by the second is a random walk: Lindley's recursion, calculated apart."""
     photos = np.random.default_rng(7).poisson(RATE * 0.97, DAY).astype(float)
     day = simulate(photos, fixed(1), FIGURES)
@@ -64,7 +64,7 @@ def test_the_mean_wait_is_that_of_the_fluid_with_poisson_arrivals_by_the_second(
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(1, 400), st.integers(1, 6), st.integers(0, 2**31))
-def test_what_comes_is_done_or_waits(rate: int, tasks: int, seed: int) -> None:
+def test_every_photo_is_scored_or_waits(rate: int, tasks: int, seed: int) -> None:
     photos = arrivals.draw(arrivals.rates(rate), seed)
     scaler = Scaler((Policy("load", 0.6), Policy("backlog", 30)), 1 / RATE, 1, 50, desired=tasks)
     day = simulate(photos, scaler, FIGURES)
@@ -111,7 +111,7 @@ def test_tasks_are_removed_only_when_both_policies_agree_and_added_when_one_asks
 
 
 @pytest.mark.parametrize(("base", "wished"), [("running", [8, 8]), ("desired", [8, 16])])
-def test_tasks_that_still_start_are_counted_again_only_from_desired_ones(
+def test_starting_tasks_are_requested_again_only_when_scaling_from_desired(
     base: GrownFrom, wished: list[int]
 ) -> None:
     busy = Minute(visible=0, sent=60 * 400, tasks=4)  # twice the target, and nothing has started yet
@@ -121,7 +121,7 @@ def test_tasks_that_still_start_are_counted_again_only_from_desired_ones(
     assert heard(patient, *[busy] * 6)[-1] == 8, "the cooldown waits for them"
 
 
-def test_there_is_a_least_and_a_most() -> None:
+def test_the_number_of_tasks_has_a_minimum_and_a_maximum() -> None:
     scaler = Scaler((Policy("load", 0.5),), 0.01, 2, 6, desired=4)
     assert heard(scaler, *[Minute(0, 60 * 4000, 4)] * 3)[-1] == 6
     assert heard(scaler, *[Minute(0, 0, 6)] * 60)[-1] == 2
@@ -130,7 +130,7 @@ def test_there_is_a_least_and_a_most() -> None:
 # what is made of it
 
 
-def test_costs_are_what_the_prices_say() -> None:
+def test_costs_follow_from_the_prices() -> None:
     day = simulate(np.full(DAY, 10.0), fixed(2), FIGURES)
     found = costs.calculate(day, FIGURES)
     task, prices = FIGURES.task, FIGURES.prices
@@ -161,19 +161,19 @@ def test_a_plan_that_just_misses_is_not_good_enough_however_cheap() -> None:
     assert "cheapest of those tried that keeps 99%" in report.verdict(kept, {20: [kept]})
 
 
-def test_where_none_is_good_enough_it_is_the_one_that_keeps_most_and_the_page_says_so() -> None:
+def test_when_none_is_good_enough_the_one_that_keeps_most_is_chosen_and_the_page_says_so() -> None:
     cheap, most = in_time(0.5, cost=1), in_time(0.98, cost=9)
     assert plans.find_best([cheap, most]) is most
     assert "no target tried keeps 99%; this one keeps most, 98.00%" in report.verdict(most, {20: [most]})
 
 
-def test_a_share_that_misses_the_bar_does_not_look_as_if_it_kept_it() -> None:
+def test_a_share_below_the_limit_is_not_rounded_up_to_it() -> None:
     assert report.share(0.98999) == "98.99%"
     assert report.share(0.99) == "99.00%"
     assert report.share(1.0) == "100.00%"
 
 
-def test_the_template_has_what_is_recommended_and_what_was_simulated() -> None:
+def test_the_template_has_the_recommended_and_simulated_values() -> None:
     template = (PAGE.parents[1] / "deploy" / "template.yaml").read_text()
     [(load, wait)] = re.findall(r"Load target ([\d.]+), backlog target (\d+) s", PAGE.read_text())
     assert re.search(rf"\bLoadTarget: {{Type: Number, Default: {re.escape(load)},", template)
@@ -184,13 +184,13 @@ def test_the_template_has_what_is_recommended_and_what_was_simulated() -> None:
     assert re.search(rf"\bMemory: {{Type: Number, Default: {memory},", template)
 
 
-def test_the_page_has_a_place_for_each_part_and_all_are_filled() -> None:
+def test_every_part_of_the_page_is_filled() -> None:
     parts = {match["name"]: match[0] for match in PART.finditer(PAGE.read_text())}
     assert set(parts) == {"verdict", "pictures", "rates", "targets", "quiet", "cooldowns"}
     assert all(len(part.splitlines()) > 2 for part in parts.values()), "run `make simulate`"
 
 
-def test_the_figures_are_those_that_the_bench_has_published() -> None:
+def test_the_figures_are_those_that_the_bench_published() -> None:
     page = (PAGE.parent / "performance-details.md").read_text()
     rows = re.findall(
         r"^\| (\d+)% \| \d+ \| [\d,]+ \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|", page, re.MULTILINE
