@@ -9,9 +9,15 @@ from localstack.services import free_port
 from localstack.worker_process import WorkerProcess
 from tests.support import emf, photos
 from tests.support.rig import Rig
+from tests.support.waiting import eventually
 from worker.telemetry.metrics import DISTRIBUTIONS
 
 STEPS = {one.labels["step"] for one in DISTRIBUTIONS if one.family == "latency"}
+
+
+def scrape(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        return str(answer.read().decode())
 
 
 def test_what_happened_is_what_the_metrics_say(rig: Rig) -> None:
@@ -25,8 +31,9 @@ def test_what_happened_is_what_the_metrics_say(rig: Rig) -> None:
     failed = rig.client.upload(b"no photo", ".jpg")
     rig.send("no event")
     results += [rig.result(image_id) for image_id in (copy, failed)]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        text = answer.read().decode()
+    # A result is counted just after Redis has it.
+    eventually(lambda: 'latency_seconds_count{step="total"} 5.0' in scrape(port), lambda: scrape(port))
+    text = scrape(port)
     assert process.stop() == 0, process.tail()
 
     written = emf.values(process.log.with_suffix(".out").read_text().splitlines())
