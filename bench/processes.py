@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import psutil
@@ -58,9 +57,7 @@ class Conversation:
         )
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close its input, which ends it; kill it after ENDING seconds."""
         with suppress(OSError, subprocess.TimeoutExpired):
             self._child.communicate(timeout=ENDING)

@@ -54,7 +54,7 @@ PAGES = (
             "batch sizes": (
                 "performance/batch-size.svg",
                 "Images per second of the model alone, by batch size",
-            ),
+            )
         },
     ),
     Page(

@@ -64,10 +64,7 @@ def _run_days(plan: plans.Plan, figures: Figures, console: Console) -> dict[floa
 
 
 def _parts(
-    best: Run,
-    tried: Mapping[tuple[float, float], Run],
-    days: Mapping[float, Sequence[Run]],
-    figures: Figures,
+    best: Run, tried: Mapping[tuple[float, float], Run], days: Mapping[float, Sequence[Run]], figures: Figures
 ) -> dict[str, str]:
     photos, spiky = (plans.draw_photos(TRIED_AT, spikes=spikes) for spikes in (False, True))
     wait = best.plan.target("backlog")

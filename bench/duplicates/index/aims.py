@@ -54,9 +54,5 @@ def by_chance() -> Table:
     for radius in RADII:
         share = sum(comb(32, k) ** 2 for k in range(radius // 2 + 1)) / comb(64, 32)
         rows.append((str(radius), f"{share:.1e}", f"one in {1 / (share * MILLION):,.0f}"))
-    columns = (
-        "radius",
-        "random pairs within it",
-        f"new photos mistaken among {MILLION:,} others",
-    )
+    columns = ("radius", "random pairs within it", f"new photos mistaken among {MILLION:,} others")
     return Table("Mistakes to expect among random hashes: 64 bits, half of them set", columns, rows)

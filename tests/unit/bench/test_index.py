@@ -62,10 +62,7 @@ def test_measurements_meet_or_miss_the_aims_of_the_index() -> None:
 
 
 def test_the_tables_of_the_index_fit_their_heads() -> None:
-    given = [
-        *index_tables.index(PART["index"]),
-        index_tables.throughput(PART["throughput"]),
-    ]
+    given = [*index_tables.index(PART["index"]), index_tables.throughput(PART["throughput"])]
     for table in [*given, aims.by_chance()]:
         assert {len(row) for row in table.rows} == {len(table.columns)}
     assert [row[0] for row in given[2].rows] == ["6", "8"]
