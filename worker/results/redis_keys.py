@@ -20,7 +20,7 @@ class Keys:
     """Fills in a template with `{image_id}` and, where photos have owners, `{owner}`."""
 
     def __init__(self, template: str) -> None:
-        """Raise ValueError for a template that cannot name every photo. Other braces are a hash tag."""
+        """Other braces are a hash tag. Raises ValueError for a template that cannot name photos."""
         fields = _FIELDS.findall(template)
         if fields.count("image_id") != 1:
             raise ValueError("must contain {image_id} once")

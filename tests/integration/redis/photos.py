@@ -71,7 +71,3 @@ def sha256(content: str) -> str:
 
 def phash(bits: int) -> str:
     return f"phash-1:{bits:016x}"
-
-
-def pdq(bits: int) -> str:
-    return f"pdq-1:{bits:064x}"

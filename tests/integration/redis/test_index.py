@@ -2,18 +2,7 @@
 
 import pytest
 
-from tests.integration.redis.photos import (
-    WINDOW,
-    connect,
-    enter,
-    exact,
-    find_look_alike,
-    near,
-    now,
-    phash,
-    sha256,
-    write,
-)
+from tests.integration.redis.photos import WINDOW, connect, enter, exact, near, now, phash, sha256, write
 from tests.support.rig import Rig
 from tests.support.waiting import eventually
 from worker.adapters.redis.store import RedisStore
@@ -34,7 +23,7 @@ def test_an_aged_entry_is_not_found_and_is_removed_when_its_bucket_is_written(ur
     write(old, "one", "1", phash(0))
     bucket = "seen:phash-1:0:0000"
     length = rig.redis.strlen(bucket)
-    eventually(lambda: find_look_alike(young, "other", phash(0)) is None)
+    eventually(lambda: young.find_look_alike(PhotoId("other"), phash(0)) is None)
     assert write(young, "two", "2", phash(0)) is None
     assert rig.redis.strlen(bucket) == length
     assert rig.redis.ttl(bucket) > 1  # what another window still needs is not cut short

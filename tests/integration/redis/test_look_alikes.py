@@ -4,17 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.redis.photos import (
-    WINDOW,
-    connect,
-    enter,
-    find_look_alike,
-    near,
-    now,
-    pdq,
-    phash,
-    write,
-)
+from tests.integration.redis.photos import WINDOW, connect, enter, find_look_alike, near, now, phash, write
 from tests.support.rig import Rig
 from tests.support.waiting import eventually
 from worker.adapters.redis.store import RedisStore
@@ -61,10 +51,10 @@ def test_every_hash_within_the_radius_is_found_and_the_oldest_wins(
 def test_hashes_of_256_bits_are_found_too(url: str, bits: int, flips: set[int], radius: int) -> None:
     store = connect(url, radius=radius)
     store.nodes.client.flushdb()
-    write(store, "one", "1", pdq(bits))
     other = bits ^ sum(1 << bit for bit in flips)
+    write(store, "one", "1", f"pdq-1:{bits:064x}")
     expected = near("one", len(flips)) if len(flips) <= radius else None
-    assert write(store, "two", "2", pdq(other)) == expected
+    assert write(store, "two", "2", f"pdq-1:{other:064x}") == expected
 
 
 @pytest.mark.usefixtures("rig")
