@@ -7,6 +7,7 @@ faster and gives the same answers.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, InitVar, dataclass
 from functools import partial
 
 from worker.errors import ConversionError, ModelError
@@ -21,28 +22,23 @@ from worker.telemetry.counters import Telemetry
 Replicas = Sequence[LoadedReplica]
 
 
+@dataclass(eq=False)
 class ModelLoader:
     """Loads the models at start, and newer versions later, on the engine that serves by then."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        telemetry: Telemetry,
-        tensorflow: TensorFlow,
-        litert: LiteRT,
-        *,
-        cores: int,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._settings = settings
-        self._telemetry = telemetry
-        self._tensorflow = tensorflow
-        self._litert = litert
-        self._clock = clock
-        gpus = 0 if settings.engine == "litert" else len(tensorflow.gpus)
-        self._count = settings.replicas or gpus or cores
-        self._threads = settings.model_threads or max(1, cores // self._count)  # of one call
-        self._sizes = settings.pad_to or range(1, settings.batch_size + 1)  # of batches
+    settings: Settings
+    telemetry: Telemetry
+    tensorflow: TensorFlow
+    litert: LiteRT
+    _: KW_ONLY
+    cores: InitVar[int]
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self, cores: int) -> None:
+        gpus = 0 if self.settings.engine == "litert" else len(self.tensorflow.gpus)
+        self._count = self.settings.replicas or gpus or cores
+        self._threads = self.settings.model_threads or max(1, cores // self._count)  # of one call
+        self._sizes = self.settings.pad_to or range(1, self.settings.batch_size + 1)  # of batches
         self._engine: Engine = "tensorflow"  # of the replicas that were loaded last
 
     def load(self, bundles: Sequence[Bundle], checkpoint: Checkpoint = lambda: None) -> Replicas:
@@ -52,9 +48,9 @@ class ModelLoader:
         WORKER_ENGINE.
         """
         check_compatible(bundles)
-        self._tensorflow.configure(self._threads, self._count, self._settings.precision)
-        devices = list(self._tensorflow.devices)
-        self._telemetry.event("warming_up", batch_sizes=self._settings.batch_size, devices=devices)
+        self.tensorflow.configure(self._threads, self._count, self.settings.precision)
+        devices = list(self.tensorflow.devices)
+        self.telemetry.event("warming_up", batch_sizes=self.settings.batch_size, devices=devices)
         replicas = self._choose(self._freeze(bundles, checkpoint), checkpoint)
         trim_memory()  # frees what loading took, and the engine that was not chosen
         return self._warm_up(replicas, checkpoint)
@@ -75,21 +71,21 @@ class ModelLoader:
         graphs = []
         for bundle in bundles:
             checkpoint()
-            graphs.append(self._tensorflow.freeze(bundle))
+            graphs.append(self.tensorflow.freeze(bundle))
         trim_memory()  # so that the next steps do not add to the peak of loading
         return graphs
 
     def _on_tensorflow(self, graphs: Graphs) -> Replicas:
-        count_padding = partial(self._telemetry.count, "padded_rows")
-        return self._tensorflow.replicas(graphs, self._count, self._sizes, count_padding)
+        count_padding = partial(self.telemetry.count, "padded_rows")
+        return self.tensorflow.replicas(graphs, self._count, self._sizes, count_padding)
 
     def _on_litert(self, graphs: Graphs, checkpoint: Checkpoint) -> Replicas:
-        size, threads = self._settings.batch_size, self._threads
-        return self._litert.replicas(graphs, self._count, size, threads, checkpoint)
+        size, threads = self.settings.batch_size, self._threads
+        return self.litert.replicas(graphs, self._count, size, threads, checkpoint)
 
     def _choose(self, graphs: Graphs, checkpoint: Checkpoint) -> Replicas:
-        engine = self._settings.engine
-        if engine == "auto" and not self._tensorflow.gpus:
+        engine = self.settings.engine
+        if engine == "auto" and not self.tensorflow.gpus:
             return self._race(graphs, checkpoint)
         litert = engine == "litert"
         replicas = self._on_litert(graphs, checkpoint) if litert else self._on_tensorflow(graphs)
@@ -97,12 +93,12 @@ class ModelLoader:
 
     def _race(self, graphs: Graphs, checkpoint: Checkpoint) -> Replicas:
         """Choose LiteRT if it is measurably faster, all replicas at work, with the same answers."""
-        frozen, begun = self._on_tensorflow(graphs), self._clock()
+        frozen, begun = self._on_tensorflow(graphs), self.clock()
         photos = self._photos(graphs[0].bundle)
         try:
             interpreted = self._on_litert(graphs, checkpoint)
             difference = engine_trial.difference(frozen[0], interpreted[0], photos)
-            before, after = engine_trial.race([frozen, interpreted], photos, self._clock, checkpoint)
+            before, after = engine_trial.race([frozen, interpreted], photos, self.clock, checkpoint)
         except (ConversionError, ModelError) as error:
             return self._report(frozen, reason=str(error))
         return self._report(
@@ -113,12 +109,12 @@ class ModelLoader:
             tolerance=engine_trial.TOLERANCE,
             replicas=self._count,
             threads=self._threads,
-            seconds=round(self._clock() - begun, 2),
+            seconds=round(self.clock() - begun, 2),
         )
 
     def _stay_on_litert(self, graphs: Graphs, checkpoint: Checkpoint) -> Replicas:
         """Use LiteRT if WORKER_ENGINE demands it, or if it still gives the same answers."""
-        if self._settings.engine == "litert":
+        if self.settings.engine == "litert":
             return self._on_litert(graphs, checkpoint)
         frozen = self._on_tensorflow(graphs)
         try:
@@ -131,26 +127,26 @@ class ModelLoader:
         return interpreted
 
     def _report(self, chosen: Replicas, **fields: object) -> Replicas:
-        self._telemetry.event("engine_chosen", engine=chosen[0][0].engine, **fields)
+        self.telemetry.event("engine_chosen", engine=chosen[0][0].engine, **fields)
         return chosen
 
     def _photos(self, bundle: Bundle) -> Photos:
         """Random photos for a trial: a batch of an allowed size."""
-        least = min(engine_trial.BATCH, self._settings.batch_size)
+        least = min(engine_trial.BATCH, self.settings.batch_size)
         size = next(size for size in self._sizes if size >= least)
         return engine_trial.random_photos(size, bundle.manifest.input.height, bundle.manifest.input.width)
 
     def _warm_up(self, replicas: Replicas, checkpoint: Checkpoint) -> Replicas:
         for models in zip(*replicas, strict=True):
-            begun = self._clock()
+            begun = self.clock()
             for model in dict.fromkeys(models):  # a model that replicas share only once
                 model.warm_up(checkpoint)
-            self._telemetry.event(
+            self.telemetry.event(
                 "warmed_up",
                 model=models[0].bundle.name,
                 version=models[0].bundle.version,
                 largest_batch=min(model.largest_batch for model in models),
-                seconds=round(self._clock() - begun, 2),
+                seconds=round(self.clock() - begun, 2),
             )
         self._engine = replicas[0][0].engine
         return replicas

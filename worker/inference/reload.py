@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from worker.errors import ConfigurationError, StorageError
 from worker.inference.bundle import Bundle
@@ -15,6 +16,7 @@ from worker.telemetry.counters import Telemetry
 Load = Callable[[Sequence[Bundle], Checkpoint], Sequence[Replica]]
 
 
+@dataclass(kw_only=True, eq=False)
 class Reload:
     """Each step waits, then checks whether a start would load other versions, and if so loads them.
 
@@ -22,66 +24,55 @@ class Reload:
     again.
     """
 
-    def __init__(
-        self,
-        *,
-        library: Library,
-        locations: Sequence[str],
-        serving: Serving,
-        load: Load,
-        interval_seconds: float,
-        telemetry: Telemetry,
-        stopping: threading.Event,
-        clock: Callable[[], float],
-    ) -> None:
-        """`load` raises ConfigurationError."""
-        self._library = library
-        self._locations = tuple(locations)
-        self._serving = serving
-        self._load = load
-        self._interval_seconds = interval_seconds
-        self._telemetry = telemetry
-        self._stopping = stopping
-        self._clock = clock
+    library: Library
+    locations: Sequence[str]
+    serving: Serving
+    load: Load  # raises ConfigurationError
+    interval_seconds: float
+    telemetry: Telemetry
+    stopping: threading.Event
+    clock: Callable[[], float]
+
+    def __post_init__(self) -> None:
         # Versions that serve, or were refused.
-        self._settled = [model.bundle.version for model in serving.replicas[0]]
+        self._settled = [model.bundle.version for model in self.serving.replicas[0]]
 
     def step(self) -> None:
         """Wait and check. Raises ShutDown when the worker stops, also while models are loading."""
-        if self._stopping.wait(self._interval_seconds):
+        if self.stopping.wait(self.interval_seconds):
             raise ShutDown
         try:
-            newest = [self._library.newest(location) for location in self._locations]
+            newest = [self.library.newest(location) for location in self.locations]
         except (ConfigurationError, StorageError) as error:
-            self._telemetry.warn("model_look_failed", reason=str(error))
+            self.telemetry.warn("model_look_failed", reason=str(error))
             return
         if newest != self._settled:
             self._try(newest)
 
     def _try(self, newest: list[str]) -> None:
-        begun = self._clock()
-        self._telemetry.event("model_loading", versions=newest)
+        begun = self.clock()
+        self.telemetry.event("model_loading", versions=newest)
         try:
-            replicas = self._load(self._fetch(), self._checkpoint)
-            self._serving.replace(replicas)
+            replicas = self.load(self._fetch(), self._checkpoint)
+            self.serving.replace(replicas)
         except ShutDown:
             raise
         except StorageError as error:  # not settled: the next step tries again
-            self._telemetry.warn("model_look_failed", reason=str(error))
+            self.telemetry.warn("model_look_failed", reason=str(error))
             return
         except Exception as error:  # noqa: BLE001 - a bad version must not stop the one that serves
             self._settled = newest
-            self._telemetry.warn("model_refused", versions=newest, reason=f"{type(error).__name__}: {error}")
+            self.telemetry.warn("model_refused", versions=newest, reason=f"{type(error).__name__}: {error}")
             return
         self._settled = newest
         trim_memory()
-        seconds = round(self._clock() - begun, 2)
-        self._telemetry.event("model_taken_up", models=dict(versions(replicas[0])), seconds=seconds)
+        seconds = round(self.clock() - begun, 2)
+        self.telemetry.event("model_taken_up", models=dict(versions(replicas[0])), seconds=seconds)
 
     def _fetch(self) -> list[Bundle]:
         """Fetch the bundles. Raises ConfigurationError if prepared photos would not fit them."""
-        bundles = [self._library.fetch(location, self._checkpoint) for location in self._locations]
-        for model, new in zip(self._serving.replicas[0], bundles, strict=True):
+        bundles = [self.library.fetch(location, self._checkpoint) for location in self.locations]
+        for model, new in zip(self.serving.replicas[0], bundles, strict=True):
             old = model.bundle
             if (new.name, new.manifest.input) != (old.name, old.manifest.input):
                 raise ConfigurationError(
@@ -90,5 +81,5 @@ class Reload:
         return bundles
 
     def _checkpoint(self) -> None:
-        if self._stopping.is_set():
+        if self.stopping.is_set():
             raise ShutDown

@@ -142,7 +142,7 @@ def test_a_version_that_does_not_work_is_refused(worker: Worker, fault: dict[str
 
 def test_an_unexpected_error_does_not_stop_the_old_version(worker: Worker) -> None:
     worker.save(2, Threes())
-    worker.reload._load = lambda _bundles, _checkpoint: 1 / 0  # type: ignore[assignment,return-value]
+    worker.reload.load = lambda _bundles, _checkpoint: 1 / 0  # type: ignore[assignment,return-value]
     worker.reload.step()
     assert (worker.serving.versions, worker.telemetry.counts["model_refused"]) == ({"meals": "1"}, 1)
 

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from worker.errors import ConfigurationError, StorageError
@@ -23,16 +24,14 @@ from worker.telemetry.counters import Telemetry
 KEPT_VERSIONS = 2  # of a model in the cache: the one that serves, and the one before
 
 
+@dataclass(eq=False)
 class Library:
     """Finds and fetches models. Those in S3 are downloaded once, checked, and kept in `cache`."""
 
-    def __init__(
-        self, bucket: Bucket, cache: Path, *, telemetry: Telemetry, clock: Callable[[], float]
-    ) -> None:
-        self._bucket = bucket
-        self._cache = cache
-        self._telemetry = telemetry
-        self._clock = clock
+    bucket: Bucket
+    cache: Path
+    telemetry: Telemetry
+    clock: Callable[[], float]
 
     def newest(self, location: str) -> str:
         """Version that `fetch` would return now. Raises ConfigurationError, StorageError."""
@@ -48,7 +47,7 @@ class Library:
         if not location.startswith(SCHEME):
             return bundle.read(location)
         version, sums = self._find_complete(S3Folder.parse(location))
-        target = self._cache / version.bucket / version.prefix
+        target = self.cache / version.bucket / version.prefix
         try:
             if not checksums.match(target, sums):
                 self._download(version, sums, target, checkpoint)
@@ -67,12 +66,12 @@ class Library:
 
     def _find_complete(self, folder: S3Folder) -> tuple[S3Folder, dict[str, str]]:
         """Find the folder itself, or the newest version in it, that has a list of checksums."""
-        names = self._bucket.folders(folder.bucket, f"{folder.prefix}/")
+        names = self.bucket.folders(folder.bucket, f"{folder.prefix}/")
         numbers = sorted(
             (name for name in names if name.isascii() and name.isdecimal()), key=int, reverse=True
         )
         for version in (folder, *(folder / number for number in numbers)):
-            sums = read_checksums(self._bucket, version)
+            sums = read_checksums(self.bucket, version)
             if sums is not None:
                 return version, sums
         raise ConfigurationError(
@@ -85,12 +84,12 @@ class Library:
     ) -> None:
         """Download to a folder beside the target, and move it once all files are undamaged."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        sizes = self._bucket.sizes(version.bucket, f"{version.prefix}/")
+        sizes = self.bucket.sizes(version.bucket, f"{version.prefix}/")
         total, done = sum(sizes.get(version.key(name), 0) for name in sums), 0
         with (
             tempfile.TemporaryDirectory(prefix=".", dir=target.parent, ignore_cleanup_errors=True) as folder,
             progress.show(
-                f"model {version}", total, "bytes", telemetry=self._telemetry, clock=self._clock
+                f"model {version}", total, "bytes", telemetry=self.telemetry, clock=self.clock
             ) as show_done,
         ):
 
@@ -109,7 +108,7 @@ class Library:
         self, version: S3Folder, name: str, digest: str, path: Path, tell: Callable[[int], None]
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._bucket.download(version.bucket, version.key(name), path, tell)
+        self.bucket.download(version.bucket, version.key(name), path, tell)
         found = checksums.hash_file(path)
         if found != digest:
             raise ConfigurationError(f"{version}{name} is damaged: its SHA-256 is {found}, not {digest}")
