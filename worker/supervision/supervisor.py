@@ -30,7 +30,7 @@ class StopFlag:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.requests = 0
         self.first_at = 0.0
-        self._clock = clock
+        self.clock = clock
 
     def install(self) -> None:
         """Listen to SIGTERM (ECS) and SIGINT (a terminal)."""
@@ -39,7 +39,7 @@ class StopFlag:
 
     def request(self) -> None:
         """Request a stop, as a signal does."""
-        self.first_at = self.first_at or self._clock()
+        self.first_at = self.first_at or self.clock()
         self.requests += 1
 
     def checkpoint(self) -> None:
@@ -71,20 +71,20 @@ class Worker:
     protector: Protector | None = None  # in an ECS task
 
 
+@dataclass(eq=False)
 class Supervisor:
     """Runs one worker until it is told to stop or something fails. Leaves no message hidden."""
 
-    def __init__(
-        self, worker: Worker, stop: StopFlag, timeouts: Timeouts, clock: Callable[[], float]
-    ) -> None:
-        self._worker = worker
-        self._pipeline = worker.pipeline
-        self._uploads = worker.uploads
-        self._telemetry = worker.telemetry
-        self._stop = stop
-        self._timeouts = timeouts
-        self._clock = clock
-        self._last_tick = self._awake_since = clock()
+    worker: Worker
+    stop: StopFlag
+    timeouts: Timeouts
+    clock: Callable[[], float]
+
+    def __post_init__(self) -> None:
+        self._pipeline = self.worker.pipeline
+        self._uploads = self.worker.uploads
+        self._telemetry = self.worker.telemetry
+        self._last_tick = self._awake_since = self.clock()
 
     def run(self) -> int:
         """Poll until a stop, then drain.
@@ -98,7 +98,7 @@ class Supervisor:
         self._pipeline.start()
         self._tick("polling")
         self._telemetry.event("polling")
-        while self._stop.requests == 0 and self._pipeline.wait(TICK):
+        while self.stop.requests == 0 and self._pipeline.wait(TICK):
             self._tick("polling")
         if self._pipeline.error is None:
             self._drain()
@@ -107,11 +107,11 @@ class Supervisor:
     def _drain(self) -> None:
         """Stop polling and finish the photos in work, until the deadline or a second signal."""
         self._telemetry.event("draining", in_flight=self._uploads.in_flight)
-        deadline = self._stop.first_at + self._timeouts.drain_deadline
-        self._worker.stopping.set()
+        deadline = self.stop.first_at + self.timeouts.drain_deadline
+        self.worker.stopping.set()
         self._pipeline.close()
-        while self._stop.requests < 2 and self._pipeline.error is None and self._clock() < deadline:
-            if not self._pipeline.join(self._clock() + TICK):
+        while self.stop.requests < 2 and self._pipeline.error is None and self.clock() < deadline:
+            if not self._pipeline.join(self.clock() + TICK):
                 return
             self._tick("draining")
 
@@ -121,11 +121,11 @@ class Supervisor:
         in_flight = self._uploads.in_flight
         self._telemetry.observe("in_flight", in_flight)
         self._telemetry.flush()
-        if phase == "polling" and self._worker.protector:  # ECS has already chosen a draining task
-            self._worker.protector.tick(in_flight)
+        if phase == "polling" and self.worker.protector:  # ECS has already chosen a draining task
+            self.worker.protector.tick(in_flight)
         ages = {thread: min(age, awake) for thread, age in self._pipeline.ages().items()}
         try:
-            self._worker.state.write(phase, in_flight, ages)
+            self.worker.state.write(phase, in_flight, ages)
         except OSError as error:  # a full disk: keep scoring
             self._telemetry.warn("state_file_failed", reason=str(error))
         fatal = self._find_fatal_error(ages)
@@ -137,30 +137,30 @@ class Supervisor:
 
         A thread's age does not count while the process is paused.
         """
-        now = self._clock()
-        if now - self._last_tick > self._timeouts.stall_after / 2:
+        now = self.clock()
+        if now - self._last_tick > self.timeouts.stall_after / 2:
             self._awake_since = now
         self._last_tick = now
         return now - self._awake_since
 
     def _find_fatal_error(self, ages: dict[str, float]) -> WorkerError | None:
         thread, age = max(ages.items(), key=lambda item: item[1], default=("", 0.0))
-        if age > self._timeouts.stall_after:
+        if age > self.timeouts.stall_after:
             return StalledError(f"{thread} has not moved for {age:.0f} s")
-        seconds, outage = self._worker.outages.longest()
-        if 0 < self._timeouts.give_up_after <= seconds:
+        seconds, outage = self.worker.outages.longest()
+        if 0 < self.timeouts.give_up_after <= seconds:
             return GivenUpError(f"{outage} (for {seconds:.0f} s)")
         return None
 
     def _finish(self) -> int:
         """Cancel the threads that still run; release their messages now and after their end."""
         self._pipeline.cancel()
-        self._worker.stopping.set()
+        self.worker.stopping.set()
         released = self._uploads.release_all()
-        grace = CANCEL_TIMEOUT if self._stop.requests > 1 else CANCEL_TIMEOUT + self._timeouts.receive_wait
-        stuck = self._pipeline.join(self._clock() + grace)
+        grace = CANCEL_TIMEOUT if self.stop.requests > 1 else CANCEL_TIMEOUT + self.timeouts.receive_wait
+        stuck = self._pipeline.join(self.clock() + grace)
         released += self._uploads.release_all()  # what the last long poll brought
-        self._worker.state.remove()
+        self.worker.state.remove()
         code = self._exit_code(released, stuck)
         self._telemetry.flush(last=True)
         return code

@@ -8,6 +8,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
@@ -28,6 +29,7 @@ class Stream(Protocol):
         ...
 
 
+@dataclass(eq=False)
 class EmbeddedMetrics:
     """A sink that writes a line every `interval` seconds, or earlier when a line is full.
 
@@ -35,25 +37,16 @@ class EmbeddedMetrics:
     from none. Threads only collect values; the caller of `flush` does the writing.
     """
 
-    def __init__(
-        self,
-        stream: Stream,
-        *,
-        namespace: str,
-        service: str,
-        interval: float,
-        clock: Callable[[], float],
-        now: Callable[[], float],
-    ) -> None:
-        """`now` returns Unix time in seconds; `interval` is seconds of the monotonic `clock`."""
-        self._stream = stream
-        self._namespace = namespace
-        self._service = service
-        self._interval = interval
-        self._clock = clock
-        self._now = now
+    stream: Stream
+    namespace: str
+    service: str
+    interval: float  # seconds of the monotonic `clock`
+    clock: Callable[[], float]
+    now: Callable[[], float]  # Unix time in seconds
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._written_at = clock()
+        self._written_at = self.clock()
         self._counts: Counter[str] = Counter()
         self._values: dict[str, list[float]] = {one.source: [] for one in DISTRIBUTIONS}
 
@@ -70,9 +63,9 @@ class EmbeddedMetrics:
 
     def flush(self, *, last: bool) -> None:
         """Write what is due."""
-        now = self._clock()
+        now = self.clock()
         with self._lock:
-            due = last or now - self._written_at >= self._interval
+            due = last or now - self._written_at >= self.interval
             if not due and all(len(values) < MAX_VALUES for values in self._values.values()):
                 return
             values, self._values = self._values, {name: [] for name in self._values}
@@ -82,17 +75,17 @@ class EmbeddedMetrics:
         for members in _split_into_lines(counts, values):
             self._write(members)
         if last:
-            self._stream.flush()
+            self.stream.flush()
 
     def _write(self, members: Mapping[str, Any]) -> None:
         directive = {
-            "Namespace": self._namespace,
+            "Namespace": self.namespace,
             "Dimensions": [["Service"]],
             "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in members],
         }
-        metadata = {"Timestamp": int(self._now() * 1000), "CloudWatchMetrics": [directive]}
-        line = json.dumps({"_aws": metadata, "Service": self._service, **members}, separators=(",", ":"))
-        self._stream.write(f"{line}\n")
+        metadata = {"Timestamp": int(self.now() * 1000), "CloudWatchMetrics": [directive]}
+        line = json.dumps({"_aws": metadata, "Service": self.service, **members}, separators=(",", ":"))
+        self.stream.write(f"{line}\n")
 
 
 def _split_into_lines(
