@@ -190,8 +190,6 @@ class Source(Protocol):
 
     def fetch(self, upload: Upload, max_bytes: int) -> Fetched:
         """Read the photo. Raises PhotoError or StorageError."""
-        ...
 
     def settle(self, outcomes: "list[Outcome]") -> None:
         """Acknowledge, release or leave the messages whose records all have an outcome."""
-        ...

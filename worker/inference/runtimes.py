@@ -29,16 +29,13 @@ class LoadedModel(Model, Protocol):
     @property
     def engine(self) -> Engine:
         """Which of the two runs it."""
-        ...
 
     @property
     def seconds_by_size(self) -> Mapping[int, float]:
         """Duration of a call by batch size, measured by `warm_up`; empty before that."""
-        ...
 
     def warm_up(self, checkpoint: Checkpoint) -> None:
         """Run, check and time the batch sizes in use. Raises ConfigurationError on a misfit."""
-        ...
 
 
 LoadedReplica = tuple[LoadedModel, ...]  # in the same order
@@ -50,12 +47,10 @@ class TensorFlow(Protocol):
     @property
     def devices(self) -> Sequence[str]:
         """Names of all devices of this machine."""
-        ...
 
     @property
     def gpus(self) -> Sequence[str]:
         """Names of the GPUs."""
-        ...
 
     def configure(self, threads: int, callers: int, precision: Precision) -> None:
         """Set up the runtime, before any other use of it in this process.
@@ -63,11 +58,9 @@ class TensorFlow(Protocol):
         `threads` are the CPU threads that a call may use, `callers` the calls that may run at the
         same time. Raises ConfigurationError for mixed precision without a GPU.
         """
-        ...
 
     def freeze(self, bundle: Bundle) -> FrozenGraph:
         """Load and check a bundle's model. Raises ConfigurationError when the two do not match."""
-        ...
 
     def replicas(
         self, graphs: Graphs, count: int, sizes: Sequence[int], count_padding: Callable[[int], None]
@@ -76,7 +69,6 @@ class TensorFlow(Protocol):
 
         Batches are padded to the next of the rising `sizes`; `count_padding` gets the added rows.
         """
-        ...
 
 
 class LiteRT(Protocol):
@@ -86,4 +78,3 @@ class LiteRT(Protocol):
         self, graphs: Graphs, count: int, largest_batch: int, threads: int, checkpoint: Checkpoint
     ) -> Sequence[LoadedReplica]:
         """Convert the graphs and build `count` replicas. Raises ConversionError if it cannot."""
-        ...

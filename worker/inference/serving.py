@@ -20,7 +20,6 @@ class Predictor(Protocol):
 
         Raises ModelError, BatchTooLargeError.
         """
-        ...
 
 
 class Model(Predictor, Protocol):
@@ -29,12 +28,10 @@ class Model(Predictor, Protocol):
     @property
     def bundle(self) -> Bundle:
         """Explains the outputs."""
-        ...
 
     @property
     def largest_batch(self) -> int:
         """Most photos per call."""
-        ...
 
 
 Replica = Sequence[Model]  # all models side by side on one device; called by one thread

@@ -30,15 +30,12 @@ class MessageQueue(Protocol):
 
     def receive(self, most: int) -> list[Message]:
         """Wait for 1 … `most` messages, up to the long poll's time."""
-        ...
 
     def delete(self, messages: Sequence[Message]) -> list[Refused]:
         """Delete up to ten messages. Returns the refused ones."""
-        ...
 
     def hide(self, messages: Sequence[tuple[Message, int]]) -> list[Refused]:
         """Hide up to ten messages for so many seconds from now; 0 makes them visible. Returns the refused ones."""
-        ...
 
 
 class Storage(Protocol):
@@ -46,7 +43,6 @@ class Storage(Protocol):
 
     def fetch(self, s3_object: S3Object, max_bytes: int) -> Fetched:
         """Read an object. Raises PhotoError or StorageError."""
-        ...
 
 
 @dataclass(kw_only=True, eq=False)

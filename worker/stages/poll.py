@@ -28,11 +28,9 @@ class MessageSource(Source, Protocol):
 
     def receive(self, most: int) -> list[Message]:
         """Wait for 1 … `most` messages, up to the long poll's time. Raises QueueError."""
-        ...
 
     def give_back(self, messages: list[Message]) -> None:
         """Make messages visible again at once."""
-        ...
 
 
 @dataclass(kw_only=True, eq=False)

@@ -18,7 +18,6 @@ class TaskAgent(Protocol):
 
     def set_protection(self, enabled: bool) -> None:
         """Protect the task for a while, or end its protection. Raises RefusedError."""
-        ...
 
 
 class Protector:

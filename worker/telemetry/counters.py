@@ -13,15 +13,12 @@ class Sink(Protocol):
 
     def count(self, name: str, by: int) -> None:
         """Add to a count."""
-        ...
 
     def observe(self, name: str, value: float) -> None:
         """Record one value; latencies are in milliseconds."""
-        ...
 
     def flush(self, *, last: bool) -> None:
         """Send what is due; with `last`, send everything."""
-        ...
 
 
 class Telemetry:

@@ -22,11 +22,9 @@ class Stream(Protocol):
 
     def write(self, line: str, /) -> object:
         """Take a line."""
-        ...
 
     def flush(self) -> object:
         """Write out the lines taken so far."""
-        ...
 
 
 @dataclass(eq=False)

@@ -16,23 +16,18 @@ class Bucket(Protocol):
 
     def folders(self, bucket: str, prefix: str) -> list[str]:
         """Names directly below a prefix that ends with a slash."""
-        ...
 
     def sizes(self, bucket: str, prefix: str) -> Mapping[str, int]:
         """Bytes by key."""
-        ...
 
     def read(self, bucket: str, key: str, most: int) -> str | None:
         """Return a small text, or None if there is no such object."""
-        ...
 
     def download(self, bucket: str, key: str, path: Path, tell: Callable[[int], None]) -> None:
         """Write an object to a file. `tell` gets the size of each chunk; it may raise to abort."""
-        ...
 
     def upload(self, path: Path, bucket: str, key: str) -> None:
         """Store a file."""
-        ...
 
 
 class S3Folder(NamedTuple):
