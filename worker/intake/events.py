@@ -8,13 +8,13 @@ look at.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
-from worker.errors import NoImageIdError, NotOursError, UnknownBodyError
+from worker.errors import ForeignBucketError, NoImageIdError, NotOursError, UnknownBodyError
 from worker.messages import PhotoId, S3Object
 
 MAX_BODY = 1_048_576  # characters; SQS's own limit is 1 MiB
@@ -34,6 +34,12 @@ class Announced:
     object: S3Object
     uploaded_at: datetime | None
     image_id: str | None = None
+
+    def photo(self, buckets: Collection[str], pattern: re.Pattern[str]) -> PhotoId:
+        """Name the photo. Raises ForeignBucketError and NoImageIdError."""
+        if self.object.bucket not in buckets:
+            raise ForeignBucketError(f"the bucket {self.object.bucket!r} is not in WORKER_BUCKETS")
+        return photo_id(self.object.key, pattern, self.image_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from worker.errors import ForeignBucketError, NotOursError, QueueError, StoreError
+from worker.errors import NotOursError, QueueError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced, Ignored
 from worker.messages import Known, Message, Outcome, Skipped, Source, Upload
@@ -114,10 +114,7 @@ class Poll:
                 return self._leave(message, record)
 
     def _upload(self, message: Message, record: Announced) -> Upload:
-        bucket, key = record.object.bucket, record.object.key
-        if bucket not in self.buckets:
-            raise ForeignBucketError(f"the bucket {bucket!r} is not on the list of allowed ones")
-        photo = events.photo_id(key, self.image_id_pattern, record.image_id)
+        photo = record.photo(self.buckets, self.image_id_pattern)
         return Upload(photo, record.object, record.uploaded_at, message, self.source)
 
     def _leave(self, message: Message, error: NotOursError) -> Skipped:

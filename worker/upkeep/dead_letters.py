@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from worker.errors import ForeignBucketError, MessageError, NotOursError, OutOfMemoryError, StoreError
+from worker.errors import MessageError, NotOursError, OutOfMemoryError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced, Ignored
 from worker.intake.s3_uploads import Storage
@@ -76,9 +76,7 @@ class Examiner:
     def _examine_upload(self, upload: Announced) -> Finding:
         photo = None
         try:
-            if upload.object.bucket not in self.buckets:
-                raise ForeignBucketError(f"the bucket {upload.object.bucket!r} is not in WORKER_BUCKETS")
-            photo = events.photo_id(upload.object.key, self.image_id_pattern, upload.image_id)
+            photo = upload.photo(self.buckets, self.image_id_pattern)
             return Finding(*self._try(photo, upload.object), upload.object, photo)
         except MessageError as error:
             return Finding(error.code, str(error), upload.object, photo)
