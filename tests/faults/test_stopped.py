@@ -13,14 +13,6 @@ from tests.support.faults.fault_rig import FaultRig
 from tests.support.waiting import eventually
 
 
-def hidden(rig: FaultRig) -> int:
-    """Messages that a worker holds, as SQS sees it."""
-    answer = rig.sqs.get_queue_attributes(
-        QueueUrl=rig.queue_url, AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
-    )
-    return int(answer["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_under_load_finishes_what_was_begun_and_returns_the_rest_at_once(
     rig: FaultRig, photo: bytes, number: signal.Signals

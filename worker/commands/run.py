@@ -15,7 +15,6 @@ from worker.telemetry.counters import Sink, Telemetry
 from worker.telemetry.emf import EmbeddedMetrics
 from worker.telemetry.line_writer import LineWriter
 from worker.telemetry.log import set_up_logs
-from worker.telemetry.prometheus import PrometheusMetrics
 
 IN_ECS = "ECS_CONTAINER_METADATA_URI_V4"  # set in the containers of an ECS task
 
@@ -61,6 +60,8 @@ def open_sinks(settings: Settings, environment: Mapping[str, str]) -> list[Sink]
         )
         sinks.append(emf)
     if settings.metrics_port:
+        from worker.telemetry.prometheus import PrometheusMetrics  # noqa: PLC0415 - slow, and seldom used
+
         sinks.append(PrometheusMetrics(settings.metrics_port))
     return sinks
 

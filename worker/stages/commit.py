@@ -153,7 +153,7 @@ class Commit:
         if result.reused_from:
             self.telemetry.count("scores_reused")
         steps = {step: ms for step, ms in result.timings_ms.items() if step != "total"}
-        in_time = result.timings_ms["total"] <= self.objective_seconds * 1000
+        in_time = result.timings_ms["total"] / 1000 <= self.objective_seconds
         self.telemetry.objective(in_time, max(steps, key=steps.__getitem__))
 
     def _report_undone(self, outcome: Failed) -> None:

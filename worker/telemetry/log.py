@@ -14,12 +14,15 @@ _PASSWORD = re.compile(r"(?<=://)[^/\s:@]*:[^/\s]*(?=@)")  # user:password in a 
 _TRACEBACKS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
-def set_up_logs(log_format: str, log_level: str, stream: TextIO = sys.stderr) -> None:
+def set_up_logs(log_format: str, log_level: str, stream: TextIO | None = sys.stderr) -> None:
     """Configure structlog. `log_format`: json, console, or auto: console on a terminal."""
-    readable = log_format == "console" or (log_format == "auto" and stream.isatty())
-    console = structlog.dev.ConsoleRenderer(
-        colors=stream.isatty(), pad_event_to=12, exception_formatter=structlog.dev.plain_traceback
-    )
+    on_terminal = stream is not None and stream.isatty()  # None: stderr is closed
+    readable = log_format == "console" or (log_format == "auto" and on_terminal)
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    if readable:
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=on_terminal, pad_event_to=12, exception_formatter=structlog.dev.plain_traceback
+        )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -27,7 +30,7 @@ def set_up_logs(log_format: str, log_level: str, stream: TextIO = sys.stderr) ->
             structlog.processors.StackInfoRenderer(),
             *([] if readable else [structlog.processors.ExceptionRenderer(_TRACEBACKS)]),
             _order_fields,
-            _hide_passwords(console if readable else structlog.processors.JSONRenderer()),
+            _hide_passwords(renderer),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, log_level.upper())),
         logger_factory=structlog.PrintLoggerFactory(stream),

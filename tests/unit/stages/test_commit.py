@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.fakes import ImpatientEvent, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, photo
-from worker.errors import StorageError, UnknownBodyError, UnsupportedFormatError, Verdict
-from worker.messages import Skipped
+from worker.errors import EmptyObjectError, StorageError, UnknownBodyError, UnsupportedFormatError, Verdict
+from worker.messages import Failed, Skipped
 from worker.pipeline.outages import Part
 from worker.pipeline.queues import ShutDown
 
@@ -44,6 +44,17 @@ def test_met_and_missed_objectives_are_counted_by_the_slowest_step(waits: float,
     rig.infer.steps[0]()
     rig.commit.step()
     assert rig.telemetry.counts[counted] == 1
+
+
+def test_a_photo_that_takes_exactly_the_objective_meets_it() -> None:
+    rig = StageRig()
+    rig.commit.objective_seconds = 1.001  # times 1000 this is a little less than 1001
+    failed = Failed(
+        rig.source.upload(IDS[0]), EmptyObjectError("no bytes"), {"notify": 1001.0}, at=rig.clock()
+    )
+    rig.outcomes.put(failed)
+    rig.commit.step()
+    assert rig.telemetry.counts["objective_met"] == 1
 
 
 def test_commit_writes_before_it_settles() -> None:

@@ -106,6 +106,12 @@ def test_on_a_terminal_auto_is_console_and_json_stays_json() -> None:
     assert lines(stream)[0]["event"] == "started"
 
 
+def test_with_stderr_closed_the_log_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("auto", "info", None)
+    Telemetry().event("polling")
+    assert json.loads(capsys.readouterr().out)["event"] == "polling"
+
+
 def test_events_below_the_level_are_counted_but_not_written() -> None:
     stream, telemetry = start_log(level="warning"), Telemetry()
     telemetry.event("ignored")

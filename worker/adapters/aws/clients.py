@@ -96,8 +96,7 @@ def raise_as(kind: type[WorkerError], subject: str = "") -> Iterator[None]:
     """Turn a failed call into an error of this kind; `subject` is what the message starts with."""
     try:
         yield
-    except (BotoCoreError, ClientError, ValueError, KeyError) as error:
-        # ValueError and KeyError: botocore could not parse the answer.
+    except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: an answer that cannot be parsed
         raise kind(f"{subject}: {reason(error)}" if subject else reason(error)) from error
 
 

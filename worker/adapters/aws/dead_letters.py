@@ -51,7 +51,7 @@ class DeadLetterQueue:
         if not arn:
             raise ConfigurationError(
                 f"the queue {queue_url} has no redrive policy, and so no dead-letter queue: messages that cannot be "
-                "scored are redelivered for ever; docs/reference.md tells how to add one"
+                "scored are redelivered for ever; localstack/init/ready.d/provision.py shows one"
             )
         # Both queues have the same account and region: no call is needed to get the URL.
         return cls(client, f"{queue_url.rsplit('/', 1)[0]}/{arn.rsplit(':', 1)[1]}", arn)
