@@ -72,7 +72,7 @@ class Leases:
     def due(self) -> list[tuple[Message, int]]:
         """Messages past half their visibility timeout, each with the seconds to extend it by.
 
-        A message that is not reported as `extended` is due again soon.
+        A message that is not reported with `note_extension` is due again soon.
         """
         with self._lock:
             now = self._clock()
@@ -81,7 +81,7 @@ class Leases:
                 lease.renew_at = now + self._timeout * RETRY_PART
             return [(lease.message, self._seconds(lease, now)) for lease in due]
 
-    def extended(self, message: Message, seconds: float, since: float) -> None:
+    def note_extension(self, message: Message, seconds: float, since: float) -> None:
         """Note that the message is hidden for `seconds` from `since`, the time before the call."""
         with self._lock:
             lease = self._of(message)

@@ -127,7 +127,7 @@ class S3Uploads:
             return
         for message, seconds in due:
             if message.message_id not in refused:
-                self.leases.extended(message, seconds, since)
+                self.leases.note_extension(message, seconds, since)
         self.telemetry.count("leases_extended", len(due) - len(refused))
         self._report_lost(self.leases.lose([r.message for r in refused.values() if r.stale]))
 

@@ -41,13 +41,13 @@ class Outages:
         self._lock = threading.Lock()
         self._troubles: dict[Part, _Trouble] = {}
 
-    def worked(self, part: Part) -> None:
+    def note_success(self, part: Part) -> None:
         """Note a success: the part's trouble is over."""
         if part in self._troubles:  # rarely true; the common case takes no lock
             with self._lock:
                 self._troubles.pop(part, None)
 
-    def failed(self, part: Part, reason: str) -> None:
+    def note_failure(self, part: Part, reason: str) -> None:
         """Note a failure that may pass."""
         with self._lock:
             now, trouble = self._clock(), self._troubles.get(part)

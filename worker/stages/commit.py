@@ -91,10 +91,10 @@ class Commit:
         try:
             answers = self.store.write(results, [outcome.upload.seen for outcome in outcomes])
         except StoreError as error:
-            self.outages.failed(Part.STORE, str(error))
+            self.outages.note_failure(Part.STORE, str(error))
             self.telemetry.warn("write_failed", reason=str(error), photos=len(outcomes))
             return
-        self.outages.worked(Part.STORE)
+        self.outages.note_success(Part.STORE)
         self._unwritten = []
         for outcome, result, written in zip(outcomes, results, answers, strict=True):
             if written.answer is Answer.OVERTAKEN:

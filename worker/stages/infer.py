@@ -82,7 +82,7 @@ class Infer:
             self.telemetry.warn("batch_refused", size=len(batch), reason=str(error))
             return False
         done = self.clock()
-        self.outages.worked(Part.MODEL)
+        self.outages.note_success(Part.MODEL)
         self.service_times.note(len(batch), done - begun)
         self.outcomes.put_all(
             [self._outcome(photo, (replica, outputs, n), begun, done) for n, photo in enumerate(batch)]
@@ -127,7 +127,7 @@ class Infer:
         return Scored(photo.upload, scores, photo.image_hash, timings, done)
 
     def _fail(self, photo: Prepared, error: ModelError) -> Failed:
-        self.outages.failed(Part.MODEL, str(error))
+        self.outages.note_failure(Part.MODEL, str(error))
         return Failed(photo.upload, error, photo.timings, self.clock())
 
 

@@ -88,10 +88,10 @@ class Poll:
         try:
             messages = self.source.receive(1 if self.outages.ongoing(*NEEDED) else most)
         except QueueError as error:
-            self.outages.failed(Part.QUEUE, str(error))
+            self.outages.note_failure(Part.QUEUE, str(error))
             self.telemetry.warn("receive_failed", code=error.code, reason=str(error))
             return []
-        self.outages.worked(Part.QUEUE)
+        self.outages.note_success(Part.QUEUE)
         return messages
 
     def _read(self, message: Message) -> Iterator[Upload | Skipped]:

@@ -85,12 +85,12 @@ class Prepare:
         try:
             fetched = upload.source.fetch(upload, self.decoder.max_bytes)
         except StorageError as error:
-            self.outages.failed(Part.STORAGE, str(error))
+            self.outages.note_failure(Part.STORAGE, str(error))
             raise
         except MessageError:
-            self.outages.worked(Part.STORAGE)  # it answered
+            self.outages.note_success(Part.STORAGE)  # it answered
             raise
-        self.outages.worked(Part.STORAGE)
+        self.outages.note_success(Part.STORAGE)
         return fetched
 
 

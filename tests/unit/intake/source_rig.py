@@ -60,8 +60,8 @@ class AnsweringQueue:
 class EchoingStorage:
     """Returns an object's key as its photo."""
 
-    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
-        return Fetched(wanted.key.encode()[:max_bytes])
+    def fetch(self, s3_object: S3Object, max_bytes: int) -> Fetched:
+        return Fetched(s3_object.key.encode()[:max_bytes])
 
 
 class SourceRig:

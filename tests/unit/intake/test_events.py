@@ -29,14 +29,14 @@ def body(name: str) -> str:
     return (BODIES / f"{name}.json").read_text(encoding="utf-8")
 
 
-def announced(text: str) -> Announced:
+def read_upload(text: str) -> Announced:
     """What a body with a single upload announces."""
     (record,) = events.read(text)
     assert isinstance(record, Announced), record
     return record
 
 
-def refused(text: str) -> str:
+def refusal(text: str) -> str:
     """Why a body is refused as a whole."""
     (record,) = events.read(text)
     assert isinstance(record, UnknownBodyError), record
@@ -98,35 +98,35 @@ def test_every_fixture_is_used() -> None:
     ],
 )
 def test_an_s3_notification_gives_the_object_with_its_key_decoded(name: str, expected: S3Object) -> None:
-    assert announced(body(name)) == Announced(expected, UPLOADED)
+    assert read_upload(body(name)) == Announced(expected, UPLOADED)
 
 
 def test_minio_writes_whole_seconds_and_prefixes_the_event() -> None:
     stored = S3Object("photos", "uploads/red flower.jpg", None, ETAG, 104_681, "18868A1C5C6B7D2E")
-    assert announced(body("minio-put")) == Announced(stored, WHOLE_SECOND)
+    assert read_upload(body("minio-put")) == Announced(stored, WHOLE_SECOND)
 
 
 def test_an_eventbridge_event_gives_the_key_unchanged() -> None:
     stored = S3Object(
         "photos", "a+b c%20d/ü.jpg", "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", ETAG, 104_681, SEQUENCER
     )
-    assert announced(body("eventbridge-created")) == Announced(stored, WHOLE_SECOND.replace(second=31))
+    assert read_upload(body("eventbridge-created")) == Announced(stored, WHOLE_SECOND.replace(second=31))
 
 
 def test_an_emulated_eventbridge_event_may_have_unix_time_and_another_spelling_of_the_etag() -> None:
     stored = S3Object("photos", "uploads/red flower.jpg", None, ETAG, 104_681)
     moment = datetime(2026, 1, 1, 8, 15, 31, 250_000, UTC)
-    assert announced(body("moto-eventbridge")) == Announced(stored, moment)
+    assert read_upload(body("moto-eventbridge")) == Announced(stored, moment)
 
 
 def test_a_direct_request_gives_the_key_unchanged_and_its_image_id() -> None:
     stored = S3Object("photos", "a+b c%20d/ü.jpg", "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", ETAG)
-    assert announced(body("direct-request")) == Announced(stored, WHOLE_SECOND, ID)
+    assert read_upload(body("direct-request")) == Announced(stored, WHOLE_SECOND, ID)
 
 
 def test_a_direct_request_needs_no_more_than_bucket_and_key() -> None:
     stored = S3Object("photos", f"uploads/{ID}.jpg")
-    assert announced(body("direct-request-shortest")) == Announced(stored, None, None)
+    assert read_upload(body("direct-request-shortest")) == Announced(stored, None, None)
 
 
 @pytest.mark.parametrize(
@@ -163,19 +163,19 @@ def test_one_bad_record_does_not_cost_its_neighbours() -> None:
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.41"])
 def test_minor_versions_may_grow(version: str) -> None:
     record = {"eventVersion": version, "somethingNew": {"of": ["any", "kind"]}}
-    assert announced(notification(record)) == announced(body("s3-put"))
+    assert read_upload(notification(record)) == read_upload(body("s3-put"))
 
 
 @pytest.mark.parametrize("version", ["3.0", "1.0", "20.1", "", "two", None])
 def test_another_major_version_is_refused(version: str | None) -> None:
-    assert "event version" in refused(notification({"eventVersion": version}))
+    assert "event version" in refusal(notification({"eventVersion": version}))
 
 
 @pytest.mark.parametrize(
     "event", ["Put", "Post", "Copy", "CompleteMultipartUpload", "SomethingToCome", "CompleteMultipartUpload2"]
 )
 def test_any_kind_of_creation_is_an_upload(event: str) -> None:
-    assert announced(notification({"eventName": f"ObjectCreated:{event}"})) == announced(body("s3-put"))
+    assert read_upload(notification({"eventName": f"ObjectCreated:{event}"})) == read_upload(body("s3-put"))
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=200))
@@ -184,15 +184,15 @@ def test_a_key_survives_the_form_encoding_of_a_notification(key: str) -> None:
         "+" if byte == 0x20 else chr(byte) if chr(byte).isalnum() and byte < 128 else f"%{byte:02X}"
         for byte in key.encode()
     )
-    assert announced(notification(key=encoded)).object.key == key
+    assert read_upload(notification(key=encoded)).object.key == key
 
 
 def test_a_double_encoded_key_is_decoded_once() -> None:
-    assert announced(notification(key="a%252Bb%2520c.jpg")).object.key == "a%2Bb%20c.jpg"
+    assert read_upload(notification(key="a%252Bb%2520c.jpg")).object.key == "a%2Bb%20c.jpg"
 
 
 def test_quotes_around_an_etag_are_no_part_of_it() -> None:
-    assert announced(notification(eTag=f'"{ETAG}"')).object.etag == ETAG
+    assert read_upload(notification(eTag=f'"{ETAG}"')).object.etag == ETAG
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_quotes_around_an_etag_are_no_part_of_it() -> None:
 )
 def test_a_nonsense_field_counts_as_absent(field: str, value: object) -> None:
     attribute = {"eTag": "etag", "versionId": "version_id"}.get(field, field)
-    record = announced(notification(None, **{field: value}))
+    record = read_upload(notification(None, **{field: value}))
     assert getattr(record.object, attribute) is None
     assert record.object.key == "red flower.jpg"
 
@@ -236,9 +236,9 @@ def test_a_nonsense_field_counts_as_absent(field: str, value: object) -> None:
     ],
 )
 def test_an_unreadable_time_is_unknown_and_does_no_harm(time: object, expected: datetime | None) -> None:
-    record = announced(notification({"eventTime": time}))
+    record = read_upload(notification({"eventTime": time}))
     assert record.uploaded_at == expected
-    assert record.object == announced(body("s3-put")).object
+    assert record.object == read_upload(body("s3-put")).object
 
 
 SURROGATE = "\ud800"  # half a surrogate pair: JSON can hold it, UTF-8 cannot
@@ -302,16 +302,16 @@ SURROGATE = "\ud800"  # half a surrogate pair: JSON can hold it, UTF-8 cannot
     ids=lambda text: ascii(text[-60:]),
 )
 def test_an_unknown_shape_is_refused_with_a_reason(text: str) -> None:
-    assert refused(text)
+    assert refusal(text)
 
 
 def test_a_key_of_the_largest_size_is_accepted() -> None:
-    assert announced(direct(key="ü" * 512)).object.key == "ü" * 512
+    assert read_upload(direct(key="ü" * 512)).object.key == "ü" * 512
 
 
 def test_an_envelope_in_an_envelope_is_refused() -> None:
     twice = json.dumps({"Type": "Notification", "Message": body("sns-put")})
-    assert "no known shape" in refused(twice)
+    assert "no known shape" in refusal(twice)
 
 
 def test_the_envelope_may_carry_any_of_the_other_shapes() -> None:
@@ -329,17 +329,17 @@ def test_nesting_near_pythons_own_limit_does_no_harm(field: str) -> None:
 
 
 def test_the_deepest_allowed_body_is_read_and_one_level_more_is_refused() -> None:
-    def nested(levels: int) -> str:  # the body is one level, the innermost item another
+    def nest(levels: int) -> str:  # the body is one level, the innermost item another
         return notification({"requestParameters": "HERE"}).replace('"HERE"', "[" * levels + "]" * levels)
 
     deepest = events.MAX_DEPTH - 3  # below the body, its records and the record
-    assert isinstance(events.read(nested(deepest))[0], Announced)
-    assert "nested deeper" in refused(nested(deepest + 1))
+    assert isinstance(events.read(nest(deepest))[0], Announced)
+    assert "nested deeper" in refusal(nest(deepest + 1))
 
 
 def test_a_body_larger_than_sqs_allows_is_refused_unread() -> None:
     padding = " " * events.MAX_BODY
-    assert "characters" in refused(notification({}) + padding)
+    assert "characters" in refusal(notification({}) + padding)
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_a_huge_number_is_refused_or_counts_as_absent(number: str) -> None:
     ids=["field", "version", "source", "nested", "bucket"],
 )
 def test_the_reason_of_a_refusal_fits_a_log_line(text: str) -> None:
-    assert len(refused(text)) < 1_000
+    assert len(refusal(text)) < 1_000
 
 
 def test_the_name_of_an_ignored_event_fits_a_log_line() -> None:
@@ -424,7 +424,7 @@ def spoilt(value: Any, data: st.DataObject) -> Any:
     return value | {name: spoilt(value[name], data)}
 
 
-def named(key: str, *, given_id: str | None = None, pattern: str = UUID_SEGMENT) -> str:
+def name_of(key: str, *, given_id: str | None = None, pattern: str = UUID_SEGMENT) -> str:
     return events.photo_id(key, re.compile(pattern), given_id).image_id
 
 
@@ -458,11 +458,11 @@ def test_a_photo_without_the_owner_it_needs_is_not_ours(key: str, sent: str | No
     [ID, f"{ID}.jpg", f"{ID}.tar.gz", f"uploads/2026/{ID}.HEIC", f"/{ID}", f"{ID.replace('-', '/')}/{ID}"],
 )
 def test_the_last_segment_names_the_image_when_it_is_a_uuid(key: str) -> None:
-    assert named(key) == ID
+    assert name_of(key) == ID
 
 
 def test_an_image_id_keeps_its_letter_case() -> None:
-    assert named(f"uploads/{ID.upper()}.jpg") == ID.upper()
+    assert name_of(f"uploads/{ID.upper()}.jpg") == ID.upper()
 
 
 @pytest.mark.parametrize(
@@ -482,20 +482,20 @@ def test_an_image_id_keeps_its_letter_case() -> None:
 )
 def test_a_key_whose_last_segment_is_no_uuid_names_no_image(key: str) -> None:
     with pytest.raises(NoImageIdError, match="names no image id"):
-        named(key)
+        name_of(key)
 
 
 def test_another_pattern_finds_the_id_elsewhere_in_the_key() -> None:
-    assert named("users/42/meal-7/photo.jpg", pattern=r"/(?P<image_id>meal-\d+)/") == "meal-7"
+    assert name_of("users/42/meal-7/photo.jpg", pattern=r"/(?P<image_id>meal-\d+)/") == "meal-7"
 
 
 def test_a_pattern_whose_group_did_not_match_names_no_image() -> None:
     with pytest.raises(NoImageIdError):
-        named("photo.jpg", pattern=r"(?P<image_id>\d+)?photo")
+        name_of("photo.jpg", pattern=r"(?P<image_id>\d+)?photo")
 
 
 def test_the_senders_id_wins_over_the_key() -> None:
-    assert named(f"{ID}.jpg", given_id="meal-7") == "meal-7"
+    assert name_of(f"{ID}.jpg", given_id="meal-7") == "meal-7"
 
 
 @pytest.mark.parametrize(
@@ -504,16 +504,16 @@ def test_the_senders_id_wins_over_the_key() -> None:
 )
 def test_an_id_with_characters_special_in_redis_keys_is_refused(unsafe: str) -> None:
     with pytest.raises(NoImageIdError):
-        named("photo.jpg", given_id=unsafe)
+        name_of("photo.jpg", given_id=unsafe)
     with pytest.raises(NoImageIdError):
-        named(f"<{unsafe}>", pattern=r"(?s)<(?P<image_id>.*)>")
+        name_of(f"<{unsafe}>", pattern=r"(?s)<(?P<image_id>.*)>")
 
 
 def test_the_reason_of_a_refused_id_stays_short() -> None:
     with pytest.raises(NoImageIdError) as refusal:
-        named("photo.jpg", given_id="a" * 200_000)
+        name_of("photo.jpg", given_id="a" * 200_000)
     assert len(str(refusal.value)) < 1_000
 
 
 def test_the_longest_id_is_accepted() -> None:
-    assert named("photo.jpg", given_id="a" * 128) == "a" * 128
+    assert name_of("photo.jpg", given_id="a" * 128) == "a" * 128

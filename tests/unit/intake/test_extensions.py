@@ -14,7 +14,7 @@ from worker.messages import Message
 HALF = TIMEOUT / 2
 
 
-def extended(rig: SourceRig, seconds: float) -> list[dict[int, int]]:
+def extend_after(rig: SourceRig, seconds: float) -> list[dict[int, int]]:
     """Let time pass and extend the leases that are due. Returns the calls made for them."""
     before = len(rig.queue.hidden)
     rig.clock.seconds += seconds
@@ -24,20 +24,20 @@ def extended(rig: SourceRig, seconds: float) -> list[dict[int, int]]:
 
 def test_messages_in_work_are_extended_at_half_their_timeout() -> None:
     rig = SourceRig()
-    asked = [extended(rig, seconds) for seconds in (HALF - 1, 1, 1, HALF - 2, 1)]
+    asked = [extend_after(rig, seconds) for seconds in (HALF - 1, 1, 1, HALF - 2, 1)]
     assert asked == [[], [{0: TIMEOUT}], [], [], [{0: TIMEOUT}]]
     assert rig.count_of("leases_extended") == 2
 
 
 def test_leases_are_extended_ten_per_call() -> None:
-    assert [len(ten) for ten in extended(SourceRig(23), HALF)] == [10, 10, 3]
+    assert [len(ten) for ten in extend_after(SourceRig(23), HALF)] == [10, 10, 3]
 
 
 @pytest.mark.parametrize("answer", [not_at_all, in_passing], ids=["no answer", "refused in passing"])
 def test_a_failed_extension_is_due_again_soon_and_loses_nothing(answer: Answer) -> None:
     rig = SourceRig()
     rig.queue.answers = [answer]
-    asked = [extended(rig, seconds) for seconds in (HALF, TIMEOUT / 20, TIMEOUT / 20, 1)]
+    asked = [extend_after(rig, seconds) for seconds in (HALF, TIMEOUT / 20, TIMEOUT / 20, 1)]
     assert asked == [[{0: TIMEOUT}], [], [{0: TIMEOUT}], []]
     assert rig.held() == [0]
     assert rig.count_of("lease_lost") == 0
@@ -46,14 +46,14 @@ def test_a_failed_extension_is_due_again_soon_and_loses_nothing(answer: Answer) 
 def test_a_failed_call_does_not_touch_the_other_tens() -> None:
     rig = SourceRig(12)
     rig.queue.answers = [not_at_all]
-    assert len(extended(rig, HALF)) == 2
-    assert [[*call] for call in extended(rig, TIMEOUT / 10)] == [[*range(10)]]
+    assert len(extend_after(rig, HALF)) == 2
+    assert [[*call] for call in extend_after(rig, TIMEOUT / 10)] == [[*range(10)]]
 
 
 def test_an_extension_refused_for_good_loses_the_lease_and_leaves_the_message_alone() -> None:
     rig = SourceRig(2)
     rig.queue.answers = [lambda two: for_good(two[:1])]
-    extended(rig, HALF)
+    extend_after(rig, HALF)
     assert rig.held() == [1]
     assert rig.count_of("lease_lost") == 1
     rig.settle()
@@ -70,39 +70,39 @@ def test_the_time_an_extension_takes_shortens_the_lease() -> None:
         return []
 
     rig.queue.answers = [after_a_while]
-    extended(rig, HALF)
-    assert extended(rig, HALF - 3 - 1) == []
-    assert extended(rig, 1) == [{0: TIMEOUT}]
+    extend_after(rig, HALF)
+    assert extend_after(rig, HALF - 3 - 1) == []
+    assert extend_after(rig, 1) == [{0: TIMEOUT}]
 
 
 def test_a_message_released_while_its_extension_is_refused_is_not_reported_lost() -> None:
     rig = SourceRig()
 
-    def settled_meanwhile(messages: Sequence[Message]) -> list[Refused]:
+    def settle_meanwhile(messages: Sequence[Message]) -> list[Refused]:
         rig.leases.drop(messages)
         return for_good(messages)
 
-    rig.queue.answers = [settled_meanwhile]
-    extended(rig, HALF)
+    rig.queue.answers = [settle_meanwhile]
+    extend_after(rig, HALF)
     assert rig.count_of("lease_lost") == 0
 
 
 def test_a_message_deleted_while_its_extension_is_refused_is_not_reported_lost() -> None:
     rig = SourceRig()
 
-    def extended_meanwhile(_: Sequence[Message]) -> list[Refused]:
+    def extend_meanwhile(_: Sequence[Message]) -> list[Refused]:
         rig.queue.answers = [for_good]
-        extended(rig, HALF)
+        extend_after(rig, HALF)
         return []
 
-    rig.queue.answers = [extended_meanwhile]
+    rig.queue.answers = [extend_meanwhile]
     rig.settle()
     assert rig.count_of("lease_lost") == 0
 
 
 def test_a_lease_not_extended_in_time_is_lost_once() -> None:
     rig = SourceRig()
-    assert extended(rig, TIMEOUT) == extended(rig, 1) == []
+    assert extend_after(rig, TIMEOUT) == extend_after(rig, 1) == []
     assert rig.count_of("lease_lost") == 1
     assert rig.source.in_flight == 0
 
@@ -111,9 +111,9 @@ def test_a_message_held_for_the_longest_time_is_released_after_its_delay_and_nev
     rig = SourceRig(0)
     rig.receive(message(number=1, receive_count=3))
     for _ in range(int(LONGEST / HALF)):
-        extended(rig, HALF)
+        extend_after(rig, HALF)
     assert rig.count_of("held_too_long") == 0
-    assert extended(rig, LONGEST % HALF - 6) == [{1: 20}]  # while the call still arrives
+    assert extend_after(rig, LONGEST % HALF - 6) == [{1: 20}]  # while the call still arrives
     assert rig.count_of("held_too_long") == 1
     rig.settle(message(number=1))
     assert rig.queue.deleted == []
@@ -121,7 +121,7 @@ def test_a_message_held_for_the_longest_time_is_released_after_its_delay_and_nev
 
 def test_the_last_extension_ends_with_the_longest_time() -> None:
     rig = SourceRig()
-    calls = [call[0] for _ in range(int(LONGEST / HALF)) for call in extended(rig, HALF)]
+    calls = [call[0] for _ in range(int(LONGEST / HALF)) for call in extend_after(rig, HALF)]
     assert calls == [TIMEOUT, TIMEOUT, TIMEOUT, TIMEOUT, 25, 10]
 
 
@@ -172,7 +172,7 @@ def test_a_release_waits_for_an_extension_that_would_hide_the_message_again() ->
         return []
 
     rig.queue.answers = [release_meanwhile]
-    extended(rig, HALF)
+    extend_after(rig, HALF)
     release.join(10)
     assert overtaken == [False]
     assert rig.queue.hidden == [{0: TIMEOUT}, {0: 5}]
@@ -181,4 +181,4 @@ def test_a_release_waits_for_an_extension_that_would_hide_the_message_again() ->
 def test_a_message_released_before_the_extension_is_not_hidden_again() -> None:
     rig = SourceRig(2)
     rig.settle(rig.messages[0], error=ModelError("refused"))
-    assert extended(rig, HALF) == [{1: TIMEOUT}]
+    assert extend_after(rig, HALF) == [{1: TIMEOUT}]

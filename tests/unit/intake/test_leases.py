@@ -50,7 +50,7 @@ def test_an_extended_lease_is_due_again_at_half_its_new_time() -> None:
     leases, clock = held(1)
     clock.seconds += TIMEOUT - 5
     assert leases.due() == [(message(number=1), TIMEOUT)]
-    leases.extended(message(number=1), TIMEOUT, since=clock.seconds)
+    leases.note_extension(message(number=1), TIMEOUT, since=clock.seconds)
     clock.seconds += TIMEOUT / 2 - 0.001
     assert due(leases) == []
     clock.seconds += 0.001
@@ -81,7 +81,7 @@ def test_an_extended_lease_counts_from_before_the_call() -> None:
     clock.seconds += TIMEOUT / 2
     before = clock.seconds
     clock.seconds += 3  # the call took so long
-    leases.extended(message(number=1), TIMEOUT, since=before)
+    leases.note_extension(message(number=1), TIMEOUT, since=before)
     clock.seconds = before + TIMEOUT - 4
     assert leases.lost() == [message(number=1)]
 
@@ -93,7 +93,7 @@ def test_a_lease_is_never_extended_beyond_the_longest_time() -> None:
         clock.seconds += 1
         for received, seconds in leases.due():
             assert clock.seconds + seconds <= start + LONGEST + 1  # SQS takes whole seconds
-            leases.extended(received, seconds, since=clock.seconds)
+            leases.note_extension(received, seconds, since=clock.seconds)
         if leases.over():
             break
         assert leases.lost() == []
@@ -116,7 +116,7 @@ def test_leases_are_due_by_their_own_receive() -> None:
     leases.hold([message(number=2)], since=clock.seconds)
     clock.seconds += 5
     assert due(leases) == ["message-1"]
-    leases.extended(message(number=1), TIMEOUT, since=clock.seconds)
+    leases.note_extension(message(number=1), TIMEOUT, since=clock.seconds)
     clock.seconds += 10
     assert due(leases) == ["message-2"]
 

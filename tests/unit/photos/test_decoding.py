@@ -46,14 +46,14 @@ def scene(width: int = 96, height: int = 64) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def textured(width: int, height: int) -> Image.Image:
+def textured_scene(width: int, height: int) -> Image.Image:
     """A scene with detail at every scale."""
     noise = np.random.default_rng(7).integers(0, 256, (height // 64, width // 64, 3), np.uint8)
     blurred = Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
     return Image.blend(blurred, scene(width, height), 0.5)
 
 
-def encoded(image: Image.Image, image_format: str, **options: Any) -> bytes:
+def encode(image: Image.Image, image_format: str, **options: Any) -> bytes:
     stream = io.BytesIO()
     image.save(stream, image_format, **options)
     return stream.getvalue()
@@ -82,7 +82,7 @@ def differing_bits(one: str | None, other: str | None) -> int:
 
 def reference(image: Image.Image) -> Pixels:
     """What the photo looks like after lossless coding."""
-    return pixels_of(encoded(image, "PNG"))
+    return pixels_of(encode(image, "PNG"))
 
 
 # formats
@@ -103,26 +103,26 @@ def reference(image: Image.Image) -> Pixels:
     ],
 )
 def test_a_format_on_the_list_gives_the_picture(image_format: str, options: dict[str, Any]) -> None:
-    image = textured(320, 256)
-    pixels, image_hash = decoding.prepare(encoded(image, image_format, **options), SMALL, MAX_PIXELS)
+    image = textured_scene(320, 256)
+    pixels, image_hash = decoding.prepare(encode(image, image_format, **options), SMALL, MAX_PIXELS)
     assert pixels.shape == (32, 32, 3)
     assert pixels.dtype == np.uint8
     assert difference(pixels, np.asarray(image.resize((32, 32), Image.Resampling.BILINEAR))) < 8
     bits = 12 if image_format == "GIF" else 4  # 256 colours; another picture would differ in some 32
-    assert differing_bits(image_hash, hash_of(encoded(image, "PNG"))) <= bits
+    assert differing_bits(image_hash, hash_of(encode(image, "PNG"))) <= bits
 
 
 def test_cmyk_and_grey_jpegs_become_rgb() -> None:
     plain = reference(scene())
-    assert difference(pixels_of(encoded(scene().convert("CMYK"), "JPEG", quality=95)), plain) < 8
-    grey = pixels_of(encoded(scene().convert("L"), "JPEG", quality=95))
+    assert difference(pixels_of(encode(scene().convert("CMYK"), "JPEG", quality=95)), plain) < 8
+    grey = pixels_of(encode(scene().convert("L"), "JPEG", quality=95))
     assert (grey[..., 0] == grey[..., 1]).all()
     assert (grey[..., 0] == grey[..., 2]).all()
     assert difference(grey[..., 0], np.asarray(scene().convert("L").resize((32, 32)))) < 4
 
 
 def test_a_multi_picture_jpeg_gives_its_first_picture() -> None:
-    data = encoded(
+    data = encode(
         scene(), "MPO", save_all=True, append_images=[Image.new("RGB", (96, 64), "white")], quality=90
     )
     assert b"MPF\0" in data
@@ -132,7 +132,7 @@ def test_a_multi_picture_jpeg_gives_its_first_picture() -> None:
 @pytest.mark.parametrize("image_format", ["WEBP", "GIF", "AVIF", "PNG", "HEIF"])
 def test_an_animation_gives_its_first_frame(image_format: str) -> None:
     others = [Image.new("RGB", (96, 64), colour) for colour in ("white", "black")]
-    data = encoded(scene(), image_format, save_all=True, append_images=others)
+    data = encode(scene(), image_format, save_all=True, append_images=others)
     with Image.open(io.BytesIO(data)) as image:
         assert getattr(image, "n_frames", 1) == 3
     assert difference(pixels_of(data), reference(scene())) < 8
@@ -140,7 +140,7 @@ def test_an_animation_gives_its_first_frame(image_format: str) -> None:
 
 def test_sixteen_bit_grey_keeps_its_shades() -> None:
     ramp = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
-    pixels = pixels_of(encoded(Image.fromarray(ramp), "PNG"), Target(64, 64, "squash"))
+    pixels = pixels_of(encode(Image.fromarray(ramp), "PNG"), Target(64, 64, "squash"))
     assert (pixels[..., 0] == ramp >> 8).all()
 
 
@@ -156,7 +156,7 @@ def test_other_kinds_of_png_become_rgb(mode: str) -> None:
 def test_transparent_pixels_become_white_and_half_transparent_ones_pale(mode: str, image_format: str) -> None:
     image = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
     image.paste((0, 0, 0, 128), (0, 32, 64, 64))
-    pixels = pixels_of(encoded(image.convert(mode), image_format, lossless=True))
+    pixels = pixels_of(encode(image.convert(mode), image_format, lossless=True))
     assert (pixels[:14] == 255).all()
     assert np.abs(pixels[18:].astype(int) - 127).max() <= 1
 
@@ -171,7 +171,7 @@ def test_transparent_pixels_become_white_and_half_transparent_ones_pale(mode: st
     ids=["palette", "grey", "rgb"],
 )
 def test_a_single_transparent_colour_becomes_white_too(image: Image.Image, options: dict[str, Any]) -> None:
-    assert (pixels_of(encoded(image, "PNG", **options)) == 255).all()
+    assert (pixels_of(encode(image, "PNG", **options)) == 255).all()
 
 
 # refusals
@@ -180,7 +180,7 @@ def test_a_single_transparent_colour_becomes_white_too(image: Image.Image, optio
 @pytest.mark.parametrize("image_format", ["BMP", "TIFF", "ICO", "PPM", "TGA", "JPEG2000", "PDF", "EPS"])
 def test_a_format_that_is_not_on_the_list_is_refused(image_format: str) -> None:
     with pytest.raises(UnsupportedFormatError):
-        pixels_of(encoded(scene(), image_format))
+        pixels_of(encode(scene(), image_format))
 
 
 @pytest.mark.parametrize(
@@ -206,14 +206,14 @@ def test_an_object_without_bytes_is_empty() -> None:
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
 def test_a_photo_cut_short_is_unreadable(image_format: str, share: float) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8)
-    whole = encoded(Image.fromarray(noise), image_format)
+    whole = encode(Image.fromarray(noise), image_format)
     assert pixels_of(whole).shape == (32, 32, 3)
     with pytest.raises(UnreadableImageError):
         pixels_of(whole[: int(len(whole) * share)])
 
 
 def test_a_png_with_a_wrong_checksum_is_unreadable() -> None:
-    whole = bytearray(encoded(scene(), "PNG"))
+    whole = bytearray(encode(scene(), "PNG"))
     whole[whole.index(b"IHDR") + 7] ^= 1  # a bit of the width
     with pytest.raises(UnreadableImageError):
         pixels_of(bytes(whole))
@@ -249,9 +249,9 @@ def png_bomb(side: int) -> bytes:
     return PNG + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def resized_heic(width: int, height: int) -> bytes:
+def heic_of_size(width: int, height: int) -> bytes:
     """A small HEIC whose container names another size."""
-    small = encoded(scene(64, 64), "HEIF")
+    small = encode(scene(64, 64), "HEIF")
     sizes = [match.end() + 4 for match in re.finditer(b"ispe", small)]  # after the box's version and flags
     assert sizes
     for at in sizes:
@@ -260,8 +260,8 @@ def resized_heic(width: int, height: int) -> bytes:
 
 
 # Made before any test, because making them needs the decoding that some tests forbid.
-ENCODED = {image_format: encoded(scene(), image_format) for image_format in decoding.FORMATS}
-HUGE_HEIC = resized_heic(20_000, 10_000)
+ENCODED = {image_format: encode(scene(), image_format) for image_format in decoding.FORMATS}
+HUGE_HEIC = heic_of_size(20_000, 10_000)
 
 
 @pytest.fixture
@@ -323,7 +323,7 @@ def test_a_heic_of_200_megapixels_is_refused() -> None:
 @pytest.mark.parametrize(("width", "height"), [(0, 0), (0, 64), (2**32 - 1, 2**32 - 1)])
 def test_a_heic_of_an_impossible_size_is_refused(width: int, height: int) -> None:
     with pytest.raises(PhotoError):
-        pixels_of(resized_heic(width, height))
+        pixels_of(heic_of_size(width, height))
 
 
 # shapes
@@ -337,29 +337,29 @@ def test_a_heic_of_an_impossible_size_is_refused(width: int, height: int) -> Non
 def test_a_photo_of_any_shape_gets_the_models_shape(
     fit: Fit, size: tuple[int, int], image_format: str
 ) -> None:
-    data = encoded(Image.new("RGB", size, "white"), image_format)
+    data = encode(Image.new("RGB", size, "white"), image_format)
     pixels = pixels_of(data, Target(48, 32, fit))
     assert pixels.shape == (48, 32, 3)
     if fit != "pad" or max(size) < 100 * min(size):  # a line thinner than half a pixel leaves only the bars
         assert pixels.max() >= 250
 
 
-def striped(*, upright: bool) -> bytes:
+def stripes(*, upright: bool) -> bytes:
     """Red, white and blue stripes, twice as long as wide."""
     image = Image.new("RGB", (120, 60), "white")
     image.paste((255, 0, 0), (0, 0, 30, 60))
     image.paste((0, 0, 255), (90, 0, 120, 60))
-    return encoded(image.transpose(Image.Transpose.ROTATE_270) if upright else image, "PNG")
+    return encode(image.transpose(Image.Transpose.ROTATE_270) if upright else image, "PNG")
 
 
 @pytest.mark.parametrize("upright", [False, True])
 def test_crop_shows_the_centre_and_fills_the_frame(upright: bool) -> None:
-    pixels = pixels_of(striped(upright=upright), Target(60, 60, "crop"))
+    pixels = pixels_of(stripes(upright=upright), Target(60, 60, "crop"))
     assert (pixels == 255).all()
 
 
 def test_pad_shows_everything_between_black_bars() -> None:
-    pixels = pixels_of(striped(upright=False), Target(60, 60, "pad"))
+    pixels = pixels_of(stripes(upright=False), Target(60, 60, "pad"))
     assert (pixels[:14] == 0).all()
     assert (pixels[46:] == 0).all()
     assert tuple(pixels[30, 2]) == (255, 0, 0)
@@ -368,7 +368,7 @@ def test_pad_shows_everything_between_black_bars() -> None:
 
 
 def test_squash_shows_everything_and_fills_the_frame() -> None:
-    pixels = pixels_of(striped(upright=False), Target(60, 60, "squash"))
+    pixels = pixels_of(stripes(upright=False), Target(60, 60, "squash"))
     assert (pixels[:, 2] == (255, 0, 0)).all()
     assert (pixels[:, 30] == WHITE).all()
     assert (pixels[:, 57] == (0, 0, 255)).all()
@@ -395,8 +395,8 @@ def test_every_orientation_gives_the_same_upright_pixels_and_hash(orientation: i
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     target = Target(32, 48, fit)
-    pixels, image_hash = decoding.prepare(encoded(turned, "PNG", exif=exif), target, MAX_PIXELS)
-    upright, upright_hash = decoding.prepare(encoded(scene(), "PNG"), target, MAX_PIXELS)
+    pixels, image_hash = decoding.prepare(encode(turned, "PNG", exif=exif), target, MAX_PIXELS)
+    upright, upright_hash = decoding.prepare(encode(scene(), "PNG"), target, MAX_PIXELS)
     assert (pixels == upright).all()
     assert image_hash == upright_hash
 
@@ -406,7 +406,7 @@ def test_the_orientation_counts_once_in_every_format_that_has_one(image_format: 
     turned = Image.fromarray(np.ascontiguousarray(np.rot90(np.asarray(scene()), 1)))
     exif = Image.Exif()
     exif[ORIENTATION] = 6
-    data = encoded(turned, image_format, exif=exif.tobytes(), quality=90)
+    data = encode(turned, image_format, exif=exif.tobytes(), quality=90)
     assert (b"irot" in data) == (image_format in {"HEIF", "AVIF"})  # these say it twice, and readers turn it
     assert difference(pixels_of(data), reference(scene())) < 8
 
@@ -415,7 +415,7 @@ def test_a_large_photo_is_turned_like_a_small_one() -> None:
     turned = Image.fromarray(np.ascontiguousarray(np.rot90(np.asarray(scene(960, 640)), 1)))
     exif = Image.Exif()
     exif[ORIENTATION] = 6
-    data = encoded(turned, "JPEG", exif=exif, quality=90)
+    data = encode(turned, "JPEG", exif=exif, quality=90)
     assert difference(pixels_of(data), reference(scene(960, 640))) < 8
 
 
@@ -433,7 +433,7 @@ def test_a_large_photo_is_turned_like_a_small_one() -> None:
     ids=["none", "rubbish", "count", "offset", "text", "nine", "fraction"],
 )
 def test_broken_exif_does_not_cost_the_photo(exif: bytes) -> None:
-    data = encoded(scene(), "JPEG", exif=exif, quality=90)
+    data = encode(scene(), "JPEG", exif=exif, quality=90)
     assert exif in data
     assert difference(pixels_of(data), reference(scene())) < 8
 
@@ -447,11 +447,11 @@ def turned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     sizes: list[tuple[int, int]] = []
     turn = Image.Image.transpose
 
-    def watched(image: Image.Image, method: Image.Transpose) -> Image.Image:
+    def watch(image: Image.Image, method: Image.Transpose) -> Image.Image:
         sizes.append(image.size)
         return turn(image, method)
 
-    monkeypatch.setattr(Image.Image, "transpose", watched)
+    monkeypatch.setattr(Image.Image, "transpose", watch)
     return sizes
 
 
@@ -461,7 +461,7 @@ def large_mirrored(image_format: str) -> bytes:
     mirrored = Image.Exif()
     mirrored[ORIENTATION] = 2  # HEIF has no room for a rotation: its readers turn it themselves
     fast = {"enc_params": {"preset": "ultrafast"}} if image_format == "HEIF" else {}
-    return encoded(textured(1920, 1280), image_format, quality=90, exif=mirrored, **fast)
+    return encode(textured_scene(1920, 1280), image_format, quality=90, exif=mirrored, **fast)
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
@@ -500,7 +500,7 @@ def test_at_most_2_bits_of_the_hash_differ_from_that_of_the_whole_photo(
 ) -> None:
     with Image.open(SAMPLES / photo) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
-    data = encoded(upright.resize(size) if size else upright, "JPEG", quality=quality)
+    data = encode(upright.resize(size) if size else upright, "JPEG", quality=quality)
     target = Target(224, 224, "crop")
     assert differing_bits(decoding.prepare(data, target, 12_000_000)[1], plain_hash(data)) <= 2
 
@@ -517,7 +517,7 @@ def test_the_same_holds_for_unchanged_samples(path: Path) -> None:
 def test_a_picture_too_small_for_two_steps_has_imagehashs_own_hash(
     size: tuple[int, int],
 ) -> None:
-    data = encoded(textured(640, 448).resize(size), "PNG")
+    data = encode(textured_scene(640, 448).resize(size), "PNG")
     assert hash_of(data) == plain_hash(data)
 
 
@@ -525,12 +525,12 @@ def test_an_rgb_image_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     converted: list[tuple[str, str | None]] = []
     convert = Image.Image.convert
 
-    def watched(image: Image.Image, mode: str | None = None, **options: Any) -> Image.Image:
+    def watch(image: Image.Image, mode: str | None = None, **options: Any) -> Image.Image:
         converted.append((image.mode, mode))
         return convert(image, mode, **options)
 
-    data = encoded(scene(), "PNG")
-    monkeypatch.setattr(Image.Image, "convert", watched)
+    data = encode(scene(), "PNG")
+    monkeypatch.setattr(Image.Image, "convert", watch)
     monkeypatch.setattr(Image.Image, "copy", lambda image: pytest.fail(f"{image.size} was copied"))
     monkeypatch.setattr(imagehash, "phash", lambda _: 0)  # copies its 32 × 32 pixels
     pixels_of(data)
@@ -543,9 +543,11 @@ def test_the_hash_names_its_algorithm_and_64_bits(image_format: str) -> None:
 
 
 def test_the_hash_depends_on_the_picture_not_on_its_size_or_the_model() -> None:
-    data = encoded(textured(640, 448), "PNG")
-    smaller = encoded(textured(640, 448).resize((320, 224), Image.Resampling.LANCZOS), "JPEG", quality=80)
-    other = encoded(textured(640, 448).transpose(Image.Transpose.ROTATE_180), "PNG")
+    data = encode(textured_scene(640, 448), "PNG")
+    smaller = encode(
+        textured_scene(640, 448).resize((320, 224), Image.Resampling.LANCZOS), "JPEG", quality=80
+    )
+    other = encode(textured_scene(640, 448).transpose(Image.Transpose.ROTATE_180), "PNG")
     assert decoding.prepare(data, Target(200, 100, "crop"), MAX_PIXELS)[1] == hash_of(data)
     assert differing_bits(hash_of(data), hash_of(smaller)) <= 4
     assert differing_bits(hash_of(data), hash_of(other)) >= 16
@@ -579,7 +581,7 @@ def test_any_bytes_give_pixels_or_a_photo_error(data: bytes) -> None:
     assert_pixels_or_photo_error(data)
 
 
-TINY = {image_format: encoded(scene(24, 16), image_format) for image_format in decoding.FORMATS}
+TINY = {image_format: encode(scene(24, 16), image_format) for image_format in decoding.FORMATS}
 
 
 @settings(deadline=None)

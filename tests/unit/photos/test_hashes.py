@@ -103,11 +103,11 @@ def test_photos_have_content(path: Path) -> None:
     assert hash_of(path.read_bytes()) is not None
 
 
-def centred(sigma: float, base: float) -> Pixels:
+def centre(sigma: float, base: float) -> Pixels:
     return np.random.default_rng(3).normal(base, sigma, (SIZE, SIZE))
 
 
-def specked() -> Pixels:
+def white_with_specks() -> Pixels:
     """Overexposed, but for a few specks."""
     grey, places = np.full((SIZE, SIZE), 255.0), np.random.default_rng(3).integers(0, SIZE - 4, (12, 2))
     for y, x in places:
@@ -119,11 +119,11 @@ SLOPE = np.linspace(0, 255, SIZE)
 EMPTY = {
     "black": np.zeros((SIZE, SIZE)),
     "white": np.full((SIZE, SIZE), 255.0),
-    "black with noise": centred(4, 5),
-    "dark with much noise": centred(15, 20),
-    "overexposed with noise": centred(6, 254),
-    "overexposed with specks": specked(),
-    "grey with noise": centred(10, 128),
+    "black with noise": centre(4, 5),
+    "dark with much noise": centre(15, 20),
+    "overexposed with noise": centre(6, 254),
+    "overexposed with specks": white_with_specks(),
+    "grey with noise": centre(10, 128),
     "a gradient": np.tile(SLOPE, (SIZE, 1)),
     "a gradient across": (SLOPE + SLOPE[:, None]) / 2,
     "a horizon": np.where(np.arange(SIZE)[:, None] < SIZE // 3, 220.0, 90.0) * np.ones((1, SIZE)),

@@ -6,7 +6,7 @@ from worker.pipeline.batching import Batching, take_batch
 from worker.pipeline.queues import BoundedQueue, ShutDown
 
 
-def filled(*items: float, size: int = 64) -> BoundedQueue[float]:
+def fill(*items: float, size: int = 64) -> BoundedQueue[float]:
     queue: BoundedQueue[float] = BoundedQueue(size)
     for item in items:
         queue.put(item)
@@ -24,25 +24,25 @@ class Clock:
 
 
 def test_a_batch_takes_the_items_that_are_there_without_waiting() -> None:
-    assert take_batch(filled(1, 2, 3), 8, idle=0.001) == [1, 2, 3]
+    assert take_batch(fill(1, 2, 3), 8, idle=0.001) == [1, 2, 3]
 
 
 def test_a_batch_takes_no_more_than_the_largest_size() -> None:
-    items = filled(1, 2, 3)
+    items = fill(1, 2, 3)
     assert take_batch(items, 2, idle=0.001) == [1, 2]
     assert take_batch(items, 2, idle=0.001) == [3]
 
 
 def test_a_single_item_is_a_batch() -> None:
-    assert take_batch(filled(1), 1, idle=0.001) == [1]
+    assert take_batch(fill(1), 1, idle=0.001) == [1]
 
 
 def test_without_items_a_batch_is_empty_after_the_idle_time() -> None:
-    assert take_batch(filled(), 8, idle=0.001) == []
+    assert take_batch(fill(), 8, idle=0.001) == []
 
 
 def test_a_closed_queue_gives_what_it_has_and_then_ends() -> None:
-    items = filled(1.0)
+    items = fill(1.0)
     items.shutdown()
     assert take_batch(items, 8, idle=1.0) == [1.0]
     with pytest.raises(ShutDown):
@@ -130,7 +130,7 @@ def test_an_item_that_is_late_anyway_does_not_stop_the_batch_from_growing() -> N
     assert batching(Arriving(clock, 1, 2, 3), clock, allowed=5.0).take(8, 1.0) == ([1, 2, 3], "device_free")
 
 
-def known_gap(items: Arriving, gathering: Batching[float]) -> None:
+def learn_gap(items: Arriving, gathering: Batching[float]) -> None:
     """Let it learn the gap between two items."""
     before = items.clock.now
     gathering.take(8, 1.0)
@@ -142,7 +142,7 @@ def test_it_waits_if_a_fuller_batch_saves_more_time_than_the_wait() -> None:
     clock = Clock(10.0)
     items = Arriving(clock, 9.9, 10.0, 10.1, 10.2, 10.3)
     gathering = batching(items, clock, base=1.0, wait=5.0)  # a call of its own costs 1 s more
-    known_gap(items, gathering)
+    learn_gap(items, gathering)
     clock.now = 10.1
     items.coming = [10.1, 10.2, 10.3, 12.0]
     batch, closed = gathering.take(8, 1.0)
@@ -159,7 +159,7 @@ def test_it_does_not_wait_if_that_does_not_pay(base: float, wait: float, gap: fl
     clock = Clock(100.0)
     items = Arriving(clock, 10.0, 10.0 + gap)
     gathering = batching(items, clock, base=base, wait=wait)
-    known_gap(items, gathering)
+    learn_gap(items, gathering)
     items.coming = [100.0, 100.05]
     assert gathering.take(8, 1.0) == ([100.0], "device_free")
     assert items.waits == []
@@ -169,7 +169,7 @@ def test_the_longest_wait_counts_once_from_the_first_item() -> None:
     clock = Clock(10.0)
     items = Arriving(clock, 9.9, 10.0)
     gathering = batching(items, clock, base=9.0, wait=2.0)
-    known_gap(items, gathering)
+    learn_gap(items, gathering)
     items.coming = [10.0, 11.5, 12.5]
     assert gathering.take(8, 1.0)[0] == [10.0, 11.5]
     assert items.waits == [2.0, 0.5]
@@ -182,7 +182,7 @@ def test_a_late_item_does_not_wait_and_waiting_makes_no_item_late() -> None:
     clock = Clock(10.0)
     items = Arriving(clock, 9.9, 10.0)
     gathering = batching(items, clock, allowed=5.0, base=1.0, wait=5.0)
-    known_gap(items, gathering)
+    learn_gap(items, gathering)
     items.coming = [6.9]  # of 5 s are 1.9 left, and two photos take 3
     assert gathering.take(8, 1.0)[0] == [6.9]
     assert items.waits == []
@@ -194,7 +194,7 @@ def test_a_late_item_does_not_wait_and_waiting_makes_no_item_late() -> None:
 def test_an_empty_queue_gives_nothing_and_a_closed_one_what_was_taken() -> None:
     clock = Clock(10.0)
     assert batching(Arriving(clock), clock).take(8, 0.5) == ([], "device_free")
-    closed = filled(1.0)
+    closed = fill(1.0)
     closed.shutdown()
     assert batching(closed, clock).take(8, 1.0) == ([1.0], "device_free")
     with pytest.raises(ShutDown):

@@ -25,10 +25,10 @@ class OutageRig:
 
     def fail(self, part: Part, *pauses: float, reason: str = "no answer") -> None:
         """Let a part fail now, and again after each pause of so many seconds."""
-        self.outages.failed(part, reason)
+        self.outages.note_failure(part, reason)
         for seconds in pauses:
             self.clock.seconds += seconds
-            self.outages.failed(part, reason)
+            self.outages.note_failure(part, reason)
 
 
 def test_nothing_is_an_outage_at_first() -> None:
@@ -51,7 +51,7 @@ def test_one_failure_is_no_outage_and_the_second_in_a_row_is() -> None:
 def test_a_success_ends_an_outage_and_resets_the_count() -> None:
     rig = OutageRig()
     rig.fail(Part.STORE, 1, 1, 1)
-    rig.outages.worked(Part.STORE)
+    rig.outages.note_success(Part.STORE)
     assert not rig.outages.ongoing(Part.STORE)
     rig.fail(Part.STORE)
     assert not rig.outages.ongoing(Part.STORE)
@@ -61,7 +61,7 @@ def test_a_success_ends_an_outage_and_resets_the_count() -> None:
 def test_each_part_has_its_own_outage() -> None:
     rig = OutageRig()
     rig.fail(Part.STORAGE, 5)
-    rig.outages.worked(Part.MODEL)
+    rig.outages.note_success(Part.MODEL)
     assert rig.outages.ongoing(Part.QUEUE, Part.STORAGE)
     assert not rig.outages.ongoing(Part.QUEUE, Part.MODEL, Part.STORE)
     assert rig.outages.pause(Part.QUEUE, Part.MODEL, Part.STORE) == 0

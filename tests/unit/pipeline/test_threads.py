@@ -28,16 +28,16 @@ class Line:
         self.numbers = itertools.count()
         self.made = threading.Event()
         stages = [
-            Stage("make", self.guarded("make", self.make), output=self.first),
+            Stage("make", self.guard("make", self.make), output=self.first),
             Stage(
                 "pass",
-                self.guarded("pass", lambda: self.second.put(self.ready.get())),
+                self.guard("pass", lambda: self.second.put(self.ready.get())),
                 output=self.second,
                 helpers=Helpers(
-                    [self.guarded("help", lambda: self.ready.put(2 * self.first.get()))] * 2, self.ready
+                    [self.guard("help", lambda: self.ready.put(2 * self.first.get()))] * 2, self.ready
                 ),
             ),
-            Stage("collect", self.guarded("collect", lambda: self.collected.append(self.second.get()))),
+            Stage("collect", self.guard("collect", lambda: self.collected.append(self.second.get()))),
         ]
         self.pipeline = Pipeline(stages, time.monotonic)
 
@@ -48,7 +48,7 @@ class Line:
             raise ShutDown  # like a source with no more items
         self.first.put(number)
 
-    def guarded(self, name: str, step: Callable[[], None]) -> Callable[[], None]:
+    def guard(self, name: str, step: Callable[[], None]) -> Callable[[], None]:
         steps = itertools.count()
 
         def run() -> None:

@@ -100,7 +100,7 @@ def test_nothing_is_looked_up_while_the_store_is_away() -> None:
     rig = StageRig(source)
     rig.store.away = True
     for _ in range(2):
-        rig.outages.failed(Part.STORE, "away")
+        rig.outages.note_failure(Part.STORE, "away")
     rig.infer_all(source.upload(IDS[1]))
     assert "look_up_failed" not in rig.telemetry.counts
 

@@ -128,11 +128,11 @@ class OutagedStorage:
         self.photos: dict[str, bytes] = {}
         self.away = False
 
-    def fetch(self, wanted: S3Object, max_bytes: int) -> Fetched:
+    def fetch(self, s3_object: S3Object, max_bytes: int) -> Fetched:
         if self.away:
             raise StorageError("503")
-        photo = self.photos[wanted.key]
-        return Fetched(photo, f"etag-of-{wanted.key}", sha256=hashlib.sha256(photo).hexdigest())
+        photo = self.photos[s3_object.key]
+        return Fetched(photo, f"etag-of-{s3_object.key}", sha256=hashlib.sha256(photo).hexdigest())
 
 
 class ComparingStore(MemoryStore):

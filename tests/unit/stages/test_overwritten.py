@@ -25,7 +25,7 @@ class Work:
 
     event: S3Object
     step: str = "waiting"
-    wanted: S3Object | None = None
+    target: S3Object | None = None
     seen: str = ""
 
 
@@ -56,35 +56,35 @@ def events(names: Sequence[str], *, versioned: bool) -> Iterator[S3Object]:
         yield replace(upload(int(name[1]), versioned=versioned), sequencer=sequencer)
 
 
-def looked_up(work: Work, stored: S3Object | None) -> Work:
+def look_up(work: Work, stored: S3Object | None) -> Work:
     """Look up, as poll does."""
     if stored is None:
-        return replace(work, step="looked up", wanted=work.event)
+        return replace(work, step="looked up", target=work.event)
     if makes_needless(result(stored), work.event, MODELS):
         return replace(work, step="done")
     unordered = is_unordered(result(stored), work.event)
-    wanted = replace(work.event, version_id=None, etag=None) if unordered else work.event
-    return replace(work, step="looked up", wanted=wanted, seen=content(stored))
+    target = replace(work.event, version_id=None, etag=None) if unordered else work.event
+    return replace(work, step="looked up", target=target, seen=content(stored))
 
 
-def fetched(work: Work, uploaded: int) -> Work:
+def fetch(work: Work, uploaded: int) -> Work:
     """Fetch, as a helper does: the announced version, or what the bucket has now."""
-    wanted = work.wanted or work.event
-    number = int(wanted.version_id[1:]) if wanted.version_id else uploaded
+    target = work.target or work.event
+    number = int(target.version_id[1:]) if target.version_id else uploaded
     bytes_ = upload(number, versioned=work.event.version_id is not None)
-    return replace(work, step="fetched", wanted=replace(bytes_, sequencer=wanted.sequencer))
+    return replace(work, step="fetched", target=replace(bytes_, sequencer=target.sequencer))
 
 
 def written(work: Work, stored: S3Object | None) -> tuple[Work, S3Object | None]:
     """Write, as the store does; where it refuses, release, as commit does."""
-    assert work.wanted is not None
+    assert work.target is not None
     if stored is None:
-        return replace(work, step="done"), work.wanted
-    if makes_needless(result(stored), work.wanted, MODELS):
+        return replace(work, step="done"), work.target
+    if makes_needless(result(stored), work.target, MODELS):
         return replace(work, step="done"), stored
-    if is_overtaken(result(stored), work.wanted, work.seen):
+    if is_overtaken(result(stored), work.target, work.seen):
         return Work(work.event), stored  # released: it comes again
-    return replace(work, step="done"), work.wanted
+    return replace(work, step="done"), work.target
 
 
 def next_worlds(world: World) -> Iterator[World]:
@@ -97,9 +97,9 @@ def next_worlds(world: World) -> Iterator[World]:
         if work.step == "done" or not announced:
             continue
         if work.step == "waiting":
-            after = looked_up(work, stored)
+            after = look_up(work, stored)
         elif work.step == "looked up":
-            after, fetches = fetched(work, world.uploaded), fetches + 1
+            after, fetches = fetch(work, world.uploaded), fetches + 1
         else:
             after, stored = written(work, stored)
         works = (*world.works[:index], after, *world.works[index + 1 :])

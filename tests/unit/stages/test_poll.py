@@ -61,7 +61,7 @@ def test_one_receiver_is_enough_to_find_out_whether_an_outage_is_over() -> None:
     rig.poll._starving = ImpatientEvent()
     rig.poll.step()
     for _ in range(2):
-        rig.outages.failed(Part.STORAGE, "503")
+        rig.outages.note_failure(Part.STORAGE, "503")
     rig.uploads.queue.clear()
     rig.poll.step()
     rig.poll.step_beside()
@@ -139,9 +139,9 @@ def test_poll_pauses_after_two_failed_receives() -> None:
 def test_poll_asks_for_one_message_in_an_outage() -> None:
     rig = StageRig()
     for _ in range(2):
-        rig.outages.failed(Part.STORAGE, "503")
+        rig.outages.note_failure(Part.STORAGE, "503")
     rig.poll.step()
-    rig.outages.worked(Part.STORAGE)
+    rig.outages.note_success(Part.STORAGE)
     rig.poll.step()
     assert rig.source.asked_for == [1, 10]
 
@@ -155,7 +155,7 @@ def test_poll_gives_back_the_messages_of_the_last_long_poll() -> None:
     assert rig.uploads.empty()
 
 
-def scored_before(rig: StageRig, key: str) -> None:
+def score_once(rig: StageRig, key: str) -> None:
     """Let `key` go through all stages once."""
     rig.source.waiting = [message(body(key))]
     rig.source.photos[key] = photo(4)
@@ -167,7 +167,7 @@ def scored_before(rig: StageRig, key: str) -> None:
 
 def test_poll_does_not_hand_on_a_scored_photo() -> None:
     rig = StageRig()
-    scored_before(rig, IDS[0])
+    score_once(rig, IDS[0])
     rig.source.waiting = [message(body(IDS[0]), number=2)]
     rig.poll.step()
     known = rig.uploads.get()
@@ -177,7 +177,7 @@ def test_poll_does_not_hand_on_a_scored_photo() -> None:
 
 def test_poll_hands_on_a_scored_photo_while_the_store_is_away() -> None:
     rig = StageRig()
-    scored_before(rig, IDS[0])
+    score_once(rig, IDS[0])
     rig.store.away = True
     rig.source.waiting = [message(body(IDS[0]), number=2)]
     rig.poll.step()
