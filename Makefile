@@ -60,7 +60,7 @@ soak: install model ## a steady load while faults are drawn at random; MINUTES=2
 	  $(if $(WORKERS),--workers $(WORKERS)) $(if $(RATE),--rate $(RATE))
 
 docs: $(VENV) ## write the generated parts of docs/ anew
-	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m docs.tools.generate
 
 simulate: $(VENV) ## a day on AWS, simulated: tasks, backlog, p99, costs; a minute; writes docs/scaling.md
 	@$(BIN)/python -m deploy.simulate --write $(if $(FIGURES),--figures $(FIGURES))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from docs.table import Table
+from docs.tools.table import Table
 
 LIMITS = {
     "device": "the device",

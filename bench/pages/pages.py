@@ -8,7 +8,7 @@ from typing import Any
 from bench.pages import tables
 from bench.pages.summary import summary
 from bench.processes import ROOT
-from docs.table import Table
+from docs.tools.table import Table
 
 DOCS = ROOT / "docs"
 SPEED = ("throughput", "batch_sizes", "latency", "accelerator")
@@ -39,9 +39,9 @@ PAGES = (
         SPEED,
         summary,
         {
-            "latency": ("performance/latency.svg", "p50, p90 and p99 of PUT to result, by load"),
+            "latency": ("pictures/performance/latency.svg", "p50, p90 and p99 of PUT to result, by load"),
             "steps": (
-                "performance/second.svg",
+                "pictures/performance/second.svg",
                 "Mean milliseconds by step: idle, at 80 % load, slow notification, with a direct request",
             ),
         },
@@ -52,7 +52,7 @@ PAGES = (
         tables.performance,
         {
             "batch sizes": (
-                "performance/batch-size.svg",
+                "pictures/performance/batch-size.svg",
                 "Images per second of the model alone, by batch size",
             )
         },
@@ -63,11 +63,11 @@ PAGES = (
         tables.duplicates,
         {
             "index": (
-                "duplicates/look-up.svg",
+                "pictures/duplicates/look-up.svg",
                 "Milliseconds of a look-up by photos remembered: this index, numpy, a BK-tree",
             ),
             "hashes": (
-                "duplicates/hashes.svg",
+                "pictures/duplicates/hashes.svg",
                 "Changed photos found, and different ones confused, by radius and hash",
             ),
         },

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from bench.duplicates.index import chart as index_chart
 from bench.duplicates.quality import chart as quality_chart
 from bench.pages.second import SECOND, cases, milliseconds, where_the_second_goes
-from docs import plot
+from docs.tools import plot
 
 ENGINES = {"tensorflow": plot.BLUE, "litert": plot.GREEN}
 PERCENTILES = {"p50": plot.GREEN, "p90": plot.BLUE, "p99": plot.ORANGE}

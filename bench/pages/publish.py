@@ -16,7 +16,7 @@ from typing import Any
 from bench.pages.pages import DOCS, PAGES, Page
 from bench.pages.report import warning
 from bench.processes import ROOT, BenchError
-from docs import marked
+from docs.tools import marked
 
 OUT = ROOT / "bench-out"
 

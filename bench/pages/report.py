@@ -11,7 +11,7 @@ from rich import table
 from rich.markup import escape
 
 from bench.pages.tables import sections
-from docs.table import Table
+from docs.tools.table import Table
 
 MUCH = 0.1  # share of the cores that other programs may take without a warning
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "pillow", "numpy", "boto3", "redis")

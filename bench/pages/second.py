@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from docs import plot
+from docs.tools import plot
 
 SECOND = 1000.0  # milliseconds
 COLOURS = {  # by step: on the way warm, waiting pale, the work cold

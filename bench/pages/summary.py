@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.pages.tables import CUTS, cuts
-from docs.table import Table
+from docs.tools.table import Table
 
 THROUGHPUT = {  # measurement → label and format
     "photos_per_s": ("photos a second, from S3 to Redis", "{:.0f}"),

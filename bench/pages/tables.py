@@ -10,7 +10,7 @@ from bench.duplicates.quality import tables as quality
 from bench.latency.arrivals import PUBLISHED_CUTS, PUBLISHED_UNDER_ONE
 from bench.pages.targets import Target, targets
 from bench.throughput.tables import throughput
-from docs.table import Table
+from docs.tools.table import Table
 
 CUTS = ("p50 ms", "p90 ms", "p99 ms", "under 1 s")
 SHOWN = ("p50_ms", "p90_ms", "p99_ms")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.throughput.throughput import ROWS
-from docs.table import Table
+from docs.tools.table import Table
 
 
 def throughput(measured: Mapping[str, Any]) -> Iterator[Table]:

@@ -17,7 +17,7 @@ from deploy.simulate import picture, plans, report
 from deploy.simulate.figures import DEFAULT, Figures
 from deploy.simulate.plans import COOLDOWNS, LOADS, PEAKS, TRIED_AT, WAITS, Run
 from deploy.simulate.policy import GrownFrom
-from docs import marked, plot
+from docs.tools import marked, plot
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 
@@ -74,7 +74,7 @@ def _parts(
         for base in get_args(GrownFrom)
         for minutes in COOLDOWNS
     }
-    pictures = "".join(f"\n![{peak:,} photos a second](scaling/{peak}.svg)\n" for peak in PEAKS)
+    pictures = "".join(f"\n![{peak:,} photos a second](pictures/scaling/{peak}.svg)\n" for peak in PEAKS)
     return {
         "verdict": report.verdict(best, days),
         "rates": report.by_rate(days).markdown(),
@@ -87,7 +87,7 @@ def _parts(
 
 def _write(texts: Mapping[str, str], days: Mapping[float, Sequence[Run]], figures: Figures) -> None:
     PAGE.write_text(marked.fill(PAGE.read_text(), texts))
-    folder = PAGE.with_suffix("")
+    folder = PAGE.parent / "pictures" / "scaling"
     folder.mkdir(exist_ok=True)
     for peak, runs in days.items():
         figure = picture.day(peak, runs[:2], figures.task.photos_per_second)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from deploy.simulate.figures import Series
 from deploy.simulate.plans import Run
 from deploy.simulate.report import share
-from docs import plot
+from docs.tools import plot
 
 STEP = 300  # seconds per point of a line, which shows the highest value among them
 COLOURS = (plot.BLUE, plot.ORANGE)

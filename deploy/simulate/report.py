@@ -7,7 +7,7 @@ import numpy as np
 
 from deploy.simulate.plans import COOLDOWNS, GOOD, LOADS, TRIED_AT, WAITS, Run
 from deploy.simulate.policy import GrownFrom
-from docs.table import Table
+from docs.tools.table import Table
 
 
 def by_rate(days: Mapping[float, Sequence[Run]]) -> Table:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import generate
+from docs.tools import generate
 from worker import settings
 from worker.errors import PhotoError
 from worker.result import Result

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import comb
 from typing import Any
 
-from docs.table import Table
+from docs.tools.table import Table
 
 MILLION = 1_000_000
 RADII = (4, 6, 8, 10, 12)

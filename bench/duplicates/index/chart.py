@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from docs import plot
+from docs.tools import plot
 
 RIVALS = {  # name → colour and label
     "numpy": (plot.ORANGE, "numpy, all of them"),

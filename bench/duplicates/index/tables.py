@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from docs.table import Table
+from docs.tools.table import Table
 
 
 def index(measured: Mapping[str, Any]) -> list[Table]:

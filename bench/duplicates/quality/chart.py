@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from bench.duplicates.quality.counts import POINTS, WIDEST
-from docs import plot
+from docs.tools import plot
 
 COLOURS = {"phash": plot.BLUE, "dhash": plot.GREEN, "whash": plot.ORANGE, "pdq": plot.VIOLET}
 WRONG = (

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from docs.table import Table
+from docs.tools.table import Table
 
 SHOWN = range(0, 17, 2)  # positions of the radii: phash's distances are even
 

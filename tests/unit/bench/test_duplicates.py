@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, ImageOps
 from bench.duplicates.quality import album, chart, counts, recognition, tables
 from bench.duplicates.quality.album import Picture
 from bench.duplicates.quality.variants import TURNED, variants
-from docs import plot
+from docs.tools import plot
 from tests.support.measured import quality
 from worker.photos.hashes import ALGORITHMS, PHASH
 

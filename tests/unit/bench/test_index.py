@@ -11,7 +11,7 @@ from bench.duplicates.index.rivals import LinearScan
 from bench.pages import publish, tables
 from bench.pages.pages import PAGES
 from bench.photos import NAMES, SAMPLES
-from docs import marked, plot
+from docs.tools import marked, plot
 from tests.support.measured import index, quality, speed
 from worker.photos.decoding import Target, prepare
 from worker.photos.hashes import PHASH

@@ -10,7 +10,7 @@ from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 from bench.pages import pictures, second
-from docs import plot
+from docs.tools import plot
 
 SVG = "{http://www.w3.org/2000/svg}"
 STEPS = ("put", "notify", "queue", "wait", "fetch", "decode", "batch_wait", "infer", "commit")

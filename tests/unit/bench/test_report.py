@@ -12,8 +12,8 @@ from bench.pages import publish, report, targets
 from bench.pages.pages import PAGES, Page
 from bench.pages.tables import sections
 from bench.processes import BenchError
-from docs import marked
-from docs.table import Table
+from docs.tools import marked
+from docs.tools.table import Table
 from tests.support.measured import speed
 
 

@@ -16,7 +16,7 @@ from deploy.simulate.day import Day, simulate
 from deploy.simulate.figures import LEVELS, WEIGHTS, Figures
 from deploy.simulate.plans import Run
 from deploy.simulate.policy import IN_COOLDOWN, OUT_COOLDOWN, GrownFrom, Minute, Policy, Scaler
-from docs.marked import PART
+from docs.tools.marked import PART
 
 FIGURES = Figures.read()
 RATE = FIGURES.task.photos_per_second

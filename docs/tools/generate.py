@@ -7,13 +7,13 @@ from pathlib import Path
 
 from cfnlint.decode import cfn_yaml
 
-from docs import marked
-from docs.table import markdown
+from docs.tools import marked
+from docs.tools.table import markdown
 from tests.unit.test_layers import ROOMS
 from worker import settings
 from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS, Distribution
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WORKER = ROOT / "worker"
 
 
