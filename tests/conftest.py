@@ -1,4 +1,4 @@
-"""Real services for the whole run, and for each test a bucket, a queue and a dead-letter queue of its own."""
+"""Real services for the whole run, and a bucket, queues and a Redis for each test."""
 
 import itertools
 import os
@@ -16,14 +16,14 @@ ROOT = Path(__file__).parents[1]
 REFERENCE_MODEL = ROOT / "models" / "reference" / "built" / "reference"
 _numbers = itertools.count(1)
 
-# A slow machine is no fault of an example.
+# Examples may be slow on a slow machine.
 hypothesis.register_profile("no deadline", deadline=None)
 hypothesis.load_profile("no deadline")
 
 
 @pytest.fixture(autouse=True)
 def pillow_may_warn_of_metadata() -> None:
-    """As in production; pytest gives every test filters of its own."""
+    """Ignore Pillow's warnings, as in production; pytest resets the filters for every test."""
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 

@@ -1,4 +1,4 @@
-"""A rig for each test."""
+"""A FaultRig for each test, and a table of what became of the photos."""
 
 import itertools
 import os
@@ -17,7 +17,7 @@ HEADINGS = ("sent", "results", "dead", "received", "again", "settled in")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what came of the photos under each fault."""
+    """Print what became of the photos under each fault."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     accounts = [
         text
@@ -34,7 +34,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def account_of(rig: FaultRig, name: str) -> str:
-    """One line: photos sent, results, dead letters, messages received, received again, seconds until quiet."""
+    """Format one line of the table."""
     tally, counts = rig.tally(), rig.audit.counts
     numbers = [
         tally.sent,
@@ -55,7 +55,7 @@ def rig(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> Iterator[FaultRig]:
-    """Bucket, queues, Valkey, proxies and audit of the test's own; workers that are left are ended with it."""
+    """A test bed with faults; workers that are left are killed at the end."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "WORKER_"))]:
         monkeypatch.delenv(name)
     for name, value in services.environment().items():

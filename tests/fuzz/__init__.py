@@ -1,1 +1,1 @@
-"""Hostile photos: a corpus of awkward ones, damaged ones, and what decoding may cost."""
+"""Hostile photos: a corpus of awkward and damaged ones, and the memory that decoding takes."""

@@ -1,4 +1,4 @@
-"""Feeds photos to `tests.fuzz.decode` and watches over it: a photo on which it dies or hangs is named."""
+"""Sends photos to `tests.fuzz.decode` and reports the photos on which it dies or hangs."""
 
 import json
 import queue
@@ -16,7 +16,7 @@ DEADLINE = 30.0  # seconds for one photo
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What came of one photo; `memory` is how many bytes more than before, at most."""
+    """What became of one photo; `memory`: the most bytes it took."""
 
     path: Path
     outcome: str
@@ -25,7 +25,7 @@ class Decoded:
 
 
 def decode(paths: Sequence[Path]) -> Iterator[Decoded]:
-    """Prepare each photo in a child; after one on which it died or hung, go on with another child."""
+    """Decode each photo in a child process; start another one after a photo on which it died or hung."""
     left = list(paths)
     while left:
         with _Child() as child:
@@ -60,7 +60,7 @@ class _Child:
                 stream.close()
 
     def decode(self, path: Path) -> Decoded | None:
-        """None when it died or took too long."""
+        """Decode one photo; None when the child died or took too long."""
         try:
             if self._process.stdin:
                 self._process.stdin.write(f"{path}\n")

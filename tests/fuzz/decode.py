@@ -1,6 +1,7 @@
-"""A child process that prepares photos, one a line of its input, and says what came of each and what memory it took.
+"""A child process that decodes the photos named on its input, and prints the outcome and memory of each.
 
-Its address space is limited, so that a photo which asks for too much is seen as one, and not as a machine that swaps.
+Its address space is limited: a photo that asks for too much memory fails, instead of making the
+machine swap.
 """
 
 import json
@@ -17,7 +18,7 @@ MAX_PIXELS = 100_000_000
 
 
 def main() -> None:
-    """Read paths until the end of the input; one JSON line for each."""
+    """Read paths until the end of the input; print a JSON line for each."""
     decoding.warm_up(TARGET)
     limit = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 def _outcome(data: bytes) -> str:
-    """`pixels`, or what kind of error; any other exception is named in full."""
+    """Return `pixels` or the code of a photo error; name any other exception in full."""
     try:
         pixels, image_hash = decoding.prepare(data, TARGET, MAX_PIXELS)
     except PhotoError as error:
@@ -51,7 +52,7 @@ def _outcome(data: bytes) -> str:
 
 
 def _forget_peak() -> int:
-    """Let the highest memory start anew; what is in use now, in bytes."""
+    """Reset the peak of memory; return the bytes in use now."""
     Path("/proc/self/clear_refs").write_text("5")
     return _memory("VmRSS")
 

@@ -1,4 +1,4 @@
-"""Every image of Pillow's tests – damaged, hostile, of odd formats – comes out as pixels or as a photo's fault."""
+"""Every image of Pillow's tests, also damaged, hostile and odd ones, gives pixels or a photo error."""
 
 import subprocess
 from collections import Counter
@@ -9,11 +9,11 @@ from tests.fuzz.child import Decoded, decode
 from tests.support.corpus import images
 from worker.errors import MessageError, PhotoError
 
-MOST = 600_000_000  # bytes: what one of these, none of which has more than 30 megapixels, may take
+MOST = 600_000_000  # bytes for one image; none has more than 30 megapixels
 
 
 def codes(kind: type[MessageError]) -> set[str]:
-    """The code of each kind of error below one."""
+    """Return the codes of an error's subclasses."""
     return {k.code for k in kind.__subclasses__()}
 
 

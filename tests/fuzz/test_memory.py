@@ -1,4 +1,4 @@
-"""What decoding a photo may cost: SECURITY.md's bound, measured in a child process for each format."""
+"""Decoding stays within the memory bound of SECURITY.md, measured for each format in a child process."""
 
 import io
 import zlib
@@ -43,7 +43,7 @@ def many_frames(image_format: str, **options: object) -> bytes:
 
 
 def chunk_bomb(name: bytes, head: bytes) -> bytes:
-    """A small PNG with a compressed chunk that unfolds to 200 MB."""
+    """A small PNG with a compressed chunk of 200 MB."""
     info = PngImagePlugin.PngInfo()
     info.add(name, head + zlib.compress(bytes(200_000_000), 9))
     stream = io.BytesIO()

@@ -1,1 +1,1 @@
-"""A steady load of photos while faults are drawn at random, and the accounting at its end."""
+"""`make soak`: a steady load of photos during random faults, and the accounting at the end."""

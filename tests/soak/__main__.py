@@ -1,7 +1,7 @@
-"""`make soak`: a steady load of real photos on several workers while faults are drawn at random; the table at the end.
+"""`make soak`: real photos at a steady rate, several workers, random faults; a table at the end.
 
-Exit code 1 unless every photo has exactly one result or is a dead letter, no promise was broken on the wire and no
-worker ended that was not told to.
+The exit code is 1 unless every photo has exactly one result or is a dead letter, no promise was
+broken on the wire, and no worker ended without being told to.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from rich.console import Console
 
 from localstack.services import Services, ServicesError
 from tests.soak import report
-from tests.soak.crew import Crew
 from tests.soak.load import Soak
+from tests.soak.workers import Workers
 from tests.support.faults.fault_rig import FaultRig
 
 ROOT = Path(__file__).parents[2]
@@ -31,14 +31,14 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 
 
 def main() -> int:
-    """Run, print the table, write it; the exit code."""
+    """Run, print the table and write it; return the exit code."""
     options = _options()
     console = Console()
     console.print(
         f"seed {options.seed}, {options.workers} workers, {options.rate:g} photos/s; logs in {LOGS}"
     )
     try:
-        found = _soaked(options, console)
+        found = _soak(options, console)
     except ServicesError as error:
         console.print(str(error), style="red", markup=False)
         return FAILED
@@ -49,17 +49,17 @@ def main() -> int:
     return OK if report.holds(found) else FAILED
 
 
-def _soaked(options: argparse.Namespace, console: Console) -> dict[str, object]:
+def _soak(options: argparse.Namespace, console: Console) -> dict[str, object]:
     with ExitStack() as stack:
         rig = _rig(stack)
-        crew = Crew(rig, options.workers)
-        soak = Soak(rig, crew, options.seed, options.rate, HIDDEN, console)
+        workers = Workers(rig, options.workers)
+        soak = Soak(rig, workers, options.seed, options.rate, HIDDEN, console)
         soak.run(60 * options.minutes)
         return report.rows(soak, rig.tally())
 
 
 def _rig(stack: ExitStack) -> FaultRig:
-    """Services, and a queue whose messages are hidden for seconds only."""
+    """Start the services, and a queue with a short visibility timeout."""
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -75,7 +75,7 @@ def _rig(stack: ExitStack) -> FaultRig:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=2.0, help="how long faults are drawn (default 2)")
+    parser.add_argument("--minutes", type=float, default=2.0, help="how long faults happen (default 2)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rate", type=float, default=5.0, help="photos a second (default 5)")

@@ -1,67 +1,67 @@
-"""The faults a soak draws from. Each begins, lasts, and ends; its name begins with the part that it strikes."""
+"""The faults of a soak test. The name of each begins with the part that fails."""
 
 import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
-from tests.soak.crew import Crew
+from tests.soak.workers import Workers
 from tests.support.faults import gateway
 from tests.support.faults.fault_rig import FaultRig
 
 BROKEN = ("no JSON", "{}", '{"Records": [{"eventVersion": "9.9"}]}')
-AGAIN = 5  # photos announced again at a time
-TWO_IN = 3  # draws of which one is of two faults
+AGAIN = 5  # photos that are announced again at a time
+TWO_IN = 3  # every third draw, on average, is of two faults
 
-Strike = Callable[[FaultRig, Crew, random.Random], None]
-Fault = Callable[[FaultRig, Crew, random.Random], AbstractContextManager[None]]
+Strike = Callable[[FaultRig, Workers, random.Random], None]
+Fault = Callable[[FaultRig, Workers, random.Random], AbstractContextManager[None]]
 
 
 def once(strike: Strike) -> Fault:
-    """It happens and is over."""
+    """A fault that happens in a moment."""
     return lasting(strike, lambda *_: None)
 
 
 def lasting(begin: Strike, end: Strike) -> Fault:
-    """It begins and ends."""
+    """A fault that lasts for a while."""
 
     @contextmanager
-    def fault(rig: FaultRig, crew: Crew, chance: random.Random) -> Iterator[None]:
-        begin(rig, crew, chance)
+    def fault(rig: FaultRig, workers: Workers, rng: random.Random) -> Iterator[None]:
+        begin(rig, workers, rng)
         try:
             yield
         finally:
-            end(rig, crew, chance)
+            end(rig, workers, rng)
 
     return fault
 
 
 def broken(what: str, how: gateway.Fault) -> Fault:
-    """A service, or one operation of it, fails."""
+    """A service fails, or one of its operations."""
     return lasting(lambda rig, *_: rig.gateway.break_(what, how), lambda rig, *_: rig.gateway.mend(what))
 
 
-def poison(rig: FaultRig, _crew: Crew, chance: random.Random) -> None:
-    """A message nobody can read."""
-    rig.send(chance.choice(BROKEN))
+def poison(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
+    """Send a message that nobody can read."""
+    rig.send(rng.choice(BROKEN))
     rig.poison += 1
 
 
-def announced_again(rig: FaultRig, _crew: Crew, chance: random.Random) -> None:
-    """S3 announces photos of before a second time."""
-    for image_id in chance.sample(rig.sent, min(AGAIN, len(rig.sent))):
+def announce_again(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
+    """Announce earlier photos a second time, as S3 does now and then."""
+    for image_id in rng.sample(rig.sent, min(AGAIN, len(rig.sent))):
         rig.announce(image_id)
 
 
 def faults(hidden: float) -> dict[str, Fault]:
-    """All of them, by name, for a queue with a visibility timeout of `hidden` seconds."""
+    """All faults by name, for a queue with a visibility timeout of `hidden` seconds."""
     return {
-        "worker killed": once(lambda _, crew, chance: crew.kill_one(chance)),
-        "worker stopped": once(lambda _, crew, chance: crew.stop_one(chance)),
-        "worker stopped in a hurry": once(lambda _, crew, chance: crew.stop_one(chance, hurried=True)),
-        "worker frozen for moments": once(lambda _, crew, chance: crew.freeze_one(chance, hidden / 4)),
+        "worker killed": once(lambda _, workers, rng: workers.kill_one(rng)),
+        "worker stopped": once(lambda _, workers, rng: workers.stop_one(rng)),
+        "worker stopped in a hurry": once(lambda _, workers, rng: workers.stop_one(rng, hurried=True)),
+        "worker frozen for moments": once(lambda _, workers, rng: workers.freeze_one(rng, hidden / 4)),
         "worker frozen beyond its leases": once(
-            lambda _, crew, chance: crew.freeze_one(chance, hidden * 1.5)
+            lambda _, workers, rng: workers.freeze_one(rng, hidden * 1.5)
         ),
         "S3 answers 503": broken("s3.GetObject", gateway.unavailable),
         "S3 cuts photos short": broken("s3.GetObject", gateway.cut_short),
@@ -95,22 +95,22 @@ def faults(hidden: float) -> dict[str, Fault]:
         "Redis is full": lasting(lambda rig, *_: rig.valkey.fill(), lambda rig, *_: rig.valkey.make_room()),
         "Redis's connections break": once(lambda rig, *_: rig.wire.cut()),
         "messages nobody can read": once(poison),
-        "messages announced again": once(announced_again),
+        "messages announced again": once(announce_again),
     }
 
 
 @dataclass(slots=True)
-class Deck:
-    """Draws names in an order of chance, each once before any comes again."""
+class FaultDeck:
+    """Draws faults at random, each once before any is drawn again, like cards from a deck."""
 
     names: list[str]
-    chance: random.Random
+    rng: random.Random
     _left: list[str] = field(default_factory=list)
 
     def draw(self) -> list[str]:
-        """One fault, or now and then two of different parts at a time."""
+        """Draw one fault, or sometimes two of different parts."""
         drawn = [self._next()]
-        if self.chance.randrange(TWO_IN) == 0:
+        if self.rng.randrange(TWO_IN) == 0:
             second = self._next()
             if _part(second) == _part(drawn[0]):
                 self._left.append(second)
@@ -120,7 +120,7 @@ class Deck:
 
     def _next(self) -> str:
         if not self._left:
-            self._left = self.chance.sample(self.names, len(self.names))
+            self._left = self.rng.sample(self.names, len(self.names))
         return self._left.pop()
 
 

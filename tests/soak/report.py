@@ -1,4 +1,4 @@
-"""What a soak says at its end: a table for people, the same as JSON, and whether the promise was held."""
+"""The report of a soak test: a table, the same as JSON, and whether every promise was kept."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +12,8 @@ MUST_BE_EMPTY = ("lost", "doubled", "outdated", "promises broken", "workers cras
 
 
 def rows(soak: Soak, tally: Tally) -> dict[str, Any]:
-    """Count everything; what must not be is listed by name."""
-    audit, crew = soak.rig.audit.counts, soak.crew
+    """Count everything; list what must not happen by name."""
+    audit, workers = soak.rig.audit.counts, soak.workers
     return {
         "sent": tally.sent,
         "scored": tally.statuses.get("scored", 0) + tally.statuses.get("unrecognised", 0),
@@ -27,24 +27,24 @@ def rows(soak: Soak, tally: Tally) -> dict[str, Any]:
         "doubled": list(tally.doubled),
         "outdated": list(tally.outdated),
         "promises broken": list(tally.violations),
-        "workers crashed": list(crew.crashed),
+        "workers crashed": list(workers.crashed),
         "not settled": [soak.unsettled] if soak.unsettled else [],
-        "workers that did not start in an outage": crew.not_started,
+        "workers that did not start in an outage": workers.not_started,
         "exit codes of stopped workers": {
-            str(code): times for code, times in sorted(crew.exit_codes.items())
+            str(code): times for code, times in sorted(workers.exit_codes.items())
         },
-        "highest memory of a worker, MB": round(crew.peak / 1e6),
+        "highest memory of a worker, MB": round(workers.peak / 1e6),
         "faults": dict(sorted(soak.drawn.items())),
     }
 
 
 def holds(found: Mapping[str, Any]) -> bool:
-    """Whether nothing is there that must not be."""
+    """Whether nothing happened that must not."""
     return not any(found[name] for name in MUST_BE_EMPTY)
 
 
 def table(found: Mapping[str, Any]) -> Table:
-    """The same for people: how many, then which."""
+    """The same as a table: how many, then which."""
     made = Table(title="soak", show_header=False)
     for name, value in found.items():
         made.add_row(name, _cell(value))

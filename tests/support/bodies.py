@@ -5,7 +5,7 @@ from typing import Any
 
 
 def notification(bucket: str, *keys: str, event: str = "ObjectCreated:Put", **fields: Any) -> dict[str, Any]:
-    """S3 → SQS, a record for each (encoded) key; `fields` go into `object`."""
+    """S3 → SQS, with a record for each URL-encoded key; `fields` go into `object`."""
     return {
         "Records": [
             {

@@ -1,4 +1,4 @@
-"""The images of Pillow's own tests, about a thousand awkward ones: fetched once with pip, no part of this repository.
+"""About a thousand awkward images: those of Pillow's own tests, which pip downloads once.
 
 The archive is that of the installed version, checked against the hashes in deploy/locks/dev.txt.
 """
@@ -18,7 +18,7 @@ PATIENCE = 300  # seconds for 47 MB
 
 
 def images() -> list[Path]:
-    """Give the files, fetching them if they are not there. Raises subprocess.SubprocessError."""
+    """Return the files; download them first if needed. Raises subprocess.SubprocessError."""
     name = f"pillow-{version('pillow')}"
     folder = FOLDER / name
     if not folder.is_dir():
@@ -27,15 +27,15 @@ def images() -> list[Path]:
 
 
 def _archive(name: str) -> Path:
-    """Download the source distribution; pip runs its set-up code for that, as it does at any installation."""
+    """Download the source distribution; pip runs its set-up code, as for any installation."""
     archive = FOLDER / f"{name}.tar.gz"
     if not archive.exists():
         FOLDER.mkdir(exist_ok=True)
-        wanted = FOLDER / "wanted.txt"
-        wanted.write_text(_locked())
+        requirements = FOLDER / "requirements.txt"
+        requirements.write_text(_lock_entry())
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-binary", "pillow", "--no-deps"]
         subprocess.run(
-            [*command, "--require-hashes", "--dest", str(FOLDER), "-r", str(wanted)],
+            [*command, "--require-hashes", "--dest", str(FOLDER), "-r", str(requirements)],
             check=True,
             timeout=PATIENCE,
             capture_output=True,
@@ -43,8 +43,8 @@ def _archive(name: str) -> Path:
     return archive
 
 
-def _locked() -> str:
-    """Pillow's lines of the lock: its version and hashes."""
+def _lock_entry() -> str:
+    """Pillow's version and hashes, as the lock file has them."""
     found = re.search(r"^pillow==(?:.*\\\n)+.*\n", LOCK.read_text(), re.MULTILINE)
     if found is None:
         raise ValueError(f"{LOCK} does not lock pillow")
@@ -52,7 +52,7 @@ def _locked() -> str:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Flat: the images lie in sub-folders too, and some names are odd."""
+    """Unpack the images into one folder, under plain names."""
     partial = folder.with_suffix(".partial")
     partial.mkdir(exist_ok=True)
     with tarfile.open(archive) as contents:

@@ -1,4 +1,4 @@
-"""Reads lines of metrics the way CloudWatch does: checked against the schema, with what the schema cannot say."""
+"""Reads metric lines as CloudWatch does, and checks them against the schema and the rules beside it."""
 
 import json
 from collections import defaultdict
@@ -14,7 +14,7 @@ _VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
 def check(line: str) -> dict[str, Any]:
-    """Give the line as an object; fails when CloudWatch would take no metrics from it."""
+    """Parse a line; fails when CloudWatch would take no metrics from it."""
     document: dict[str, Any] = json.loads(line)
     _VALIDATOR.validate(document)
     assert len(line.encode()) <= LARGEST
@@ -31,7 +31,7 @@ def check(line: str) -> dict[str, Any]:
 
 
 def values(lines: Iterable[str]) -> dict[str, list[float]]:
-    """Every value of each metric, by its name."""
+    """Collect the values of each metric, by name."""
     found: dict[str, list[float]] = defaultdict(list)
     for document in map(check, lines):
         for directive in document["_aws"]["CloudWatchMetrics"]:

@@ -1,4 +1,4 @@
-"""Photos for the whole path: the samples, and ways to spoil them."""
+"""Sample photos, and ways to spoil them."""
 
 import io
 import struct
@@ -21,13 +21,13 @@ def coffee(image_format: str = "JPEG", **options: object) -> bytes:
 
 
 def truncated() -> bytes:
-    """A JPEG cut short in the middle of its scan."""
+    """A JPEG that ends in the middle of its scan."""
     whole = coffee()
     return whole[: len(whole) // 2]
 
 
 def bomb(width: int = 50_000, height: int = 50_000) -> bytes:
-    """A PNG of a few hundred bytes whose header promises 2.5 gigapixels."""
+    """A PNG of a few hundred bytes whose header says 2.5 gigapixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

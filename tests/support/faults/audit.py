@@ -1,4 +1,4 @@
-"""What passed between workers and SQS, checked against the worker's promises: it sees every call, on the wire."""
+"""Checks every call between workers and SQS against the worker's promises."""
 
 import json
 import threading
@@ -19,14 +19,14 @@ class _Receipt:
 
     message_id: str
     image_ids: Sequence[str]
-    hidden_until: float  # by our clock, reckoned in the worker's favour: from after the call
+    hidden_until: float  # by our clock, counted from after the call, in the worker's favour
 
 
 @dataclass(slots=True)
 class Audit:
-    """Thread-safe. `violations` must be empty at the end; `counts` says what was seen.
+    """Thread-safe. `violations` must be empty at the end; `counts` has what was seen.
 
-    `store` answers or fails soon, without retries: a call of a worker waits for it.
+    `store` must answer or fail soon, without retries: calls of workers wait for it.
     """
 
     store: "redis.Redis"
@@ -38,7 +38,7 @@ class Audit:
     _lock: Any = field(default_factory=threading.Lock)
 
     def before(self, operation: str, request: Fields) -> None:
-        """Check a call as it comes, before SQS sees it."""
+        """Check a call before SQS sees it."""
         now, deleted = time.monotonic(), list[str]()
         with self._lock:
             entries = _entries(request)
@@ -52,7 +52,7 @@ class Audit:
         self._check_written(deleted)  # without the lock: a frozen store must not make other calls late
 
     def after(self, operation: str, request: Fields, answer: Fields) -> None:
-        """Note what SQS has carried out."""
+        """Note what SQS has done."""
         with self._lock:
             if operation == "ReceiveMessage":
                 for message in answer.get("Messages", []):
@@ -64,12 +64,12 @@ class Audit:
                         self._hidden(entry["ReceiptHandle"], entry["VisibilityTimeout"])
 
     def complain(self, of: str) -> None:
-        """Note something else that must not be."""
+        """Note another violation."""
         with self._lock:
             self.violations.append(of)
 
     def unwritten(self) -> list[str]:
-        """Images whose message was deleted while Redis could not be asked, and that have no result even now."""
+        """Images without a result whose message was deleted while Redis could not be asked."""
         return [image_id for image_id in self._unseen if not self.store.exists(f"result:{image_id}")]
 
     def _received(self, message: Fields, seconds: float) -> None:
@@ -85,7 +85,7 @@ class Audit:
             self._receipts[handle].hidden_until = time.monotonic() + seconds
 
     def _check_handle(self, operation: str, entry: Fields, now: float) -> Sequence[str]:
-        """Complain of a stale one; the images that its message announces."""
+        """Complain about a stale receipt handle; return the images that its message announces."""
         receipt = self._receipts.get(entry["ReceiptHandle"])
         if receipt is None:
             self.violations.append(f"{operation} with a receipt handle that nobody was given")
@@ -110,7 +110,7 @@ class Audit:
 
 
 def image_ids(body: str) -> list[str]:
-    """Give the images that an S3 notification announces as uploaded; none for any other body."""
+    """Return the image ids that an S3 notification announces as uploaded; none for any other body."""
     try:
         records = json.loads(body).get("Records", [])
         keys = [r["s3"]["object"]["key"] for r in records if r["eventName"].startswith("ObjectCreated")]

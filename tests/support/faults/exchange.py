@@ -1,4 +1,4 @@
-"""One request that came through the gateway, and what may be done with it: carry it out, answer, delay, break."""
+"""One request at the gateway, and what a fault can do with it: forward, answer, delay, cut."""
 
 import http.client
 import json
@@ -18,7 +18,7 @@ OURS = {"connection", "content-length", "expect", "transfer-encoding"}  # header
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a service says."""
+    """The answer of a service."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -26,7 +26,7 @@ class Answer:
 
 
 class Exchange:
-    """Faults are functions of it. `operation` is SQS's own name, or for S3 the likes of `GetObject`."""
+    """Faults are functions of an exchange. `operation` is SQS's own name, or e.g. `GetObject` for S3."""
 
     def __init__(self, handler: "Handler", body: bytes) -> None:
         self._handler = handler
@@ -39,7 +39,7 @@ class Exchange:
         self.fault: Fault | None = None
 
     def forward(self, body: bytes | None = None) -> Answer:
-        """Let LocalStack carry it out, or what `body` says in its place; the audit sees both sides."""
+        """Forward the request, or `body` in its place, to LocalStack. The audit sees both sides."""
         body = self.body if body is None else body
         if self.service != "sqs":
             return self._ask(body)
@@ -51,12 +51,12 @@ class Exchange:
         return answer
 
     def reply(self, answer: Answer, *, upto: int | None = None) -> None:
-        """Answer the worker, with the first `upto` bytes of the body only."""
+        """Answer the worker with the whole body, or its first `upto` bytes."""
         self._begin(answer)
         self._say(answer.body[:upto])
 
     def trickle(self, answer: Answer, pieces: int, pause: float) -> None:
-        """Answer in so many pieces, with seconds between them."""
+        """Answer in so many pieces, with a pause in seconds before each."""
         self._begin(answer)
         size = max(1, -(-len(answer.body) // pieces))
         for start in range(0, len(answer.body), size):
@@ -64,7 +64,7 @@ class Exchange:
             self._say(answer.body[start : start + size])
 
     def error(self, status: int, code: str) -> None:
-        """Answer with an error in the service's own format."""
+        """Answer with an error in the format of the service."""
         if self.service == "sqs":
             body = json.dumps({"__type": f"com.amazonaws.sqs#{code}", "message": "by a fault"}).encode()
             headers = [
@@ -77,13 +77,13 @@ class Exchange:
         self.reply(Answer(status, headers, body))
 
     def cut(self) -> None:
-        """End the connection with a reset."""
+        """Reset the connection."""
         self._handler.close_connection = True
         self._handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._handler.connection.close()
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, less when the fault is lifted."""
+        """Wait for so many seconds, or until the fault is mended."""
         self._gateway.wait_while(self.fault, seconds)
 
     def _begin(self, answer: Answer) -> None:
@@ -114,5 +114,5 @@ class Exchange:
 
 
 def _key_id(signed: str) -> str:
-    """Whose signature it is, in a header or in a URL."""
+    """Return the access key that signed a header or URL."""
     return signed.partition("Credential=")[2].partition("/")[0]

@@ -73,7 +73,7 @@ class FaultRig(Rig):
         return worker
 
     def upload(self, number: int, photo: bytes, *, copies: bool = False) -> list[str]:
-        """Upload a picture under new ids, as the API does; each with bytes of its own unless they are `copies`."""
+        """Upload a photo under new ids, as the API does. Each has other bytes, unless they are `copies`."""
         ids = [str(uuid.uuid4()) for _ in range(number)]
         self.sent += ids
         for image_id in ids:
@@ -82,11 +82,11 @@ class FaultRig(Rig):
         return ids
 
     def overwrite(self, image_id: str, photo: bytes) -> None:
-        """Upload another photo under an id of before: a second result is due."""
+        """Upload another photo under an old id: a second result is due."""
         self.etags[image_id].append(self.put(image_id, photo))
 
     def announce(self, image_id: str, **fields: str) -> None:
-        """Announce an object once more, as S3 does now and then; with other `fields` than it has, if given."""
+        """Announce an object once more, as S3 does now and then; `fields` replace its own."""
         key = f"uploads/{image_id}.jpg"
         etag = self.s3.head_object(Bucket=self.bucket, Key=key)["ETag"].strip('"')
         self.send(bodies.notification(self.bucket, key, **{"eTag": etag, **fields}))
@@ -96,11 +96,11 @@ class FaultRig(Rig):
         return {key.removeprefix("result:"): result for key, result in self.stored().items()}
 
     def wait_for_results(self, number: int) -> None:
-        """Wait until so many results are there."""
+        """Wait for so many results."""
         eventually(lambda: len(self.results()) >= number, self.describe, PATIENCE)
 
     def dead(self) -> list[str]:
-        """Bodies of all dead letters; they stay where they are, hidden once they were read."""
+        """Return the bodies of all dead letters; they stay in the queue, hidden once they were read."""
         while answer := self.sqs.receive_message(
             QueueUrl=self.dead_url, MaxNumberOfMessages=10, VisibilityTimeout=LONGEST_HIDDEN
         ).get("Messages"):
@@ -110,9 +110,9 @@ class FaultRig(Rig):
     def settles(
         self, *, dead: int = 0, patience: float = PATIENCE, meanwhile: Callable[[], None] = lambda: None
     ) -> None:
-        """Wait until the queue is empty, with so many dead letters at least, and all that was sent can be seen.
+        """Wait until the queue is empty, with `dead` dead letters or more, and each photo has come to something.
 
-        S3 announces an upload a moment after it: an empty queue says nothing unless it stays so.
+        S3 announces an upload a moment later, so the queue must stay empty for ANNOUNCED seconds otherwise.
         """
         empty_since: list[float] = []
 
@@ -129,9 +129,9 @@ class FaultRig(Rig):
         eventually(is_quiet, self.describe, patience)
 
     def account(self, *, dead: int = 0, patience: float = PATIENCE) -> None:
-        """Hold the promise: wait until the queue is empty, then compare what was sent with what came of it.
+        """Wait until the queue is empty, then check what became of everything that was sent.
 
-        Every version of every photo was written exactly once, except `dead` letters, which are expected.
+        Every version of every photo must be written exactly once, except the `dead` letters expected.
         """
         begun = time.monotonic()
         self.settles(dead=dead, patience=patience)
@@ -164,7 +164,7 @@ class FaultRig(Rig):
         return bool(result["status"] != "failed" and result["source"]["etag"] != self.etags[image_id][-1])
 
     def describe(self) -> str:
-        """What there is, for a failed wait."""
+        """Describe what is where, for a wait that fails."""
         results = self.results()
         waiting = [image_id for image_id in self.sent if image_id not in results]
         queues = f"queue {self.left()}, dead letters {self.left(self.dead_url)}"

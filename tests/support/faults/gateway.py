@@ -1,6 +1,6 @@
-"""An HTTP proxy between workers and LocalStack: it tells an audit of each SQS call, and breaks what it is told to.
+"""An HTTP proxy between workers and LocalStack. It reports SQS calls to an audit and injects faults.
 
-A fault is a function of an `Exchange`; `Gateway.faults` says which one a service, or one operation of it, has.
+A fault is a function of an `Exchange`; `Gateway.faults` has the fault of a service or an operation.
 """
 
 import http.client
@@ -21,12 +21,12 @@ Fault = Callable[[Exchange], None]
 
 
 def unavailable(exchange: Exchange) -> None:
-    """503, as an overloaded service answers."""
+    """Answer 503, like an overloaded service."""
     exchange.error(503, "SlowDown" if exchange.service == "s3" else "ServiceUnavailable")
 
 
 def throttled(exchange: Exchange) -> None:
-    """As a service answers that is called too often."""
+    """Answer like a service that is called too often."""
     if exchange.service == "s3":
         exchange.error(503, "SlowDown")
     else:
@@ -34,31 +34,31 @@ def throttled(exchange: Exchange) -> None:
 
 
 def reset(exchange: Exchange) -> None:
-    """The connection breaks and nothing was carried out."""
+    """Reset the connection; nothing is carried out."""
     exchange.cut()
 
 
 def answer_lost(exchange: Exchange) -> None:
-    """Carried out, but the connection breaks before the answer."""
+    """Carry the request out, but reset the connection before the answer."""
     exchange.forward()
     exchange.cut()
 
 
 def cut_short(exchange: Exchange) -> None:
-    """Half of the answer, then the connection breaks."""
+    """Send half of the answer, then reset the connection."""
     answer = exchange.forward()
     exchange.reply(answer, upto=len(answer.body) // 2)
     exchange.cut()
 
 
 def hanging(exchange: Exchange) -> None:
-    """No answer at all."""
+    """Give no answer at all."""
     exchange.wait(HANG)
     exchange.cut()
 
 
 def slow(seconds: float) -> Fault:
-    """Carried out, answered late."""
+    """Carry the request out and answer late."""
 
     def fault(exchange: Exchange) -> None:
         answer = exchange.forward()
@@ -69,12 +69,12 @@ def slow(seconds: float) -> Fault:
 
 
 def trickling(seconds: float, pieces: int = 8) -> Fault:
-    """Carried out, answered piece by piece; no pause is long enough for a time-out."""
+    """Carry the request out and answer in pieces; no pause is long enough for a timeout."""
     return lambda exchange: exchange.trickle(exchange.forward(), pieces, seconds / pieces)
 
 
 def every_second_entry_refused(exchange: Exchange) -> None:
-    """Of a batch only half is carried out: 200, with a `Failed` list."""
+    """Carry out half of a batch: 200, with a `Failed` list."""
     call = json.loads(exchange.body)
     refused = [
         {"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"} for entry in call["Entries"][::2]
@@ -86,7 +86,7 @@ def every_second_entry_refused(exchange: Exchange) -> None:
 
 
 def credentials_refused(*refused: str) -> Fault:
-    """These access keys have expired, others are good."""
+    """Refuse these access keys as expired; others are valid."""
 
     def fault(exchange: Exchange) -> None:
         if exchange.key_id in refused:
@@ -98,7 +98,7 @@ def credentials_refused(*refused: str) -> Fault:
 
 
 class Gateway:
-    """The proxy. `faults` maps "s3", "sqs" or e.g. "sqs.DeleteMessageBatch" to what is wrong with it."""
+    """The proxy. `faults` maps "s3", "sqs" or e.g. "sqs.DeleteMessageBatch" to a fault."""
 
     def __init__(self, upstream_port: int, audit: Audit) -> None:
         self.upstream_port = upstream_port
@@ -112,44 +112,44 @@ class Gateway:
         self.url = f"http://{HOST}:{self.port}"
 
     def break_(self, what: str, fault: Fault) -> None:
-        """Let a service or operation have a fault from now on."""
+        """Give a service or an operation a fault."""
         with self._changed:
             self.faults[what] = fault
             self._changed.notify_all()
 
     def begun(self, operation: str) -> int:
-        """How many requests for an operation have come so far."""
+        """How many requests for an operation have arrived so far."""
         return self._begun[operation]
 
     def note(self, operation: str) -> None:
-        """A request has come."""
+        """Count a request."""
         with self._changed:
             self._begun[operation] += 1
 
     def wait_while(self, fault: Fault | None, seconds: float) -> None:
-        """Wait for seconds, less when the fault is lifted."""
+        """Wait for so many seconds, or until the fault is mended."""
         with self._changed:
             self._changed.wait_for(lambda: fault not in self.faults.values(), seconds)
 
     def mend(self, what: str | None = None) -> None:
-        """Lift one fault, or all; whoever waits in one goes on."""
+        """Mend one fault, or all; requests that wait in one go on."""
         with self._changed:
             for name in [what] if what else list(self.faults):
                 self.faults.pop(name, None)
             self._changed.notify_all()
 
     def go_away(self) -> None:
-        """Refuse connections, for both services; those that are there break at their next request."""
+        """Refuse connections; open ones break at their next request."""
         self.is_away = True
         self._hang_up()
 
     def come_back(self) -> None:
-        """Take connections again."""
+        """Accept connections again."""
         self._listen(self.port)
         self.is_away = False
 
     def close(self) -> None:
-        """End it; exchanges under way are daemons."""
+        """Stop the proxy; threads of open exchanges are daemons."""
         self.mend()
         if not self.is_away:
             self._hang_up()
@@ -172,7 +172,7 @@ class _Server(ThreadingHTTPServer):
     audit: Audit
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Connections break all the time here: workers are killed. Anything else is a fault of the rig's own."""
+        """Ignore broken connections, since workers are killed. Anything else is a bug of the rig."""
         error = sys.exception()
         if not isinstance(error, (OSError, http.client.HTTPException)):
             self.audit.complain(f"the gateway itself failed: {error!r}")
@@ -201,4 +201,4 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _handle  # noqa: N815 - names that http.server asks for
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""Models that fail for real, inside TensorFlow: they run out of memory, or never come back, for some photos."""
+"""Models that fail inside TensorFlow for some photos: out of memory, or an endless loop."""
 
 from typing import Any
 
@@ -7,23 +7,23 @@ import tensorflow as tf
 from tests.support.models import PHOTOS, Halves
 
 TOO_MUCH = 2**46  # numbers: more memory than any machine here has
-ENDLESS = 2**62  # turns of a loop
-A_WHILE = 100_000  # turns that take some tenths of a second
+ENDLESS = 2**62  # loop iterations
+A_WHILE = 100_000  # iterations that take some tenths of a second
 
 
 def turned(turns: Any) -> Any:
-    """Go round in a loop; a zero that is only there afterwards."""
+    """Loop for so many iterations, then return zero."""
     (count,) = tf.while_loop(lambda i: i < turns, lambda i: [i + 1], [tf.constant(0, tf.int64)])
     return 0 * tf.cast(count, tf.float32)
 
 
 def whites(photos: Any) -> Any:
-    """How many photos of the batch are white in their first pixel."""
+    """Count the photos of the batch whose first pixel is white."""
     return tf.reduce_sum(tf.cast(photos[:, 0, 0, 0] > 250, tf.int64))
 
 
 class NeedsRoom(Halves):
-    """Finds no memory for a batch with more than one white photo in it; slow, so that photos gather meanwhile."""
+    """Runs out of memory for a batch with more than one white photo. Slow, so that photos gather."""
 
     @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # TensorFlow ships no types
     def score(self, photos: Any) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class NeedsRoom(Halves):
 
 
 class Hangs(Halves):
-    """Goes round in a loop for a batch with a white photo in it."""
+    """Loops forever for a batch with a white photo in it."""
 
     @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # as above
     def score(self, photos: Any) -> dict[str, Any]:

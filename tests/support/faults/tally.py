@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What became of all that was sent."""
+    """Counts and lists by what became of the photos."""
 
     sent: int
     statuses: Mapping[str, int]  # of results
@@ -18,7 +18,7 @@ class Tally:
     violations: Sequence[str]  # what the audit has seen
 
     def complaints(self, expected_dead: int) -> list[str]:
-        """Everything that must not be, in words."""
+        """Describe everything that must not happen."""
         found = {
             "neither a result nor a dead letter": self.lost,
             "written more than once": self.doubled,

@@ -1,4 +1,4 @@
-"""A Valkey server of a test's own: it can be frozen, killed and started again, and told to refuse writes."""
+"""A Valkey server for one test, which can be frozen, killed, restarted, and made to refuse writes."""
 
 import signal
 import socket
@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 
 
 class Valkey:
-    """Runs from the start; `port` stays the same over restarts."""
+    """A running server; `port` stays the same over restarts."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -32,7 +32,7 @@ class Valkey:
         self.start()
 
     def start(self) -> None:
-        """Start it, empty."""
+        """Start the server, empty."""
         command = [str(get_binary_path()), "--port", str(self.port), "--bind", HOST, "--save", ""]
         with (self._folder / "valkey.log").open("a") as log:
             self._process = subprocess.Popen(
@@ -41,37 +41,37 @@ class Valkey:
         eventually(self._answers)
 
     def kill(self) -> None:
-        """End it as a crash does; all it held is gone."""
+        """Kill the server as a crash does; its data is gone."""
         self.restarts += 1
         self._process.kill()
         self._process.wait(10)
 
     def freeze(self) -> None:
-        """It neither answers nor ends, as a hung host."""
+        """Let it neither answer nor end, like a hung host."""
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It goes on."""
+        """Let it go on."""
         self._process.send_signal(signal.SIGCONT)
 
     def become_replica(self) -> None:
-        """It refuses writes, as the old primary does after a failover."""
+        """Let it refuse writes, like the old primary after a failover."""
         self.client.replicaof(HOST, 1)
 
     def become_primary(self) -> None:
-        """It takes writes."""
+        """Let it take writes again."""
         self.client.replicaof("NO", "ONE")
 
     def fill(self) -> None:
-        """It has no memory for writes."""
+        """Let it have no memory for writes."""
         self.client.config_set("maxmemory", 1)
 
     def make_room(self) -> None:
-        """It has."""
+        """Let it have memory again."""
         self.client.config_set("maxmemory", 0)
 
     def close(self) -> None:
-        """End it, frozen or not."""
+        """Kill it, also when it is frozen."""
         self.client.close()
         self.kill()
 

@@ -10,7 +10,7 @@ Mode = Literal["open", "refuse", "hang"]
 
 
 class Wire:
-    """`open` passes bytes on, `refuse` resets new connections, `hang` accepts and says nothing."""
+    """`open` passes bytes on, `refuse` closes connections, `hang` accepts them and passes nothing on."""
 
     def __init__(self, upstream_port: int) -> None:
         self._upstream_port = upstream_port
@@ -26,7 +26,7 @@ class Wire:
         self._thread.start()
 
     def set(self, mode: Mode) -> None:
-        """Change what happens; `refuse` ends the connections that are there as well."""
+        """Change the mode; `refuse` also closes the open connections."""
         self._refusing = mode == "refuse"
         if mode == "hang":
             self._passing.clear()
@@ -36,14 +36,14 @@ class Wire:
             self.cut()
 
     def cut(self) -> None:
-        """End all connections; the threads that serve them close them."""
+        """Shut all connections down; the threads that serve them close them."""
         with self._lock:
             for one in self._sockets:
                 with suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """End it."""
+        """Stop the proxy."""
         self._ended = True
         self._passing.set()
         with suppress(OSError):
@@ -54,7 +54,7 @@ class Wire:
 
     def _accept(self) -> None:
         while not self._ended:
-            with suppress(OSError):  # the listener is closed, when we end
+            with suppress(OSError):  # `close` has closed the listener
                 client, _ = self._listener.accept()
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 

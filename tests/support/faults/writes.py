@@ -12,7 +12,7 @@ from tests.support.waiting import eventually
 
 
 class Writes:
-    """Counts every write of a result: each is published once. `gaps` says how often it could not listen."""
+    """Counts the writes of each result: each write is published once. `gaps`: lost connections."""
 
     def __init__(self, store: Valkey) -> None:
         self.counts: Counter[str] = Counter()
@@ -33,7 +33,7 @@ class Writes:
         while not self._ended.is_set():
             try:
                 self._receive()
-            except (redis.RedisError, OSError):  # the store is killed now and then
+            except (redis.RedisError, OSError):  # tests kill the store
                 self.gaps += self._listening.is_set()
                 self._listening.clear()
 
@@ -49,7 +49,7 @@ class Writes:
 
 
 def impatient(port: int) -> "redis.Redis":
-    """Connect to a store that is broken now and then: an answer or an error within a second, and no retries."""
+    """Connect to a store that tests break: it answers or fails within a second, without retries."""
     return redis.Redis(
         host=HOST,
         port=port,

@@ -1,4 +1,4 @@
-"""The workers of a soak: so many on one queue, each replaced when it ends, as an orchestrator does."""
+"""The workers of a soak test, on one queue. Each is replaced when it ends, as ECS does."""
 
 import random
 import signal
@@ -9,26 +9,26 @@ from localstack.worker_process import WorkerProcess
 from tests.support.faults.fault_rig import FaultRig
 
 SETTINGS = {"drain_deadline": "20", "give_up_after": "120"}
-CONFIGURATION = 2  # exit code of a worker that starts while a part it needs is away; the next one is tried
+CONFIGURATION = 2  # exit code of a worker that starts while a service is away; another one is started
 
 
-class Crew:
-    """Kills, stops and freezes are ordered here, so that an end nobody ordered is noticed."""
+class Workers:
+    """Kills, stops and freezes workers, and notices when one ends without being told to."""
 
     def __init__(self, rig: FaultRig, size: int) -> None:
         self._rig = rig
         self._running = [rig.process(**SETTINGS) for _ in range(size)]
         self._leaving: list[WorkerProcess] = []
-        self._asleep: dict[WorkerProcess, float] = {}  # until when
-        self.exit_codes: Counter[int] = Counter()  # of those that were told to stop
+        self._asleep: dict[WorkerProcess, float] = {}  # frozen until
+        self.exit_codes: Counter[int] = Counter()  # of workers that were told to stop
         self.not_started = 0
-        self.crashed: list[str] = []  # ended for no reason of ours
-        self.peak = 0  # most bytes that one of them has had
+        self.crashed: list[str] = []  # ended without being told to
+        self.peak = 0  # the most memory that a worker has had, in bytes
         for worker in self._running:
             worker.wait_for("polling")
 
     def tend(self) -> None:
-        """Wake who has slept enough, replace who has ended, look at the memory."""
+        """Thaw workers whose time is up, replace those that have ended, note their memory."""
         now = time.monotonic()
         for worker in [worker for worker, until in self._asleep.items() if until <= now]:
             self._wake(worker)
@@ -39,35 +39,35 @@ class Crew:
             self._note_stop(worker)
         self.peak = max([self.peak, *(worker.peak_memory() for worker in self._running)])
 
-    def kill_one(self, chance: random.Random) -> None:
-        """-9 for anyone, asleep or still starting too."""
-        worker = chance.choice(self._running)
+    def kill_one(self, rng: random.Random) -> None:
+        """Send SIGKILL to any worker, also a frozen one or one that still starts."""
+        worker = rng.choice(self._running)
         worker.kill()
         self._asleep.pop(worker, None)
         self._replace(worker)
 
-    def stop_one(self, chance: random.Random, *, hurried: bool = False) -> None:
-        """SIGTERM, as ECS sends it when it replaces a task; somebody in a hurry presses Ctrl-C as well."""
-        worker = self._awake(chance)
+    def stop_one(self, rng: random.Random, *, hurried: bool = False) -> None:
+        """Send SIGTERM, as ECS does when it replaces a task; `hurried` adds SIGINT."""
+        worker = self._awake(rng)
         worker.ask_to_stop()
         if hurried:
             worker.ask_to_stop(signal.SIGINT)
         self._leaving.append(worker)
         self._replace(worker)
 
-    def freeze_one(self, chance: random.Random, seconds: float) -> None:
-        """It stands still for so long and goes on by itself."""
-        worker = self._awake(chance)
+    def freeze_one(self, rng: random.Random, seconds: float) -> None:
+        """Freeze a worker for so many seconds."""
+        worker = self._awake(rng)
         worker.freeze()
         self._asleep[worker] = time.monotonic() + seconds
 
     def wake_all(self) -> None:
-        """Whoever sleeps goes on."""
+        """Thaw all workers that are frozen."""
         for worker in list(self._asleep):
             self._wake(worker)
 
     def stop(self) -> None:
-        """Stop all, at the end."""
+        """Stop all workers at the end."""
         self.tend()
         for worker in self._running:
             worker.ask_to_stop()
@@ -75,9 +75,9 @@ class Crew:
             worker.wait()
             self._note_stop(worker)
 
-    def _awake(self, chance: random.Random) -> WorkerProcess:
-        """One that does not sleep; all sleep at once only by bad luck, then one is woken."""
-        worker = chance.choice([w for w in self._running if w not in self._asleep] or self._running)
+    def _awake(self, rng: random.Random) -> WorkerProcess:
+        """Choose a worker that is not frozen; if all are, thaw one."""
+        worker = rng.choice([w for w in self._running if w not in self._asleep] or self._running)
         self._wake(worker)
         return worker
 
