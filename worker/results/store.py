@@ -12,15 +12,12 @@ class ResultStore(Protocol):
 
     def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
         """Find the stored result of each photo."""
-        ...
 
     def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
         """Find the result of another photo with these bytes."""
-        ...
 
     def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
         """Find the result of the oldest other photo that looks the same."""
-        ...
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         """Write and publish each result, and remember its photo.
@@ -28,4 +25,3 @@ class ResultStore(Protocol):
         `seen` is the content that `poll` saw stored for each photo. A result that would replace
         other content, which may be newer, is not written: it is `overtaken`.
         """
-        ...

@@ -42,15 +42,12 @@ class LetterQueue(Protocol):
 
     def moves(self) -> list[Move]:
         """List the last moves, the newest first."""
-        ...
 
     def start(self, rate: int) -> None:
         """Start a move of `rate` letters a second."""
-        ...
 
     def cancel(self, handle: str) -> int:
         """Cancel a move. Return how many letters it moved."""
-        ...
 
 
 class RunningError(QueueError):

@@ -37,7 +37,6 @@ class Buckets(Storage, Protocol):
 
     def list(self, bucket: str) -> Iterator[tuple[S3Object, datetime]]:
         """List every object and when it was stored. Raises StorageError."""
-        ...
 
 
 class Index(Protocol):
@@ -45,11 +44,9 @@ class Index(Protocol):
 
     def read(self, photos: Sequence[PhotoId]) -> list[Fingerprint | None]:
         """Read what the index has of each photo."""
-        ...
 
     def enter(self, photos: Sequence[tuple[PhotoId, Fingerprint, int]]) -> list[bool]:
         """Enter photos, each with its time of storage (Unix, microseconds). True for new ones."""
-        ...
 
 
 def find_photos(

@@ -18,7 +18,6 @@ class Rival(Protocol):
 
     def within(self, bits: int, radius: int) -> list[int]:
         """Return them in any order."""
-        ...
 
 
 class LinearScan:
