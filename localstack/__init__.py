@@ -1,1 +1,1 @@
-"""What stands in for AWS on a laptop."""
+"""LocalStack and Valkey in place of AWS, for the demo, the tests and the bench."""

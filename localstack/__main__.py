@@ -1,4 +1,4 @@
-"""`python -m localstack`: the imports take a second, and Ctrl-C is quiet from the first moment."""
+"""`python -m localstack`. Ctrl-C leaves no traceback, not even during the imports."""
 
 import sys
 

@@ -31,11 +31,14 @@ console = Console()
 
 
 def main() -> int:
-    """Run until Ctrl-C, or with --exit until the sample photos are through; the exit code."""
+    """Run until Ctrl-C, or with --exit until the sample photos are scored; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m localstack", description=__doc__)
     parser.add_argument("--exit", action="store_true", help="stop when the sample photos are scored")
     options = parser.parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM):  # both interrupt, and all is stopped in order
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # both raise KeyboardInterrupt, so that all is stopped in order
         signal.signal(number, signal.default_int_handler)
     try:
         with ExitStack() as stack:
@@ -56,8 +59,8 @@ def _run(stack: ExitStack, *, leave: bool) -> int:
     services = Services(FOLDER, gateway_port=GATEWAY_PORT, redis_port=REDIS_PORT)
     with console.status("starting LocalStack and Valkey"):
         stack.enter_context(services)
-    ours = {"RECEIVE_WAIT": "1", "LOG_FORMAT": "console", "STATE_FILE": str(FOLDER / "state.json")}
-    environment = {**services.environment(), **{f"WORKER_{name}": value for name, value in ours.items()}}
+    own = {"RECEIVE_WAIT": "1", "LOG_FORMAT": "console", "STATE_FILE": str(FOLDER / "state.json")}
+    environment = {**services.environment(), **{f"WORKER_{name}": value for name, value in own.items()}}
     os.environ.update(environment)  # for boto3, here and in the worker
     console.print(f"LocalStack on port {GATEWAY_PORT}, Valkey on port {REDIS_PORT}; logs in {FOLDER.name}/")
     worker = WorkerProcess(FOLDER / "worker.log", environment=os.environ)
@@ -80,7 +83,7 @@ def _run(stack: ExitStack, *, leave: bool) -> int:
         )
         code = worker.wait(within=None)
         console.print(f"[red]the worker ended by itself, with exit code {code}; see above")
-        return code if code >= 0 else 128 - code  # the way a shell tells of a signal
+        return code if code >= 0 else 128 - code  # a shell's exit code for a signal
 
 
 def _show_log(worker: WorkerProcess) -> None:
@@ -88,14 +91,14 @@ def _show_log(worker: WorkerProcess) -> None:
     with worker.log.open(errors="replace") as lines:
         has_ended = False
         while not has_ended:
-            has_ended = worker.has_ended()  # before the look: nothing is written after it
+            has_ended = worker.has_ended()  # asked before reading: nothing is written after the end
             for line in lines:
                 console.print(f"[dim]worker │[/] {_plain(line.rstrip())}", soft_wrap=True, highlight=False)
             time.sleep(0.1)
 
 
 def _score_samples(client: Client) -> list[tuple[str, Result]]:
-    """Put the sample photos into the bucket the way the API does, and wait for each result."""
+    """Upload the sample photos as the API does, and wait for each result."""
     photos = sorted(path for path in PHOTOS.iterdir() if path.suffix in SUFFIXES)
     sent = [(path.name, client.upload(path.read_bytes(), path.suffix)) for path in photos]
     return [(name, client.wait(image_id, RESULT)) for name, image_id in sent]
@@ -103,7 +106,7 @@ def _score_samples(client: Client) -> list[tuple[str, Result]]:
 
 @contextmanager
 def _environment_file(environment: Mapping[str, str]) -> Iterator[None]:
-    """Tell `make submit` where everything is, for as long as it is there."""
+    """Keep the settings in a file for `make submit`, as long as the worker runs."""
     path = FOLDER / "env"
     path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in environment.items()))
     try:

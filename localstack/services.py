@@ -1,4 +1,4 @@
-"""Starts and stops a real LocalStack (host mode, no Docker) and a real Valkey, and waits until both are ready."""
+"""Starts and stops LocalStack (host mode, no Docker) and Valkey."""
 
 import json
 import shutil
@@ -24,23 +24,23 @@ HOOK = Path(__file__).parent / "init" / "ready.d" / "provision.py"
 START = 60.0  # seconds until a service must be ready
 STOP = 5.0  # seconds until a service that does not stop is killed
 HOST = "127.0.0.1"
-FOREIGN = ("AWS_", "PHOTO_", "PYTHON", "LOCALSTACK_")  # settings of the person's own; not for our LocalStack
+FOREIGN = ("AWS_", "PHOTO_", "PYTHON", "LOCALSTACK_")  # variables that must not reach LocalStack
 
 
 class ServicesError(Exception):
-    """Raised when a service cannot be started; its text is for the person at the terminal."""
+    """Raised when a service or child does not start; its text is for the person at the terminal."""
 
 
 class LocalStackExecutor(HTTPExecutor):
-    """LocalStack is ready when its init hooks have run; its health page answers long before."""
+    """LocalStack is ready when its init hooks have run; its health page answers earlier."""
 
     @property
     def envvars(self) -> dict[str, str]:
-        """Leave out what would send LocalStack or its hook elsewhere: a region, a profile, a module path."""
+        """Leave out variables that would mislead LocalStack or its hook: region, profile, module path."""
         return {name: value for name, value in super().envvars.items() if not name.startswith(FOREIGN)}
 
     def after_start_check(self) -> bool:
-        """Ask for the state of the hooks. Raises ServicesError when one failed."""
+        """Check that the hooks have run. Raises ServicesError when one failed."""
         try:
             with urlopen(self.url.geturl(), timeout=2) as answer:  # noqa: S310 - our own URL, http://127.0.0.1
                 state = json.load(answer)
@@ -56,7 +56,7 @@ class ValkeyExecutor(TCPExecutor):
     """Valkey is ready when it answers PING."""
 
     def after_start_check(self) -> bool:
-        """Ask it."""
+        """Send PING."""
         try:
             with redis.Redis(host=HOST, port=self.port, socket_timeout=2) as client:
                 return bool(client.ping())
@@ -65,7 +65,7 @@ class ValkeyExecutor(TCPExecutor):
 
 
 class Services:
-    """Both services, as a context manager. `folder` keeps their files; port 0 means any free one."""
+    """Both services, as a context manager. Their files are in `folder`; port 0 means any free port."""
 
     def __init__(self, folder: Path, *, gateway_port: int = 0, redis_port: int = 0) -> None:
         self._folder = folder
@@ -74,7 +74,7 @@ class Services:
         self.redis_port = redis_port or free_port()
 
     def __enter__(self) -> Self:
-        """Start one after the other; if one fails, or Ctrl-C comes, neither stays behind."""
+        """Start both. If one fails, or on Ctrl-C, stop both."""
         if not PYTHON.exists():
             raise ServicesError(f"{PYTHON} is missing: run `make install`")
         for port in (self.gateway_port, self.redis_port):
@@ -90,11 +90,11 @@ class Services:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop both, in the reverse order."""
+        """Stop both."""
         self._stack.close()
 
     def environment(self) -> dict[str, str]:
-        """Give what a worker needs to find them, and what the init hook has made there."""
+        """Environment variables with which a worker finds the services, queue and bucket."""
         return {
             "AWS_ENDPOINT_URL": f"http://{HOST}:{self.gateway_port}",
             "AWS_ACCESS_KEY_ID": "test",
@@ -158,7 +158,7 @@ class Services:
 
 
 def stop(executor: Executor) -> None:
-    """Ask it to end and kill what is left after STOP seconds; how it ended does not matter any more."""
+    """Terminate a service; kill it after STOP seconds."""
     if executor.process:
         executor.process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -167,13 +167,13 @@ def stop(executor: Executor) -> None:
 
 
 def die_with_parent(command: list[str]) -> list[str]:
-    """Let a child end when we are killed without a chance to stop it, where Linux's setpriv can arrange it."""
+    """Wrap a command so that it ends when its parent is killed. Needs Linux's setpriv."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else command
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Find a free port."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

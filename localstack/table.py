@@ -1,4 +1,4 @@
-"""Results as a table for people."""
+"""The table of results that `make run` and `make demo` print."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from worker.result import Result
 
 
 def results_table(results: Sequence[tuple[str, Result]]) -> Table:
-    """One row a photo; `results` pairs each photo's name with what came out of Redis. Fits 80 columns."""
+    """Build a table with a row for each photo, 80 columns wide. `results` are pairs of file name and result."""
     names = {result.image_id: name for name, result in results}
     table = Table(title="What came out of Redis", box=box.HORIZONTALS, show_lines=True, padding=(0, 1))
     table.add_column("photo\nhash\nduplicate of", no_wrap=True)
@@ -18,8 +18,8 @@ def results_table(results: Sequence[tuple[str, Result]]) -> Table:
     table.add_column("milliseconds\nby step", no_wrap=True)
     for name, result in results:
         photo = f"[bold]{name}[/]\n{result.image_hash or ''}{_duplicate(result, names)}"
-        said = f"{result.tip.text if result.tip else ''}\n{_labels(result)}"
-        table.add_row(photo, _score(result), said, _ledger(result.timings_ms))
+        text = f"{result.tip.text if result.tip else ''}\n{_labels(result)}"
+        table.add_row(photo, _score(result), text, _timings(result.timings_ms))
     return table
 
 
@@ -43,5 +43,5 @@ def _labels(result: Result) -> str:
     return "\n".join(f"{label.probability:4.0%} {label.name}" for label in (labels or [])[:3])
 
 
-def _ledger(timings: Mapping[str, float]) -> str:
+def _timings(timings: Mapping[str, float]) -> str:
     return "\n".join(f"{step:<10} {ms:6.1f}" for step, ms in timings.items())

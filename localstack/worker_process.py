@@ -20,10 +20,10 @@ TAIL = 3000  # characters of a log that an error shows
 
 
 class ChildProcess:
-    """`python …` in a session of its own: Ctrl-C at our terminal does not reach it, and it ends when we do.
+    """A Python program that Ctrl-C at our terminal does not reach, and that ends when we do.
 
-    `environment` is the child's whole environment, ours unless given. Its output goes to `log`; `stdout` sends
-    the standard output elsewhere.
+    `environment` is its whole environment; the default is ours. Its output goes to the file `log`;
+    `stdout` sends standard output elsewhere.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The accounting itself: workers that each break one promise on purpose.
 
-Expected: every one of them is found out, by the promise it breaks. Guards against: fault tests and soaks that pass
-because nobody looked.
+Expected: the accounting names the promise that each of them breaks. Guards against: fault tests and
+soak tests that pass because they check nothing.
 """
 
 import pytest

@@ -1,14 +1,14 @@
-"""Copies of one photo while things go wrong.
+"""Copies of one photo while things fail.
 
-Expected: exactly one of them is the original, all others name it, and each gets a score whether the look-up answers
-or not. Guards against: two originals after a crash, a copy that waits for its original, or is lost with it.
+Expected: exactly one is the original, all others name it, and each gets a score even if the look-up
+fails. Guards against: two originals after a crash, a copy that waits for its original or is lost.
 """
 
 from tests.support.faults.fault_rig import FaultRig
 
 
 def originals(rig: FaultRig) -> tuple[list[str], set[str]]:
-    """Images that are nobody's copy, and those that are named as the original."""
+    """Return the images that are not copies, and those that copies name as their original."""
     results = rig.results()
     named = {one["duplicate_of"]["image_id"] for one in results.values() if one["duplicate_of"]}
     return [image_id for image_id, one in results.items() if not one["duplicate_of"]], named

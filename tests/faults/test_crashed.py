@@ -1,7 +1,7 @@
-"""A fault of our own: a stage raises something nobody thought of.
+"""A bug: a stage raises an unexpected error.
 
-Expected: everything undone is visible again at once, the process ends with 1 within seconds, another worker goes on.
-Guards against: a pipeline that goes on with a stage missing, or sits there silently.
+Expected: unfinished messages are visible again at once, the process exits with 1 within seconds,
+another worker goes on. Guards against: a pipeline that goes on without a stage, or hangs.
 """
 
 import pytest

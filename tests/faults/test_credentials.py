@@ -1,7 +1,7 @@
-"""Credentials expire, or are rotated in the file that has them.
+"""Credentials expire, or are rotated in their file.
 
-Expected: clients are made anew and go on with the new credentials, with no restart and no photo lost. Guards against: a
-worker that loops for ever with an expired token.
+Expected: the worker makes new clients with the new credentials; no restart, no photo lost. Guards
+against: a worker that repeats calls with an expired token forever.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.support.faults.fault_rig import FaultRig
 
 
 def write(path: Path, key: str) -> None:
-    """Put an access key into a shared credentials file, whole or not at all."""
+    """Write an access key into a shared credentials file, atomically."""
     new = path.with_suffix(".new")
     new.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = test\n")
     new.replace(path)

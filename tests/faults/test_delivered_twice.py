@@ -1,7 +1,8 @@
 """The same object announced twice, delivered twice, overwritten, or announced out of order.
 
-Expected: a repetition costs one look-up and is acknowledged; an event older by its sequencer than the stored result
-never overwrites it. Guards against: scores that go back in time, photos that are paid for twice.
+Expected: a repeated event costs one look-up and is acknowledged; an event with an older sequencer
+than the stored result never overwrites it. Guards against: scores that go back in time, photos
+scored twice.
 """
 
 from tests.support import photos

@@ -1,8 +1,8 @@
-"""The process stands still for longer than the visibility timeout, as a paused container or a swapping host does.
+"""The process is frozen for longer than the visibility timeout, like a paused container.
 
-Expected: another worker has its messages meanwhile; when it goes on it notices that its leases are lost and deletes
-nothing with a stale receipt handle; each result is written once. Guards against: late deletes that take a message away
-from whoever has it now.
+Expected: another worker gets its messages meanwhile. When the first goes on, it notices that its
+leases are lost and deletes nothing with a stale receipt handle. Each result is written once. Guards
+against: late deletes of messages that another worker has.
 """
 
 from tests.support.faults.fault_rig import FaultRig

@@ -1,7 +1,7 @@
-"""`python -m worker health` beside a worker that starts, rests, works, drains, stands still and dies.
+"""`python -m worker health` for a worker that starts, idles, works, drains, freezes and dies.
 
-Expected: each is told apart, and only `wedged` and `gone` are unhealthy. Guards against: a poller that is silently dead
-while health says fine, and a check that kills a worker which is only slow.
+Expected: a word for each; only `wedged` and `gone` are unhealthy. Guards against: a dead poller that
+counts as healthy, and a check that kills a slow worker.
 """
 
 from tests.support.faults.fault_rig import FaultRig

@@ -1,7 +1,7 @@
 """kill -9 at any point.
 
-Expected: what the killed worker held comes again when its visibility timeout has run out; the next worker finds the
-result already there, or makes it. Guards against: acknowledging early, state that only the process has.
+Expected: messages of the killed worker come again after the visibility timeout; the next worker
+finds the result or makes it. Guards against: early deletes, state that only the process has.
 """
 
 from tests.support.faults.fault_rig import FaultRig

@@ -1,8 +1,9 @@
 """The model refuses a photo, has no memory for a batch, or never comes back.
 
-Expected: a refused batch is halved until the guilty photo stands alone, which ends as a dead letter; after running out
-of memory larger batches are not tried again; a call that hangs ends the process, and another worker goes on. Guards
-against: one photo that fails its whole batch for ever, a worker that hangs while its health check says all is well.
+Expected: a refused batch is halved until the bad photo is alone, and becomes a dead letter; after
+running out of memory, larger batches are not tried again; a call that hangs ends the process, and
+another worker goes on. Guards against: a photo that fails its batch forever, a hanging worker that
+counts as healthy.
 """
 
 import io

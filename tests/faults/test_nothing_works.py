@@ -1,7 +1,7 @@
-"""A part the worker needs is away for longer than anybody should wait.
+"""A service is away for longer than WORKER_GIVE_UP_AFTER.
 
-Expected: the process ends with 1 and says what was away; all it held is visible at once. Guards against: a worker that
-pretends to be well while nothing is scored.
+Expected: the process exits with 1 and names the service; its messages are visible at once. Guards
+against: a worker that counts as healthy while it scores nothing.
 """
 
 from collections.abc import Callable

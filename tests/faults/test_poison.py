@@ -1,7 +1,8 @@
 """Messages nobody can read, foreign buckets, and broken photos among good ones.
 
-Expected: what is not ours ends in the dead-letter queue, a photo at fault gets a `failed` result with a code, and their
-neighbours never notice. Guards against: one poison message that fails its whole batch, or is deleted without a trace.
+Expected: foreign messages go to the dead-letter queue, a broken photo gets a `failed` result with a
+code, and all others are scored. Guards against: a message that fails its whole batch, or is deleted
+without a trace.
 """
 
 from tests.support import bodies

@@ -1,8 +1,9 @@
 """Redis refuses connections, hangs, is read-only after a failover, has no memory, or comes back empty.
 
-Expected: results are held and written when it is back, leases live on far beyond the visibility timeout, the queues
-fill and polling stops; no photo is received twice and none is dead-lettered. Guards against: an outage that wears
-messages out, threads that hang on a dead socket, a worker that must be restarted afterwards.
+Expected: results are kept and written when Redis is back, leases are extended far beyond the
+visibility timeout, the queues fill and polling stops; no photo is received twice or becomes a dead
+letter. Guards against: an outage that uses up receives, threads that hang on a dead socket, a worker
+that needs a restart.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """S3 throttles, answers 503, breaks connections, cuts photos short, says nothing, or is slow.
 
-Expected: photos are released with a growing delay, polling slows down to single messages so that few receives are
-spent, and all are scored when S3 is back. Guards against: failed results for what was no fault of the photo, an outage
-that wears out the whole queue.
+Expected: photos are released with a growing delay, polling slows down to single messages so that few
+receives are used up, and all are scored when S3 is back. Guards against: `failed` results for good
+photos, an outage that uses up the receives of a whole queue.
 """
 
 import pytest

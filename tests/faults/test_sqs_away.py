@@ -1,8 +1,8 @@
 """SQS throttles, answers 503, breaks connections, says nothing, loses answers, or refuses entries of a batch.
 
-Expected: polling pauses and goes on; a delete that did not succeed costs a look-up later; an extension that failed is
-tried again soon; a lease that SQS says is gone counts as lost. Guards against: partial failures of a batch that nobody
-looks at, a lost answer that becomes a lost photo.
+Expected: polling pauses and goes on; a failed delete costs a look-up later; a failed extension is
+tried again soon; a lease that SQS reports gone counts as lost. Guards against: ignored failures of a
+batch's entries, a lost answer that becomes a lost photo.
 """
 
 import json

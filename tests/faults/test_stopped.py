@@ -1,8 +1,9 @@
-"""SIGTERM and SIGINT, once and twice, at rest, under load and while nothing can be written.
+"""SIGTERM and SIGINT, once and twice, while idle, under load and while Redis is away.
 
-Expected: photos in work are finished, all others visible again at once, exit 0; at the deadline, or at a second signal,
-everything is released and the exit code is 3. Guards against: long polls whose messages stay hidden after a stop,
-finished work whose acknowledgement is dropped, leases that end before the last delete.
+Expected: photos in work are finished, all others visible again at once, exit code 0; at the deadline
+or a second signal, everything is released and the exit code is 3. Guards against: long polls whose
+messages stay hidden after a stop, results whose messages are not deleted, leases that end before the
+last delete.
 """
 
 import signal

@@ -1,4 +1,4 @@
-"""The local stand: what its init hook provisions, and that nothing stays behind, however it ends."""
+"""The local services: what the init hook creates, and that nothing stays behind, however they end."""
 
 import json
 import os

@@ -1,7 +1,7 @@
-"""Provisions what the worker needs, once LocalStack is ready: bucket, queues, policy, notification.
+"""Creates bucket, queues, policy and notification, as soon as LocalStack is ready.
 
-LocalStack runs every file of its folder init/ready.d; all calls here may be repeated. The same parts are what a
-deployment has: deploy it with your own names by the variables below.
+LocalStack runs every file in its folder init/ready.d. All calls here can be repeated. A deployment
+needs the same parts; the variables below take other names.
 """
 
 import json
@@ -15,12 +15,12 @@ QUEUE = os.environ.get("PHOTO_QUEUE", "photo-uploads")
 DEAD_LETTERS = f"{QUEUE}-dead"
 REGION = os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
 ACCOUNT = "000000000000"  # LocalStack's only account
-RECEIVES = 5  # after so many a message goes to the dead-letter queue
+RECEIVES = 5  # receives until a message goes to the dead-letter queue
 TWO_WEEKS = 14 * 24 * 3600  # seconds; the longest SQS keeps a message
 
 
 def main() -> None:
-    """Make everything, in the order in which the parts refer to one another."""
+    """Create everything, each part after those it refers to."""
     gateway = f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}"
     session = boto3.Session("test", "test", region_name=REGION)
     sqs, s3 = session.client("sqs", endpoint_url=gateway), session.client("s3", endpoint_url=gateway)
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def attributes() -> dict[Any, str]:
-    """Give the queue's attributes: who may send, how long a message hides, where it ends when nobody can use it."""
+    """Attributes of the queue: policy, visibility timeout, long polling, dead-letter queue."""
     redrive = {"deadLetterTargetArn": arn(DEAD_LETTERS), "maxReceiveCount": RECEIVES}
     return {
         "VisibilityTimeout": "60",
@@ -46,7 +46,7 @@ def attributes() -> dict[Any, str]:
 
 
 def policy() -> dict[str, object]:
-    """Let S3 send, for this bucket of this account only."""
+    """Allow S3 to send, for this bucket of this account only."""
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -65,7 +65,7 @@ def policy() -> dict[str, object]:
 
 
 def arn(queue: str) -> str:
-    """Name a queue the way policies do."""
+    """ARN of a queue."""
     return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"
 
 
