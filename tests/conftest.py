@@ -10,9 +10,9 @@ import pytest
 from hypothesis import settings as hypothesis
 
 from localstack.services import Services
+from tests.support import ROOT
 from tests.support.rig import Rig
 
-ROOT = Path(__file__).parents[1]
 REFERENCE_MODEL = ROOT / "models" / "reference" / "built" / "reference"
 _numbers = itertools.count(1)
 
@@ -43,15 +43,19 @@ def reference_model() -> Path:
 
 
 @pytest.fixture
-def rig(
-    services: Services, reference_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Rig]:
-    """A bucket, queues and a Redis database that no other test uses."""
+def environment(services: Services, reference_model: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A worker's environment variables. boto3 in this process finds the services by them too."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "WORKER_"))]:
         monkeypatch.delenv(name)
     for name, value in services.environment().items():
         monkeypatch.setenv(name, value)
-    ours = {"WORKER_MODEL": str(reference_model), "WORKER_STATE_FILE": str(tmp_path / "state.json")}
-    made = Rig(f"test-{next(_numbers)}", {**services.environment(), **ours}, tmp_path)
-    yield made
-    made.close()
+    return {**services.environment(), "WORKER_MODEL": str(reference_model)}
+
+
+@pytest.fixture
+def rig(environment: dict[str, str], tmp_path: Path) -> Iterator[Rig]:
+    """A bucket, queues and an empty Redis."""
+    environment["WORKER_STATE_FILE"] = str(tmp_path / "state.json")
+    rig = Rig(f"test-{next(_numbers)}", environment, tmp_path)
+    yield rig
+    rig.close()

