@@ -35,7 +35,7 @@ unit: $(VENV) ## the unit tests alone, in less than a minute
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit
 
 test: install model ## unit, integration, fault and fuzz tests, on a real LocalStack, Valkey and model
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV) ## lint, format, types, layers
 	$(BIN)/ruff check .
