@@ -74,10 +74,7 @@ def test_a_photo_announced_by_s3_too_is_scored_once(
 
 
 def test_a_request_that_cannot_be_sent_is_a_warning_and_the_photo_is_scored(
-    rig: Rig,
-    copied: dict[str, Any],
-    submit: Callable[..., str],
-    caplog: pytest.LogCaptureFixture,
+    rig: Rig, copied: dict[str, Any], submit: Callable[..., str], caplog: pytest.LogCaptureFixture
 ) -> None:
     rig.announce_uploads()
     with caplog.at_level(logging.WARNING):

@@ -111,9 +111,7 @@ def test_both_at_once_give_one_result(rig: Rig, announcements: Announcements) ->
         assert telemetry.counts["photos_scored"] == 1
 
 
-def test_with_s3s_own_notification_each_photo_is_scored_once_and_the_queue_is_empty_after(
-    rig: Rig,
-) -> None:
+def test_with_s3s_own_notification_each_photo_is_scored_once_and_the_queue_is_empty_after(rig: Rig) -> None:
     rig.announce_uploads()
     with rig.worker() as telemetry:
         ids = [rig.client.submit(photos.coffee(quality=quality), ".jpg") for quality in (60, 70, 80, 90)]
@@ -176,9 +174,7 @@ def test_an_overwritten_photo_is_scored_anew_and_no_late_notification_brings_the
     assert rig.result(image_id).source.etag == request["etag"]
 
 
-def test_in_a_versioned_bucket_the_late_notification_of_an_older_version_changes_nothing(
-    rig: Rig,
-) -> None:
+def test_in_a_versioned_bucket_the_late_notification_of_an_older_version_changes_nothing(rig: Rig) -> None:
     rig.s3.put_bucket_versioning(Bucket=rig.bucket, VersioningConfiguration={"Status": "Enabled"})
     announcements = Announcements(rig)
     with rig.worker() as telemetry:

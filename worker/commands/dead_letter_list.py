@@ -98,9 +98,6 @@ def _examiner(settings: Settings) -> Examiner:
         buckets=frozenset(settings.buckets),
         image_id_pattern=re.compile(settings.image_id_pattern),
         decoder=Decoder(
-            TARGET,
-            max_bytes=settings.max_bytes,
-            max_pixels=settings.max_pixels,
-            at_once=decoders(settings),
+            TARGET, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, at_once=decoders(settings)
         ),
     )

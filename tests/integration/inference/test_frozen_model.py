@@ -53,9 +53,7 @@ def test_powers_of_two_and_the_largest_size_are_timed(tmp_path: Path) -> None:
     assert all(seconds > 0 for seconds in model.seconds_by_size.values())
 
 
-def test_a_batch_is_padded_to_an_allowed_size_and_the_padding_is_counted_and_dropped(
-    tmp_path: Path,
-) -> None:
+def test_a_batch_is_padded_to_an_allowed_size_and_the_padding_is_counted_and_dropped(tmp_path: Path) -> None:
     class TellsSize(Halves):
         @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # TensorFlow ships no types
         def score(self, photos: Any) -> dict[str, Any]:

@@ -189,9 +189,7 @@ READ: dict[str, list[Read]] = {
         lambda aws, name: aws("s3").get_bucket_ownership_controls(Bucket=name),
         lambda aws, name: aws("s3").get_public_access_block(Bucket=name),
     ],
-    "AWS::S3::BucketPolicy": [
-        lambda aws, name: {"Bucket": name, **aws("s3").get_bucket_policy(Bucket=name)},
-    ],
+    "AWS::S3::BucketPolicy": [lambda aws, name: {"Bucket": name, **aws("s3").get_bucket_policy(Bucket=name)}],
     "AWS::SNS::Subscription": [
         lambda aws, name: aws("sns").get_subscription_attributes(SubscriptionArn=name)["Attributes"]
     ],

@@ -122,11 +122,7 @@ def test_a_folder_without_a_saved_model_is_not_a_bundle(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["bundle.toml", "labels.csv", "tips.toml"])
 @pytest.mark.parametrize(
     "spoil",
-    [
-        Path.unlink,
-        lambda file: file.write_bytes(b"\xff\xfe\x00"),
-        lambda file: (file.unlink(), file.mkdir()),
-    ],
+    [Path.unlink, lambda file: file.write_bytes(b"\xff\xfe\x00"), lambda file: (file.unlink(), file.mkdir())],
     ids=["missing", "no text", "a folder"],
 )
 def test_the_error_names_a_part_that_cannot_be_read(

@@ -156,11 +156,7 @@ def test_probabilities_slightly_out_of_range_are_clipped() -> None:
 
 @pytest.mark.parametrize(
     ("probs", "tip"),
-    [
-        ([0.1, 0.2, 0.7, 0.0], "fruit-3"),
-        ([0.6, 0.2, 0.1, 0.1], "drink-3"),
-        ([0.1, 0.1, 0.1, 0.7], "any-3"),
-    ],
+    [([0.1, 0.2, 0.7, 0.0], "fruit-3"), ([0.6, 0.2, 0.1, 0.1], "drink-3"), ([0.1, 0.1, 0.1, 0.7], "any-3")],
     ids=["not the camera", "most probable", "no tips for grain"],
 )
 def test_the_tip_is_for_the_most_probable_food(probs: list[float], tip: str) -> None:

@@ -84,12 +84,7 @@ def test_after_a_call_fails_as_a_whole_a_second_round_deletes_the_rest() -> None
     rig = SourceRig(23)
     rig.queue.answers = [in_passing_the_first, not_at_all]
     rig.settle()
-    assert rig.queue.deleted == [
-        [*range(10)],
-        [*range(10, 20)],
-        [0, *range(10, 19)],
-        [19, 20, 21, 22],
-    ]
+    assert rig.queue.deleted == [[*range(10)], [*range(10, 20)], [0, *range(10, 19)], [19, 20, 21, 22]]
     assert rig.count_of("delete_failed") == 1
 
 

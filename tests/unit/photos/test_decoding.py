@@ -467,11 +467,7 @@ def large_mirrored(image_format: str) -> bytes:
 @pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
 @pytest.mark.parametrize(("image_format", "most"), [("JPEG", 2), ("PNG", 4), ("WEBP", 4), ("HEIF", 4)])
 def test_a_large_photo_is_reduced_before_it_is_turned_and_looks_the_same(
-    fit: Fit,
-    image_format: str,
-    most: int,
-    turned: list[tuple[int, int]],
-    monkeypatch: pytest.MonkeyPatch,
+    fit: Fit, image_format: str, most: int, turned: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = large_mirrored(image_format)
     target = Target(96, 96, fit)
@@ -514,9 +510,7 @@ def test_the_same_holds_for_unchanged_samples(path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(32, 32), (60, 45), (95, 95)])
-def test_a_picture_too_small_for_two_steps_has_imagehashs_own_hash(
-    size: tuple[int, int],
-) -> None:
+def test_a_picture_too_small_for_two_steps_has_imagehashs_own_hash(size: tuple[int, int]) -> None:
     data = encode(textured_scene(640, 448).resize(size), "PNG")
     assert hash_of(data) == plain_hash(data)
 

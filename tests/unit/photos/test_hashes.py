@@ -64,8 +64,7 @@ def test_a_changed_hash_needs_a_new_version(algorithm: Algorithm, expected: str)
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "original"),
-    [(PHASH, imagehash.phash), (DHASH, imagehash.dhash), (WHASH, imagehash.whash)],
+    ("algorithm", "original"), [(PHASH, imagehash.phash), (DHASH, imagehash.dhash), (WHASH, imagehash.whash)]
 )
 def test_a_small_pictures_hash_is_imagehashs(
     algorithm: Algorithm, original: Callable[[Image.Image], imagehash.ImageHash]

@@ -151,10 +151,7 @@ def test_an_invalid_text_is_refused_with_name_value_and_reason(
         ({"batch_wait": "10000", "receive_wait": "8"}, ["BATCH_WAIT (10000 ms)", "DRAIN_DEADLINE (25 s)"]),
         ({"redis_timeout": "9"}, ["REDIS_TIMEOUT (9 s)", "DRAIN_DEADLINE (25 s)"]),
         ({"receive_wait": "5", "stall_after": "32"}, ["STALL_AFTER (32 s)", "RECEIVE_WAIT (5 s)"]),
-        (
-            {"redis_timeout": "20", "drain_deadline": "60"},
-            ["STALL_AFTER (120 s)", "REDIS_TIMEOUT (20 s)"],
-        ),
+        ({"redis_timeout": "20", "drain_deadline": "60"}, ["STALL_AFTER (120 s)", "REDIS_TIMEOUT (20 s)"]),
         (
             {"lease_most": "60", "visibility_timeout": "61"},
             ["LEASE_MOST (60 s)", "VISIBILITY_TIMEOUT (61 s)"],

@@ -30,10 +30,7 @@ def test_the_timings_add_up_from_upload_to_write() -> None:
     assert timings["total"] == 7000
 
 
-@pytest.mark.parametrize(
-    ("waits", "counted"),
-    [(0.5, "objective_met"), (2.0, "objective_missed_by_wait")],
-)
+@pytest.mark.parametrize(("waits", "counted"), [(0.5, "objective_met"), (2.0, "objective_missed_by_wait")])
 def test_met_and_missed_objectives_are_counted_by_the_slowest_step(waits: float, counted: str) -> None:
     source = ScriptedSource(photos={IDS[0]: photo(2)})
     rig = StageRig(source)

@@ -5,16 +5,9 @@ import threading
 
 import pytest
 
-from tests.support.fakes import (
-    ImpatientEvent,
-    ScriptedSource,
-    message,
-)
+from tests.support.fakes import ImpatientEvent, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, body, photo
-from worker.errors import (
-    QueueError,
-    Verdict,
-)
+from worker.errors import QueueError, Verdict
 from worker.messages import Known, Skipped, Upload
 from worker.pipeline.outages import Part
 from worker.pipeline.queues import ShutDown
