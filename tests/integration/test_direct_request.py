@@ -1,4 +1,4 @@
-"""The fast path: a photo that the API asks for itself is scored once, whenever S3's own notification comes.
+"""Direct requests: a photo is scored once, whenever S3's own notification comes.
 
 LocalStack's notification comes within milliseconds, AWS's after a second: so some tests let S3 announce to another
 queue, and pass its message on when they please.
@@ -19,7 +19,7 @@ WRITES = ("set", "evalsha", "eval", "publish")
 
 
 class Announcements:
-    """What S3 has to say, held back in a queue of its own."""
+    """S3's notifications, held back in a queue of their own."""
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
@@ -28,14 +28,14 @@ class Announcements:
         assert "s3:TestEvent" in self.take()
 
     def take(self) -> str:
-        """Take the next one off that queue: its body."""
+        """Take the next one out of that queue. Returns its body."""
         answer = self._rig.sqs.receive_message(QueueUrl=self._url, WaitTimeSeconds=10)
         (message,) = answer["Messages"]
         self._rig.sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
         return str(message["Body"])
 
     def pass_on(self) -> None:
-        """Give the worker's queue the next one."""
+        """Send the next one to the worker's queue."""
         self._rig.send(self.take())
 
 
@@ -45,13 +45,13 @@ def announcements(rig: Rig) -> Announcements:
 
 
 def redis_calls(rig: Rig, *commands: str) -> int:
-    """How often Redis has carried out any of these commands."""
+    """How often Redis has run any of these commands."""
     stats: dict[str, Any] = rig.redis.info("commandstats")
     return sum(stats.get(f"cmdstat_{command}", {}).get("calls", 0) for command in commands)
 
 
 def overwrite(rig: Rig, image_id: str, photo: bytes) -> dict[str, Any]:
-    """Put other bytes under the same key; a direct request for them."""
+    """Put other bytes under the same key. Returns a direct request for them."""
     etag = rig.put(image_id, photo)
     key = f"uploads/{image_id}.jpg"
     return {"image_id": image_id, "bucket": rig.bucket, "key": key, "etag": etag}
@@ -61,7 +61,7 @@ def overwrite(rig: Rig, image_id: str, photo: bytes) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("announcements")
-def test_a_submitted_photo_is_scored_before_s3_has_announced_it(rig: Rig) -> None:
+def test_a_submitted_photo_is_scored_before_s3_announces_it(rig: Rig) -> None:
     with rig.worker() as telemetry:
         result = rig.result(rig.client.submit(photos.coffee(), ".jpg"))
         rig.settles()
@@ -88,7 +88,7 @@ def test_the_later_notification_costs_one_look_up_and_no_scoring(
     assert rig.result(image_id) == first
 
 
-def test_the_notification_may_also_come_first(rig: Rig, announcements: Announcements) -> None:
+def test_the_notification_may_come_first(rig: Rig, announcements: Announcements) -> None:
     with rig.worker() as telemetry:
         image_id = rig.client.upload(photos.coffee(), ".jpg")
         announcements.pass_on()
@@ -111,7 +111,7 @@ def test_both_at_once_give_one_result(rig: Rig, announcements: Announcements) ->
         assert telemetry.counts["photos_scored"] == 1
 
 
-def test_with_s3s_own_notification_each_photo_is_scored_once_and_the_queue_is_empty_after(rig: Rig) -> None:
+def test_with_real_notifications_each_photo_is_scored_once_and_the_queue_is_empty(rig: Rig) -> None:
     rig.announce_uploads()
     with rig.worker() as telemetry:
         ids = [rig.client.submit(photos.coffee(quality=quality), ".jpg") for quality in (60, 70, 80, 90)]
@@ -122,7 +122,7 @@ def test_with_s3s_own_notification_each_photo_is_scored_once_and_the_queue_is_em
     assert len(rig.stored()) == 4
 
 
-def test_in_a_versioned_bucket_the_version_that_was_put_is_scored_once(rig: Rig) -> None:
+def test_in_a_versioned_bucket_the_uploaded_version_is_scored_once(rig: Rig) -> None:
     rig.s3.put_bucket_versioning(Bucket=rig.bucket, VersioningConfiguration={"Status": "Enabled"})
     announcements = Announcements(rig)
     with rig.worker() as telemetry:
@@ -140,9 +140,7 @@ def test_in_a_versioned_bucket_the_version_that_was_put_is_scored_once(rig: Rig)
 # a request that cannot be sent
 
 
-def test_without_a_request_the_notification_has_the_photo_scored(
-    rig: Rig, announcements: Announcements
-) -> None:
+def test_without_a_request_the_notification_is_enough(rig: Rig, announcements: Announcements) -> None:
     telemetry = Telemetry()
     elsewhere = {**rig.environment, "WORKER_QUEUE_URL": f"{rig.queue_url}-none"}
     image_id = Client(settings.load(elsewhere), telemetry).submit(photos.coffee(), ".jpg")
@@ -156,7 +154,7 @@ def test_without_a_request_the_notification_has_the_photo_scored(
 # a photo that is overwritten
 
 
-def test_an_overwritten_photo_is_scored_anew_and_no_late_notification_brings_the_old_bytes_back(
+def test_an_overwritten_photo_is_scored_again_and_late_notifications_change_nothing(
     rig: Rig, announcements: Announcements
 ) -> None:
     with rig.worker() as telemetry:
@@ -166,7 +164,7 @@ def test_an_overwritten_photo_is_scored_anew_and_no_late_notification_brings_the
         rig.send(request)
         eventually(lambda: rig.result(image_id).source.etag == request["etag"])
         rig.settles()
-        for _ in range(2):  # of the old bytes, then of the new ones
+        for _ in range(2):  # for the old bytes, then for the new ones
             announcements.pass_on()
             rig.settles()
         eventually(lambda: known(telemetry) == 2, rig.counts)
@@ -174,7 +172,7 @@ def test_an_overwritten_photo_is_scored_anew_and_no_late_notification_brings_the
     assert rig.result(image_id).source.etag == request["etag"]
 
 
-def test_in_a_versioned_bucket_the_late_notification_of_an_older_version_changes_nothing(rig: Rig) -> None:
+def test_in_a_versioned_bucket_late_notifications_of_old_versions_change_nothing(rig: Rig) -> None:
     rig.s3.put_bucket_versioning(Bucket=rig.bucket, VersioningConfiguration={"Status": "Enabled"})
     announcements = Announcements(rig)
     with rig.worker() as telemetry:
@@ -185,7 +183,7 @@ def test_in_a_versioned_bucket_the_late_notification_of_an_older_version_changes
         eventually(lambda: rig.result(image_id).source.etag == request["etag"])
         rig.settles()
         for number, body in enumerate(reversed([announcements.take() for _ in range(2)]), start=1):
-            rig.send(body)  # of the newer version first: it is known, so nobody learns its sequencer
+            rig.send(body)  # newer version first: it is known already, so its sequencer is not stored
             eventually(lambda number=number: known(telemetry) == number, rig.counts)  # type: ignore[misc] # mypy cannot infer it
         rig.settles()
     assert rig.result(image_id).source.etag == request["etag"]

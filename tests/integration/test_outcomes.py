@@ -1,4 +1,4 @@
-"""Every row of the outcome table: what is in Redis afterwards, and where the message went."""
+"""Every outcome of a message: what Redis holds afterwards, and where the message went."""
 
 import json
 import uuid
@@ -17,8 +17,8 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def announced(rig: Rig, photo: bytes, **fields: Any) -> str:
-    """Put a photo and send its notification; its id."""
+def announce(rig: Rig, photo: bytes, **fields: Any) -> str:
+    """Put a photo and send its notification. Returns its image id."""
     image_id = new_id()
     etag = rig.put(image_id, photo)
     rig.send(bodies.notification(rig.bucket, f"uploads/{image_id}.jpg", eTag=etag, **fields))
@@ -28,7 +28,7 @@ def announced(rig: Rig, photo: bytes, **fields: Any) -> str:
 # scored, or food not recognised
 
 
-def test_a_photo_dropped_into_the_bucket_comes_out_scored(rig: Rig) -> None:
+def test_a_photo_in_the_bucket_is_scored(rig: Rig) -> None:
     rig.announce_uploads()
     with rig.worker():
         image_id = rig.client.upload(photos.coffee(), ".jpg")
@@ -46,7 +46,7 @@ def test_a_photo_dropped_into_the_bucket_comes_out_scored(rig: Rig) -> None:
 
 
 def test_a_photo_without_food_is_unrecognised_and_has_no_score(rig: Rig) -> None:
-    image_id = announced(rig, photos.NOT_FOOD.read_bytes())
+    image_id = announce(rig, photos.NOT_FOOD.read_bytes())
     with rig.worker():
         result = rig.result(image_id)
         rig.settles()
@@ -54,7 +54,7 @@ def test_a_photo_without_food_is_unrecognised_and_has_no_score(rig: Rig) -> None
     assert result.tip is not None
 
 
-# the photo itself is at fault
+# bad photos
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,8 @@ def test_a_photo_without_food_is_unrecognised_and_has_no_score(rig: Rig) -> None
     ],
     ids=["empty", "text", "truncated", "bomb", "huge HEIC"],
 )
-def test_a_photo_at_fault_gets_a_failed_result_at_once(
-    rig: Rig, make: Callable[[], bytes], code: str
-) -> None:
-    image_id = announced(rig, make())
+def test_a_bad_photo_gets_a_failed_result_at_once(rig: Rig, make: Callable[[], bytes], code: str) -> None:
+    image_id = announce(rig, make())
     with rig.worker():
         result = rig.result(image_id)
         rig.settles()
@@ -85,7 +83,7 @@ def test_a_photo_with_too_many_bytes_fails_whether_its_size_was_announced_or_not
     rig: Rig, announce_size: bool
 ) -> None:
     photo = photos.coffee(quality=100)
-    image_id = announced(rig, photo, **({"size": len(photo)} if announce_size else {}))
+    image_id = announce(rig, photo, **({"size": len(photo)} if announce_size else {}))
     with rig.worker(max_bytes="20000"):
         result = rig.result(image_id)
         rig.settles()
@@ -104,8 +102,8 @@ def test_a_photo_that_is_gone_from_the_bucket_fails(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("make", [photos.single_pixel, photos.animated_webp], ids=["1×1", "animated WebP"])
-def test_odd_but_usable_photos_get_an_answer_of_the_model(rig: Rig, make: Callable[[], bytes]) -> None:
-    image_id = announced(rig, make())
+def test_odd_but_usable_photos_are_scored(rig: Rig, make: Callable[[], bytes]) -> None:
+    image_id = announce(rig, make())
     with rig.worker():
         result = rig.result(image_id)
         rig.settles()
@@ -113,9 +111,9 @@ def test_odd_but_usable_photos_get_an_answer_of_the_model(rig: Rig, make: Callab
 
 
 def test_one_bad_photo_in_a_batch_never_touches_its_neighbours(rig: Rig) -> None:
-    good = [announced(rig, photos.coffee(quality=q)) for q in (70, 80, 90)]
-    bad = announced(rig, photos.truncated())
-    good.append(announced(rig, photos.coffee(quality=60)))
+    good = [announce(rig, photos.coffee(quality=q)) for q in (70, 80, 90)]
+    bad = announce(rig, photos.truncated())
+    good.append(announce(rig, photos.coffee(quality=60)))
     with rig.worker():
         results = [rig.result(image_id) for image_id in good]
         failed = rig.result(bad)
@@ -124,7 +122,7 @@ def test_one_bad_photo_in_a_batch_never_touches_its_neighbours(rig: Rig) -> None
     assert failed.status == "failed"
 
 
-# events that are no uploads
+# other events
 
 
 @pytest.mark.parametrize("wrap", [lambda body: body, bodies.in_sns], ids=["plain", "in SNS"])
@@ -142,7 +140,7 @@ def test_events_that_are_no_uploads_are_acknowledged_and_write_nothing(
 
 
 def test_a_redelivered_event_costs_a_look_up_and_writes_nothing_new(rig: Rig) -> None:
-    image_id = announced(rig, photos.coffee())
+    image_id = announce(rig, photos.coffee())
     with rig.worker() as telemetry:
         first = rig.result(image_id)
         rig.send(bodies.notification(rig.bucket, f"uploads/{image_id}.jpg", eTag=first.source.etag))
@@ -179,7 +177,7 @@ def test_a_newer_upload_under_the_same_key_replaces_the_result(rig: Rig) -> None
 
 
 def test_another_version_of_a_model_scores_again(rig: Rig) -> None:
-    image_id = announced(rig, photos.coffee())
+    image_id = announce(rig, photos.coffee())
     with rig.worker():
         first = rig.result(image_id)
         rig.settles()
@@ -192,7 +190,7 @@ def test_another_version_of_a_model_scores_again(rig: Rig) -> None:
     assert rig.result(image_id).models == {"reference": "1"}
 
 
-# not ours
+# foreign messages
 
 
 @pytest.mark.parametrize(
@@ -205,7 +203,7 @@ def test_another_version_of_a_model_scores_again(rig: Rig) -> None:
     ],
     ids=["no JSON", "unknown shape", "no image id", "another bucket"],
 )
-def test_what_is_not_ours_goes_to_the_dead_letter_queue_and_nothing_is_lost(rig: Rig, body: object) -> None:
+def test_a_foreign_message_goes_to_the_dead_letter_queue(rig: Rig, body: object) -> None:
     text = body if isinstance(body, str) else json.dumps(body).replace("{bucket}", rig.bucket)
     rig.send(text)
     with rig.worker() as telemetry:
@@ -219,9 +217,9 @@ def test_what_is_not_ours_goes_to_the_dead_letter_queue_and_nothing_is_lost(rig:
 # parts in trouble
 
 
-def test_redis_in_trouble_releases_the_message_and_it_is_scored_when_redis_is_well(rig: Rig) -> None:
-    image_id = announced(rig, photos.coffee())
-    rig.redis.config_set("maxmemory", "1")  # every write is refused, reads go on
+def test_while_redis_fails_messages_are_released_and_scored_later(rig: Rig) -> None:
+    image_id = announce(rig, photos.coffee())
+    rig.redis.config_set("maxmemory", "1")  # Redis refuses writes, but answers reads
     try:
         with rig.worker(retry_delay="1") as telemetry:
             eventually(lambda: telemetry.counts.get("write_failed", 0) >= 1)
@@ -233,9 +231,9 @@ def test_redis_in_trouble_releases_the_message_and_it_is_scored_when_redis_is_we
         rig.redis.config_set("maxmemory", "0")
 
 
-def test_s3_in_trouble_releases_the_message_and_the_dead_letter_queue_has_it_in_the_end(rig: Rig) -> None:
+def test_while_s3_fails_messages_are_released_until_they_are_dead_letters(rig: Rig) -> None:
     with rig.worker() as telemetry:
-        rig.s3.delete_bucket(Bucket=rig.bucket)  # NoSuchBucket: a fault of the set-up, not of the photo
+        rig.s3.delete_bucket(Bucket=rig.bucket)  # NoSuchBucket is not the photo's fault
         rig.send(bodies.notification(rig.bucket, f"uploads/{new_id()}.jpg"))
         rig.settles(dead=1)
         assert telemetry.counts["released"] >= 2
@@ -245,7 +243,7 @@ def test_s3_in_trouble_releases_the_message_and_the_dead_letter_queue_has_it_in_
 # several records, several shapes
 
 
-def test_a_message_is_settled_only_when_all_its_records_are(rig: Rig) -> None:
+def test_a_message_is_settled_once_all_its_records_are(rig: Rig) -> None:
     ids = [new_id() for _ in range(3)]
     for image_id in ids:
         rig.put(image_id, photos.coffee())
@@ -255,7 +253,7 @@ def test_a_message_is_settled_only_when_all_its_records_are(rig: Rig) -> None:
         rig.settles()
 
 
-def test_a_message_with_a_record_that_is_not_ours_is_kept_though_the_others_are_scored(rig: Rig) -> None:
+def test_a_message_with_a_foreign_record_is_kept_and_its_other_records_are_scored(rig: Rig) -> None:
     image_id = new_id()
     rig.put(image_id, photos.coffee())
     rig.send(bodies.notification(rig.bucket, f"uploads/{image_id}.jpg", "uploads/no-image-id.jpg"))
@@ -293,7 +291,7 @@ def test_keys_with_spaces_plus_signs_and_umlauts_find_their_object(rig: Rig) -> 
     assert [r.source.key.split("/")[0] for r in results] == folders
 
 
-def test_of_a_versioned_object_the_announced_version_is_scored(rig: Rig) -> None:
+def test_the_announced_version_of_an_object_is_scored(rig: Rig) -> None:
     rig.s3.put_bucket_versioning(Bucket=rig.bucket, VersioningConfiguration={"Status": "Enabled"})
     image_id = new_id()
     key = f"uploads/{image_id}.jpg"
@@ -306,11 +304,11 @@ def test_of_a_versioned_object_the_announced_version_is_scored(rig: Rig) -> None
     assert (result.status, result.source.version_id) == ("scored", first["VersionId"])
 
 
-def test_the_same_photo_under_another_id_names_the_first_as_its_original(rig: Rig) -> None:
+def test_the_same_photo_under_another_id_names_the_first_photo(rig: Rig) -> None:
     with rig.worker():
-        first, second = announced(rig, photos.coffee()), ""
+        first, second = announce(rig, photos.coffee()), ""
         assert rig.result(first).duplicate_of is None
-        second = announced(rig, photos.coffee())
+        second = announce(rig, photos.coffee())
         result = rig.result(second)
         rig.settles()
     assert result.duplicate_of is not None

@@ -1,4 +1,4 @@
-"""Stand-ins for what a stage talks to, named for what they do. None stands in for a part that a test is about."""
+"""Fakes for the parts around a stage, named for what they do."""
 
 import hashlib
 import threading
@@ -19,7 +19,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class ManualClock:
-    """Monotonic seconds that pass only when told to; `now()` is the wall clock beside it."""
+    """Monotonic seconds that a test moves. `now()` is the wall clock beside it."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -45,7 +45,7 @@ def message(body: str = "", *, number: int = 1, records: int = 1, receive_count:
 
 
 class ImpatientEvent(threading.Event):
-    """An event nobody waits for: it notes how long somebody wanted to."""
+    """An event whose `wait` returns at once and records the timeout."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class ImpatientEvent(threading.Event):
 
 
 class ScriptedSource:
-    """Gives the messages and photos it was told to give, and remembers what it was told to settle."""
+    """Returns the given messages and photos, and records the settled outcomes."""
 
     def __init__(
         self, messages: Iterable[Message] = (), photos: dict[str, bytes | MessageError] | None = None
@@ -95,11 +95,11 @@ class ScriptedSource:
 
 
 class MemoryStore:
-    """Keeps results in a dictionary; `away` makes every call fail as if Redis did not answer."""
+    """Keeps results in a dictionary. `away`: every call fails, as if Redis did not answer."""
 
     def __init__(self) -> None:
         self.results: dict[str, Result] = {}
-        self.overtaken: set[str] = set()  # ids of whose photos other content was stored meanwhile
+        self.overtaken: set[str] = set()  # image ids whose content was replaced meanwhile
         self.away = False
 
     def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
@@ -128,7 +128,7 @@ class MemoryStore:
 
 
 class PickyModel:
-    """Gives every photo the score of its first pixel's red value, and refuses batches with a photo it dislikes."""
+    """Scores a photo by its first pixel's red value. Refuses batches with a photo it dislikes."""
 
     def __init__(
         self, *, dislikes: int = -1, largest_batch: int = 8, name: str = "picky", side: int = 4
@@ -147,7 +147,7 @@ class PickyModel:
 
 
 class ForgetfulModel(PickyModel):
-    """Answers for one photo less than it was given."""
+    """Answers for one photo less than it got."""
 
     def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
         return {role: rows[1:] for role, rows in super().predict(batch).items()}
@@ -168,7 +168,7 @@ class CrampedModel(PickyModel):
 
 
 def score_bundle(name: str, side: int) -> Bundle:
-    """A bundle whose model puts out a number, for photos of `side` × `side` pixels."""
+    """A bundle of a model that outputs a number, for photos of `side` × `side` pixels."""
     manifest = Manifest.model_validate(
         {
             "format": 1,
@@ -181,7 +181,7 @@ def score_bundle(name: str, side: int) -> Bundle:
 
 
 class Gate:
-    """A step that waits until it is let through; every wait has a bound."""
+    """A step that waits until a test opens the gate, ten seconds at most."""
 
     def __init__(self, then: Callable[[], None] = lambda: None) -> None:
         self._then = then

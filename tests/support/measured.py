@@ -45,9 +45,9 @@ def speed(*, p99: float = 240.0, overhead: float = 12.0) -> dict[str, Any]:
             "call_ms": 4.0,
             "photo_ms": 0.375,
             "kinds": {
-                "ready": {**_fed("model thread"), "profile": {"functions": [FUNCTION]}},
-                "unprofiled": _fed("helpers"),
-                "small": {**_fed("cores"), "profile": {"functions": [FUNCTION]}},
+                "ready": {**_feeding("model thread"), "profile": {"functions": [FUNCTION]}},
+                "unprofiled": _feeding("helpers"),
+                "small": {**_feeding("cores"), "profile": {"functions": [FUNCTION]}},
             },
         },
     }
@@ -58,9 +58,9 @@ def quality() -> dict[str, Any]:
     algorithms = {}
     for name, one in ALGORITHMS.items():
         bits, rule = one.bits, (one.bits, one.radius)
-        variants = {"JPEG 30": _counted([0, 1], *rule), "all": _counted([0, 1, bits, bits], *rule)}
-        different = _counted([0] + [bits] * 199, *rule)
-        empty = {"gated": _counted([bits] * 4, *rule), "ungated": _counted([0] * 3 + [bits], *rule)}
+        variants = {"JPEG 30": _counts([0, 1], *rule), "all": _counts([0, 1, bits, bits], *rule)}
+        different = _counts([0] + [bits] * 199, *rule)
+        empty = {"gated": _counts([bits] * 4, *rule), "ungated": _counts([0] * 3 + [bits], *rule)}
         algorithms[name] = {
             "bits": bits,
             "radius": one.radius,
@@ -135,9 +135,9 @@ def _latencies(p99: float) -> dict[str, Any]:
     return {**cuts, **rates, **counted, "sent_late_p99_ms": 1.0, "cores_taken": 0.02}
 
 
-def _fed(limit: str) -> dict[str, Any]:
+def _feeding(limit: str) -> dict[str, Any]:
     return {**SHARES, **RATES, "threads_cpu_ms": {"infer": 0.3, "commit": 0.2}, "limit": limit}
 
 
-def _counted(distances: list[int], bits: int, radius: int) -> dict[str, Any]:
+def _counts(distances: list[int], bits: int, radius: int) -> dict[str, Any]:
     return {**counts.summary(distances, bits, radius), "without_hash": 3}
