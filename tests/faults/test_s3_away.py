@@ -10,7 +10,7 @@ import pytest
 from tests.support.faults import gateway
 from tests.support.faults.fault_rig import FaultRig
 
-FAULTS = [gateway.unavailable, gateway.throttled, gateway.reset, gateway.cut_short, gateway.hanging]
+FAULTS = [gateway.unavailable, gateway.throttle, gateway.reset, gateway.cut_short, gateway.hanging]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)

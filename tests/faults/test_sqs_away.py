@@ -14,7 +14,7 @@ from tests.support.faults.exchange import Answer, Exchange
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.waiting import eventually
 
-FAULTS = [gateway.unavailable, gateway.throttled, gateway.reset, gateway.hanging]
+FAULTS = [gateway.unavailable, gateway.throttle, gateway.reset, gateway.hanging]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
@@ -56,7 +56,7 @@ def test_an_extension_that_fails_is_tried_again_before_the_lease_ends(rig: Fault
     assert rig.audit.counts["redelivered"] == 0
 
 
-def refused(stale: bool) -> gateway.Fault:
+def refuse_entries(stale: bool) -> gateway.Fault:
     """SQS refuses each entry of a batch."""
 
     def fault(exchange: Exchange) -> None:
@@ -80,7 +80,7 @@ def test_a_lease_that_sqs_says_is_gone_is_lost_and_its_message_is_not_deleted(
 ) -> None:
     worker = rig.start_worker()
     rig.wire.set("hang")
-    rig.gateway.break_("sqs.ChangeMessageVisibilityBatch", refused(stale=True))
+    rig.gateway.break_("sqs.ChangeMessageVisibilityBatch", refuse_entries(stale=True))
     rig.upload(3, photo)
     worker.wait_for("lease_lost", times=3)
     rig.wire.set("open")
@@ -92,7 +92,7 @@ def test_a_lease_that_sqs_says_is_gone_is_lost_and_its_message_is_not_deleted(
 
 def test_entries_that_are_refused_are_tried_once_more(rig: FaultRig, photo: bytes) -> None:
     worker = rig.start_worker()
-    rig.gateway.break_("sqs.DeleteMessageBatch", refused(stale=False))
+    rig.gateway.break_("sqs.DeleteMessageBatch", refuse_entries(stale=False))
     rig.upload(3, photo)
     worker.wait_for("delete_refused", times=3)
     assert rig.gateway.begun("DeleteMessageBatch") >= 2

@@ -19,7 +19,7 @@ PER_PIXEL, CONSTANT = 16, 64_000_000  # bytes
 NOISE = np.random.default_rng(1).integers(0, 256, (HEIGHT // 8, WIDTH // 8, 3), np.uint8)
 
 
-def saved(image_format: str, mode: str = "RGB", **options: object) -> bytes:
+def encode(image_format: str, mode: str = "RGB", **options: object) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(NOISE).resize((WIDTH, HEIGHT)).convert(mode).save(stream, image_format, **options)
     return stream.getvalue()
@@ -52,16 +52,16 @@ def chunk_bomb(name: bytes, head: bytes) -> bytes:
 
 
 PHOTOS: dict[str, tuple[int, Callable[[], bytes]]] = {
-    "JPEG": (WIDTH * HEIGHT, lambda: saved("JPEG")),
-    "progressive JPEG": (WIDTH * HEIGHT, lambda: saved("JPEG", progressive=True)),
-    "CMYK JPEG": (WIDTH * HEIGHT, lambda: saved("JPEG", "CMYK")),
-    "PNG": (WIDTH * HEIGHT, lambda: saved("PNG", compress_level=1)),
-    "transparent PNG": (WIDTH * HEIGHT, lambda: saved("PNG", "RGBA", compress_level=1)),
+    "JPEG": (WIDTH * HEIGHT, lambda: encode("JPEG")),
+    "progressive JPEG": (WIDTH * HEIGHT, lambda: encode("JPEG", progressive=True)),
+    "CMYK JPEG": (WIDTH * HEIGHT, lambda: encode("JPEG", "CMYK")),
+    "PNG": (WIDTH * HEIGHT, lambda: encode("PNG", compress_level=1)),
+    "transparent PNG": (WIDTH * HEIGHT, lambda: encode("PNG", "RGBA", compress_level=1)),
     "16-bit PNG": (WIDTH * HEIGHT, deep_png),
-    "GIF": (WIDTH * HEIGHT, lambda: saved("GIF", "P")),
-    "WebP": (WIDTH * HEIGHT, lambda: saved("WEBP", quality=50, method=0)),
-    "AVIF": (WIDTH * HEIGHT, lambda: saved("AVIF", speed=10)),
-    "HEIF": (WIDTH * HEIGHT, lambda: saved("HEIF", quality=30, enc_params=FAST)),
+    "GIF": (WIDTH * HEIGHT, lambda: encode("GIF", "P")),
+    "WebP": (WIDTH * HEIGHT, lambda: encode("WEBP", quality=50, method=0)),
+    "AVIF": (WIDTH * HEIGHT, lambda: encode("AVIF", speed=10)),
+    "HEIF": (WIDTH * HEIGHT, lambda: encode("HEIF", quality=30, enc_params=FAST)),
     "animated GIF": (1_000 * 750, lambda: many_frames("GIF")),
     "animated WebP": (1_000 * 750, lambda: many_frames("WEBP")),
     "animated PNG": (1_000 * 750, lambda: many_frames("PNG")),

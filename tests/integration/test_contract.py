@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support import photos
-from tests.support.rig import Rig, known
+from tests.support.rig import Rig, count_known
 from tests.support.waiting import PATIENCE, eventually
 from worker.result import Result
 
@@ -66,7 +66,7 @@ def test_a_photo_announced_by_s3_too_is_scored_once(
     with rig.worker() as telemetry:
         image_id = submit(photos.coffee())
         result = json.loads(copied["wait_for_result"](rig.redis, image_id, PATIENCE))
-        eventually(lambda: known(telemetry) == 1, rig.counts)
+        eventually(lambda: count_known(telemetry) == 1, rig.counts)
         rig.settles()
         assert telemetry.counts["photos_scored"] == 1
     newest = rig.s3.head_object(Bucket=rig.bucket, Key=f"uploads/{image_id}.jpg")["VersionId"]

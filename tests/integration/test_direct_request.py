@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support import photos
-from tests.support.rig import Rig, known
+from tests.support.rig import Rig, count_known
 from tests.support.waiting import eventually
 from worker import settings
 from worker.client import Client
@@ -106,7 +106,7 @@ def test_both_at_once_give_one_result(rig: Rig, announcements: Announcements) ->
     announcements.pass_on()
     with rig.worker() as telemetry:
         assert rig.result(image_id).status == "scored"
-        eventually(lambda: known(telemetry) == 1, rig.counts)
+        eventually(lambda: count_known(telemetry) == 1, rig.counts)
         rig.settles()
         assert telemetry.counts["photos_scored"] == 1
 
@@ -116,7 +116,7 @@ def test_with_real_notifications_each_photo_is_scored_once_and_the_queue_is_empt
     with rig.worker() as telemetry:
         ids = [rig.client.submit(photos.coffee(quality=quality), ".jpg") for quality in (60, 70, 80, 90)]
         assert {rig.result(image_id).status for image_id in ids} == {"scored"}
-        eventually(lambda: known(telemetry) == 4, rig.counts)
+        eventually(lambda: count_known(telemetry) == 4, rig.counts)
         rig.settles()
         assert telemetry.counts["photos_scored"] == 4
     assert len(rig.stored()) == 4
@@ -167,7 +167,7 @@ def test_an_overwritten_photo_is_scored_again_and_late_notifications_change_noth
         for _ in range(2):  # for the old bytes, then for the new ones
             announcements.pass_on()
             rig.settles()
-        eventually(lambda: known(telemetry) == 2, rig.counts)
+        eventually(lambda: count_known(telemetry) == 2, rig.counts)
         assert telemetry.counts["photos_scored"] + telemetry.counts["photos_unrecognised"] == 2
     assert rig.result(image_id).source.etag == request["etag"]
 
@@ -184,6 +184,6 @@ def test_in_a_versioned_bucket_late_notifications_of_old_versions_change_nothing
         rig.settles()
         for number, body in enumerate(reversed([announcements.take() for _ in range(2)]), start=1):
             rig.send(body)  # newer version first: it is known already, so its sequencer is not stored
-            eventually(lambda number=number: known(telemetry) == number, rig.counts)  # type: ignore[misc] # mypy cannot infer it
+            eventually(lambda number=number: count_known(telemetry) == number, rig.counts)  # type: ignore[misc] # mypy cannot infer it
         rig.settles()
     assert rig.result(image_id).source.etag == request["etag"]

@@ -59,7 +59,7 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def started_by(pid: int) -> set[int]:
+def processes_of(pid: int) -> set[int]:
     """Every living process that this one's main thread or a service of its has started.
 
     Valkey writes its title over its environment, where mirakuru's mark is: it is found as a child. What a service
@@ -108,13 +108,13 @@ def test_an_upload_arrives_as_a_message_that_names_it(provisioned: Services) -> 
     boto3.client("s3").put_object(Bucket="photos", Key=key, Body=b"a photo")
     seen: list[tuple[str, str]] = []
 
-    def arrived() -> bool:
+    def has_arrived() -> bool:
         for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []):
             records = [record["s3"] for record in json.loads(message["Body"]).get("Records", [])]
             seen.extend((record["bucket"]["name"], record["object"]["key"]) for record in records)
         return ("photos", key) in seen
 
-    eventually(arrived, lambda: seen)
+    eventually(has_arrived, lambda: seen)
 
 
 def test_the_hook_may_run_again_and_changes_nothing(provisioned: Services) -> None:
@@ -129,25 +129,25 @@ def test_the_hook_may_run_again_and_changes_nothing(provisioned: Services) -> No
 
 
 def test_after_a_stop_no_process_and_no_port_is_left(tmp_path: Path) -> None:
-    others = started_by(os.getpid())
+    others = processes_of(os.getpid())
     with Services(tmp_path) as running:
-        assert len(started_by(os.getpid()) - others) >= 2
+        assert len(processes_of(os.getpid()) - others) >= 2
         assert redis.Redis(port=running.redis_port).ping()
         assert answers(running.gateway_port)
-    assert started_by(os.getpid()) == others
+    assert processes_of(os.getpid()) == others
     assert not answers(running.redis_port)
     assert not answers(running.gateway_port)
 
 
 def test_a_taken_port_is_named_and_nothing_starts(tmp_path: Path) -> None:
-    others = started_by(os.getpid())
+    others = processes_of(os.getpid())
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
         with pytest.raises(ServicesError, match=f"port {port} is taken"):
             Services(tmp_path, gateway_port=port).__enter__()
-    assert started_by(os.getpid()) == others
+    assert processes_of(os.getpid()) == others
 
 
 def test_a_missing_installation_is_said_with_its_remedy(
@@ -161,27 +161,27 @@ def test_a_missing_installation_is_said_with_its_remedy(
 def test_a_hook_that_fails_is_named_and_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others, hook = started_by(os.getpid()), tmp_path / "broken.py"
+    others, hook = processes_of(os.getpid()), tmp_path / "broken.py"
     hook.write_text("raise RuntimeError('no bucket today')\n")
     monkeypatch.setattr(module, "HOOK", hook)
     with pytest.raises(ServicesError, match=r"broken\.py"):
         Services(tmp_path / "services").__enter__()
-    assert started_by(os.getpid()) == others
+    assert processes_of(os.getpid()) == others
 
 
 def test_an_interrupt_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    others = started_by(os.getpid())
+    others = processes_of(os.getpid())
     halfway: list[int] = []
 
-    def interrupted(_: object) -> bool:
-        halfway.append(len(started_by(os.getpid()) - others))
+    def interrupt(_: object) -> bool:
+        halfway.append(len(processes_of(os.getpid()) - others))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.LocalStackExecutor, "after_start_check", interrupted)
+    monkeypatch.setattr(module.LocalStackExecutor, "after_start_check", interrupt)
     with pytest.raises(KeyboardInterrupt):
         Services(tmp_path).__enter__()
     assert halfway[0] >= 2
-    assert started_by(os.getpid()) == others
+    assert processes_of(os.getpid()) == others
 
 
 @pytest.mark.skipif(
@@ -207,7 +207,7 @@ def test_when_the_starter_is_killed_the_services_end_too(tmp_path: Path) -> None
         starter.send_signal(signal.SIGKILL)
         starter.wait(PATIENCE)
     eventually(lambda: not any(answers(port) for port in ports), lambda: f"one of {ports} still answers")
-    eventually(lambda: not started_by(starter.pid), lambda: started_by(starter.pid))
+    eventually(lambda: not processes_of(starter.pid), lambda: processes_of(starter.pid))
 
 
 def test_the_persons_own_aws_and_python_settings_do_not_reach_localstack(
@@ -229,21 +229,21 @@ def test_the_persons_own_aws_and_python_settings_do_not_reach_localstack(
 def test_a_service_that_ends_at_once_is_said_with_its_log_and_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others = started_by(os.getpid())
+    others = processes_of(os.getpid())
     monkeypatch.setattr(module, "PYTHON", Path(shutil.which("false") or "/bin/false"))
     with pytest.raises(ServicesError, match=r"localstack did not start; .*localstack\.log"):
         Services(tmp_path).__enter__()
-    assert started_by(os.getpid()) == others
+    assert processes_of(os.getpid()) == others
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSTOP], ids=["died", "hangs"])
 def test_a_service_that_died_or_hangs_does_not_hold_up_the_stop(tmp_path: Path, sent: signal.Signals) -> None:
-    others = started_by(os.getpid())
+    others = processes_of(os.getpid())
     with Services(tmp_path):
-        for pid in started_by(os.getpid()) - others:
+        for pid in processes_of(os.getpid()) - others:
             os.kill(pid, sent)
         began = time.monotonic()
     assert (
         time.monotonic() - began < module.START / 2
     )  # both may need STOP seconds; START is mirakuru's own patience
-    assert started_by(os.getpid()) == others
+    assert processes_of(os.getpid()) == others

@@ -70,7 +70,7 @@ def faults(hidden: float) -> dict[str, Fault]:
         "S3 trickles": broken("s3.GetObject", gateway.trickling(3)),
         "S3 hangs": broken("s3.GetObject", gateway.hanging),
         "SQS answers 503": broken("sqs", gateway.unavailable),
-        "SQS throttles": broken("sqs", gateway.throttled),
+        "SQS throttles": broken("sqs", gateway.throttle),
         "SQS breaks connections": broken("sqs", gateway.reset),
         "SQS hangs": broken("sqs", gateway.hanging),
         "SQS's messages are lost on their way": broken("sqs.ReceiveMessage", gateway.answer_lost),

@@ -91,7 +91,7 @@ class Rig:
 
     def settings(self, **changed: str) -> dict[str, str]:
         """The environment with changed settings, e.g. `batch_size="8"`."""
-        return {**self.environment, **prefixed(changed)}
+        return {**self.environment, **as_variables(changed)}
 
     @contextmanager
     def worker(self, **changed: str) -> Iterator[Telemetry]:
@@ -181,12 +181,12 @@ class Rig:
         return f"arn:aws:sqs:us-east-1:000000000000:{queue_url.rsplit('/', 1)[-1]}"
 
 
-def known(telemetry: Telemetry) -> int:
+def count_known(telemetry: Telemetry) -> int:
     """Photos found to be scored before, at the first look or when their result was to be written."""
     counts = telemetry.counts
     return counts.get("already_scored", 0) + counts.get("photos_already_scored", 0)
 
 
-def prefixed(changed: Mapping[str, str]) -> dict[str, str]:
+def as_variables(changed: Mapping[str, str]) -> dict[str, str]:
     """Settings as environment variables: batch_size is WORKER_BATCH_SIZE."""
     return {f"WORKER_{name.upper()}": value for name, value in changed.items()}

@@ -56,7 +56,7 @@ class Audit:
         with self._lock:
             if operation == "ReceiveMessage":
                 for message in answer.get("Messages", []):
-                    self._received(message, request.get("VisibilityTimeout", 30))
+                    self._note_receive(message, request.get("VisibilityTimeout", 30))
             elif operation.startswith("ChangeMessageVisibility"):
                 failed = {entry["Id"] for entry in answer.get("Failed", [])}
                 for entry in _entries(request):
@@ -72,7 +72,7 @@ class Audit:
         """Images without a result whose message was deleted while Redis could not be asked."""
         return [image_id for image_id in self._unseen if not self.store.exists(f"result:{image_id}")]
 
-    def _received(self, message: Fields, seconds: float) -> None:
+    def _note_receive(self, message: Fields, seconds: float) -> None:
         self.counts["received"] += 1
         self.counts["redelivered"] += message["MessageId"] in self._latest
         receipt = _Receipt(message["MessageId"], image_ids(message["Body"]), time.monotonic() + seconds)

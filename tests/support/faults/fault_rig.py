@@ -17,7 +17,7 @@ from tests.support.faults.tally import Tally
 from tests.support.faults.valkey import Valkey
 from tests.support.faults.wire import Wire
 from tests.support.faults.writes import Writes, impatient
-from tests.support.rig import Rig, prefixed
+from tests.support.rig import Rig, as_variables
 from tests.support.waiting import eventually
 
 PATIENCE = 90.0  # seconds until all must be settled
@@ -63,7 +63,7 @@ class FaultRig(Rig):
             "WORKER_REDIS_TIMEOUT": "0.5",
             "WORKER_RETRY_DELAY": "1",
             "WORKER_RETRY_DELAY_MAX": "2",
-            **prefixed(changed),
+            **as_variables(changed),
         }
 
     def start_worker(self, **changed: str) -> WorkerProcess:

@@ -25,7 +25,7 @@ def unavailable(exchange: Exchange) -> None:
     exchange.error(503, "SlowDown" if exchange.service == "s3" else "ServiceUnavailable")
 
 
-def throttled(exchange: Exchange) -> None:
+def throttle(exchange: Exchange) -> None:
     """Answer like a service that is called too often."""
     if exchange.service == "s3":
         exchange.error(503, "SlowDown")

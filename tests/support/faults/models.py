@@ -11,7 +11,7 @@ ENDLESS = 2**62  # loop iterations
 A_WHILE = 100_000  # iterations that take some tenths of a second
 
 
-def turned(turns: Any) -> Any:
+def loop(turns: Any) -> Any:
     """Loop for so many iterations, then return zero."""
     (count,) = tf.while_loop(lambda i: i < turns, lambda i: [i + 1], [tf.constant(0, tf.int64)])
     return 0 * tf.cast(count, tf.float32)
@@ -30,9 +30,7 @@ class NeedsRoom(Halves):
         """Give float32 [N, 1]."""
         size = tf.where(whites(photos) > 1, tf.constant(TOO_MUCH, tf.int64), tf.constant(1, tf.int64))
         room = tf.reduce_sum(tf.random.uniform([size]))
-        return {
-            "score": tf.ones([tf.shape(photos)[0], 1]) + 0 * room + turned(tf.constant(A_WHILE, tf.int64))
-        }
+        return {"score": tf.ones([tf.shape(photos)[0], 1]) + 0 * room + loop(tf.constant(A_WHILE, tf.int64))}
 
 
 class Hangs(Halves):
@@ -42,4 +40,4 @@ class Hangs(Halves):
     def score(self, photos: Any) -> dict[str, Any]:
         """Give float32 [N, 1]."""
         turns = tf.where(whites(photos) > 0, tf.constant(ENDLESS, tf.int64), tf.constant(0, tf.int64))
-        return {"score": tf.ones([tf.shape(photos)[0], 1]) + turned(turns)}
+        return {"score": tf.ones([tf.shape(photos)[0], 1]) + loop(turns)}

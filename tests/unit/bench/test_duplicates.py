@@ -30,7 +30,7 @@ def scene(width: int = 96, height: int = 64) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def opened(data: bytes) -> Image.Image:
+def open_image(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
@@ -75,14 +75,14 @@ def test_pairs_are_different_photos_or_different_quarters() -> None:
 
 def test_quarters_have_nothing_in_common_and_leave_nothing_out() -> None:
     whole = Picture("scene", 0, album.png(scene()))
-    parts = [np.asarray(opened(one.data)) for one in album.quarters(whole)]
+    parts = [np.asarray(open_image(one.data)) for one in album.quarters(whole)]
     put_together = np.vstack([np.hstack(parts[:2]), np.hstack(parts[2:])])
     assert (put_together == np.asarray(scene())).all()
 
 
 @pytest.mark.parametrize("name", variants())
 def test_a_variant_shows_the_same_picture(name: str) -> None:
-    shown = ImageOps.exif_transpose(opened(variants()[name](scene()))).convert("RGB").resize((96, 64))
+    shown = ImageOps.exif_transpose(open_image(variants()[name](scene()))).convert("RGB").resize((96, 64))
     assert np.abs(np.asarray(shown, np.float64) - np.asarray(scene())).mean() < 25
 
 
@@ -97,19 +97,19 @@ def test_a_variant_shows_the_same_picture(name: str) -> None:
     ],
 )
 def test_a_variant_has_the_size_that_its_name_says(name: str, size: tuple[int, int]) -> None:
-    assert opened(variants()[name](scene())).size == size
+    assert open_image(variants()[name](scene())).size == size
 
 
 @pytest.mark.parametrize("tag", TURNED)
 def test_a_turned_variant_carries_the_tag(tag: int) -> None:
-    assert opened(variants()[f"orientation {tag}"](scene())).getexif()[ExifTags.Base.Orientation] == tag
+    assert open_image(variants()[f"orientation {tag}"](scene())).getexif()[ExifTags.Base.Orientation] == tag
 
 
 @pytest.mark.parametrize(
     ("name", "least", "most"), [("brightness +20 %", 1.1, 1.25), ("brightness -20 %", 0.75, 0.85)]
 )
 def test_a_variant_is_as_bright_as_its_name_says(name: str, least: float, most: float) -> None:
-    bright, plain = np.asarray(opened(variants()[name](scene()))).mean(), np.asarray(scene()).mean()
+    bright, plain = np.asarray(open_image(variants()[name](scene()))).mean(), np.asarray(scene()).mean()
     assert least < bright / plain < most
 
 

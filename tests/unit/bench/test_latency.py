@@ -133,11 +133,11 @@ def test_a_notification_that_cannot_be_sent_ends_the_measurement() -> None:
 def test_an_interrupted_measurement_drops_later_notifications() -> None:
     sent: list[str] = []
 
-    def stopped() -> None:
+    def stop_early() -> None:
         with Notifier(sent.append) as notifier:
             notifier.at(time.monotonic() + 3600, "{}")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        stopped()
+        stop_early()
     assert sent == []

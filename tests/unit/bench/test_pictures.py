@@ -49,12 +49,12 @@ def figures() -> list[Figure]:
     ]
 
 
-def drawn(folder: Path, measured: dict[str, Any]) -> dict[str, str]:
+def draw(folder: Path, measured: dict[str, Any]) -> dict[str, str]:
     return {name: (folder / name).read_text() for name in pictures.write(measured, folder)}
 
 
 def test_every_picture_is_well_formed_small_and_the_same_each_time(tmp_path: Path) -> None:
-    first, again = drawn(tmp_path, MEASURED), drawn(tmp_path, MEASURED)
+    first, again = draw(tmp_path, MEASURED), draw(tmp_path, MEASURED)
     assert list(first) == ["batch-size.svg", "latency.svg", "second.svg"]
     assert first == again
     for picture in first.values():
@@ -77,7 +77,7 @@ def test_everything_lies_inside_its_picture(figure: Figure) -> None:
 
 
 def test_a_picture_suits_light_and_dark_pages(tmp_path: Path) -> None:
-    for picture in drawn(tmp_path, MEASURED).values():
+    for picture in draw(tmp_path, MEASURED).values():
         assert "@media(prefers-color-scheme:dark)" in picture
 
 

@@ -22,7 +22,7 @@ FIGURES = Figures.read()
 RATE = FIGURES.task.photos_per_second
 
 
-def fixed(tasks: int) -> Scaler:
+def fixed_scaler(tasks: int) -> Scaler:
     return Scaler((), 1 / RATE, 1, 1000, desired=tasks)
 
 
@@ -34,7 +34,7 @@ def test_the_levels_represent_all_photos() -> None:
 @pytest.mark.parametrize("load", [0.3, 0.6, 0.8, 0.95])
 def test_without_a_backlog_latency_is_what_was_measured_at_that_load(load: float) -> None:
     measured = next(one for one in FIGURES.latency if one.load == load)
-    day = simulate(np.full(DAY, RATE * load), fixed(1), FIGURES)
+    day = simulate(np.full(DAY, RATE * load), fixed_scaler(1), FIGURES)
     assert np.median(day.p99) == pytest.approx(measured.p99 / 1000, rel=0.02)
     assert np.median(day.p50) == pytest.approx(measured.p50 / 1000, rel=0.1)
     assert day.backlog.max() == 0
@@ -43,7 +43,7 @@ def test_without_a_backlog_latency_is_what_was_measured_at_that_load(load: float
 def test_a_burst_is_scored_in_order_at_the_rate_of_the_tasks() -> None:
     photos = np.zeros(DAY)
     photos[600] = RATE * 2 * 30  # what two tasks do in thirty seconds
-    day = simulate(photos, fixed(2), FIGURES)
+    day = simulate(photos, fixed_scaler(2), FIGURES)
     assert day.backlog[600] == pytest.approx(RATE * 2 * 29)
     assert day.backlog[629] == pytest.approx(0, abs=1e-6)
     assert day.p50[10] == pytest.approx(15, abs=1), "half of them wait for half of the time"
@@ -53,7 +53,7 @@ def test_a_burst_is_scored_in_order_at_the_rate_of_the_tasks() -> None:
 def test_the_backlog_of_poisson_arrivals_is_a_random_walk() -> None:
     """A queue with loads by the second is a random walk: Lindley's recursion, calculated apart."""
     photos = np.random.default_rng(7).poisson(RATE * 0.97, DAY).astype(float)
-    day = simulate(photos, fixed(1), FIGURES)
+    day = simulate(photos, fixed_scaler(1), FIGURES)
     waiting, expected = 0.0, np.zeros(DAY)
     for second in range(DAY):
         waiting = max(0.0, waiting + photos[second] - RATE)
@@ -131,7 +131,7 @@ def test_the_number_of_tasks_has_a_minimum_and_a_maximum() -> None:
 
 
 def test_costs_follow_from_the_prices() -> None:
-    day = simulate(np.full(DAY, 10.0), fixed(2), FIGURES)
+    day = simulate(np.full(DAY, 10.0), fixed_scaler(2), FIGURES)
     found = costs.calculate(day, FIGURES)
     task, prices = FIGURES.task, FIGURES.prices
     assert day.photos == 864_000

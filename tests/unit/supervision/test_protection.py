@@ -265,10 +265,10 @@ def test_an_unexpected_error_counts_as_a_refusal() -> None:
 
 
 def test_a_call_without_a_thread_counts_as_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    def exhausted(_thread: threading.Thread) -> None:
+    def fail_to_start(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", exhausted)
+    monkeypatch.setattr(threading.Thread, "start", fail_to_start)
     agent, clock, telemetry = SlowAgent(), ManualClock(), Telemetry()
     protector = Protector(agent, ProtectionSchedule(clock, lambda: 0.0), telemetry)
     protector.tick(1)

@@ -9,18 +9,18 @@ from worker.results.redis_keys import Keys
 from worker.upkeep.comparison import Lot, compare
 
 
-def stored(score: object) -> str:
+def result_json(score: object) -> str:
     return json.dumps({"score": score, "status": "scored"})
 
 
 def test_scores_are_counted_in_pairs_and_the_photos_that_differ_most_are_named() -> None:
     lot: Lot = [
-        (PhotoId("a"), stored(4), stored(4)),
-        (PhotoId("b"), stored(3.6), stored(4)),
-        (PhotoId("c"), stored(3), stored(4)),
-        (PhotoId("d"), stored(1), stored(5)),
-        (PhotoId("e"), stored(None), stored(2)),
-        (PhotoId("f"), stored(None), stored(None)),
+        (PhotoId("a"), result_json(4), result_json(4)),
+        (PhotoId("b"), result_json(3.6), result_json(4)),
+        (PhotoId("c"), result_json(3), result_json(4)),
+        (PhotoId("d"), result_json(1), result_json(5)),
+        (PhotoId("e"), result_json(None), result_json(2)),
+        (PhotoId("f"), result_json(None), result_json(None)),
     ]
     found = compare([lot[:3], lot[3:]])
     assert found.compared == 6
@@ -31,7 +31,7 @@ def test_scores_are_counted_in_pairs_and_the_photos_that_differ_most_are_named()
 
 
 def test_the_other_score_may_be_nested() -> None:
-    found = compare([[(PhotoId("a"), '{"result": {"rating": 5}}', stored(5))]], "result.rating")
+    found = compare([[(PhotoId("a"), '{"result": {"rating": 5}}', result_json(5))]], "result.rating")
     assert found.share_within(0) == 1
 
 
@@ -41,7 +41,7 @@ NO_NUMBERS = ['{"score": "four"}', '{"score": true}', '{"score": 1e999}', '{"sco
 
 @pytest.mark.parametrize("theirs", [*UNREADABLE, *NO_NUMBERS])
 def test_unreadable_values_are_counted_and_not_compared(theirs: str) -> None:
-    found = compare([[(PhotoId("a"), theirs, stored(4)), (PhotoId("b"), stored(4), None)]])
+    found = compare([[(PhotoId("a"), theirs, result_json(4)), (PhotoId("b"), result_json(4), None)]])
     assert (found.compared, found.unreadable, found.missing) == (0, 1, 1)
 
 
