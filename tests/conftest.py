@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,12 @@ _numbers = itertools.count(1)
 # Examples may be slow on a slow machine.
 hypothesis.register_profile("no deadline", deadline=None)
 hypothesis.load_profile("no deadline")
+
+
+def pytest_configure() -> None:
+    """A shell's background jobs ignore Ctrl-C, and so would the processes that tests interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
