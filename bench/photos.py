@@ -17,11 +17,8 @@ NAMES = ("coffee.png", "croissant.jpg", "coffee-cups.jpg")
 DISTINCT = {"small": 12, "3 MP": 9, "12 MP": 3}
 # Standard deviation of the grain: an enlarged picture is smoother than a photo.
 GRAIN = {"small": 0.0, "3 MP": 4.0, "12 MP": 5.0}
-QUALITY = {
-    "small": 80,
-    "3 MP": 84,
-    "12 MP": 91,
-}  # JPEG quality of the first photo; each further one has one more
+# JPEG quality of the first photo; each further one has one more.
+QUALITY = {"small": 80, "3 MP": 84, "12 MP": 91}
 TILE = 512  # pixels; the grain is repeated
 
 

@@ -35,10 +35,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m localstack", description=__doc__)
     parser.add_argument("--exit", action="store_true", help="stop when the sample photos are scored")
     options = parser.parse_args()
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # both raise KeyboardInterrupt, so that all is stopped in order
+    # Both raise KeyboardInterrupt, so that everything is stopped in order.
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
         with ExitStack() as stack:

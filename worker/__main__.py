@@ -5,9 +5,8 @@ import signal
 import sys
 
 if __name__ == "__main__":
-    if (
-        os.getpid() == 1
-    ):  # A container's first process: Linux drops signals it has no handler for, even SIGTERM.
+    # From a container's first process Linux keeps every signal without a handler, even SIGTERM.
+    if os.getpid() == 1:
         signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit())
     from worker.cli import main
 

@@ -79,9 +79,8 @@ def _check_container(report: Report, image: checks.Image, container: Container) 
 def _build(engine: Engine, target: str) -> None:
     proxies = {name: os.environ.get(name, os.environ.get(name.upper(), "")) for name in PROXIES}
     arguments = {"BASE": standin.base(engine), "VERSION": version(), **proxies}
-    engine.build(
-        target, TAG, arguments, ["--network", "host"]
-    )  # the daemon that daemon.py starts has no bridge
+    # The daemon that daemon.py starts has no bridge.
+    engine.build(target, TAG, arguments, ["--network", "host"])
 
 
 def _ignore_interrupts() -> None:

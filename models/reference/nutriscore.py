@@ -22,9 +22,8 @@ _SALT: Thresholds = tuple(n / 5 for n in range(1, 21))
 _PROTEIN: Thresholds = (2.4, 4.8, 7.2, 9.6, 12, 14, 17)
 _FIBRE: Thresholds = (3.0, 4.1, 5.2, 6.3, 7.4)
 _FAT_ENERGY: Thresholds = tuple(120.0 * n for n in _TENTHS)  # kJ from saturated fat
-_FAT_RATIO: Thresholds = tuple(
-    10.0 + 6 * n for n in range(10)
-)  # % of the fat that is saturated; counts when reached
+# % of the fat that is saturated; a threshold counts when it is reached.
+_FAT_RATIO: Thresholds = tuple(10.0 + 6 * n for n in range(10))
 _DRINK_ENERGY: Thresholds = (30, 90, 150, 210, 240, 270, 300, 330, 360, 390)
 _DRINK_SUGAR: Thresholds = (0.5, 2, 3.5, 5, 6, 7, 8, 9, 10, 11)
 _DRINK_PROTEIN: Thresholds = (1.2, 1.5, 1.8, 2.1, 2.4, 2.7, 3.0)

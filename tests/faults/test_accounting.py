@@ -103,7 +103,6 @@ def test_a_photo_whose_result_is_of_an_older_one_is_found_out(rig: FaultRig, pho
 
 def test_a_message_that_nobody_settles_is_found_out(rig: FaultRig, photo: bytes) -> None:
     rig.upload(1, photo)
-    with pytest.raises(
-        AssertionError, match="it did not come to pass: queue 2"
-    ):  # and the bucket's test event
+    # The other message is the bucket's test event.
+    with pytest.raises(AssertionError, match="it did not come to pass: queue 2"):
         rig.account(patience=1)

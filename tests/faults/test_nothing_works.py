@@ -25,9 +25,8 @@ def test_the_worker_gives_up_and_holds_nothing_back(rig: FaultRig, photo: bytes,
     AWAY[part](rig)
     rig.upload(3, photo)
     assert worker.wait() == 1
-    eventually(
-        lambda: rig.in_flight() == 0, rig.describe, 10
-    )  # released with a delay that grows by receive count
+    # Messages are released with a delay that grows by receive count.
+    eventually(lambda: rig.in_flight() == 0, rig.describe, 10)
     (failure,) = worker.events("stage_failed")
     assert f"{part} fails" in str(failure["exception"])
     rig.gateway.mend()

@@ -29,9 +29,8 @@ def test_a_long_outage_does_not_wear_the_queue_out(rig: FaultRig, photo: bytes) 
     worker = rig.start_worker(upload_queue="2", helpers="2")
     rig.gateway.break_("s3.GetObject", gateway.unavailable)
     rig.upload(60, photo)
-    worker.wait_for(
-        "released", times=10
-    )  # by now every receive is a single message, seconds after the one before
+    # By then every receive is a single message, seconds after the one before.
+    worker.wait_for("released", times=10)
     assert rig.audit.counts["received"] < 40
     rig.gateway.mend()
     rig.account()

@@ -30,7 +30,7 @@ class StopFlag:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.requests = 0
         self.first_at = 0.0
-        self.clock = clock
+        self._clock = clock
 
     def install(self) -> None:
         """Listen to SIGTERM (ECS) and SIGINT (a terminal)."""
@@ -39,7 +39,7 @@ class StopFlag:
 
     def request(self) -> None:
         """Request a stop, as a signal does."""
-        self.first_at = self.first_at or self.clock()
+        self.first_at = self.first_at or self._clock()
         self.requests += 1
 
     def checkpoint(self) -> None:

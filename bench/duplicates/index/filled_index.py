@@ -39,9 +39,8 @@ class FilledIndex:
     to_come: Hashes = field(repr=False)
     strangers: Hashes = field(repr=False)  # drawn like the hashes to come
     hashes: Hashes = field(default_factory=_no_hashes, repr=False)
-    asked: list[tuple[int, int | None]] = field(
-        default_factory=list
-    )  # hash → the oldest photo within the radius
+    # hash → the oldest photo within the radius
+    asked: list[tuple[int, int | None]] = field(default_factory=list)
     _began: int = field(default_factory=lambda: int(time.time() * 1e6 - WITHIN / 2))
     _empty: int = 0
     _looked_up: set[int] = field(default_factory=set)  # written now: younger than all that are filled in

@@ -11,12 +11,8 @@ from bench.duplicates.quality.counts import POINTS, WIDEST
 from docs.tools import plot
 
 COLOURS = {"phash": plot.BLUE, "dhash": plot.GREEN, "whash": plot.ORANGE, "pdq": plot.VIOLET}
-WRONG = (
-    1e-4,
-    1e-3,
-    1e-2,
-    1e-1,
-)  # shares of wrong pairs on the axis; less than the first is drawn near “none”
+# Shares of wrong pairs on the axis; less than the first is drawn near “none”.
+WRONG = (1e-4, 1e-3, 1e-2, 1e-1)
 
 
 def quality(measured: Mapping[str, Any]) -> Figure:

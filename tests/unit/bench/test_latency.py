@@ -46,9 +46,8 @@ def test_arrivals_are_a_poisson_process() -> None:
     assert moments == sorted(moments)
     assert moments[-1] < 400
     assert len(moments) == pytest.approx(50 * 400, rel=0.03)
-    assert statistics.stdev(gaps) == pytest.approx(
-        statistics.fmean(gaps), rel=0.03
-    )  # as exponential gaps have it
+    # Exponential gaps have equal mean and deviation.
+    assert statistics.stdev(gaps) == pytest.approx(statistics.fmean(gaps), rel=0.03)
 
 
 def test_a_summary_has_percentiles_and_the_share_under_a_second() -> None:

@@ -117,9 +117,8 @@ def test_devices_that_are_free_at_once_share_the_items(others: int, taken: list[
 
 def test_a_batch_does_not_grow_if_that_makes_its_earliest_item_late() -> None:
     clock = Clock(10.0)
-    items = Arriving(
-        clock, 7, 8, 9, 10
-    )  # calls with 1, 2, 3 items take 2, 3, 4 s: the first must be done at 13.5
+    # Calls with 1, 2, 3 items take 2, 3, 4 s, and the first item must be done at 13.5.
+    items = Arriving(clock, 7, 8, 9, 10)
     gathering = batching(items, clock, allowed=6.5)
     assert gathering.take(8, 1.0) == ([7, 8], "deadline")
     assert gathering.take(8, 1.0) == ([9, 10], "device_free")
