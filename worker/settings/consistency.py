@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from worker.results.redis_keys import Keys
-from worker.settings.declarations import Settings
+
+if TYPE_CHECKING:  # Settings checks itself with this file
+    from worker.settings.declarations import Settings
 
 SETTLING = 4  # seconds that a stop leaves for the last deletes and releases
 CONNECTING = 11  # seconds that one try of a receive may take beyond its long poll: adapters/aws/sqs.py
 
 
-def contradictions(settings: Settings) -> Iterator[str]:
+def contradictions(settings: "Settings") -> Iterator[str]:
     """Give each contradiction in one line that names the settings and their values."""
     wait, redis = f"WORKER_RECEIVE_WAIT ({settings.receive_wait} s)", settings.redis_timeout
     stop = settings.receive_wait + settings.batch_wait / 1000 + 2 * redis + SETTLING

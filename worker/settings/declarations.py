@@ -1,10 +1,11 @@
 """Declares every setting; the docstring below it is its description in `--help` and in the docs."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import worker
+from worker.settings.consistency import contradictions
 from worker.settings.values import (
     UUID_SEGMENT,
     BatchSizes,
@@ -139,3 +140,9 @@ class Settings(BaseModel):
     """auto: readable on a terminal, otherwise JSON."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is logged."""
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> Self:
+        for contradiction in contradictions(self):
+            raise ValueError(contradiction)
+        return self

@@ -13,7 +13,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from worker.errors import ConfigurationError
-from worker.settings.consistency import contradictions
 from worker.settings.declarations import Settings
 
 PREFIX = "WORKER_"
@@ -27,12 +26,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     given = {name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)}
     try:
-        settings = Settings.model_validate({name.lower(): value for name, value in given.items() if value})
+        return Settings.model_validate({name.lower(): value for name, value in given.items() if value})
     except ValidationError as errors:
         raise ConfigurationError("; ".join(map(_explain, errors.errors()))) from None
-    for contradiction in contradictions(settings):
-        raise ConfigurationError(contradiction)
-    return settings
 
 
 def rows() -> Iterator[tuple[str, str, str, str, str]]:
@@ -70,6 +66,8 @@ def _bounds(field: FieldInfo) -> str:
 
 
 def _explain(error: ErrorDetails) -> str:
+    if not error["loc"]:  # a contradiction between settings: its text names them
+        return _text(error)
     name = str(error["loc"][0])
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, Settings.model_fields, 1)
@@ -79,5 +77,8 @@ def _explain(error: ErrorDetails) -> str:
         return f"{_variable(name)} is not set: {_description(field).removesuffix('.')}"
     value = "its value (not shown)" if field.annotation is SecretStr else repr(error["input"])
     bounds = _bounds(field)
-    reason = f"must be {bounds}" if bounds else error["msg"].removeprefix("Value error, ")
-    return f"{_variable(name)} is {value}, {reason}"
+    return f"{_variable(name)} is {value}, {f'must be {bounds}' if bounds else _text(error)}"
+
+
+def _text(error: ErrorDetails) -> str:
+    return error["msg"].removeprefix("Value error, ")

@@ -7,6 +7,7 @@ from typing import Literal, get_origin
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from worker import settings
 from worker.errors import ConfigurationError
@@ -172,6 +173,12 @@ def test_a_contradiction_names_both_settings_and_their_values(
     with pytest.raises(ConfigurationError) as error:
         load_with(**values)
     assert all(f"WORKER_{name}" in str(error.value) for name in named)
+
+
+def test_settings_that_contradict_each_other_cannot_be_built_directly_either() -> None:
+    fitting = load(REQUIRED).model_dump()
+    with pytest.raises(ValidationError, match=re.escape("WORKER_RETRY_DELAY (400 s) must not exceed")):
+        Settings.model_validate({**fitting, "retry_delay": 400})
 
 
 @pytest.mark.parametrize(
