@@ -41,6 +41,15 @@ class Verdict(Enum):
     LEAVE = 3  # do nothing: after its visibility timeouts the redrive policy moves it
 
 
+class Part(Enum):
+    """A part that a worker needs, and that may be in trouble."""
+
+    QUEUE = "SQS"
+    STORAGE = "S3"
+    MODEL = "the model"
+    STORE = "Redis"
+
+
 class WorkerError(Exception):
     """Base of all errors this project raises. `code` names it in logs and results."""
 

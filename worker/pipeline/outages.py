@@ -1,5 +1,7 @@
 """Which parts are failing, since when, and how long to pause before the next try.
 
+A part is a member of an enumeration; its value is what people call it.
+
 Two failures of a part in a row are an outage. The pause is as long as the outage has lasted, within
 bounds, and shortened at random, so that many workers do not come back at the same moment.
 """
@@ -12,15 +14,6 @@ from enum import Enum
 SHORTEST, LONGEST = 0.5, 30.0  # seconds of a pause, before chance shortens it by up to a half
 OUTAGE = 2  # failures in a row
 SILENCE = 180.0  # seconds after the last failure; then nothing is known of a part any more
-
-
-class Part(Enum):
-    """A part that a worker needs."""
-
-    QUEUE = "SQS"
-    STORAGE = "S3"
-    MODEL = "the model"
-    STORE = "Redis"
 
 
 @dataclass(slots=True)
@@ -39,15 +32,15 @@ class Outages:
         self._clock = clock
         self._chance = chance
         self._lock = threading.Lock()
-        self._troubles: dict[Part, _Trouble] = {}
+        self._troubles: dict[Enum, _Trouble] = {}
 
-    def note_success(self, part: Part) -> None:
+    def note_success(self, part: Enum) -> None:
         """Note a success: the part's trouble is over."""
         if part in self._troubles:  # rarely true; the common case takes no lock
             with self._lock:
                 self._troubles.pop(part, None)
 
-    def note_failure(self, part: Part, reason: str) -> None:
+    def note_failure(self, part: Enum, reason: str) -> None:
         """Note a failure that may pass."""
         with self._lock:
             now, trouble = self._clock(), self._troubles.get(part)
@@ -57,12 +50,12 @@ class Outages:
                 trouble.last, trouble.reason = now, reason
                 trouble.failures += 1
 
-    def ongoing(self, *parts: Part) -> bool:
+    def ongoing(self, *parts: Enum) -> bool:
         """Whether one of the parts is in an outage."""
         with self._lock:
             return any(self._is_outage(part) for part in parts)
 
-    def pause(self, *parts: Part, most: float = LONGEST) -> float:
+    def pause(self, *parts: Enum, most: float = LONGEST) -> float:
         """Seconds to pause before the next try, once for each new failure. 0 if there is none."""
         with self._lock:
             troubles = [self._troubles[part] for part in parts if self._is_outage(part)]
@@ -82,6 +75,6 @@ class Outages:
             ]
             return max(found, default=(0.0, ""))
 
-    def _is_outage(self, part: Part) -> bool:
+    def _is_outage(self, part: Enum) -> bool:
         trouble = self._troubles.get(part)
         return trouble is not None and trouble.failures >= OUTAGE

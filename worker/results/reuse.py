@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from worker.errors import StoreError
+from worker.errors import Part, StoreError
 from worker.messages import Scores, Upload
 from worker.photos.hashes import Algorithm
-from worker.pipeline.outages import Outages, Part
+from worker.pipeline.outages import Outages
 from worker.result import Result
 from worker.results.store import ResultStore
 from worker.telemetry.counters import Telemetry

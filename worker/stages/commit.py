@@ -10,10 +10,10 @@ from datetime import datetime
 from itertools import groupby
 from typing import Literal, TypeGuard
 
-from worker.errors import OvertakenError, PhotoError, StoppingError, StoreError, Verdict
+from worker.errors import OvertakenError, Part, PhotoError, StoppingError, StoreError, Verdict
 from worker.messages import Answer, Failed, Outcome, Scored, Written
 from worker.pipeline.batching import take_batch
-from worker.pipeline.outages import Outages, Part
+from worker.pipeline.outages import Outages
 from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.result import Fault, Result, SourceObject, timestamp
 from worker.results.store import ResultStore

@@ -7,12 +7,12 @@ from functools import partial
 
 import numpy as np
 
-from worker.errors import BatchTooLargeError, ModelError
+from worker.errors import BatchTooLargeError, ModelError, Part
 from worker.inference import scoring
 from worker.inference.serving import Replica, Serving
 from worker.messages import Failed, Outcome, Outputs, Prepared, Scored
 from worker.pipeline.batching import Batching
-from worker.pipeline.outages import Outages, Part
+from worker.pipeline.outages import Outages
 from worker.pipeline.queues import BoundedQueue
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Step

@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from worker.errors import NotOursError, QueueError, StoreError
+from worker.errors import NotOursError, Part, QueueError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced, Ignored
 from worker.messages import Known, Message, Outcome, Skipped, Source, Upload
-from worker.pipeline.outages import Outages, Part
+from worker.pipeline.outages import Outages
 from worker.pipeline.queues import BoundedQueue
 from worker.result import Result
 from worker.results.known import content, is_unordered, makes_needless

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from worker.errors import MessageError, OutOfMemoryError, StoppingError, StorageError
+from worker.errors import MessageError, OutOfMemoryError, Part, StoppingError, StorageError
 from worker.messages import Failed, Fetched, Outcome, Prepared, Scored, Upload
 from worker.photos.decoder import Decoder
-from worker.pipeline.outages import Outages, Part
+from worker.pipeline.outages import Outages
 from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.results.reuse import ScoreReuse

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.support.fakes import ManualClock
-from worker.pipeline.outages import LONGEST, SHORTEST, SILENCE, Outages, Part
+from worker.errors import Part
+from worker.pipeline.outages import LONGEST, SHORTEST, SILENCE, Outages
 
 
 class Chance:

@@ -9,8 +9,8 @@ from PIL import Image
 
 from tests.support.fakes import PickyModel, ScriptedSource
 from tests.support.stage_rig import IDS, StageRig, photo
+from worker.errors import Part
 from worker.messages import Outputs
-from worker.pipeline.outages import Part
 from worker.result import DuplicateOf, Result
 from worker.results.reuse import Reuse
 

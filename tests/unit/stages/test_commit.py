@@ -6,9 +6,15 @@ import pytest
 
 from tests.support.fakes import ImpatientEvent, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, photo
-from worker.errors import EmptyObjectError, StorageError, UnknownBodyError, UnsupportedFormatError, Verdict
+from worker.errors import (
+    EmptyObjectError,
+    Part,
+    StorageError,
+    UnknownBodyError,
+    UnsupportedFormatError,
+    Verdict,
+)
 from worker.messages import Failed, Skipped
-from worker.pipeline.outages import Part
 from worker.pipeline.queues import ShutDown
 
 

@@ -4,9 +4,8 @@ import pytest
 
 from tests.support.fakes import CrampedModel, ForgetfulModel, PickyModel, ScriptedSource
 from tests.support.stage_rig import IDS, StageRig, answers, photo
-from worker.errors import ModelError, Verdict
+from worker.errors import ModelError, Part, Verdict
 from worker.messages import Failed, Scored
-from worker.pipeline.outages import Part
 
 
 def test_infer_scores_a_batch_and_keeps_each_answer_with_its_photo() -> None:

@@ -7,9 +7,8 @@ import pytest
 
 from tests.support.fakes import ImpatientEvent, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, body, photo
-from worker.errors import QueueError, Verdict
+from worker.errors import Part, QueueError, Verdict
 from worker.messages import Known, Skipped, Upload
-from worker.pipeline.outages import Part
 from worker.pipeline.queues import ShutDown
 
 

@@ -7,10 +7,9 @@ import pytest
 
 from tests.support.fakes import START, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, answers, photo
-from worker.errors import MessageError, ObjectGoneError, StorageError, TooManyBytesError, Verdict
+from worker.errors import MessageError, ObjectGoneError, Part, StorageError, TooManyBytesError, Verdict
 from worker.messages import Failed, Scored, Skipped
 from worker.photos import decoding
-from worker.pipeline.outages import Part
 from worker.pipeline.queues import ShutDown
 
 

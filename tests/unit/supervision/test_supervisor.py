@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.fakes import Gate, ManualClock
 from tests.support.waiting import eventually
-from worker.errors import GivenUpError, StalledError
+from worker.errors import GivenUpError, Part, StalledError
 from worker.pipeline import queues
-from worker.pipeline.outages import Outages, Part
+from worker.pipeline.outages import Outages
 from worker.pipeline.queues import BoundedQueue
 from worker.pipeline.threads import Pipeline, Stage
 from worker.supervision.health import Phase
