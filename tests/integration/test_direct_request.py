@@ -50,11 +50,15 @@ def redis_calls(rig: Rig, *commands: str) -> int:
     return sum(stats.get(f"cmdstat_{command}", {}).get("calls", 0) for command in commands)
 
 
-def overwrite(rig: Rig, image_id: str, photo: bytes) -> dict[str, Any]:
-    """Put other bytes under the same key. Returns a direct request for them."""
-    etag = rig.put(image_id, photo)
-    key = f"uploads/{image_id}.jpg"
-    return {"image_id": image_id, "bucket": rig.bucket, "key": key, "etag": etag}
+def score_and_overwrite(rig: Rig) -> tuple[str, str]:
+    """Score a photo, then other bytes under its key. Returns its image id and the newest ETag."""
+    image_id = rig.client.submit(photos.coffee(), ".jpg")
+    rig.result(image_id)
+    etag = rig.put(image_id, photos.NOT_FOOD.read_bytes())
+    rig.send({"image_id": image_id, "bucket": rig.bucket, "key": f"uploads/{image_id}.jpg", "etag": etag})
+    eventually(lambda: rig.result(image_id).source.etag == etag)
+    rig.settles()
+    return image_id, etag
 
 
 # each photo is scored once
@@ -158,32 +162,22 @@ def test_an_overwritten_photo_is_scored_again_and_late_notifications_change_noth
     rig: Rig, announcements: Announcements
 ) -> None:
     with rig.worker() as telemetry:
-        image_id = rig.client.submit(photos.coffee(), ".jpg")
-        rig.result(image_id)
-        request = overwrite(rig, image_id, photos.NOT_FOOD.read_bytes())
-        rig.send(request)
-        eventually(lambda: rig.result(image_id).source.etag == request["etag"])
-        rig.settles()
+        image_id, etag = score_and_overwrite(rig)
         for _ in range(2):  # for the old bytes, then for the new ones
             announcements.pass_on()
             rig.settles()
         eventually(lambda: count_known(telemetry) == 2, rig.counts)
         assert telemetry.counts["photos_scored"] + telemetry.counts["photos_unrecognised"] == 2
-    assert rig.result(image_id).source.etag == request["etag"]
+    assert rig.result(image_id).source.etag == etag
 
 
 def test_in_a_versioned_bucket_late_notifications_of_old_versions_change_nothing(rig: Rig) -> None:
     rig.s3.put_bucket_versioning(Bucket=rig.bucket, VersioningConfiguration={"Status": "Enabled"})
     announcements = Announcements(rig)
     with rig.worker() as telemetry:
-        image_id = rig.client.submit(photos.coffee(), ".jpg")
-        rig.result(image_id)
-        request = overwrite(rig, image_id, photos.NOT_FOOD.read_bytes())
-        rig.send(request)
-        eventually(lambda: rig.result(image_id).source.etag == request["etag"])
-        rig.settles()
+        image_id, etag = score_and_overwrite(rig)
         for number, body in enumerate(reversed([announcements.take() for _ in range(2)]), start=1):
             rig.send(body)  # newer version first: it is known already, so its sequencer is not stored
             eventually(lambda number=number: count_known(telemetry) == number, rig.counts)  # type: ignore[misc] # mypy cannot infer it
         rig.settles()
-    assert rig.result(image_id).source.etag == request["etag"]
+    assert rig.result(image_id).source.etag == etag
