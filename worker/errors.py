@@ -84,6 +84,11 @@ class MessageError(WorkerError):
     verdict: ClassVar[Verdict]
 
 
+def reason(error: Exception) -> str:
+    """Describe a foreign error for a log line."""
+    return f"{type(error).__name__}: {error}"
+
+
 # The photo itself is bad: trying again cannot help.
 
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from worker.errors import ConfigurationError, StorageError
+from worker.errors import ConfigurationError, StorageError, reason
 from worker.inference.bundle import Bundle
 from worker.inference.delivery.library import Library
 from worker.inference.free_memory import trim_memory
@@ -62,7 +62,7 @@ class Reload:
             return
         except Exception as error:  # noqa: BLE001 - a bad version must not stop the one that serves
             self._settled = newest
-            self.telemetry.warn("model_refused", versions=newest, reason=f"{type(error).__name__}: {error}")
+            self.telemetry.warn("model_refused", versions=newest, reason=reason(error))
             return
         self._settled = newest
         trim_memory()

@@ -44,6 +44,10 @@ class Algorithm:
         """The beginning of each of its hashes, before the colon."""
         return f"{self.name}-{self.version}"
 
+    def made(self, image_hash: str | None) -> bool:
+        """Whether a hash is one of this algorithm's own."""
+        return image_hash is not None and image_hash.startswith(f"{self.label}:")
+
     def __call__(self, photo: Image.Image) -> str | None:
         """Hash an upright RGB photo as `name-version:hex`. None if it has no content to hash.
 

@@ -53,7 +53,7 @@ class ScoreReuse:
         return result if result and self._is_reusable(result) else None
 
     def _is_reusable(self, result: Result) -> bool:
-        same_hash = result.image_hash is None or result.image_hash.startswith(f"{self.algorithm.label}:")
+        same_hash = result.image_hash is None or self.algorithm.made(result.image_hash)
         return result.status != "failed" and result.models == self.models() and same_hash
 
 

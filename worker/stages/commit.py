@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Literal, TypeGuard
 
 from worker.errors import OvertakenError, Part, PhotoError, StoppingError, StoreError, Verdict
-from worker.messages import Answer, Failed, Outcome, Scored, Written
+from worker.messages import Answer, Failed, Outcome, Scored, Scores, Written
 from worker.pipeline.batching import take_batch
 from worker.pipeline.outages import Outages
 from worker.pipeline.queues import BoundedQueue, ShutDown
@@ -115,22 +115,24 @@ class Commit:
     def _result(self, outcome: Writable) -> Result:
         timings = {**outcome.timings, "commit": max(0.0, (self.clock() - outcome.at) * 1000)}
         timings["total"] = sum(timings.values())
-        photo, scores = outcome.upload.photo, outcome.scores if isinstance(outcome, Scored) else None
-        error = outcome.error if isinstance(outcome, Failed) else None
+        photo = outcome.upload.photo
+        scores = (
+            outcome.scores if isinstance(outcome, Scored) else Scores(None, None, None, {}, self.models())
+        )
         return Result(
             image_id=photo.image_id,
             owner=photo.owner or None,
             status=_status(outcome),
-            score=scores.score if scores else None,
-            score_mean=scores.score_mean if scores else None,
-            inference=scores.inference if scores else {},
-            tip=scores.tip if scores else None,
+            score=scores.score,
+            score_mean=scores.score_mean,
+            inference=scores.inference,
+            tip=scores.tip,
             image_hash=outcome.image_hash if isinstance(outcome, Scored) else None,
-            reused_from=scores.reused_from if scores else None,
+            reused_from=scores.reused_from,
             source=SourceObject.model_validate(outcome.upload.object),
-            models=dict(scores.models if scores else self.models()),
+            models=dict(scores.models),
             timings_ms={step: round(ms, 2) for step, ms in timings.items()},
-            error=Fault(code=error.code, message=str(error)) if error else None,
+            error=_fault(outcome),
             scored_at=timestamp(self.now()),
         )
 
@@ -179,6 +181,10 @@ def _is_writable(outcome: Outcome) -> TypeGuard[Writable]:
 def _overtaken(outcome: Writable) -> Failed:
     error = OvertakenError("other content was stored meanwhile; the photo is looked up again")
     return Failed(outcome.upload, error, outcome.timings, outcome.at)
+
+
+def _fault(outcome: Writable) -> Fault | None:
+    return Fault(code=outcome.error.code, message=str(outcome.error)) if isinstance(outcome, Failed) else None
 
 
 def _status(outcome: Writable) -> Literal["scored", "unrecognised", "failed"]:

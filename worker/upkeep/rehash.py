@@ -103,9 +103,7 @@ def rebuild(
 
 
 def _is_current(fingerprint: Fingerprint | None, decoder: Decoder) -> bool:
-    return fingerprint is not None and (fingerprint.image_hash or "").startswith(
-        f"{decoder.algorithm.label}:"
-    )
+    return fingerprint is not None and decoder.algorithm.made(fingerprint.image_hash)
 
 
 def _fingerprint(one: StoredPhoto, storage: Storage, decoder: Decoder) -> Fingerprint | str:

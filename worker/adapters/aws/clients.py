@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, NoCredentialsError
 
-from worker.errors import ConfigurationError, WorkerError
+from worker.errors import ConfigurationError, WorkerError, reason
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -103,11 +103,6 @@ def raise_as(kind: type[WorkerError], subject: str = "") -> Iterator[None]:
 def error_code(error: ClientError) -> str:
     """Return the error code of an answer."""
     return error.response.get("Error", {}).get("Code", "")
-
-
-def reason(error: Exception) -> str:
-    """Describe an error for a log line."""
-    return f"{type(error).__name__}: {error}"
 
 
 def parse_time(milliseconds: str | int | None) -> datetime | None:

@@ -14,7 +14,7 @@ from typing import Any, Self
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from worker.adapters.aws.clients import reason
+from worker.errors import reason
 from worker.supervision.protection import MINUTES, RefusedError
 
 PATH = "/task-protection/v1/state"

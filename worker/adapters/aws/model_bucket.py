@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from worker.adapters.aws.clients import Client, error_code, reason, s3_client
-from worker.errors import ConfigurationError, StorageError
+from worker.adapters.aws.clients import Client, error_code, s3_client
+from worker.errors import ConfigurationError, StorageError, reason
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

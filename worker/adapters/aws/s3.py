@@ -19,8 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 from urllib3.exceptions import HTTPError
 
-from worker.adapters.aws.clients import error_code, raise_as, reason, s3_client
-from worker.errors import ConfigurationError, ObjectGoneError, StorageError, TooManyBytesError
+from worker.adapters.aws.clients import error_code, raise_as, s3_client
+from worker.errors import ConfigurationError, ObjectGoneError, StorageError, TooManyBytesError, reason
 from worker.messages import Fetched, S3Object
 
 # MethodNotAllowed: the version is a delete marker. A bare 404 does not count: a proxy may send it.

@@ -5,8 +5,8 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from worker.adapters.aws.clients import Client, parse_time, raise_as, reason, sqs_client
-from worker.errors import ConfigurationError, QueueError
+from worker.adapters.aws.clients import Client, parse_time, raise_as, sqs_client
+from worker.errors import ConfigurationError, QueueError, reason
 from worker.intake.s3_uploads import Refused
 from worker.messages import Message
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from worker.adapters.redis.nodes import FAILURES, Nodes, reason
-from worker.errors import StoreError
+from worker.adapters.redis.nodes import FAILURES, Nodes
+from worker.errors import StoreError, reason
 from worker.result import Result, parse
 
 SUBSCRIBE_WAIT = 5.0  # seconds

@@ -16,7 +16,7 @@ from redis.exceptions import NoPermissionError, RedisClusterException
 from redis.retry import Retry
 
 from worker.adapters.redis.calls import Call, send
-from worker.errors import ConfigurationError, StoreError
+from worker.errors import ConfigurationError, StoreError, reason
 
 FAILURES = (redis.RedisError, RedisClusterException, OSError)  # whatever a call may raise
 SCAN_COUNT = 1_000  # keys that Redis looks at in one turn
@@ -118,8 +118,3 @@ def _is_cluster(client: "redis.Redis") -> bool:
     except NoPermissionError:  # a single Redis needs no right to this
         return False
     return bool(info.get("cluster_enabled"))
-
-
-def reason(error: Exception) -> str:
-    """Describe an error of Redis."""
-    return f"{type(error).__name__}: {error}"
