@@ -7,6 +7,7 @@ last delete.
 """
 
 import signal
+import time
 
 import pytest
 
@@ -25,6 +26,7 @@ def test_a_stop_under_load_finishes_what_was_begun_and_returns_the_rest_at_once(
     assert worker.wait() == 0
     assert rig.in_flight() == 0
     assert rig.left() == 60 - len(rig.results())
+    assert max(rig.audit.receives.values()) == 1, "it took back what it had returned"
     rig.start_worker()
     rig.account()
 
@@ -66,8 +68,11 @@ def test_at_the_deadline_the_rest_is_released_and_the_exit_code_says_so(rig: Fau
     rig.wire.set("hang")
     rig.upload(6, photo)
     worker.wait_for("write_failed")
+    begun = time.monotonic()
     assert worker.stop() == 3
+    assert time.monotonic() - begun < 10
     assert rig.in_flight() == 0
+    assert max(rig.audit.receives.values()) == 1, "it took back what it had released"
     rig.wire.set("open")
     rig.start_worker()
     rig.account()

@@ -7,13 +7,12 @@ from typing import Protocol
 
 from worker.errors import QueueError, Verdict
 from worker.intake.leases import Leases
+from worker.intake.receivers import Entries, Receivers
 from worker.messages import Fetched, Message, Outcome, S3Object, Upload
 from worker.telemetry.counters import Telemetry
 
 BATCH = 10  # SQS's limit of entries a call
 LONGEST_HIDDEN = 43_200  # seconds: SQS's limit of a visibility timeout
-
-Entries = Sequence[tuple[Message, int]]  # messages, each with the seconds to hide it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,7 @@ class S3Uploads:
     def __post_init__(self) -> None:
         # An extension must not arrive after the release of the same message: it would hide it again.
         self._visibility = threading.Lock()
+        self._receivers = Receivers()
 
     @property
     def in_flight(self) -> int:
@@ -66,10 +66,17 @@ class S3Uploads:
         return len(self.leases.outstanding())
 
     def receive(self, most: int) -> list[Message]:
-        """Long-poll for 1 … `most` (10 at most) messages and start their leases. Raises QueueError."""
-        begun = self.clock()
-        messages = self.queue.receive(most)
-        self._report_lost(self.leases.hold(messages, since=begun))
+        """Long-poll for 1 … `most` (10 at most) messages and start their leases. Raises QueueError.
+
+        Returns none once `close` was called.
+        """
+        try:
+            with self._receivers.inside() as allowed:
+                begun = self.clock()
+                messages = self.queue.receive(most) if allowed else []
+                self._report_lost(self.leases.hold(messages, since=begun))
+        finally:
+            self._release_entries(self._receivers.take_kept())
         again = sum(message.receive_count > 1 for message in messages)
         self.telemetry.receive(len(messages), self.clock() - begun, again)
         return messages
@@ -108,8 +115,16 @@ class S3Uploads:
             for start in range(0, len(due), BATCH):
                 self._extend(due[start : start + BATCH])
 
+    def close(self) -> None:
+        """Begin no receive any more. What is released from now on waits until the last one has ended."""
+        self._receivers.close()
+
+    def wait_for_receives(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds until no receive is under way. Returns whether that is so."""
+        return self._receivers.wait_until_none(timeout)
+
     def release_all(self) -> int:
-        """Release every message that is not settled. Returns how many there were."""
+        """Release every message that is not settled, at once. Returns how many there were."""
         self._report_lost(self.leases.lost())
         with self._visibility:
             left = self.leases.drop(self.leases.outstanding())
@@ -117,7 +132,7 @@ class S3Uploads:
             self._hide([(message, 0) for message in left])
         return len(left)
 
-    def _extend(self, due: "Entries") -> None:
+    def _extend(self, due: Entries) -> None:
         """Extend. A message whose extension fails is due again soon, see Leases."""
         since = self.clock()
         try:
@@ -142,22 +157,28 @@ class S3Uploads:
         self.leases.drop(messages)
 
     def _release(self, messages: Sequence[Message], seconds: Callable[[Message], int]) -> None:
-        with self._visibility:
-            held = self.leases.drop(messages)
-            self._hide([(message, min(LONGEST_HIDDEN, seconds(message))) for message in held])
+        entries = [(message, min(LONGEST_HIDDEN, seconds(message))) for message in messages]
+        if not self._receivers.keep(entries):
+            self._release_entries(entries)
 
-    def _hide(self, entries: "Entries") -> None:
+    def _release_entries(self, entries: Entries) -> None:
+        """Release those that are still held."""
+        with self._visibility:
+            held = {message.message_id for message in self.leases.drop(message for message, _ in entries)}
+            self._hide([entry for entry in entries if entry[0].message_id in held])
+
+    def _hide(self, entries: Entries) -> None:
         """Hide. A message that cannot be hidden is visible again when its timeout ends."""
         self._carry_out("release", entries, self.queue.hide)
 
-    def _carry_out(self, verb: str, entries: "Entries", call: "Callable[[Entries], list[Refused]]") -> None:
+    def _carry_out(self, verb: str, entries: Entries, call: Callable[[Entries], list[Refused]]) -> None:
         """Call for each ten, and once more for entries that may succeed the second time."""
         for entry in self._try_once(verb, self._try_once(verb, entries, call), call):
             self.telemetry.warn(f"{verb}_given_up", message_id=entry[0].message_id)
 
     def _try_once(
-        self, verb: str, entries: "Entries", call: "Callable[[Entries], list[Refused]]"
-    ) -> "list[tuple[Message, int]]":
+        self, verb: str, entries: Entries, call: Callable[[Entries], list[Refused]]
+    ) -> list[tuple[Message, int]]:
         """Call for each ten, up to the first call that fails as a whole. Returns entries to try again."""
         again: list[tuple[Message, int]] = []
         for start in range(0, len(entries), BATCH):

@@ -1,5 +1,6 @@
 """The main thread: starts the pipeline, extends leases, acts on signals, decides the exit code."""
 
+import math
 import signal
 import threading
 import time
@@ -10,12 +11,16 @@ from worker.errors import GivenUpError, StalledError, WorkerError
 from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.outages import Outages
 from worker.pipeline.threads import Pipeline
+from worker.settings.consistency import SETTLING
 from worker.supervision.health import Phase, StateFile
 from worker.supervision.protector import Protector
 from worker.telemetry.counters import Telemetry
 
 TICK = 0.25  # seconds between two checks of signals, leases and threads
 CANCEL_TIMEOUT = 2.0  # seconds a cancelled thread gets to end
+# Of the SETTLING seconds at a stop's end: the last ones for the release, of these the last for the exit.
+RELEASING, EXITING = 2.5, 1.0
+SHORTEST_RELEASE = 0.5  # seconds, also when the deadline has passed
 
 OK, FAILED, UNFINISHED = 0, 1, 3  # exit codes; 2 is a configuration error
 
@@ -52,7 +57,7 @@ class StopFlag:
 class Timeouts:
     """Limits in seconds."""
 
-    drain_deadline: float  # for the drain, from the first signal on
+    drain_deadline: float  # for a stop, from the first signal to the exit
     receive_wait: float  # for a long poll
     stall_after: float  # for one step of a thread
     give_up_after: float  # for an outage; 0: no limit
@@ -91,9 +96,9 @@ class Supervisor:
 
         Returns the exit code: 0 drained, 1 failed, 3 drain unfinished.
 
-        A stop waits for the current long poll, up to `receive_wait` seconds: the messages it brings
-        would stay hidden otherwise. A second signal does not wait; messages that arrive just then
-        are redelivered after their visibility timeout.
+        The end waits for the current long poll, up to `receive_wait` seconds: the messages it brings
+        would stay hidden otherwise, and it would take back what is released. A second signal does
+        not wait; messages that arrive just then are redelivered after their visibility timeout.
         """
         self._pipeline.start()
         self._tick("polling")
@@ -105,12 +110,13 @@ class Supervisor:
         return self._finish()
 
     def _drain(self) -> None:
-        """Stop polling and finish the photos in work, until the deadline or a second signal."""
+        """Stop polling and finish the photos in work, until the deadline is near, or a second signal."""
         self._telemetry.event("draining", in_flight=self._uploads.in_flight)
-        deadline = self.stop.first_at + self.timeouts.drain_deadline
         self.worker.stopping.set()
+        self._uploads.close()
         self._pipeline.close()
-        while self.stop.requests < 2 and self._pipeline.error is None and self.clock() < deadline:
+        end = self._deadline() - SETTLING
+        while self.stop.requests < 2 and self._pipeline.error is None and self.clock() < end:
             if not self._pipeline.join(self.clock() + TICK):
                 return
             self._tick("draining")
@@ -156,14 +162,38 @@ class Supervisor:
         """Cancel the threads that still run; release their messages now and after their end."""
         self._pipeline.cancel()
         self.worker.stopping.set()
-        released = self._uploads.release_all()
-        grace = CANCEL_TIMEOUT if self.stop.requests > 1 else CANCEL_TIMEOUT + self.timeouts.receive_wait
-        stuck = self._pipeline.join(self.clock() + grace)
-        released += self._uploads.release_all()  # what the last long poll brought
+        self._uploads.close()
+        self._wait_for_receives()
+        released = self._release()
+        stuck = self._pipeline.join(min(self.clock() + CANCEL_TIMEOUT, self._deadline() - EXITING))
+        released += self._release()  # what a receive brought that was still under way
         self.worker.state.remove()
         code = self._exit_code(released, stuck)
         self._telemetry.flush(last=True)
         return code
+
+    def _deadline(self) -> float:
+        """When a stop must be over, by the clock. Never, as long as nobody asks for one."""
+        return self.stop.first_at + self.timeouts.drain_deadline if self.stop.requests else math.inf
+
+    def _wait_for_receives(self) -> None:
+        """Keep the leases until no receive can take back what is released: not for long, as one may hang."""
+        end = self.clock() + self.timeouts.receive_wait + CANCEL_TIMEOUT
+        while self.stop.requests < 2 and self.clock() < min(end, self._deadline() - RELEASING):
+            if self._uploads.wait_for_receives(TICK):
+                return
+            self._uploads.extend_due()
+
+    def _release(self) -> int:
+        """Release what is held. A call that SQS does not answer is left behind when a stop must end."""
+        held, released = self._uploads.in_flight, list[int]()
+        thread = threading.Thread(
+            target=lambda: released.append(self._uploads.release_all()), name="release", daemon=True
+        )
+        thread.start()
+        left = self._deadline() - EXITING - self.clock()
+        thread.join(None if left == math.inf else max(SHORTEST_RELEASE, left))
+        return released[0] if released else held
 
     def _exit_code(self, released: int, stuck: list[str]) -> int:
         error = self._pipeline.error

@@ -24,7 +24,7 @@ class _Receipt:
 
 @dataclass(slots=True)
 class Audit:
-    """Thread-safe. `violations` must be empty at the end; `counts` has what was seen.
+    """Thread-safe. `violations` must be empty at the end; `counts` and `receives` have what was seen.
 
     `store` must answer or fail soon, without retries: calls of workers wait for it.
     """
@@ -32,6 +32,7 @@ class Audit:
     store: "redis.Redis"
     violations: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    receives: Counter[str] = field(default_factory=Counter)  # by message
     _receipts: dict[str, _Receipt] = field(default_factory=dict)  # by receipt handle
     _latest: dict[str, str] = field(default_factory=dict)  # message → receipt handle
     _unseen: set[str] = field(default_factory=set)  # images whose result could not be looked up at the delete
@@ -75,6 +76,7 @@ class Audit:
     def _note_receive(self, message: Fields, seconds: float) -> None:
         self.counts["received"] += 1
         self.counts["redelivered"] += message["MessageId"] in self._latest
+        self.receives[message["MessageId"]] += 1
         receipt = _Receipt(message["MessageId"], image_ids(message["Body"]), time.monotonic() + seconds)
         self._receipts[message["ReceiptHandle"]] = receipt
         self._latest[message["MessageId"]] = message["ReceiptHandle"]

@@ -15,8 +15,18 @@ from worker.pipeline import queues
 from worker.pipeline.outages import Outages
 from worker.pipeline.queues import BoundedQueue
 from worker.pipeline.threads import Pipeline, Stage
+from worker.settings.consistency import SETTLING
 from worker.supervision.health import Phase
-from worker.supervision.supervisor import FAILED, OK, UNFINISHED, StopFlag, StoppedError, Supervisor, Timeouts
+from worker.supervision.supervisor import (
+    CANCEL_TIMEOUT,
+    FAILED,
+    OK,
+    UNFINISHED,
+    StopFlag,
+    StoppedError,
+    Supervisor,
+    Timeouts,
+)
 from worker.telemetry.counters import Telemetry
 
 TIMEOUTS = Timeouts(drain_deadline=10.0, receive_wait=0.0, stall_after=60.0, give_up_after=0.0)
@@ -24,16 +34,31 @@ TIMEOUTS = Timeouts(drain_deadline=10.0, receive_wait=0.0, stall_after=60.0, giv
 
 @dataclass
 class CountingUploads:
-    """Counts extensions and releases; holds `in_flight` messages until they are released."""
+    """Counts extensions and releases; holds `in_flight` messages until they are released.
+
+    `receiving` is a receive under way, until a test ends it. `silent` is an SQS that does not answer a release.
+    """
 
     in_flight: int = 0
     extended: int = 0
     releases: list[int] = field(default_factory=list)
+    closed: bool = False
+    receiving: bool = False
+    silent: Gate | None = None
 
     def extend_due(self) -> None:
         self.extended += 1
 
+    def close(self) -> None:
+        self.closed = True
+
+    def wait_for_receives(self, timeout: float) -> bool:
+        assert self.closed, "another receive could begin"
+        return not self.receiving
+
     def release_all(self) -> int:
+        if self.silent:
+            self.silent()
         released, self.in_flight = self.in_flight, 0
         self.releases.append(released)
         return released
@@ -143,7 +168,9 @@ def test_a_stage_that_fails_releases_everything_and_exits_with_1() -> None:
     assert worker.uploads.releases[0] == 3
 
 
-@pytest.mark.parametrize(("signals", "deadline"), [(1, 1.5), (2, 60.0)], ids=["deadline", "second signal"])
+@pytest.mark.parametrize(
+    ("signals", "deadline"), [(1, SETTLING + 1.5), (2, 60.0)], ids=["deadline", "second signal"]
+)
 def test_an_unfinished_drain_releases_the_rest_and_exits_with_3(signals: int, deadline: float) -> None:
     stop, gate = requested_stop(), Gate()
     worker = FakeWorker(Stage("poll", gate), held=2)
@@ -166,6 +193,68 @@ def test_a_thread_that_hangs_in_a_step_ends_the_process_and_messages_are_release
     assert isinstance(worker.pipeline.error, StalledError)
     assert "infer" in str(worker.pipeline.error)
     assert worker.uploads.releases[0] == 4
+
+
+def failing(clock: Callable[[], float], held: int = 3) -> FakeWorker:
+    """A worker with a stage that fails, and a receive that is under way."""
+    worker = FakeWorker(Stage("poll", work), Stage("infer", fail), held=held, clock=clock)
+    worker.uploads.receiving = True
+    return worker
+
+
+def test_a_dying_worker_keeps_its_leases_until_no_receive_can_take_back_what_it_releases() -> None:
+    clock = ManualClock()
+    worker = failing(clock)
+    running = Running(worker, StopFlag(clock), replace(TIMEOUTS, receive_wait=5.0), clock)
+    eventually(lambda: worker.uploads.extended > 3)
+    assert worker.uploads.releases == []
+    worker.uploads.receiving = False
+    assert running.exit_code() == FAILED
+    assert worker.uploads.releases == [3, 0]
+
+
+def test_a_receive_that_hangs_delays_the_release_by_no_more_than_a_long_poll_takes() -> None:
+    clock = ManualClock()
+    worker = failing(clock)
+    running = Running(worker, StopFlag(clock), replace(TIMEOUTS, receive_wait=5.0), clock)
+    eventually(lambda: worker.uploads.extended > 3)
+    clock.seconds += 5.0 + CANCEL_TIMEOUT - 0.1
+    before = worker.uploads.extended
+    eventually(lambda: worker.uploads.extended > before + 1)
+    assert worker.uploads.releases == []
+    clock.seconds += 0.2
+    assert running.exit_code() == FAILED
+    assert worker.uploads.releases[0] == 3
+
+
+def test_a_second_signal_does_not_wait_for_a_receive() -> None:
+    clock = ManualClock()
+    worker, stop = failing(clock), StopFlag(clock)
+    running = Running(worker, stop, replace(TIMEOUTS, receive_wait=5.0), clock)
+    eventually(lambda: worker.uploads.extended > 3)
+    stop.request()
+    stop.request()
+    assert running.exit_code() == FAILED
+    assert worker.uploads.releases[0] == 3
+
+
+def test_a_stop_ends_by_its_deadline_though_a_stage_a_receive_and_the_release_hang() -> None:
+    """By the clock nothing moves but what the test lets pass: the last seconds are real."""
+    hanging, silent = Gate(), Gate()
+    worker, stop = FakeWorker(Stage("poll", hanging), held=2), StopFlag()
+    worker.uploads.receiving, worker.uploads.silent = True, silent
+    deadline = SETTLING + 1.0
+    running = Running(worker, stop, replace(TIMEOUTS, drain_deadline=deadline, receive_wait=60.0))
+    assert hanging.reached.wait(5)
+    begun = time.monotonic()
+    stop.request()
+    code = running.exit_code()
+    took = time.monotonic() - begun
+    hanging.open.set()
+    silent.open.set()
+    assert code == UNFINISHED
+    assert silent.reached.is_set()
+    assert 1.0 < took < deadline
 
 
 def test_a_process_that_was_paused_continues() -> None:
