@@ -74,9 +74,11 @@ class StateFile:
             return
         self._written_at, self._phase = now, phase
         state = State(os.getpid(), phase, now, in_flight, dict(ages or {}), self._stall_after)
-        with tempfile.NamedTemporaryFile("w", dir=self._path.parent, prefix=".state-", delete=False) as file:
-            json.dump(asdict(state), file)
-        Path(file.name).replace(self._path)  # atomically
+        # In a folder of its own, so that a write that fails leaves nothing behind on a full disk.
+        with tempfile.TemporaryDirectory(prefix=".state-", dir=self._path.parent) as folder:
+            written = Path(folder) / self._path.name
+            written.write_text(json.dumps(asdict(state)))
+            written.replace(self._path)  # atomically
 
     def remove(self) -> None:
         """Remove the file.

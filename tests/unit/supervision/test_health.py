@@ -152,6 +152,32 @@ def test_a_folder_that_is_not_writable_raises_os_error(tmp_path: Path) -> None:
         StateFile(tmp_path / "no-such-folder" / "state.json", ManualClock(), STALL_AFTER).write("polling")
 
 
+def test_a_write_that_fails_leaves_nothing_behind_and_keeps_the_last_state(tmp_path: Path) -> None:
+    """A child process may write no file beyond a few bytes: its disk is full."""
+    file, _, path = file_in(tmp_path)
+    file.write("polling", in_flight=3)
+    done = subprocess.run(
+        [sys.executable, "-c", ON_A_FULL_DISK, str(path)], cwd=ROOT, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, list(tmp_path.iterdir())) == (0, [path])
+    assert read(path).in_flight == 3
+
+
+ON_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from worker.supervision.health import StateFile
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+for phase in ("polling", "draining", "polling"):
+    try:
+        StateFile(Path(sys.argv[1]), lambda: 0.0, 60.0).write(phase)
+    except OSError:
+        continue
+    sys.exit("the disk is not full: the test proves nothing")
+"""
+
+
 def test_the_file_is_removed_and_a_missing_file_is_no_error(tmp_path: Path) -> None:
     file, _, path = file_in(tmp_path)
     file.write("polling")
