@@ -17,6 +17,7 @@ WorkerError
     │   ├── StorageError
     │   ├── QueueError
     │   ├── StoreError
+    │   │   └── ResultRefusedError
     │   ├── OutOfMemoryError
     │   └── ModelError
     │       └── BatchTooLargeError
@@ -159,6 +160,12 @@ class StoreError(TroubleError):
     """Raised when Redis does not confirm a read or a write."""
 
     code = "store_trouble"
+
+
+class ResultRefusedError(StoreError):
+    """Raised when Redis works but refuses what concerns this one photo."""
+
+    code = "result_refused"
 
 
 class OutOfMemoryError(TroubleError):

@@ -176,6 +176,7 @@ class Answer(Enum):
     WRITTEN = "written"
     KNOWN = "known"  # one as good is stored already
     OVERTAKEN = "overtaken"  # other content was stored meanwhile, and may be newer
+    REFUSED = "refused"  # this one cannot be stored; nothing is wrong with the store
 
 
 class Written(NamedTuple):
@@ -183,6 +184,7 @@ class Written(NamedTuple):
 
     answer: Answer
     duplicate_of: DuplicateOf | None = None
+    reason: str = ""  # of a refusal
 
 
 class Source(Protocol):

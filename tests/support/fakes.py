@@ -100,6 +100,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.results: dict[str, Result] = {}
         self.overtaken: set[str] = set()  # image ids whose content was replaced meanwhile
+        self.refused: set[str] = set()  # image ids whose results it can never take
         self.away = False
 
     def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
@@ -108,9 +109,11 @@ class MemoryStore:
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         self._answer()
-        fresh = {result.image_id: result for result in results if result.image_id not in self.overtaken}
-        self.results.update(fresh)
-        return [Written(Answer.WRITTEN if r.image_id in fresh else Answer.OVERTAKEN) for r in results]
+        answers = [self._answer_to(result.image_id) for result in results]
+        for result, answer in zip(results, answers, strict=True):
+            if answer is Answer.WRITTEN:
+                self.results[result.image_id] = result
+        return [Written(answer) for answer in answers]
 
     def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
         self._answer()
@@ -121,6 +124,11 @@ class MemoryStore:
         self._answer()
         others = [r for r in self.results.values() if r.image_id != photo.image_id]
         return next((result for result in others if result.image_hash == image_hash), None)
+
+    def _answer_to(self, image_id: str) -> Answer:
+        if image_id in self.refused:
+            return Answer.REFUSED
+        return Answer.OVERTAKEN if image_id in self.overtaken else Answer.WRITTEN
 
     def _answer(self) -> None:
         if self.away:

@@ -23,5 +23,6 @@ class ResultStore(Protocol):
         """Write and publish each result, and remember its photo.
 
         `seen` is the content that `poll` saw stored for each photo. A result that would replace
-        other content, which may be newer, is not written: it is `overtaken`.
+        other content, which may be newer, is not written: it is `overtaken`. One that cannot be
+        stored, while others can, is `refused`.
         """

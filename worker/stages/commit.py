@@ -1,7 +1,8 @@
 """commit: write results to the store; once it confirms, let each source settle its messages.
 
 While the store does not confirm, the stage keeps the results and tries again. The queues behind it
-fill up, polling stops, and nothing is lost.
+fill up, polling stops, and nothing is lost. A result that the store refuses by itself is set aside:
+its message is released, and the others go on.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +11,16 @@ from datetime import datetime
 from itertools import groupby
 from typing import Literal, TypeGuard
 
-from worker.errors import OvertakenError, Part, PhotoError, StoppingError, StoreError, Verdict
+from worker.errors import (
+    MessageError,
+    OvertakenError,
+    Part,
+    PhotoError,
+    ResultRefusedError,
+    StoppingError,
+    StoreError,
+    Verdict,
+)
 from worker.messages import Answer, Failed, Outcome, Scored, Scores, Written
 from worker.pipeline.batching import take_batch
 from worker.pipeline.outages import Outages
@@ -97,8 +107,8 @@ class Commit:
         self.outages.note_success(Part.STORE)
         self._unwritten = []
         for outcome, result, written in zip(outcomes, results, answers, strict=True):
-            if written.answer is Answer.OVERTAKEN:
-                self._done.append(_overtaken(outcome))
+            if written.answer in {Answer.OVERTAKEN, Answer.REFUSED}:
+                self._done.append(_undone(outcome, written))
             else:
                 self._report(outcome, result, written)
                 self._done.append(outcome)
@@ -178,8 +188,10 @@ def _is_writable(outcome: Outcome) -> TypeGuard[Writable]:
     )
 
 
-def _overtaken(outcome: Writable) -> Failed:
-    error = OvertakenError("other content was stored meanwhile; the photo is looked up again")
+def _undone(outcome: Writable, written: Written) -> Failed:
+    error: MessageError = ResultRefusedError(written.reason)
+    if written.answer is Answer.OVERTAKEN:
+        error = OvertakenError("other content was stored meanwhile; the photo is looked up again")
     return Failed(outcome.upload, error, outcome.timings, outcome.at)
 
 

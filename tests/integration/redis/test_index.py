@@ -2,7 +2,18 @@
 
 import pytest
 
-from tests.integration.redis.photos import WINDOW, connect, enter, exact, near, now, phash, sha256, write
+from tests.integration.redis.photos import (
+    WINDOW,
+    connect,
+    enter,
+    exact,
+    find_look_alike,
+    near,
+    now,
+    phash,
+    sha256,
+    write,
+)
 from tests.support.rig import Rig
 from tests.support.waiting import eventually
 from worker.adapters.redis.store import RedisStore
@@ -76,3 +87,53 @@ def test_a_photo_entered_later_does_not_replace_newer_content(store: RedisStore)
     write(store, "one", "new", phash(0))
     assert not enter(store, "one", "old", phash(2**40 - 1), now(store) - 10_000_000)
     assert write(store, "two", "new", phash(0)) == exact("one")
+
+
+DAMAGED_BUCKETS = [
+    b"x",
+    b"\0" * 8,
+    b"\0" * 17,  # an entry without its id
+    b"\0" * 16 + b"\x05abc",  # an entry whose id is cut short
+    b"\xff" * 1000,
+]
+
+
+@pytest.mark.parametrize("damaged", DAMAGED_BUCKETS)
+@pytest.mark.parametrize("band", [0, 3])
+def test_a_damaged_bucket_counts_as_empty_and_is_written_anew(
+    store: RedisStore, rig: Rig, damaged: bytes, band: int
+) -> None:
+    bucket = f"seen:phash-1:{band}:0000"
+    write(store, "one", "1", phash(0))
+    rig.redis.set(bucket, damaged)
+    assert find_look_alike(store, "other", phash(1)) == "one"  # by its other buckets
+    assert write(store, "two", "2", phash(0)) == near("one", 0)
+    assert rig.redis.strlen(bucket) == 8 + 8 + 1 + len("two")
+    assert write(store, "three", "3", phash(0)) == near("one", 0)
+
+
+@pytest.mark.parametrize("damaged", DAMAGED_BUCKETS)
+def test_photos_are_entered_and_forgotten_in_spite_of_a_damaged_bucket(
+    store: RedisStore, rig: Rig, damaged: bytes
+) -> None:
+    write(store, "one", "1", phash(0))
+    for band in range(4):
+        rig.redis.set(f"seen:phash-1:{band}:0000", damaged)
+    assert enter(store, "late", "2", phash(0), now(store) - 1_000_000)
+    assert write(store, "two", "3", phash(0)) == near("late", 0)
+    rig.redis.set("seen:phash-1:0:0000", damaged)
+    for name in ("one", "late", "two"):
+        assert store.forget(PhotoId(name))
+    assert rig.redis.keys("*") == ["seen:clock"]
+
+
+@pytest.mark.parametrize("key", ["seen:photo:one", "seen:exact:" + sha256("1"), "seen:clock"])
+@pytest.mark.parametrize(
+    "damaged",
+    ["x", "9" * 400, "nan", "inf", f"{sha256('1')} phash-1:{0:016x} {'9' * 30}", "1 2 3 4 5", '9 "'],
+)
+def test_a_damaged_key_of_the_index_is_replaced(store: RedisStore, rig: Rig, key: str, damaged: str) -> None:
+    rig.redis.set(key, damaged)
+    assert write(store, "one", "1", phash(0)) is None
+    assert write(store, "two", "1", phash(0)) == exact("one")
+    assert 0 < rig.redis.ttl("seen:photo:two") <= 2 * WINDOW

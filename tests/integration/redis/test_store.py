@@ -2,11 +2,13 @@
 
 import pytest
 
-from tests.integration.redis.photos import connect
+from tests.integration.redis.photos import connect, phash, photo
 from tests.support.overtaken import is_overtaken
 from tests.support.results import make_result as result
 from tests.support.rig import Rig
+from worker.adapters.redis.calls import Call, Refused
 from worker.adapters.redis.store import RedisStore
+from worker.errors import ResultRefusedError, StoreError
 from worker.messages import Answer, PhotoId, S3Object, Written
 from worker.result import Result
 from worker.results.known import makes_needless
@@ -81,3 +83,59 @@ def test_a_key_of_another_type_is_overwritten(store: RedisStore, rig: Rig) -> No
     assert store.find([PhotoId("one")]) == [None]
     assert store.write([result()], [""]) == [Written(Answer.WRITTEN)]
     assert store.find([PhotoId("one")]) == [result()]
+
+
+TOO_LONG = "x" * 256  # an entry of the index has one byte for the length of an id
+
+
+def test_a_result_that_redis_refuses_is_named_and_the_others_are_written(rig: Rig) -> None:
+    store = connect(rig.environment["WORKER_REDIS_URL"])
+    hashes = {"one": phash(0), TOO_LONG: phash(2**20 - 1), "two": phash(2**40 - 1)}
+    results = [photo(name, name, image_hash) for name, image_hash in hashes.items()]
+    one, refused, two = store.write(results, [""] * 3)
+    assert (one.answer, two.answer) == (Answer.WRITTEN, Answer.WRITTEN)
+    assert (refused.answer, "user_script" in refused.reason) == (Answer.REFUSED, True)
+    assert store.find([PhotoId(name) for name in hashes]) == [results[0], None, results[2]]
+
+
+def test_a_look_up_that_redis_refuses_is_an_error_of_this_photo(rig: Rig) -> None:
+    store = connect(rig.environment["WORKER_REDIS_URL"])
+    with pytest.raises(ResultRefusedError, match="user_script"):
+        store.find_look_alike(PhotoId(TOO_LONG), phash(0))
+
+
+def run_script(store: RedisStore, lua: str) -> object:
+    """Run Lua on the key of a result."""
+    return store.nodes.run([Call("result:one", "EVAL", lua, 1, "result:one")])[0]
+
+
+SET = "return redis.call('SET', KEYS[1], 1, 'EX', 1)"
+
+
+@pytest.mark.parametrize("lua", ["error('no')", "return 1 + nil", SET.replace("'EX', 1", "'EX', 0")])
+def test_a_script_that_fails_by_itself_is_told_from_a_server_in_trouble(store: RedisStore, lua: str) -> None:
+    assert isinstance(run_script(store, lua), Refused)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "healthy"),
+    [
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+        ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+        ("ACL SETUSER default -set", "ACL SETUSER default +set"),
+    ],
+)
+def test_a_server_that_takes_no_writes_is_not_taken_for_a_bad_result(
+    store: RedisStore, rig: Rig, trouble: str, healthy: str
+) -> None:
+    rig.redis.execute_command(*trouble.split())
+    try:
+        with pytest.raises(StoreError) as by_script:
+            run_script(store, SET)
+        with pytest.raises(StoreError) as by_write:
+            store.write([result()], [""])
+        assert not {by_script.type, by_write.type} & {ResultRefusedError}
+    finally:
+        rig.redis.execute_command(*healthy.split())
+    assert store.write([result()], [""]) == [Written(Answer.WRITTEN)]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.fakes import ImpatientEvent, ScriptedSource, message
-from tests.support.stage_rig import IDS, StageRig, photo
+from tests.support.stage_rig import IDS, StageRig, answers, photo
 from worker.errors import (
     EmptyObjectError,
     Part,
@@ -172,6 +172,17 @@ def test_commit_releases_a_photo_that_was_overwritten_meanwhile() -> None:
     verdicts = {o.upload.photo.image_id: o.verdict for o in source.settled if not isinstance(o, Skipped)}
     assert verdicts == {IDS[0]: Verdict.RELEASE, IDS[1]: Verdict.ACKNOWLEDGE}
     assert set(rig.store.results) == {IDS[1]}
+
+
+def test_a_result_that_the_store_refuses_is_set_aside_and_the_others_go_on() -> None:
+    source = ScriptedSource(photos={key: photo(2) for key in IDS[:3]})
+    rig = StageRig(source)
+    rig.store.refused.add(IDS[1])
+    rig.commit_all(*(source.upload(key) for key in IDS[:3]))
+    assert answers(source.settled) == {IDS[0]: 2, IDS[1]: "result_refused", IDS[2]: 2}
+    assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE, Verdict.RELEASE, Verdict.ACKNOWLEDGE]
+    assert not rig.outages.ongoing(Part.STORE)
+    assert rig.telemetry.counts["released"] == 1
 
 
 def test_commit_gives_each_source_its_own_outcomes() -> None:

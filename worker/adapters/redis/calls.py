@@ -1,12 +1,28 @@
 """Calls to one Redis node, sent together: commands, and scripts by their SHA."""
 
 import hashlib
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Self
 
 import redis
 from redis.exceptions import NoScriptError
+
+# A script that fails at run time says so in its error, without a code of Redis's own in front of it.
+_IN_SCRIPT = re.compile(r"user_script:")
+# Codes of a server's state (BUSY, NOREPLICAS …), also as older servers quote them inside a script's error.
+_OF_SERVER = re.compile(
+    r"^(?!WRONGTYPE)[A-Z]{4,} |-[A-Z]{3,} |ACL failure|not enough memory|Error compiling script"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer for a call that fails by itself: it says nothing about any other call."""
+
+    reason: str
 
 
 class Script:
@@ -33,7 +49,10 @@ class Call:
 
 
 def send(node: "redis.Redis", calls: Sequence[Call]) -> list[Any]:
-    """Send calls to a node. Load scripts that it does not have, and call those again."""
+    """Send calls to a node. Load scripts that it does not have, and call those again.
+
+    A call that fails by itself is answered with Refused; a server in trouble raises.
+    """
     answers = _send_once(node, calls)
     missing = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
     if missing:
@@ -59,9 +78,13 @@ def _send_once(node: "redis.Redis", calls: Sequence[Call]) -> list[Any]:
 
 
 def _check(answer: Any) -> Any:
-    """Raise an error answer. A key with a value of another type counts as empty: None."""
-    if isinstance(answer, redis.ResponseError) and str(answer).startswith("WRONGTYPE"):
-        return None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+    """Raise an error of the server. A key with a value of another type counts as empty: None."""
+    if not isinstance(answer, Exception):
+        return answer
+    text = str(answer)
+    if type(answer) is redis.ResponseError:  # its subclasses are states of the server
+        if _IN_SCRIPT.search(text) and not _OF_SERVER.search(text):
+            return Refused(text)
+        if text.startswith("WRONGTYPE"):
+            return None
+    raise answer

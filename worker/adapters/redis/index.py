@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from worker.adapters.redis.calls import Call, Script
+from worker.adapters.redis.calls import Call, Refused, Script
 from worker.adapters.redis.nodes import Nodes
-from worker.errors import StoreError
+from worker.errors import ResultRefusedError
 from worker.messages import PhotoId
 from worker.result import Result
 from worker.results import look_alikes
@@ -34,12 +34,12 @@ class Index:
     def enter(self, photos: Sequence[tuple[PhotoId, Fingerprint, int]]) -> list[bool]:
         """Enter photos, each with its time of storage (Unix, microseconds). True for new ones."""
         calls = [self._enter(*photo) for photo in photos]
-        answers = self.nodes.run(calls)
+        answers = self._run(calls)
         for number, (answer, *records) in enumerate(answers):
             photo, fingerprint, _ = photos[number]
             if answer == "moved" and _gives_way(records[0], fingerprint):
                 self.remove(photo)
-                (answers[number],) = self.nodes.run([calls[number]])
+                (answers[number],) = self._run([calls[number]])
         return [answer[0] == "entered" for answer in answers]
 
     def remove(self, photo: PhotoId) -> bool:
@@ -55,9 +55,9 @@ class Index:
                 return self.nodes.delete(name)
             names = keys.of(photo.image_id, fingerprint)
             call = Call.of(_REMOVE, names, photo.image_id, record, len(fingerprint.bits))
-            if self.nodes.run([call])[0]:
+            if self._run([call])[0]:
                 return True
-        raise StoreError(f"other workers keep changing the entries of {photo.image_id}")
+        raise ResultRefusedError(f"other workers keep changing the entries of {photo.image_id}")
 
     def find_same_bytes(self, photo: PhotoId, sha256: str) -> list[PhotoId]:
         """Find the first and the latest other photo with these bytes."""
@@ -70,7 +70,7 @@ class Index:
         buckets = self.keys.index(photo.owner).buckets(image_hash, self.rule.radius)
         bits = look_alikes.bits(image_hash)
         call = Call.of(_LOOK_UP, buckets, photo.image_id, self.rule.window, bits, self.rule.radius)
-        (answer,) = self.nodes.run([call])
+        (answer,) = self._run([call])
         return PhotoId(answer[0], photo.owner) if answer else None
 
     def entry_of(self, result: Result) -> tuple[list[str], list[Any]]:
@@ -86,6 +86,14 @@ class Index:
                 names += [keys.exact(fingerprint.sha256), *keys.buckets(result.image_hash, radius)]
         bits = fingerprint.bits if fingerprint else b""
         return names, [result.image_id, window, str(fingerprint or ""), bits, radius, len(own_buckets)]
+
+    def _run(self, calls: Sequence[Call]) -> list[Any]:
+        """Run scripts. Raises ResultRefusedError for the first one that fails by itself."""
+        answers = self.nodes.run(calls)
+        for call, answer in zip(calls, answers, strict=True):
+            if isinstance(answer, Refused):
+                raise ResultRefusedError(f"{call.key}: {answer.reason}")
+        return answers
 
     def _enter(self, photo: PhotoId, fingerprint: Fingerprint, moment: int) -> Call:
         names = self.keys.index(photo.owner).of(photo.image_id, fingerprint)

@@ -72,7 +72,10 @@ class Nodes:
         return bool(self.run([Call(name, "DEL", name)])[0])
 
     def run(self, calls: Sequence[Call]) -> list[Any]:
-        """Send all calls at once. The answer is None for a key with a value of another type."""
+        """Send all calls at once. The answer is None for a key with a value of another type.
+
+        The answer of a script that fails by itself is Refused.
+        """
         answers: list[Any] = [None] * len(calls)
         try:
             for node, numbers in self._by_node(calls).items():

@@ -7,10 +7,10 @@ from itertools import islice
 from typing import Any, Self
 
 from worker.adapters.redis.announcements import Announcements, subscribe
-from worker.adapters.redis.calls import Call, Script
+from worker.adapters.redis.calls import Call, Refused, Script
 from worker.adapters.redis.index import Index
 from worker.adapters.redis.nodes import Nodes
-from worker.errors import ConfigurationError, StoreError
+from worker.errors import ConfigurationError, ResultRefusedError
 from worker.messages import Answer, PhotoId, Written
 from worker.result import DuplicateOf, Result, parse
 from worker.results import look_alikes
@@ -76,10 +76,9 @@ class RedisStore:
         calls = [self._write(*pair) for pair in zip(results, seen, strict=True)]
         answers = self.nodes.run(calls)
         for number, answer in enumerate(answers):
-            if answer[0] == "moved":  # the photo has other content now
-                self.index.remove(PhotoId(results[number].image_id, _owner(results[number])))
-                (answers[number],) = self.nodes.run([calls[number]])
-        return [_written(*answer) for answer in answers]
+            if not isinstance(answer, Refused) and answer[0] == "moved":  # the photo has other content now
+                answers[number] = self._write_moved(results[number], calls[number])
+        return [_written(answer) for answer in answers]
 
     def forget(self, photo: PhotoId) -> bool:
         """Delete a photo's result and its entries in the index. False if there was nothing."""
@@ -97,6 +96,14 @@ class RedisStore:
         """Subscribe to a photo's results. The subscription is confirmed on entering."""
         return subscribe(self.nodes, self.keys.result(photo))
 
+    def _write_moved(self, result: Result, call: Call) -> Any:
+        """Remove a photo's entries of other content, and write its result again."""
+        try:
+            self.index.remove(PhotoId(result.image_id, _owner(result)))
+        except ResultRefusedError as error:
+            return Refused(str(error))
+        return self.nodes.run([call])[0]
+
     def _write(self, result: Result, seen: str) -> Call:
         head, _, tail = result.model_dump_json().partition(_UNDECIDED)
         head += _UNDECIDED.removesuffix("null")
@@ -109,10 +116,13 @@ def _owner(result: Result) -> str:
     return result.owner or ""
 
 
-def _written(answer: str, *original: Any) -> Written:
-    if answer == "moved":
-        raise StoreError("another worker changed the photo's entries meanwhile")
+def _written(answer: Any) -> Written:
+    if isinstance(answer, Refused):
+        return Written(Answer.REFUSED, reason=answer.reason)
+    word, *original = answer
+    if word == "moved":  # again: another worker changed the photo's entries meanwhile
+        return Written(Answer.OVERTAKEN)
     if not original:
-        return Written(Answer(answer))
+        return Written(Answer(word))
     image_id, distance, kind = original
-    return Written(Answer(answer), DuplicateOf(image_id=image_id, distance=distance, kind=kind))
+    return Written(Answer(word), DuplicateOf(image_id=image_id, distance=distance, kind=kind))

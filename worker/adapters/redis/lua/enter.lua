@@ -18,6 +18,7 @@ if hash ~= '' then
   local own = {id = packed(id), moment = math.huge}
   local entry = hash .. struct.pack('>I8', moment) .. own.id
   local buckets = redis.call('MGET', unpack(KEYS, 3))
+  heal(buckets, #hash)
   local _, copies = nearest({buckets[1]}, hash, 0, since, own)
   for band = 1, copies < COPIES and #buckets or 0 do
     put(KEYS[2 + band], buckets[band], entry, since, left, #hash, tonumber(moment))

@@ -32,6 +32,19 @@ local function next_of(bucket, at, width)
   return at + width + SEEN + 1 + (length > 0 and length or 16)
 end
 
+-- Whether a bucket can be read to its end. One that is damaged counts as empty, and is written anew.
+local function sound(bucket, width)
+  local at, size = 1, #bucket
+  while at <= size do
+    if at + width + SEEN > size then return false end
+    at = next_of(bucket, at, width)
+  end
+  return at == size + 1
+end
+local function heal(buckets, width)
+  for number, bucket in ipairs(buckets) do buckets[number] = bucket and sound(bucket, width) and bucket end
+end
+
 local function set_bits() -- number of bits set, for each byte
   local ones = {[0] = 0}
   for half = 0, 127 do
@@ -44,7 +57,7 @@ end
 -- removed.
 local function sharers(key, since)
   local found = {}
-  for moment, id in string.gmatch(text(key) or '', '(%d+) (%S+)') do
+  for moment, id in string.gmatch(text(key) or '', '(%d+) ([%w._-]+)') do
     if tonumber(moment) >= since then found[#found + 1] = {moment, id} end
   end
   return found
@@ -104,8 +117,17 @@ local function nearest(buckets, hash, radius, since, own)
       end
       at = following
     end
+    if at ~= size + 1 then error('a bucket is damaged') end
   end
   return best, copies, youngest
+end
+-- The same, but damaged buckets count as empty, also for the caller. Looking for them takes as long
+-- as the search, so that it is done only if the search has failed.
+local function nearest_in(buckets, hash, ...)
+  local fine, best, copies, youngest = pcall(nearest, buckets, hash, ...)
+  if fine then return best, copies, youngest end
+  heal(buckets, #hash)
+  return nearest(buckets, hash, ...)
 end
 
 -- Returns a bucket without the entries of an image.

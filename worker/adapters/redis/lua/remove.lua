@@ -11,7 +11,8 @@ for _, one in ipairs(sharers(KEYS[2], 0)) do
 end
 if #left == 0 then redis.call('DEL', KEYS[2]) else redis.call('SET', KEYS[2], table.concat(left, ' '), 'KEEPTTL') end
 for number = 3, #KEYS do
-  local kept = without(text(KEYS[number]) or '', packed(id), width)
+  local bucket = text(KEYS[number])
+  local kept = bucket and sound(bucket, width) and without(bucket, packed(id), width) or ''
   if kept == '' then redis.call('DEL', KEYS[number]) else redis.call('SET', KEYS[number], kept, 'KEEPTTL') end
 end
 return 1

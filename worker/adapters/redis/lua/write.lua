@@ -17,14 +17,18 @@ local now = time[1] * 1e6 + time[2]
 local since = now - window * 1e6
 local record = window > 0 and text(KEYS[2])
 local since_when = record and string.match(record, ' (%d+)$')
-local aged = since_when and tonumber(since_when) < since -- some bucket may still have its entries
-if record and (aged or not since_when or string.sub(record, 1, #record - #since_when - 1) ~= content) then
+local latest = now + window * 1e6 -- no moment of ours is beyond
+-- Of an aged record some bucket may still have its entries.
+local usable = since_when and tonumber(since_when) >= since and tonumber(since_when) <= latest
+if record and (not usable or string.sub(record, 1, #record - #since_when - 1) ~= content) then
   return {'moved', record}
 end
 
 local original -- {id, distance, kind}
 if window > 0 and content ~= '' then
-  local own = {id = packed(id), moment = tonumber(since_when) or math.max(now, (tonumber(text(KEYS[3]) or 0) or 0) + 1)}
+  local clock = tonumber(text(KEYS[3]) or 0)
+  if not clock or not (clock < latest) then clock = 0 end
+  local own = {id = packed(id), moment = tonumber(since_when) or math.max(now, clock + 1)}
   local moment = string.format('%.0f', own.moment)
   local same = sharers(KEYS[4], since)
   for _, twin in ipairs(same) do
@@ -34,8 +38,10 @@ if window > 0 and content ~= '' then
   local found, copies, youngest, buckets = nil, 0, nil, {}
   if hash ~= '' then
     buckets = redis.call('MGET', unpack(KEYS, 5))
-    found, copies, youngest = nearest(buckets, hash, radius, since, own)
-    if found and not original then original = {unpacked(found.id), found.distance, 'near'} end
+    found, copies, youngest = nearest_in(buckets, hash, radius, since, own)
+    local found_id = found and unpacked(found.id)
+    -- What is damaged may still read as entries, but hardly with the id of a photo.
+    if found and not original and string.find(found_id, '^[%w._-]+$') then original = {found_id, found.distance, 'near'} end
   end
   share(KEYS[4], same, {moment, id}, math.ceil((own.moment - since) / 1e6))
   if not record then
