@@ -12,9 +12,14 @@ WorkerError
     │   ├── TooManyPixelsError
     │   ├── UnsupportedFormatError
     │   ├── UnreadableImageError
-    │   └── ObjectGoneError
+    │   ├── ObjectGoneError
+    │   └── ObjectArchivedError
     ├── TroubleError              RELEASE: write nothing, show the message again after a delay
     │   ├── StorageError
+    │   ├── ObjectRefusedError    S3 answers, but not with this object: no outage
+    │   │   ├── AccessDeniedError
+    │   │   ├── KeyRefusedError
+    │   │   └── BucketGoneError
     │   ├── QueueError
     │   ├── StoreError
     │   │   └── ResultRefusedError
@@ -135,6 +140,12 @@ class ObjectGoneError(PhotoError):
     code = "object_gone"
 
 
+class ObjectArchivedError(PhotoError):
+    """Raised when the object is in an archive, from which S3 reads nothing before somebody restores it."""
+
+    code = "object_archived"
+
+
 # A part that the worker needs is in trouble: trying again later can help.
 
 
@@ -145,9 +156,33 @@ class TroubleError(MessageError):
 
 
 class StorageError(TroubleError):
-    """Raised when S3 throttles, times out, refuses access or answers 5xx."""
+    """Raised when S3 fails for every object: it throttles, times out, answers 5xx or refuses the credentials."""
 
     code = "storage_trouble"
+
+
+class ObjectRefusedError(TroubleError):
+    """Raised when S3 answers, but refuses this object. Other objects may be read meanwhile."""
+
+    code = "object_refused"
+
+
+class AccessDeniedError(ObjectRefusedError):
+    """Raised when the object may not be read; or is gone, and the bucket may not be listed."""
+
+    code = "access_denied"
+
+
+class KeyRefusedError(ObjectRefusedError):
+    """Raised when KMS refuses the key that the object is encrypted with."""
+
+    code = "kms_refused"
+
+
+class BucketGoneError(ObjectRefusedError):
+    """Raised when the object's bucket does not exist."""
+
+    code = "bucket_gone"
 
 
 class QueueError(TroubleError):

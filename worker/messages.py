@@ -1,6 +1,6 @@
 """What travels between the stages: small, immutable, without the photo's bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -190,8 +190,8 @@ class Written(NamedTuple):
 class Source(Protocol):
     """Where photos come from, and who is told what became of them."""
 
-    def fetch(self, upload: Upload, max_bytes: int) -> Fetched:
-        """Read the photo. Raises PhotoError or StorageError."""
+    def fetch(self, upload: Upload, max_bytes: int, alive: Callable[[], None]) -> Fetched:
+        """Read the photo, and call `alive` whenever bytes arrive. Raises PhotoError or TroubleError."""
 
     def settle(self, outcomes: "list[Outcome]") -> None:
         """Acknowledge, release or leave the messages whose records all have an outcome."""

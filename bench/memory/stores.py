@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from worker.messages import Answer, Fetched, PhotoId, S3Object, Written
 from worker.result import Result
@@ -19,7 +19,7 @@ class MemoryPhotos:
         """Return these photos from now on."""
         self._next = itertools.cycle(photos)
 
-    def fetch(self, s3_object: S3Object, max_bytes: int) -> Fetched:
+    def fetch(self, s3_object: S3Object, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
         """Return the next photo."""
         return Fetched(next(self._next), etag=s3_object.etag)
 

@@ -138,11 +138,11 @@ def test_the_most_serious_record_stands_for_the_letter(rig: Rig) -> None:
     )
 
 
-def test_a_missing_bucket_is_trouble_with_s3_and_not_a_missing_photo(rig: Rig) -> None:
+def test_a_missing_bucket_is_not_a_missing_photo(rig: Rig) -> None:
     bury(rig, bodies.notification(rig.bucket, f"uploads/{new_id()}.jpg"))
     rig.s3.delete_bucket(Bucket=rig.bucket)
     (letter,) = list_letters(rig)
-    assert letter["code"] == "storage_trouble"
+    assert letter["code"] == "bucket_gone"
     assert "NoSuchBucket" in letter["reason"]
 
 

@@ -79,7 +79,7 @@ class ScriptedSource:
     def give_back(self, messages: list[Message]) -> None:
         self.given_back += messages
 
-    def fetch(self, upload: Upload, max_bytes: int) -> Fetched:
+    def fetch(self, upload: Upload, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
         photo = self.photos[upload.object.key]
         if isinstance(photo, MessageError):
             raise photo

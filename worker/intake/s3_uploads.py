@@ -40,8 +40,8 @@ class MessageQueue(Protocol):
 class Storage(Protocol):
     """Where photos are stored."""
 
-    def fetch(self, s3_object: S3Object, max_bytes: int) -> Fetched:
-        """Read an object. Raises PhotoError or StorageError."""
+    def fetch(self, s3_object: S3Object, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
+        """Read an object, and call `alive` whenever bytes arrive. Raises PhotoError or TroubleError."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -81,9 +81,9 @@ class S3Uploads:
         self.telemetry.receive(len(messages), self.clock() - begun, again)
         return messages
 
-    def fetch(self, upload: Upload, max_bytes: int) -> Fetched:
+    def fetch(self, upload: Upload, max_bytes: int, alive: Callable[[], None]) -> Fetched:
         """Read the photo from S3."""
-        return self.photos.fetch(upload.object, max_bytes)
+        return self.photos.fetch(upload.object, max_bytes, alive)
 
     def settle(self, outcomes: list[Outcome]) -> None:
         """Delete, release or leave each message whose records all have an outcome."""

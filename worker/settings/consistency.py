@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # Settings checks itself with this file
 
 SETTLING = 4  # seconds that a stop leaves for the last deletes and releases
 CONNECTING = 11  # seconds that one try of a receive may take beyond its long poll: adapters/aws/sqs.py
+FETCHING = 23  # seconds that a fetch may go without a sign of life: adapters/aws/s3.py
 
 
 def contradictions(settings: "Settings") -> Iterator[str]:
@@ -24,7 +25,7 @@ def contradictions(settings: "Settings") -> Iterator[str]:
             f"are {stop:g} s"
         )
     # A receive is tried twice. A step makes up to three calls of Redis, each tried twice.
-    longest = max(2 * (settings.receive_wait + CONNECTING), 6 * redis)
+    longest = max(2 * (settings.receive_wait + CONNECTING), FETCHING, 6 * redis)
     if settings.stall_after <= longest:
         yield (
             f"WORKER_STALL_AFTER ({settings.stall_after} s) is too short: with {wait} and WORKER_REDIS_TIMEOUT "

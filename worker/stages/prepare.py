@@ -83,7 +83,7 @@ class Prepare:
             raise StoppingError("not started")
         self.decoder.check_size(upload.object.size)
         try:
-            fetched = upload.source.fetch(upload, self.decoder.max_bytes)
+            fetched = upload.source.fetch(upload, self.decoder.max_bytes, self.uploads.alive)
         except StorageError as error:
             self.outages.note_failure(Part.STORAGE, str(error))
             raise

@@ -30,9 +30,17 @@ ADVICE = {
     "unreadable_image": _FAILED,
     "too_many_bytes": (Remedy.MEND, "raise WORKER_MAX_BYTES, then redrive; else it gets a `failed` result"),
     "too_many_pixels": (Remedy.MEND, "raise WORKER_MAX_PIXELS, then redrive; else it gets a `failed` result"),
-    "storage_trouble": (
+    "object_archived": (
         Remedy.MEND,
-        "fix bucket, key or rights (s3:GetObject, s3:ListBucket, kms:Decrypt); then redrive",
+        "restore the object from its archive, then redrive; else it gets a `failed` result",
     ),
+    "storage_trouble": (Remedy.MEND, "wait until S3 answers, or fix network and credentials; then redrive"),
+    "access_denied": (
+        Remedy.MEND,
+        "fix the rights on bucket and object (s3:GetObject, s3:ListBucket, kms:Decrypt); then redrive",
+    ),
+    "kms_refused": (Remedy.MEND, "enable the KMS key, or cancel its deletion; then redrive"),
+    "bucket_gone": (Remedy.MEND, "create the bucket again and redrive; delete if it went for good"),
+    "object_refused": (Remedy.MEND, "see what S3 says of the object; mend it, then redrive"),
     "out_of_memory": (Remedy.MEND, "give the task more memory, or lower WORKER_MAX_PIXELS; then redrive"),
 }

@@ -1,7 +1,7 @@
 """An HTTP server on a free port that answers by a function."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +16,8 @@ class Request:
     body: bytes
 
 
-Response = tuple[int, Mapping[str, str], bytes]  # status, headers, body
+Body = bytes | Iterable[bytes]  # whole, or in pieces that are sent one by one
+Response = tuple[int, Mapping[str, str], Body]  # status, headers, body
 
 
 @contextmanager
@@ -32,7 +33,8 @@ def serve(respond: Callable[[Request], Response]) -> Iterator[str]:
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(content)
+                for piece in [content] if isinstance(content, bytes) else content:
+                    self.wfile.write(piece)
 
         do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server calls
 

@@ -1,17 +1,21 @@
 """Answers of S3, or of a proxy in front of it, from a small server to the real client."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from tests.integration.aws.http_server import serve
-from worker.adapters.aws import s3
-from worker.errors import ObjectGoneError, StorageError, TooManyBytesError
+from tests.integration.aws.http_server import Body, serve
+from tests.support.fakes import ManualClock
+from worker.adapters.aws import model_bucket, s3
+from worker.errors import StorageError, TooManyBytesError, WorkerError
 from worker.messages import S3Object
 
-NO_SUCH_KEY = b"<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>"
+LENGTH = 1000  # bytes of a body that trickles
+A_WHILE = 7.0  # seconds between two of its bytes
 Fetch = Callable[[int, dict[str, str], bytes], bytes]  # status, headers and body of the answer
 
 
@@ -32,11 +36,15 @@ def fetch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Fe
 def fetch_photo(
     monkeypatch: pytest.MonkeyPatch, way: str, status: int, headers: dict[str, str], body: bytes
 ) -> bytes:
+    choose_way(monkeypatch, way)
     with serve(lambda _: (status, headers, body)) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        if way == "by boto3":  # a proxy prevents the other way
-            monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
         return s3.Photos(1, time.monotonic).fetch(S3Object("bucket", "key"), max_bytes=10).data
+
+
+def choose_way(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    if way == "by boto3":  # a proxy prevents the other way
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
 
 
 def test_an_answer_without_length_or_etag_is_read(fetch: Fetch) -> None:
@@ -90,6 +98,90 @@ def test_an_answer_that_says_nothing_about_the_photo_is_a_storage_error(
         fetch(status, headers, body)
 
 
-def test_only_an_answer_of_s3_means_that_an_object_is_gone(fetch: Fetch) -> None:
-    with pytest.raises(ObjectGoneError):
-        fetch(404, {"Content-Length": str(len(NO_SUCH_KEY))}, NO_SUCH_KEY)
+@pytest.mark.parametrize(
+    ("status", "answer", "code"),
+    [
+        (404, "NoSuchKey", "object_gone"),
+        (404, "NoSuchVersion", "object_gone"),
+        (405, "MethodNotAllowed", "object_gone"),
+        (403, "InvalidObjectState", "object_archived"),
+        (403, "AccessDenied", "access_denied"),
+        (403, "AllAccessDisabled", "access_denied"),
+        (400, "KMS.DisabledException", "kms_refused"),
+        (400, "KMS.KMSInvalidStateException", "kms_refused"),
+        (404, "NoSuchBucket", "bucket_gone"),
+        (400, "InvalidRequest", "object_refused"),
+        (400, "KMS.ThrottlingException", "storage_trouble"),
+        (400, "RequestTimeout", "storage_trouble"),
+        (400, "ExpiredToken", "storage_trouble"),
+        (400, "AuthorizationHeaderMalformed", "storage_trouble"),
+        (403, "InvalidAccessKeyId", "storage_trouble"),
+        (403, "RequestTimeTooSkewed", "storage_trouble"),
+        (403, "SignatureDoesNotMatch", "storage_trouble"),
+        (429, "TooManyRequests", "storage_trouble"),
+        (500, "InternalError", "storage_trouble"),
+        (503, "SlowDown", "storage_trouble"),
+    ],
+)
+def test_an_answer_of_s3_says_whether_the_service_fails_or_one_object(
+    fetch: Fetch, status: int, answer: str, code: str
+) -> None:
+    body = f"<Error><Code>{answer}</Code><Message>why</Message></Error>".encode()
+    with pytest.raises(WorkerError) as caught:
+        fetch(status, {"Content-Length": str(len(body))}, body)
+    assert caught.value.code == code
+
+
+class Trickle:
+    """A body whose next byte arrives only when the reader gives a sign of life; time passes with each."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self._signs = threading.Semaphore(0)
+
+    def alive(self) -> None:
+        self.clock.seconds += A_WHILE
+        self._signs.release()
+
+    def body(self) -> Body:
+        def pieces() -> Iterator[bytes]:
+            for _ in range(LENGTH):
+                if not self._signs.acquire(timeout=5):  # a reader that gives none must not wait for ever
+                    return
+                yield b"x"
+
+        return pieces()
+
+
+@pytest.mark.parametrize("way", ["by URL", "by boto3"])
+def test_a_photo_that_trickles_gives_signs_of_life_and_ends_by_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    choose_way(monkeypatch, way)
+    trickle = Trickle()
+    with serve(lambda _: (200, {"Content-Length": str(LENGTH)}, trickle.body())) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        photos = s3.Photos(1, trickle.clock)
+        begun = trickle.clock()
+        with pytest.raises(StorageError, match="not received in 30 s"):
+            photos.fetch(S3Object("bucket", "key"), LENGTH, trickle.alive)
+    assert trickle.clock() - begun <= s3.DOWNLOAD_TIMEOUT + A_WHILE
+
+
+def test_a_model_that_trickles_is_given_up_but_told_of_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trickle = Trickle()
+    told = list[int]()
+
+    def tell(count: int) -> None:
+        told.append(count)
+        trickle.alive()
+
+    with serve(lambda _: (200, {"Content-Length": str(LENGTH)}, trickle.body())) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        bucket = model_bucket.ModelBucket(trickle.clock)
+        trickle.alive()
+        with pytest.raises(StorageError, match="bytes in 60 s"):
+            bucket.download("bucket", "key", tmp_path / "file", tell)
+    assert len(told) > model_bucket.DOWNLOADS * model_bucket.PATIENCE / A_WHILE

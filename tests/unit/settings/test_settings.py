@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from worker import settings
+from worker.adapters.aws import s3, sqs
 from worker.errors import ConfigurationError
-from worker.settings import Settings, load
+from worker.settings import Settings, consistency, load
 
 REQUIRED = {
     "WORKER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/111122223333/uploads",
@@ -290,3 +291,8 @@ def test_any_value_gives_settings_or_an_error_that_names_the_variable(values: di
     else:
         assert math.isfinite(read.redis_timeout)
         assert "image_id" in re.compile(read.image_id_pattern).groupindex
+
+
+def test_the_bound_of_a_step_counts_what_sqs_and_s3_may_take() -> None:
+    assert consistency.CONNECTING == sqs.POLL_CONNECT + sqs.READ_EXTRA
+    assert consistency.FETCHING == s3.LONGEST_CALL

@@ -128,7 +128,7 @@ class OutagedStorage:
         self.photos: dict[str, bytes] = {}
         self.away = False
 
-    def fetch(self, s3_object: S3Object, max_bytes: int) -> Fetched:
+    def fetch(self, s3_object: S3Object, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
         if self.away:
             raise StorageError("503")
         photo = self.photos[s3_object.key]

@@ -4,7 +4,7 @@ import argparse
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from rich.console import Console
@@ -17,6 +17,7 @@ from worker.errors import (
     MessageError,
     NotOursError,
     ObjectGoneError,
+    ObjectRefusedError,
     OutOfMemoryError,
     PhotoError,
     StorageError,
@@ -45,7 +46,7 @@ class FakeStorage:
         self.photo = photo
         self.asked: list[S3Object] = []
 
-    def fetch(self, s3_object: S3Object, max_bytes: int) -> Fetched:
+    def fetch(self, s3_object: S3Object, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
         self.asked.append(s3_object)
         if isinstance(self.photo, BaseException):
             raise self.photo
@@ -66,7 +67,9 @@ def examine(storage: FakeStorage, body: object, store: MemoryStore | None = None
 def test_there_is_advice_for_every_code() -> None:
     codes = {error.code for error in PhotoError.__subclasses__()}
     codes |= {error.code for error in NotOursError.__subclasses__()}
-    assert codes | {StorageError.code, OutOfMemoryError.code} <= set(ADVICE)
+    codes |= {error.code for error in ObjectRefusedError.__subclasses__()}
+    others = {StorageError.code, ObjectRefusedError.code, OutOfMemoryError.code}
+    assert codes | others <= set(ADVICE)
 
 
 @pytest.mark.parametrize(

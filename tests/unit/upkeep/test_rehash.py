@@ -45,7 +45,7 @@ class FakeBucket:
         for key, (day, _) in self.photos.items():
             yield S3Object(bucket, key), START + day * DAY
 
-    def fetch(self, s3_object: S3Object, max_bytes: int) -> Fetched:
+    def fetch(self, s3_object: S3Object, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
         self.fetched.append(s3_object.key)
         data = self.photos[s3_object.key][1]
         if isinstance(data, StorageError):

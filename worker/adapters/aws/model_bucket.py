@@ -1,13 +1,15 @@
-"""S3: downloads and uploads models in chunks, with retries."""
+"""S3: downloads and uploads models in pieces, with retries."""
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from worker.adapters.aws.clients import Client, error_code, s3_client
 from worker.errors import ConfigurationError, StorageError, reason
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 CONNECT, READ = 3, 20  # seconds
 ATTEMPTS = 5  # of boto3, for each call
 DOWNLOADS = 3  # attempts of a download that breaks off in the middle
-CHUNK = 1024 * 1024  # bytes
+PIECE = 256 * 1024  # bytes read at a time, at most
+SLOWEST, PATIENCE = 1024 * 1024, 60.0  # so many bytes must arrive in so many seconds
 
 _REFUSED = {"AccessDenied", "AllAccessDisabled", "NoSuchBucket", "InvalidBucketName", "403"}
 
@@ -28,6 +31,9 @@ class ModelBucket:
 
     Thread-safe. Raises ConfigurationError if S3 refuses access, and StorageError.
     """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
 
     @cached_property
     def _s3(self) -> "Client[S3Client]":
@@ -55,8 +61,7 @@ class ModelBucket:
                 if error_code(error) == "NoSuchKey":
                     return None
                 raise
-            with closing(answer["Body"]) as body:
-                return str(body.read(most).decode(errors="replace"))
+            return b"".join(self._pieces(answer["Body"], most)).decode(errors="replace")
 
     def download(self, bucket: str, key: str, path: Path, tell: Callable[[int], None]) -> None:
         """Download into a file. `tell` gets the number of new bytes, and may raise to give up."""
@@ -64,7 +69,7 @@ class ModelBucket:
             for attempt in range(1, DOWNLOADS + 1):
                 received = 0
                 try:
-                    for size in self._download_chunks(bucket, key, path):
+                    for size in self._download_pieces(bucket, key, path):
                         received += size
                         tell(size)
                 except (BotoCoreError, HTTPError):
@@ -83,13 +88,25 @@ class ModelBucket:
         options: Any = {"Bucket": bucket, "Prefix": prefix, "Delimiter": delimiter}
         return self._s3.call(lambda s3: list(s3.get_paginator("list_objects_v2").paginate(**options)))
 
-    def _download_chunks(self, bucket: str, key: str, path: Path) -> Iterator[int]:
-        """Write the object to a file; yields the size of each chunk. boto3 checks the total."""
+    def _download_pieces(self, bucket: str, key: str, path: Path) -> Iterator[int]:
+        """Write the object to a file; yields the size of each piece. urllib3 checks the total."""
         answer = self._s3.call(lambda s3: s3.get_object(Bucket=bucket, Key=key))
-        with closing(answer["Body"]) as body, path.open("wb") as file:
-            for chunk in body.iter_chunks(CHUNK):
-                file.write(chunk)
-                yield len(chunk)
+        with path.open("wb") as file:
+            for piece in self._pieces(answer["Body"]):
+                file.write(piece)
+                yield len(piece)
+
+    def _pieces(self, body: Any, most: float = math.inf) -> Iterator[bytes]:
+        """Yield up to `most` bytes of a body as they arrive. Raises ProtocolError if they trickle."""
+        size, mark, deadline = 0, SLOWEST, self._clock() + PATIENCE
+        with body as stream:  # urllib3's response: boto3's own wrapper has no read1
+            while piece := stream.read1(int(min(PIECE, most - size))):
+                yield piece
+                size += len(piece)
+                if size >= mark:
+                    mark, deadline = size + SLOWEST, self._clock() + PATIENCE
+                elif self._clock() > deadline:
+                    raise ProtocolError(f"less than {SLOWEST} bytes in {PATIENCE:.0f} s")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import botocore.session
@@ -19,18 +20,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 from urllib3.exceptions import HTTPError
 
-from worker.adapters.aws.clients import error_code, raise_as, s3_client
-from worker.errors import ConfigurationError, ObjectGoneError, StorageError, TooManyBytesError, reason
+from worker.adapters.aws.clients import raise_as, s3_client
+from worker.adapters.aws.s3_errors import fault_of
+from worker.errors import ConfigurationError, StorageError, TooManyBytesError, reason
 from worker.messages import Fetched, S3Object
 
-# MethodNotAllowed: the version is a delete marker. A bare 404 does not count: a proxy may send it.
-_GONE = {"NoSuchKey", "NoSuchVersion", "MethodNotAllowed"}
-CHUNK = 256 * 1024  # bytes between two checks of the deadline
+CHUNK = 64 * 1024  # bytes read at a time, at most
 CONNECT, READ = 3, 8  # seconds
 ATTEMPTS = 2  # of boto3, after the signed URL failed
+RETRY_PAUSE = 1  # seconds that boto3 waits between two attempts, at most
 SIGNED_FOR = 300  # seconds; allows for a clock that is wrong by that much
-DOWNLOAD_TIMEOUT = 30.0  # seconds for a whole photo
+DOWNLOAD_TIMEOUT = 30.0  # seconds for a whole photo; no read and no call begins after them
+LONGEST_CALL = ATTEMPTS * (CONNECT + READ) + RETRY_PAUSE  # seconds between two signs of life of a fetch
+LONGEST_FETCH = DOWNLOAD_TIMEOUT + LONGEST_CALL  # seconds
 OK = 200
+
+Read1 = Callable[[int], bytes]  # reads what has arrived, and waits only if that is nothing
 
 
 def make_pool(connections: int) -> urllib3.PoolManager | None:
@@ -70,21 +75,23 @@ class Photos:
             answer = self._s3.call(lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=data))
         return S3Object(bucket, key, answer.get("VersionId"), _unquote(answer.get("ETag")), len(data))
 
-    def fetch(self, photo: S3Object, max_bytes: int) -> Fetched:
-        """Read a photo, in its announced version if any. Raises PhotoError or StorageError."""
+    def fetch(self, photo: S3Object, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
+        """Read a photo, in its announced version if any, and call `alive` whenever bytes arrive.
+
+        Raises PhotoError, ObjectRefusedError or StorageError.
+        """
         version: Any = {"VersionId": photo.version_id} if photo.version_id else {}
         target = {"Bucket": photo.bucket, "Key": photo.key, **version}
+        body = _Body(max_bytes, self._clock, alive)
         try:
-            return self._fetch_by_url(target, max_bytes) or self._fetch_by_boto3(target, max_bytes)
+            return self._fetch_by_url(target, body) or self._fetch_by_boto3(target, body)
         except ClientError as error:
-            if error_code(error) in _GONE:
-                raise ObjectGoneError(f"s3://{photo.bucket}/{photo.key} does not exist") from None
-            raise StorageError(reason(error)) from error
+            raise fault_of(error, f"s3://{photo.bucket}/{photo.key}") from error
         # ValueError and KeyError: botocore could not parse the answer's headers.
         except (BotoCoreError, HTTPError, OSError, ValueError, KeyError) as error:
             raise StorageError(reason(error)) from error
 
-    def _fetch_by_url(self, target: dict[str, str], max_bytes: int) -> Fetched | None:
+    def _fetch_by_url(self, target: dict[str, str], body: "_Body") -> Fetched | None:
         """Read by a signed URL; None if that failed. Errors are dropped: they contain the URL."""
         if self._pool is None:
             return None
@@ -94,40 +101,55 @@ class Photos:
                 if answer.status != OK:
                     return None
                 size = int(answer.headers.get("Content-Length", 0))
-                body = self._read(lambda most: answer.read(most, decode_content=False), size, max_bytes)
-                return _make_fetched(
-                    *body, answer.headers.get("ETag"), answer.headers.get("x-amz-version-id")
+                data, sha256 = body.read(partial(answer.read1, decode_content=False), size)
+                return Fetched(
+                    data, _unquote(answer.headers.get("ETag")), answer.headers.get("x-amz-version-id"), sha256
                 )
         except (BotoCoreError, ClientError, HTTPError, OSError, ValueError):
             return None
 
-    def _fetch_by_boto3(self, target: Any, max_bytes: int) -> Fetched:
-        answer = self._s3.call(lambda s3: s3.get_object(**target))
-        with answer["Body"] as stream:
-            body = self._read(stream.read, answer.get("ContentLength", 0), max_bytes)
-        return _make_fetched(*body, answer.get("ETag"), answer.get("VersionId"))
+    def _fetch_by_boto3(self, target: Any, body: "_Body") -> Fetched:
+        body.check_time()
+        answer: Any = self._s3.call(lambda s3: s3.get_object(**target))
+        with answer["Body"] as stream:  # urllib3's response: boto3's own wrapper has no read1
+            data, sha256 = body.read(
+                partial(stream.read1, decode_content=False), answer.get("ContentLength", 0)
+            )
+        return Fetched(data, _unquote(answer.get("ETag")), answer.get("VersionId"), sha256)
 
-    def _read(self, read: Callable[[int], bytes], expected: int, max_bytes: int) -> tuple[bytes, str]:
-        """Read a body, up to the limit and the timeout; returns it with its SHA-256 in hex."""
-        if expected > max_bytes:
-            raise TooManyBytesError(f"{expected} bytes are more than the {max_bytes} allowed")
-        chunks, size, deadline = list[bytes](), 0, self._clock() + DOWNLOAD_TIMEOUT
+
+class _Body:
+    """Reads the body of one photo, by one deadline for all attempts: a body that trickles ends too."""
+
+    def __init__(self, max_bytes: int, clock: Callable[[], float], alive: Callable[[], None]) -> None:
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._alive = alive
+        self._deadline = clock() + DOWNLOAD_TIMEOUT
+
+    def check_time(self) -> None:
+        """Raise StorageError once the time is over. Otherwise show that the thread does not hang."""
+        if self._clock() > self._deadline:
+            raise StorageError(f"the photo was not received in {DOWNLOAD_TIMEOUT:.0f} s")
+        self._alive()
+
+    def read(self, read1: Read1, expected: int) -> tuple[bytes, str]:
+        """Read a body, up to the limit and the deadline; returns it with its SHA-256 in hex."""
+        if expected > self._max_bytes:
+            raise TooManyBytesError(f"{expected} bytes are more than the {self._max_bytes} allowed")
+        chunks, size = list[bytes](), 0
         digest = hashlib.sha256()  # computed while the next bytes arrive
-        while chunk := read(min(CHUNK, max_bytes + 1 - size)):
+        self.check_time()
+        while chunk := read1(min(CHUNK, self._max_bytes + 1 - size)):
             chunks.append(chunk)
             digest.update(chunk)
             size += len(chunk)
-            if size > max_bytes:
-                raise TooManyBytesError(f"received more than the {max_bytes} bytes allowed")
-            if self._clock() > deadline:
-                raise StorageError(f"received {size} of {expected} bytes in {DOWNLOAD_TIMEOUT:.0f} s")
+            if size > self._max_bytes:
+                raise TooManyBytesError(f"received more than the {self._max_bytes} bytes allowed")
+            self.check_time()
         if size < expected:
             raise StorageError(f"received {size} of {expected} bytes")
         return chunks[0] if len(chunks) == 1 else b"".join(chunks), digest.hexdigest()
-
-
-def _make_fetched(data: bytes, sha256: str, etag: str | None, version_id: str | None) -> Fetched:
-    return Fetched(data, _unquote(etag), version_id, sha256)
 
 
 def _unquote(etag: str | None) -> str | None:
