@@ -5,23 +5,22 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from typing import TextIO
 
 from worker.commands import OK
-from worker.errors import ConfigurationError
 from worker.settings import Settings, load
 from worker.supervision import supervisor
 from worker.telemetry.counters import Sink, Telemetry
 from worker.telemetry.emf import EmbeddedMetrics
-from worker.telemetry.line_writer import LineWriter
 from worker.telemetry.log import set_up_logs
+from worker.telemetry.standard_streams import guard_stderr, open_stdout
 
 IN_ECS = "ECS_CONTAINER_METADATA_URI_V4"  # set in the containers of an ECS task
 
 
 def run(_options: argparse.Namespace) -> int:
+    stderr = guard_stderr()
     settings = load()
-    set_up_logs(settings.log_format, settings.log_level)
+    set_up_logs(settings.log_format, settings.log_level, sys.stderr)
     stop = supervisor.StopFlag()
     stop.install()
     from worker import app  # noqa: PLC0415 - TensorFlow takes seconds; bad settings and a stop must not wait
@@ -37,8 +36,7 @@ def run(_options: argparse.Namespace) -> int:
     code = supervisor.Supervisor(worker, stop, timeouts, time.monotonic).run()
     if worker.pipeline.lingers:
         # A thread that hangs, in TensorFlow perhaps, would block the interpreter's exit too.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        stderr.drain()
         os._exit(code)
     return code
 
@@ -51,7 +49,7 @@ def open_sinks(settings: Settings, environment: Mapping[str, str]) -> list[Sink]
     sinks: list[Sink] = []
     if settings.metrics == "emf" or (settings.metrics == "auto" and IN_ECS in environment):
         emf = EmbeddedMetrics(
-            LineWriter(_stdout()),
+            open_stdout(),
             namespace=settings.metrics_namespace,
             service=settings.service,
             interval=settings.metrics_interval,
@@ -64,12 +62,3 @@ def open_sinks(settings: Settings, environment: Mapping[str, str]) -> list[Sink]
 
         sinks.append(PrometheusMetrics(settings.metrics_port))
     return sinks
-
-
-def _stdout() -> TextIO:
-    """Open stdout a second time; worker/telemetry/line_writer.py says why."""
-    if sys.stdout is None:
-        raise ConfigurationError(
-            "stdout is closed, but metrics go there; open it, or set WORKER_METRICS=none"
-        )
-    return open(sys.stdout.fileno(), "w", encoding="ascii", closefd=False)

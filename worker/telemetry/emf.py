@@ -23,8 +23,8 @@ class Stream(Protocol):
     def write(self, line: str, /) -> object:
         """Take a line."""
 
-    def flush(self) -> object:
-        """Write out the lines taken so far."""
+    def drain(self) -> object:
+        """Write out the lines taken so far, or give up after a moment."""
 
 
 @dataclass(eq=False)
@@ -73,7 +73,7 @@ class EmbeddedMetrics:
         for members in _split_into_lines(counts, values):
             self._write(members)
         if last:
-            self.stream.flush()
+            self.stream.drain()
 
     def _write(self, members: Mapping[str, Any]) -> None:
         directive = {

@@ -1,40 +1,81 @@
 """Writes lines from a thread of its own, so that a slow reader never blocks the worker."""
 
+import io
+import os
 import queue
 import threading
-from contextlib import suppress
-from typing import TextIO
 
-MAX_WAITING = 1000  # lines in the buffer; further ones are dropped
-FLUSH_TIMEOUT = 2.0  # seconds
+import structlog
+
+MAX_WAITING = 10_000  # lines in the buffer; further ones are dropped
+DRAIN_TIMEOUT = 1.0  # seconds
 
 
-class LineWriter:
-    """Writes in order. Thread-safe, and never raises.
+class LineWriter(io.TextIOBase):
+    """Writes in order to a file descriptor. Thread-safe, never raises, and can stand in for sys.stderr.
 
-    Give it a stream of its own, not `sys.stdout`: Python flushes `sys.stdout` at exit, which fails
-    when the reader has gone, and aborts the process while a thread is blocked in a write.
+    It keeps nothing in Python's own buffers. Those are flushed at exit, which fails when the reader
+    has gone, and aborts the process while a thread is blocked in a write.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._waiting: queue.Queue[str] = queue.Queue(MAX_WAITING)
-        threading.Thread(target=self._write_all, name="lines", daemon=True).start()
+    def __init__(self, descriptor: int, name: str) -> None:
+        """`name` is what the log calls it."""
+        self._copy = os.dup(descriptor)  # the number may stand for something else for a while
+        self._descriptor = descriptor
+        self._name = name
+        self._waiting: queue.SimpleQueue[str | threading.Event] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._dropped = 0  # lines since the last one that was written
+        self._thread = threading.Thread(target=self._write_all, name=f"{name}-lines", daemon=True)
+        self._thread.start()
 
-    def write(self, line: str) -> None:
-        """Put a line into the buffer; drop it when the buffer is full."""
-        with suppress(queue.Full):
-            self._waiting.put_nowait(line)
+    def write(self, text: str) -> int:
+        """Put text into the buffer; drop it when the buffer is full."""
+        if self._waiting.qsize() < MAX_WAITING or threading.current_thread() is self._thread:
+            self._waiting.put(text)
+        else:
+            self._drop(text)
+        return len(text)
 
-    def flush(self) -> None:
-        """Wait until everything is written, up to FLUSH_TIMEOUT."""
-        with self._waiting.all_tasks_done:
-            self._waiting.all_tasks_done.wait_for(lambda: not self._waiting.unfinished_tasks, FLUSH_TIMEOUT)
+    def drain(self) -> None:
+        """Wait until everything is written, up to DRAIN_TIMEOUT. `flush` does not wait."""
+        written = threading.Event()
+        self._waiting.put(written)
+        written.wait(DRAIN_TIMEOUT)
+
+    def isatty(self) -> bool:
+        """Whether the reader is a terminal."""
+        return os.isatty(self._copy)
+
+    def fileno(self) -> int:
+        """Return the descriptor, for what a library writes to it directly."""
+        return self._descriptor
 
     def _write_all(self) -> None:
         while True:
-            line = self._waiting.get()
-            with suppress(OSError, ValueError):  # the reader has gone: keep scoring
-                self._stream.write(line)
-                self._stream.flush()
-            self._waiting.task_done()
+            text = self._waiting.get()
+            if isinstance(text, threading.Event):
+                text.set()
+            elif self._is_written(text.encode(errors="backslashreplace")):
+                self._tell_dropped()
+            else:
+                self._drop(text)
+
+    def _is_written(self, data: bytes) -> bool:
+        try:
+            while data:
+                data = data[os.write(self._copy, data) :]
+        except OSError:  # the reader has gone, or the disk is full: keep scoring
+            return False
+        return True
+
+    def _drop(self, text: str) -> None:
+        with self._lock:
+            self._dropped += text.count("\n")
+
+    def _tell_dropped(self) -> None:
+        """Log how many lines are missing, once the reader takes lines again."""
+        with self._lock:
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            structlog.get_logger().warning("lines_dropped", stream=self._name, lines=dropped)

@@ -33,7 +33,7 @@ def set_up_logs(log_format: str, log_level: str, stream: TextIO | None = sys.std
             _hide_passwords(renderer),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, log_level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
 
