@@ -6,6 +6,7 @@ import selectors
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -86,12 +87,23 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     return float(sum(t.user + t.system for t in times))
 
 
+def worker_cpu_seconds() -> float:
+    """User and system time of this process and its decoder processes so far."""
+    return time.process_time() + _decoder_cpu_seconds()
+
+
+def _decoder_cpu_seconds() -> float:
+    return cpu_seconds(psutil.Process().children(recursive=True))
+
+
 def cpu_by_thread() -> Counter[str]:
-    """CPU seconds so far of this process's threads by name, without the number at its end."""
+    """CPU seconds so far of this process's threads by name, without the number at its end, and of its decoders."""
     names = {thread.native_id: re.sub(r"-\d+$", "", thread.name) for thread in threading.enumerate()}
     seconds = Counter[str]()
     for thread in psutil.Process().threads():
         seconds[names.get(thread.id, "other")] += thread.user_time + thread.system_time
+    decoders: Any = _decoder_cpu_seconds()  # Counter's type allows no fractions
+    seconds["decoder"] = decoders
     return seconds
 
 

@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from localstack.services import ROOT, ServicesError, die_with_parent
 
 START = 120.0  # seconds until a child must be ready
@@ -161,11 +163,27 @@ class WorkerProcess(ChildProcess):
 
     def peak_memory(self) -> int:
         """The most memory it has had so far, in bytes; 0 after its end."""
+        return _peak_memory(self.pid)
+
+    def peak_memory_of_decoders(self) -> int:
+        """The same, of the processes that decode for it. What they share counts more than once."""
+        return sum(_peak_memory(process.pid) for process in self.decoders())
+
+    def decoders(self) -> list[psutil.Process]:
+        """The processes that decode photos for it now."""
         try:
-            status = Path(f"/proc/{self.pid}/status").read_text()
-        except OSError:
-            return 0
-        return 1024 * sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+            zygotes = psutil.Process(self.pid).children()
+            return [decoder for zygote in zygotes for decoder in zygote.children()]
+        except psutil.NoSuchProcess:
+            return []
+
+
+def _peak_memory(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return 1024 * sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 def _entry(event: str) -> str:

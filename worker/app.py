@@ -10,14 +10,15 @@ from worker.adapters.aws.model_bucket import ModelBucket
 from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.assembly import Assembly
 from worker.connections import connect, s3_uploads
+from worker.decoders.nursery import Nursery
 from worker.errors import ConfigurationError
 from worker.inference.delivery.library import Library
 from worker.inference.model_loader import ModelLoader, seconds_by_size
 from worker.inference.reload import Reload
-from worker.photos import decoding, hashes
+from worker.photos import hashes
 from worker.pipeline.service_times import ServiceTimes
 from worker.settings import Settings
-from worker.settings.capacity import cores
+from worker.settings.capacity import cores, make_decoder
 from worker.supervision.health import StateFile
 from worker.supervision.protection import ProtectionSchedule
 from worker.supervision.protector import Protector
@@ -39,6 +40,7 @@ def build(
     Raises ConfigurationError, naming the part that is missing or does not fit.
     """
     state = _state_file(settings, clock)
+    nursery = Nursery(hashes.find(settings.hash).name)  # before any thread, and while the models load
     connections = connect(settings, telemetry, clock)
 
     def still_starting() -> None:
@@ -49,11 +51,13 @@ def build(
     bundles = [library.fetch_at_start(location, still_starting) for location in settings.model]
     loader = ModelLoader(settings, telemetry, TensorFlow(), LiteRT(), cores=cores(), clock=clock)
     replicas = loader.load(bundles, still_starting)
-    decoding.warm_up(bundles[0].manifest.input.target, hashes.find(settings.hash))
+    target = bundles[0].manifest.input.target
+    decoder = make_decoder(settings, target, telemetry, nursery=nursery, clock=clock)
+    decoder.start(still_starting)
     times = ServiceTimes(seconds_by_size(replicas[0]))
     source, store = s3_uploads(settings, connections, telemetry, clock), connections.store
     assembly = Assembly(
-        settings, source, store, replicas, telemetry=telemetry, clock=clock, service_times=times
+        settings, source, store, decoder, replicas, telemetry=telemetry, clock=clock, service_times=times
     )
     reload = _reload(settings, library, loader, assembly, telemetry=telemetry, clock=clock)
     return Worker(
@@ -64,6 +68,7 @@ def build(
         telemetry,
         state,
         _protector(settings, telemetry, clock),
+        decoder.close,
     )
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import partial
 
 from worker.connections import utc_now
+from worker.decoders.decoder import PhotoDecoder
 from worker.inference.serving import Replica, Serving
 from worker.messages import Outcome, Prepared, Upload
 from worker.photos.hashes import Algorithm
@@ -24,7 +25,7 @@ from worker.pipeline.threads import Helpers, Pipeline, Stage, Step
 from worker.results.reuse import ScoreReuse
 from worker.results.store import ResultStore
 from worker.settings import Settings
-from worker.settings.capacity import decoders, helper_threads, make_decoder
+from worker.settings.capacity import decoders, helper_threads
 from worker.stages.commit import LINGER, Commit
 from worker.stages.infer import Infer
 from worker.stages.poll import MessageSource, Poll
@@ -39,6 +40,7 @@ class Assembly:
     settings: Settings
     source: MessageSource
     store: ResultStore
+    decoder: PhotoDecoder
     replicas: InitVar[Sequence[Replica]]
     _: KW_ONLY
     telemetry: Telemetry
@@ -107,16 +109,14 @@ class Assembly:
         )
 
     def _prepare(self) -> Prepare:
-        first_model = self.serving.replicas[0][0]
-        decoder = make_decoder(self.settings, first_model.bundle.manifest.input.target, self.clock)
         return Prepare(
             uploads=self.uploads,
             ready=self.ready,
             outcomes=self.outcomes,
-            decoder=decoder,
+            decoder=self.decoder,
             window=self.window,
             objective_seconds=self.settings.objective / 1000,
-            reuse=self._reuse(decoder.algorithm),
+            reuse=self._reuse(self.decoder.algorithm),
             outages=self.outages,
             stopping=self.stopping,
             clock=self.clock,

@@ -2,7 +2,8 @@
 
 WorkerError
 ├── ConfigurationError            the process exits with 2 before it polls
-│   └── ConversionError           TensorFlow keeps running the model
+│   ├── ConversionError           TensorFlow keeps running the model
+│   └── DecoderStartError         after that, the same as StalledError
 ├── StalledError                  the process exits with 1 and releases its messages
 ├── GivenUpError                  the same
 └── MessageError
@@ -12,6 +13,8 @@ WorkerError
     │   ├── TooManyPixelsError
     │   ├── UnsupportedFormatError
     │   ├── UnreadableImageError
+    │   ├── TooCostlyError
+    │   ├── DecoderCrashedError
     │   ├── ObjectGoneError
     │   └── ObjectArchivedError
     ├── TroubleError              RELEASE: write nothing, show the message again after a delay
@@ -70,6 +73,12 @@ class ConfigurationError(WorkerError):
 
 class ConversionError(ConfigurationError):
     """Raised when an engine cannot run a model, or not with the same results."""
+
+
+class DecoderStartError(ConfigurationError):
+    """Raised when no process can be started to decode photos."""
+
+    code = "decoder_start"
 
 
 class StalledError(WorkerError):
@@ -132,6 +141,18 @@ class UnreadableImageError(PhotoError):
     """Raised when an image of an allowed format is damaged or cut short."""
 
     code = "unreadable_image"
+
+
+class TooCostlyError(PhotoError):
+    """Raised when decoding takes too long or too much memory, or when the header says that it would."""
+
+    code = "too_costly"
+
+
+class DecoderCrashedError(PhotoError):
+    """Raised when decoding ends its process, also while no other photo is decoded."""
+
+    code = "decoder_crashed"
 
 
 class ObjectGoneError(PhotoError):

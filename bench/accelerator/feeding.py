@@ -22,13 +22,17 @@ from bench.memory.queues import BUCKET, EndlessQueue
 from bench.memory.stages import assemble
 from bench.memory.stores import CountingStore, MemoryPhotos
 from bench.photos import jpegs
-from bench.processes import BenchError, busy_seconds, cpu_by_thread
+from bench.processes import BenchError, busy_seconds, cpu_by_thread, worker_cpu_seconds
 from bench.rig import CORES, MODEL
 from worker import settings
+from worker.decoders.decoder import Decoded, PhotoDecoder
 from worker.inference import bundle
 from worker.messages import Pixels
-from worker.photos import decoding
+from worker.photos.decoding import Target
+from worker.photos.hashes import Algorithm
 from worker.pipeline.service_times import ServiceTimes
+from worker.settings.capacity import make_decoder
+from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
 
 READY = "ready"
@@ -56,12 +60,17 @@ def feed(kind: str, replicas: int) -> dict[str, Any]:
     used = settings.load({"WORKER_MODEL": str(MODEL), **NOTHING})
     device, store = SimulatedDevice(bundle.read(str(MODEL)), used.batch_size), CountingStore()
     photos = [b"-"] if kind == READY else jpegs(kind)
+    target = device.bundle.manifest.input.target
+    decoder: PhotoDecoder
     if kind == READY:
-        take_ready_arrays(device)
+        decoder = ReadyArrays(target)
+    else:
+        decoder = make_decoder(used, target, Telemetry())
+        decoder.start()
     known = ServiceTimes({size: service_time(size) for size in range(1, used.batch_size + 1)})
     turns = [(device,)] * replicas
     queue, stored = EndlessQueue(), MemoryPhotos(photos)
-    pipeline, _ = assemble(used, queue, stored, store, turns, service_times=known)
+    pipeline, _ = assemble(used, queue, stored, store, decoder, replicas=turns, service_times=known)
     pipeline.start()
     time.sleep(WARM_UP)
     before, begun = Reading(device, store), time.monotonic()
@@ -80,7 +89,7 @@ class Reading:
     """All counters at one moment."""
 
     def __init__(self, device: SimulatedDevice, store: CountingStore) -> None:
-        self.cpu, self.all_busy = time.process_time(), busy_seconds()
+        self.cpu, self.all_busy = worker_cpu_seconds(), busy_seconds()
         self.written, self.busy, self.calls = store.written, device.busy, device.calls
         self.threads = cpu_by_thread()
 
@@ -115,11 +124,19 @@ def limit(measured: Mapping[str, Any], largest: int) -> str:
     return "model thread" if measured["mean_batch"] >= FULL * largest else "helpers"
 
 
-def take_ready_arrays(device: SimulatedDevice) -> None:
-    """Replace decoding in this process by an array that is ready."""
-    given = device.bundle.manifest.input
-    array: Pixels = np.zeros((given.height, given.width, 3), np.uint8)
-    decoding.prepare = lambda *_, **__: (array, READY_HASH)
+class ReadyArrays:
+    """Gives an array that is ready for whatever photo."""
+
+    algorithm = Algorithm("none", 0, 0, 0, lambda *_: None)
+    max_bytes = sys.maxsize
+
+    def __init__(self, target: Target) -> None:
+        array: Pixels = np.zeros((target.height, target.width, 3), np.uint8)
+        self._decoded = Decoded(array, READY_HASH, 0.0)
+
+    def decode(self, *_: object) -> Decoded:
+        """Return the array."""
+        return self._decoded
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from bench.memory.queues import EndlessQueue, MemoryQueue
 from bench.memory.stores import CountingStore, MemoryPhotos
 from worker.assembly import Assembly
 from worker.connections import Connections, s3_uploads
+from worker.decoders.decoder import PhotoDecoder
 from worker.inference.serving import Replica
 from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.service_times import ServiceTimes
@@ -22,14 +23,22 @@ def assemble(
     queue: EndlessQueue | MemoryQueue,
     photos: MemoryPhotos,
     store: CountingStore,
-    replicas: Sequence[Replica],
+    decoder: PhotoDecoder,
     *,
+    replicas: Sequence[Replica],
     service_times: ServiceTimes,
 ) -> tuple[Pipeline, S3Uploads]:
     """Build a pipeline that only `cancel` ends, and its source."""
     telemetry, clock = Telemetry(), time.monotonic
     source = s3_uploads(settings, Connections(queue, LEASE, photos, store), telemetry, clock)
     assembly = Assembly(
-        settings, source, store, replicas, service_times=service_times, telemetry=telemetry, clock=clock
+        settings,
+        source,
+        store,
+        decoder,
+        replicas,
+        service_times=service_times,
+        telemetry=telemetry,
+        clock=clock,
     )
     return assembly.pipeline(), source

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.memory.queues import MemoryQueue, announcement
 from bench.memory.stages import assemble
 from bench.memory.stores import CountingStore, MemoryPhotos
-from bench.processes import LostError, busy_seconds, cpu_by_thread
+from bench.processes import LostError, busy_seconds, cpu_by_thread, worker_cpu_seconds
 from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.inference import bundle
 from worker.inference.model_loader import ModelLoader, Replicas, seconds_by_size
@@ -14,11 +14,11 @@ from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Pipeline
 from worker.settings import Settings
-from worker.settings.capacity import cores
+from worker.settings.capacity import cores, make_decoder
 from worker.telemetry.counters import Telemetry
 
 TICK = 0.25  # seconds between two checks of the leases, as in the worker
-STAGES = ("poll", "infer-helper", "infer", "commit")
+STAGES = ("poll", "infer-helper", "decoder", "infer", "commit")
 SILENCE = 60.0  # seconds, plus one a photo, without the last delete, after which photos count as lost
 
 
@@ -41,13 +41,13 @@ class InMemory:
         """
         self.photos.hold(photos)
         bodies, scored = [announcement(number) for number in range(count)], self.store.statuses["scored"]
-        begun, cpu, busy, stages = time.monotonic(), time.process_time(), busy_seconds(), cpu_by_thread()
+        begun, cpu, busy, stages = time.monotonic(), worker_cpu_seconds(), busy_seconds(), cpu_by_thread()
         self.queue.send(bodies)
         while not self.queue.wait_until_empty(TICK):
             self.uploads.extend_due()
             if self.pipeline.error or time.monotonic() - begun > SILENCE + count:
                 raise LostError(f"{self.queue.open} of {count} photos are lost: {self.pipeline.error}")
-        took, used = time.monotonic() - begun, time.process_time() - cpu
+        took, used = time.monotonic() - begun, worker_cpu_seconds() - cpu
         taken = max(0.0, busy_seconds() - busy - used) / (took * cores())
         took = self.store.last - begun  # as on LocalStack; the deletes follow
         stages = cpu_by_thread() - stages
@@ -67,5 +67,9 @@ def load_worker(settings: Settings) -> InMemory:
     bundles = [bundle.read(location) for location in settings.model]
     replicas = ModelLoader(settings, Telemetry(), TensorFlow(), LiteRT(), cores=cores()).load(bundles)
     times = ServiceTimes(seconds_by_size(replicas[0]))
-    pipeline, source = assemble(settings, queue, photos, store, replicas, service_times=times)
+    decoder = make_decoder(settings, bundles[0].manifest.input.target, Telemetry())
+    decoder.start()
+    pipeline, source = assemble(
+        settings, queue, photos, store, decoder, replicas=replicas, service_times=times
+    )
     return InMemory(pipeline, source, queue, photos, store, replicas)

@@ -35,7 +35,8 @@ ROWS = {
     "decode_cpu_ms": ("CPU of decoding, alone", "ms a photo"),
     "infer_cpu_ms": ("CPU of inference, alone", "ms a photo"),
     "memory_cpu_ms": ("CPU of the worker, photos in memory", "ms a photo"),
-    "memory_infer-helper_cpu_ms": ("of that: decode, by infer's helpers", "ms a photo"),
+    "memory_infer-helper_cpu_ms": ("of that: infer's helpers", "ms a photo"),
+    "memory_decoder_cpu_ms": ("of that: decoder processes", "ms a photo"),
     "memory_infer_cpu_ms": ("of that: infer", "ms a photo"),
     "memory_poll_cpu_ms": ("of that: poll", "ms a photo"),
     "memory_commit_cpu_ms": ("of that: commit", "ms a photo"),
@@ -90,6 +91,7 @@ def measure(
         "spread": {kind: ratios.spread(of_kind) for kind, of_kind in rows.items()},
         "every_round": rows,
         "worker_peak_memory_mb": rig.worker.peak_memory() / 2**20,
+        "decoders_peak_memory_mb": rig.worker.peak_memory_of_decoders() / 2**20,
         "scale": crews,
         "memory": memory,
     }

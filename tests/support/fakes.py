@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from worker.decoders.decoder import Decoded
 from worker.errors import BatchTooLargeError, MessageError, ModelError, QueueError, StoreError
 from worker.inference.bundle import Bundle
 from worker.inference.manifest import Manifest
 from worker.messages import Answer, Fetched, Message, Outcome, Outputs, PhotoId, S3Object, Upload, Written
+from worker.photos import decoding
+from worker.photos.decoding import Target
+from worker.photos.hashes import PHASH
 from worker.result import Result
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -54,6 +58,20 @@ class ImpatientEvent(threading.Event):
     def wait(self, timeout: float | None = None) -> bool:
         self.waits.append(timeout or 0.0)
         return self.is_set()
+
+
+class InlineDecoder:
+    """Decodes in the caller's thread: tests of stages need no process."""
+
+    def __init__(self, target: Target, *, max_bytes: int = 1_000_000, max_pixels: int = 1_000_000) -> None:
+        self.target, self.max_bytes, self.max_pixels = target, max_bytes, max_pixels
+        self.algorithm = PHASH
+
+    def decode(
+        self, data: bytes, sha256: str | None = None, alive: Callable[[], None] = lambda: None
+    ) -> Decoded:
+        pixels, image_hash = decoding.prepare(data, self.target, self.max_pixels)
+        return Decoded(pixels, image_hash, 0.0)
 
 
 class ScriptedSource:

@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image
 
-from tests.support.fakes import ImpatientEvent, ManualClock, MemoryStore, PickyModel, ScriptedSource
+from tests.support.fakes import (
+    ImpatientEvent,
+    InlineDecoder,
+    ManualClock,
+    MemoryStore,
+    PickyModel,
+    ScriptedSource,
+)
 from worker import settings
 from worker.assembly import Assembly
 from worker.messages import Failed, Outcome, Scored, Upload
@@ -19,7 +26,7 @@ IDS = [f"{n:08d}-0000-4000-8000-000000000000" for n in range(100)]
 def make_settings(**values: object) -> settings.Settings:
     """Settings of a worker on the bucket `photos`, with limits that fit tiny photos."""
     required = {"queue_url": "https://sqs/queue", "buckets": ("photos",), "redis_url": "redis://store"}
-    return settings.Settings.model_validate({**required, "max_pixels": 100, "helpers": 8, **values})
+    return settings.Settings.model_validate({**required, "helpers": 8, **values})
 
 
 def body(*keys: str, bucket: str = "photos", sequencer: str | None = None) -> str:
@@ -75,9 +82,10 @@ class StageRig(Assembly):
         self.models = models or (replicas or [[PickyModel()]])[0]
         self.impatient = ImpatientEvent()
         super().__init__(
-            make_settings(upload_queue=size, outcome_queue=size, max_bytes=1000, decoders=2, reuse=reuse),
+            make_settings(upload_queue=size, outcome_queue=size, decoders=2, reuse=reuse),
             source or ScriptedSource(),
             MemoryStore(),
+            InlineDecoder(self.models[0].bundle.manifest.input.target, max_bytes=1000, max_pixels=100),
             replicas or [self.models],
             telemetry=Telemetry(),
             clock=self.clock,

@@ -18,6 +18,7 @@ ROOMS = (
     "pipeline",
     "telemetry",
     "photos",
+    "decoders",
     "results",
     "settings",
     "intake",

@@ -4,16 +4,17 @@ import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from worker.adapters.aws import s3
 from worker.adapters.aws.dead_letters import VISIBILITY_TIMEOUT, DeadLetterQueue
 from worker.commands import dead_letter_report as report
 from worker.connections import result_store
+from worker.decoders.decoder import Decoder
 from worker.errors import ConfigurationError, QueueError
-from worker.photos.decoder import Decoder
 from worker.results.store import ResultStore
 from worker.settings import Settings
-from worker.settings.capacity import decoders
+from worker.settings.capacity import make_decoder
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
 from worker.upkeep.dead_letters import TARGET, Examiner, Finding, Letter
@@ -26,14 +27,16 @@ def show(
 ) -> None:
     """Print up to `limit` letters with their findings. Raises QueueError.
 
-    Letters are hidden only while they are received. Photos are fetched and decoded after that, so even
-    a photo that kills this process leaves all letters where they were.
+    Letters are hidden only while they are received. Photos are fetched and decoded after that, so
+    whatever happens then leaves all letters where they were.
     """
     letters = read(queue, limit)
-    examiner = _examiner(settings)
     found = list[tuple[Letter, list[Finding]]]()
-    with progress.show("dead-letters", len(letters), telemetry=telemetry, clock=time.monotonic) as tell:
-        for letter, findings in _examine(examiner, letters):
+    with (
+        closing(make_decoder(settings, TARGET, telemetry)) as decoder,
+        progress.show("dead-letters", len(letters), telemetry=telemetry, clock=time.monotonic) as tell,
+    ):
+        for letter, findings in _examine(_examiner(settings, decoder), letters):
             found.append((letter, findings))
             if as_json:
                 print(report.line(letter, findings), flush=True)
@@ -91,13 +94,11 @@ def _results(settings: Settings) -> ResultStore | None:
         return None
 
 
-def _examiner(settings: Settings) -> Examiner:
+def _examiner(settings: Settings, decoder: Decoder) -> Examiner:
     return Examiner(
         s3.Photos(READERS, time.monotonic),
         _results(settings),
         buckets=frozenset(settings.buckets),
         image_id_pattern=re.compile(settings.image_id_pattern),
-        decoder=Decoder(
-            TARGET, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, at_once=decoders(settings)
-        ),
+        decoder=decoder,
     )

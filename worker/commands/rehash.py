@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -42,9 +43,11 @@ def _rebuild(settings: Settings, telemetry: Telemetry) -> Counter[str]:
     storage = connections.photos(settings, threads, time.monotonic)
     library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=time.monotonic)
     bundle = library.fetch_at_start(settings.model[0])
-    decoder = make_decoder(settings, bundle.manifest.input.target, time.monotonic)
     since = connections.utc_now() - timedelta(seconds=settings.duplicate_window)
     telemetry.event("listing", buckets=list(settings.buckets))
     photos = find_photos(storage, settings.buckets, re.compile(settings.image_id_pattern), since)
-    with progress.show("rehash", len(photos), telemetry=telemetry, clock=time.monotonic) as tell:
+    with (
+        closing(make_decoder(settings, bundle.manifest.input.target, telemetry)) as decoder,
+        progress.show("rehash", len(photos), telemetry=telemetry, clock=time.monotonic) as tell,
+    ):
         return rebuild(photos, storage, store.index, decoder, threads=threads, tell=tell)

@@ -8,15 +8,18 @@ come after that reduction.
 import io
 import warnings
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pillow_heif
-from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from worker.errors import EmptyObjectError, TooManyPixelsError, UnreadableImageError, UnsupportedFormatError
-from worker.messages import Pixels
+from worker.photos.costs import check_cost
 from worker.photos.hashes import PHASH, Algorithm
+
+if TYPE_CHECKING:  # decoder processes load nothing that they do not need
+    from worker.messages import Pixels
 
 Fit = Literal["crop", "pad", "squash"]
 
@@ -35,7 +38,7 @@ _TURNS = {  # EXIF orientation → how to undo it
 pillow_heif.register_heif_opener()
 # Pillow warns of odd metadata, which is not used. (`catch_warnings` around a call is not thread-safe.)
 warnings.filterwarnings("ignore", module=r"PIL\.")
-Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit only warns at first; ours is exact, see _open
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit only warns at first; ours is exact, see open_photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,16 @@ class Target:
 
 def prepare(
     data: bytes, target: Target, max_pixels: int, algorithm: Algorithm = PHASH
-) -> tuple[Pixels, str | None]:
-    """Decode a photo to uint8 [target.height, target.width, 3], and hash it upright.
+) -> "tuple[Pixels, str | None]":
+    """Open and decode a photo. Raises PhotoError and MemoryError, nothing else."""
+    return decode(open_photo(data, max_pixels), target, algorithm)
 
-    The hash is None for a photo without content. Raises PhotoError and MemoryError, nothing else.
+
+def decode(image: Image.Image, target: Target, algorithm: Algorithm = PHASH) -> "tuple[Pixels, str | None]":
+    """Decode an open photo to uint8 [target.height, target.width, 3], and hash it upright.
+
+    The hash is None for a photo without content. Raises UnreadableImageError and MemoryError.
     """
-    image = _open(data, max_pixels)
     try:
         upright = _upright(image, target)
         return np.asarray(_fit(upright, target)), algorithm(upright)
@@ -63,6 +70,11 @@ def prepare(
     # Decoders raise nearly anything for damaged images: OSError, SyntaxError, struct.error, IndexError, …
     except Exception as error:
         raise UnreadableImageError(f"the {image.format} image cannot be decoded: {error}") from error
+
+
+def use_one_thread() -> None:
+    """Keep the libraries from starting threads: as many photos are decoded at a time as there are cores."""
+    AvifImagePlugin.DEFAULT_MAX_THREADS = pillow_heif.options.DECODE_THREADS = 1
 
 
 def warm_up(target: Target, algorithm: Algorithm = PHASH) -> None:
@@ -74,10 +86,11 @@ def warm_up(target: Target, algorithm: Algorithm = PHASH) -> None:
         prepare(stream.getvalue(), target, max_pixels=64 * 64, algorithm=algorithm)
 
 
-def _open(data: bytes, max_pixels: int) -> Image.Image:
-    """Open an image and read its header only."""
+def open_photo(data: bytes, max_pixels: int) -> Image.Image:
+    """Open an image and read its header only. Raises PhotoError and MemoryError."""
     if not data:
         raise EmptyObjectError("the object has no bytes")
+    check_cost(data)
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:

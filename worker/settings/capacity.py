@@ -1,12 +1,15 @@
 """How much this machine does at a time: cores, helper threads, photos decoded at once."""
 
 import os
+import time
 from collections.abc import Callable
 
+from worker.decoders.decoder import Decoder
+from worker.decoders.nursery import Nursery
 from worker.photos import hashes
-from worker.photos.decoder import Decoder
 from worker.photos.decoding import Target
 from worker.settings import Settings
+from worker.telemetry.counters import Telemetry
 
 HELPERS_PER_CORE, MOST_HELPERS = 16, 256  # threads; they wait for S3 most of the time
 
@@ -26,13 +29,24 @@ def decoders(settings: Settings) -> int:
     return settings.decoders or cores()
 
 
-def make_decoder(settings: Settings, target: Target, clock: Callable[[], float]) -> Decoder:
+def make_decoder(
+    settings: Settings,
+    target: Target,
+    telemetry: Telemetry,
+    *,
+    nursery: Nursery | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Decoder:
     """Make the decoder that the settings ask for. Raises ConfigurationError if its hash is not installed."""
+    algorithm = hashes.find(settings.hash)
     return Decoder(
+        nursery or Nursery(algorithm.name),
         target,
-        hashes.find(settings.hash),
+        algorithm,
         max_bytes=settings.max_bytes,
         max_pixels=settings.max_pixels,
         at_once=decoders(settings),
+        timeout=settings.decode_timeout,
+        telemetry=telemetry,
         clock=clock,
     )

@@ -71,8 +71,10 @@ class Settings(BaseModel):
     helpers: int = number(0, 0, 256, "threads")
     """Most photos fetched and prepared at a time. 0: sixteen per core. The worker measures how many
     of these threads it needs."""
-    decoders: int = number(0, 0, 256, "threads")
-    """Most photos decoded at a time. 0: one per core."""
+    decoders: int = number(0, 0, 256, "processes")
+    """Processes that decode photos, one at a time each. 0: one per core."""
+    decode_timeout: int = number(10, 1, 300, "s")
+    """Longest time that decoding a photo may take. One that takes longer fails as too costly."""
     batch_size: int = number(32, 1, 512, "photos")
     """Largest batch given to the model."""
     batch_wait: int = number(0, 0, 10_000, "ms")

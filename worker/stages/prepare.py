@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from worker.errors import MessageError, OutOfMemoryError, Part, StoppingError, StorageError
+from worker.decoders.decoder import Decoded, PhotoDecoder, check_size
+from worker.errors import MessageError, Part, StoppingError, StorageError
 from worker.messages import Failed, Fetched, Outcome, Prepared, Scored, Upload
-from worker.photos.decoder import Decoder
 from worker.pipeline.outages import Outages
 from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue, ShutDown
@@ -23,7 +23,7 @@ class Prepare:
     uploads: BoundedQueue[Upload | Outcome]
     ready: BoundedQueue[Prepared]
     outcomes: BoundedQueue[Outcome]
-    decoder: Decoder
+    decoder: PhotoDecoder
     window: PrefetchWindow
     objective_seconds: float  # target time from upload to score
     reuse: ScoreReuse
@@ -59,11 +59,9 @@ class Prepare:
             timings["fetch"] = (fetched_at - begun) * 1000
             if copy:
                 return Scored(upload, *copy, timings, fetched_at)
-            pixels, image_hash, decode_seconds = self.decoder.decode(fetched.data)
+            pixels, image_hash, decode_seconds = self._decode(fetched)
         except MessageError as error:
             return self._fail(upload, timings, begun, error)
-        except MemoryError as error:
-            return self._fail(upload, timings, begun, OutOfMemoryError(str(error) or "no memory left"))
         ready_at = self.clock()
         timings["decode"] = (ready_at - fetched_at) * 1000
         self.window.note(fetch=fetched_at - begun, decode=decode_seconds)
@@ -78,10 +76,13 @@ class Prepare:
         timings[step] = (now - begun) * 1000 - timings.get("fetch", 0.0)
         return Failed(upload, error, timings, now)
 
+    def _decode(self, fetched: Fetched) -> Decoded:
+        return self.decoder.decode(fetched.data, fetched.sha256, self.uploads.alive)
+
     def _fetch(self, upload: Upload) -> Fetched:
         if self.stopping.is_set():
             raise StoppingError("not started")
-        self.decoder.check_size(upload.object.size)
+        check_size(upload.object.size, self.decoder.max_bytes)
         try:
             fetched = upload.source.fetch(upload, self.decoder.max_bytes, self.uploads.alive)
         except StorageError as error:

@@ -74,6 +74,7 @@ class Worker:
     telemetry: Telemetry
     state: StateFile
     protector: Protector | None = None  # in an ECS task
+    close: Callable[[], None] = lambda: None  # ends what only the stages needed
 
 
 @dataclass(eq=False)
@@ -167,6 +168,7 @@ class Supervisor:
         released = self._release()
         stuck = self._pipeline.join(min(self.clock() + CANCEL_TIMEOUT, self._deadline() - EXITING))
         released += self._release()  # what a receive brought that was still under way
+        self.worker.close()
         self.worker.state.remove()
         code = self._exit_code(released, stuck)
         self._telemetry.flush(last=True)

@@ -5,12 +5,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from worker.errors import MessageError, NotOursError, OutOfMemoryError, StoreError
+from worker.decoders.decoder import PhotoDecoder, check_size
+from worker.errors import MessageError, NotOursError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced, Ignored
 from worker.intake.s3_uploads import Storage
 from worker.messages import PhotoId, S3Object
-from worker.photos.decoder import Decoder
 from worker.photos.decoding import Target
 from worker.result import Result
 from worker.results.known import makes_needless
@@ -57,7 +57,7 @@ class Examiner:
     results: ResultStore | None  # without them it cannot tell which photos were scored meanwhile
     buckets: Collection[str]
     image_id_pattern: re.Pattern[str]
-    decoder: Decoder
+    decoder: PhotoDecoder
 
     def examine(self, letter: Letter) -> list[Finding]:
         """Try each record of a letter. Return at least one finding, the most serious first."""
@@ -80,22 +80,20 @@ class Examiner:
             return Finding(*self._try(photo, upload.object), upload.object, photo)
         except MessageError as error:
             return Finding(error.code, str(error), upload.object, photo)
-        except MemoryError as error:
-            return Finding(OutOfMemoryError.code, str(error) or "no memory left", upload.object, photo)
 
     def _try(self, photo: PhotoId, s3_object: S3Object) -> tuple[str, str]:
         """Look up, fetch and decode as a worker does. Return a code and a reason.
 
-        Raises MessageError and MemoryError.
+        Raises MessageError.
         """
         result, answered = self._find_result(photo)
         if result and _answers(result, s3_object):
             return ALREADY_SCORED, f"its result is `{result.status}`, of {result.scored_at}"
-        self.decoder.check_size(s3_object.size)
+        check_size(s3_object.size, self.decoder.max_bytes)
         fetched = self.storage.fetch(s3_object, self.decoder.max_bytes)
         if result and _answers(result, fetched.identify(s3_object)):
             return ALREADY_SCORED, f"its result is `{result.status}`, of {result.scored_at}"
-        self.decoder.decode(fetched.data)
+        self.decoder.decode(fetched.data, fetched.sha256)
         doubt = "" if answered else "; Redis did not say whether it was scored"
         return NOTHING_WRONG, f"it can be read now{doubt}"
 

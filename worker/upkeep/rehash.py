@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from worker.decoders.decoder import PhotoDecoder
 from worker.errors import MessageError, NotOursError, PhotoError
 from worker.intake import events
 from worker.intake.s3_uploads import Storage
 from worker.messages import PhotoId, S3Object
-from worker.photos.decoder import Decoder
 from worker.results.look_alikes import Fingerprint
 
 LOT = 200  # photos looked up, hashed and entered together
@@ -69,7 +69,7 @@ def rebuild(
     photos: Sequence[StoredPhoto],
     storage: Storage,
     index: Index,
-    decoder: Decoder,
+    decoder: PhotoDecoder,
     *,
     threads: int,
     tell: Callable[[int], None],
@@ -102,17 +102,17 @@ def rebuild(
     return counts
 
 
-def _is_current(fingerprint: Fingerprint | None, decoder: Decoder) -> bool:
+def _is_current(fingerprint: Fingerprint | None, decoder: PhotoDecoder) -> bool:
     return fingerprint is not None and decoder.algorithm.made(fingerprint.image_hash)
 
 
-def _fingerprint(one: StoredPhoto, storage: Storage, decoder: Decoder) -> Fingerprint | str:
+def _fingerprint(one: StoredPhoto, storage: Storage, decoder: PhotoDecoder) -> Fingerprint | str:
     """Fetch and hash a photo as a worker does. If that fails, return what to count it as."""
     try:
         fetched = storage.fetch(one.object, decoder.max_bytes)
-        image_hash = decoder.decode(fetched.data).image_hash
+        image_hash = decoder.decode(fetched.data, fetched.sha256).image_hash
     except PhotoError:
         return "unreadable"
-    except (MessageError, MemoryError):
+    except MessageError:
         return "failed"
     return Fingerprint(fetched.sha256 or "", image_hash)

@@ -28,6 +28,8 @@ ADVICE = {
     "empty_object": _FAILED,
     "unsupported_format": _FAILED,
     "unreadable_image": _FAILED,
+    "too_costly": _FAILED,
+    "decoder_crashed": _FAILED,
     "too_many_bytes": (Remedy.MEND, "raise WORKER_MAX_BYTES, then redrive; else it gets a `failed` result"),
     "too_many_pixels": (Remedy.MEND, "raise WORKER_MAX_PIXELS, then redrive; else it gets a `failed` result"),
     "object_archived": (

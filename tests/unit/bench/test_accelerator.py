@@ -12,7 +12,7 @@ from bench.accelerator import device, feeding, profiles
 from bench.memory.queues import EndlessQueue
 from bench.memory.stages import assemble
 from bench.memory.stores import CountingStore, MemoryPhotos
-from tests.support.fakes import score_bundle
+from tests.support.fakes import InlineDecoder, score_bundle
 from tests.support.waiting import eventually
 from worker import settings
 from worker.pipeline.service_times import ServiceTimes
@@ -65,8 +65,11 @@ def test_the_stages_around_the_device_score_every_photo_and_end() -> None:
     Image.new("RGB", (16, 16), "red").save(photo, "JPEG")
     used = settings.load({"WORKER_MODEL": "m", **feeding.NOTHING})
     simulated = device.SimulatedDevice(score_bundle("m", 8), used.batch_size)
+    decoder = InlineDecoder(simulated.bundle.manifest.input.target)
     photos, replicas = MemoryPhotos([photo.getvalue()]), [(simulated,)] * 2
-    pipeline, _ = assemble(used, EndlessQueue(), photos, store, replicas, service_times=ServiceTimes())
+    pipeline, _ = assemble(
+        used, EndlessQueue(), photos, store, decoder, replicas=replicas, service_times=ServiceTimes()
+    )
     threads = threading.active_count()
     pipeline.start()
     eventually(lambda: store.written >= 100 or pipeline.error is not None, lambda: store.written)

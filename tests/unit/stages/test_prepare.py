@@ -7,7 +7,15 @@ import pytest
 
 from tests.support.fakes import START, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, answers, photo
-from worker.errors import MessageError, ObjectGoneError, Part, StorageError, TooManyBytesError, Verdict
+from worker.errors import (
+    MessageError,
+    ObjectGoneError,
+    OutOfMemoryError,
+    Part,
+    StorageError,
+    TooManyBytesError,
+    Verdict,
+)
 from worker.messages import Failed, Scored, Skipped
 from worker.photos import decoding
 from worker.pipeline.queues import ShutDown
@@ -40,11 +48,12 @@ def test_a_bad_photos_outcome_names_the_bytes_that_were_read() -> None:
 
 def test_a_photo_without_memory_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(*_: object) -> None:
-        raise MemoryError
+        raise OutOfMemoryError("the machine has no memory left")
 
-    monkeypatch.setattr("PIL.Image.Image.convert", no_memory)
     source = ScriptedSource(photos={IDS[0]: photo(2)})
-    (outcome,) = StageRig(source).infer_all(source.upload(IDS[0]))
+    rig = StageRig(source)
+    monkeypatch.setattr(rig.decoder, "decode", no_memory)
+    (outcome,) = rig.infer_all(source.upload(IDS[0]))
     assert isinstance(outcome, Failed)
     assert (outcome.error.code, outcome.verdict) == ("out_of_memory", Verdict.RELEASE)
 

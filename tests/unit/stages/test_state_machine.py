@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.support.fakes import CrampedModel, ImpatientEvent, ManualClock, PickyModel
+from tests.support.fakes import CrampedModel, ImpatientEvent, InlineDecoder, ManualClock, PickyModel
 from tests.support.stage_rig import body, make_settings, photo
 from tests.unit.stages.simulated import ComparingStore, OutagedStorage, VisibilityQueue, images_of, is_ours
 from worker.assembly import Assembly
@@ -61,6 +61,7 @@ class StepwiseWorker(Assembly):
             settings,
             source,
             store,
+            InlineDecoder(model.bundle.manifest.input.target, max_bytes=10_000),
             [[model]],
             telemetry=telemetry,
             clock=clock,

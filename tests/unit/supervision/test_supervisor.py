@@ -14,6 +14,7 @@ from worker.errors import GivenUpError, Part, StalledError
 from worker.pipeline import queues
 from worker.pipeline.outages import Outages
 from worker.pipeline.queues import BoundedQueue
+from worker.pipeline.queues import ShutDown
 from worker.pipeline.threads import Pipeline, Stage
 from worker.settings.consistency import SETTLING
 from worker.supervision.health import Phase
@@ -97,11 +98,15 @@ class FakeWorker:
     def __init__(self, *stages: Stage, held: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self.pipeline = Pipeline(stages, clock)
         self.uploads = CountingUploads(held)
+        self.closed = False
         self.telemetry = Telemetry()
         self.outages = Outages(time.monotonic, lambda: 0.0)
         self.state = RecordingState()
         self.stopping = threading.Event()
         self.protector: RecordingProtector | None = None
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class Running:
@@ -136,6 +141,10 @@ def work() -> None:
     threading.Event().wait(0.001)
 
 
+def end() -> None:
+    raise ShutDown
+
+
 def fail() -> None:
     raise RuntimeError("broken")
 
@@ -145,6 +154,7 @@ def test_a_stop_drains_and_exits_with_0() -> None:
     assert Running(worker, requested_stop()).exit_code() == OK
     assert worker.stopping.is_set()
     assert worker.state.removed
+    assert worker.closed
     assert sum(worker.uploads.releases) == 0
 
 
@@ -186,7 +196,7 @@ def test_an_unfinished_drain_releases_the_rest_and_exits_with_3(signals: int, de
 
 
 def test_a_thread_that_hangs_in_a_step_ends_the_process_and_messages_are_released_first() -> None:
-    gate = Gate()
+    gate = Gate(then=end)
     worker = FakeWorker(Stage("poll", work), Stage("infer", gate), held=4)
     assert Running(worker, StopFlag(), replace(TIMEOUTS, stall_after=1.0)).exit_code() == FAILED
     gate.open.set()

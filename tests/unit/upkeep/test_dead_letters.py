@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from tests.support import bodies, photos
-from tests.support.fakes import START, MemoryStore
+from tests.support.fakes import START, InlineDecoder, MemoryStore
 from worker.commands import dead_letter_report as report
 from worker.commands import dead_letters as command
 from worker.errors import (
@@ -23,7 +23,6 @@ from worker.errors import (
     StorageError,
 )
 from worker.messages import Fetched, S3Object
-from worker.photos.decoder import Decoder
 from worker.settings import UUID_SEGMENT
 from worker.upkeep.dead_letters import TARGET, Examiner, Finding, Letter
 from worker.upkeep.remedies import ADVICE, Remedy
@@ -59,7 +58,7 @@ def examine(storage: FakeStorage, body: object, store: MemoryStore | None = None
         store or MemoryStore(),
         buckets={"photos"},
         image_id_pattern=re.compile(UUID_SEGMENT),
-        decoder=Decoder(TARGET, max_bytes=1_000_000, max_pixels=1_000_000, at_once=1),
+        decoder=InlineDecoder(TARGET),
     )
     return examiner.examine(letter(body))
 

@@ -10,16 +10,15 @@ from datetime import datetime, timedelta
 import numpy as np
 from PIL import Image
 
-from tests.support.fakes import START
+from tests.support.fakes import START, InlineDecoder
 from worker.errors import StorageError
 from worker.messages import Fetched, PhotoId, S3Object
-from worker.photos.decoder import Decoder
 from worker.photos.decoding import Target
 from worker.results.look_alikes import Fingerprint
 from worker.settings import UUID_SEGMENT
 from worker.upkeep.rehash import LOT, StoredPhoto, find_photos, rebuild
 
-DECODER = Decoder(Target(4, 4, "squash"), max_bytes=10_000, max_pixels=1_000, at_once=1)
+DECODER = InlineDecoder(Target(4, 4, "squash"))
 DAY = timedelta(days=1)
 
 

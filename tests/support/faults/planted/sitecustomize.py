@@ -1,0 +1,57 @@
+"""Plants faults into decoder processes: a photo whose last bytes name a fault has it.
+
+Python imports this file when a process starts that has this folder in its path, as decoder
+processes do if the worker has it.
+"""
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from PIL import Image
+
+from worker.photos import decoding
+
+MARK = b"#fault:"
+
+
+def spin() -> None:
+    """Use the CPU without end."""
+    while True:
+        pass
+
+
+def allocate() -> None:
+    """Take memory without end."""
+    taken = []
+    while True:
+        taken.append(bytearray(1_000_000))
+
+
+def crash() -> None:
+    """Read memory that is not there."""
+    ctypes.string_at(0)
+
+
+FAULTS: dict[bytes, Callable[[], object]] = {
+    b"segfault": crash,
+    b"abort": os.abort,
+    b"exit": lambda: os._exit(0),
+    b"hang": lambda: time.sleep(1_000_000),
+    b"spin": spin,
+    b"allocate": allocate,
+    b"killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+}
+_open_photo = decoding.open_photo
+
+
+def open_photo(data: bytes, max_pixels: int) -> Image.Image:
+    """Have the fault that the photo names, then open it."""
+    if MARK in data:
+        FAULTS[data.rpartition(MARK)[2]]()
+    return _open_photo(data, max_pixels)
+
+
+decoding.open_photo = open_photo

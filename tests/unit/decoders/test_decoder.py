@@ -1,0 +1,223 @@
+"""What becomes of photos that cost too much or end their decoder, and of the photos beside them."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+
+import numpy as np
+import psutil
+import pytest
+
+from tests.support import hostile
+from tests.support.faults.planting import PLANTED, breaking
+from tests.support.waiting import eventually
+from worker.decoders.decoder import Decoder
+from worker.decoders.nursery import Nursery
+from worker.errors import (
+    DecoderCrashedError,
+    DecoderStartError,
+    EmptyObjectError,
+    MessageError,
+    OutOfMemoryError,
+    TooCostlyError,
+    TooManyPixelsError,
+    UnreadableImageError,
+    UnsupportedFormatError,
+)
+from worker.photos import decoding
+from worker.photos.decoding import Target
+from worker.telemetry.counters import Telemetry
+
+TARGET = Target(32, 48, "crop")
+MAX_PIXELS = 4_000_000
+PHOTO = hostile.tiny("JPEG")
+
+
+def make_decoder(at_once: int = 1, timeout: float = 30.0) -> Decoder:
+    return Decoder(
+        Nursery("phash"),
+        TARGET,
+        max_bytes=2_000_000,
+        max_pixels=MAX_PIXELS,
+        at_once=at_once,
+        timeout=timeout,
+        telemetry=Telemetry(),
+    )
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[Decoder]:
+    """A decoder with one process, in which photos can have planted faults."""
+    sys.path.insert(0, str(PLANTED))
+    try:
+        with closing(make_decoder()) as made:
+            made.start()
+            yield made
+    finally:
+        sys.path.remove(str(PLANTED))
+
+
+def processes(decoder: Decoder) -> list[psutil.Process]:
+    """The decoder's processes that run now."""
+    return [p for p in psutil.Process(decoder.nursery.pid).children() if p.status() != psutil.STATUS_ZOMBIE]
+
+
+def count_replaced(decoder: Decoder) -> int:
+    return decoder.telemetry.counts.get("decoder_replaced", 0)
+
+
+# what a decoder gives
+
+
+@pytest.mark.parametrize("image_format", decoding.FORMATS)
+def test_pixels_and_hash_are_those_of_decoding_in_this_process(decoder: Decoder, image_format: str) -> None:
+    data = hostile.tiny(image_format)
+    pixels, image_hash = decoding.prepare(data, TARGET, MAX_PIXELS)
+    decoded = decoder.decode(data)
+    assert np.array_equal(decoded.pixels, pixels)
+    assert decoded.image_hash == image_hash
+    assert decoded.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", EmptyObjectError),
+        (b"%PDF-1.4", UnsupportedFormatError),
+        (PHOTO[:200], UnreadableImageError),
+        (hostile.many_scans(2008, 1), TooManyPixelsError),
+    ],
+)
+def test_a_bad_photo_has_the_error_of_decoding_and_costs_no_process(
+    decoder: Decoder, data: bytes, kind: type[MessageError]
+) -> None:
+    before = processes(decoder)
+    with pytest.raises(kind) as raised:
+        decoder.decode(data)
+    with pytest.raises(kind) as expected:
+        decoding.prepare(data, TARGET, MAX_PIXELS)
+    assert str(raised.value) == str(expected.value)
+    assert processes(decoder) == before
+
+
+def test_a_photo_after_a_larger_one_has_its_own_bytes(decoder: Decoder) -> None:
+    large = hostile.tiny("PNG") + bytes(1_900_000)
+    assert (
+        np.array_equal(decoder.decode(large).pixels, decoder.decode(hostile.tiny("PNG")).pixels) is not None
+    )
+    small = decoding.prepare(PHOTO, TARGET, MAX_PIXELS)[0]
+    decoder.decode(large)
+    assert np.array_equal(decoder.decode(PHOTO).pixels, small)
+
+
+# photos that break it
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "replaced"),
+    [
+        ("segfault", DecoderCrashedError, 2),
+        ("abort", DecoderCrashedError, 2),
+        ("exit", DecoderCrashedError, 2),
+        ("killed", OutOfMemoryError, 2),
+        ("allocate", TooCostlyError, 0),
+    ],
+)
+def test_a_photo_that_breaks_its_decoder_fails_after_a_second_try_and_the_next_one_is_decoded(
+    decoder: Decoder, fault: str, kind: type[MessageError], replaced: int
+) -> None:
+    before = count_replaced(decoder)
+    with pytest.raises(kind):
+        decoder.decode(breaking(PHOTO, fault))
+    assert count_replaced(decoder) == before + replaced
+    assert decoder.decode(PHOTO).pixels.shape == (32, 48, 3)
+
+
+@pytest.mark.parametrize(("fault", "tries"), [("spin", {1, 2}), ("hang", {2})])  # 2 also on a busy machine
+def test_a_photo_that_takes_too_long_is_ended_and_one_that_used_no_cpu_gets_a_second_try(
+    decoder: Decoder, monkeypatch: pytest.MonkeyPatch, fault: str, tries: set[int]
+) -> None:
+    before, beats = count_replaced(decoder), list[None]()
+    monkeypatch.setattr(decoder, "timeout", 1.2)
+    with pytest.raises(TooCostlyError, match="took too long"):
+        decoder.decode(breaking(PHOTO, fault), alive=lambda: beats.append(None))
+    assert count_replaced(decoder) - before in tries
+    assert beats, "a thread that waits must not look hung"
+    monkeypatch.setattr(decoder, "timeout", 30.0)
+    decoder.decode(PHOTO)
+    eventually(lambda: len(processes(decoder)) == 1, lambda: processes(decoder))
+
+
+def test_what_cost_too_much_is_remembered_by_its_bytes(decoder: Decoder) -> None:
+    data = breaking(PHOTO, "segfault")
+    with pytest.raises(DecoderCrashedError):
+        decoder.decode(data, "its SHA-256")
+    before = count_replaced(decoder)
+    with pytest.raises(DecoderCrashedError):
+        decoder.decode(data, "its SHA-256")
+    assert count_replaced(decoder) == before
+
+
+def test_a_photo_is_tried_again_alone() -> None:
+    with closing(make_decoder(at_once=2)) as decoder, ThreadPoolExecutor(4) as pool:
+        decoder.start()
+        first, second = threading.Event(), threading.Event()
+        with decoder._crew.one(lambda: None):
+            waits = [pool.submit(_hold, decoder, event) for event in (first,)]
+            assert not first.wait(0.2), "another photo is being decoded"
+            other = pool.submit(_decode_after, decoder, second)
+            assert not second.wait(0.2), "photos wait for the one that needs to be alone"
+        for future in [*waits, other]:
+            future.result(30)
+
+
+def _hold(decoder: Decoder, entered: threading.Event) -> None:
+    with decoder._crew.one_alone(lambda: None):
+        entered.set()
+
+
+def _decode_after(decoder: Decoder, done: threading.Event) -> None:
+    decoder.decode(PHOTO)
+    done.set()
+
+
+def test_good_photos_beside_bad_ones_are_all_decoded() -> None:
+    sys.path.insert(0, str(PLANTED))
+    with closing(make_decoder(at_once=2)) as decoder, ThreadPoolExecutor(8) as pool:
+        sys.path.remove(str(PLANTED))
+        expected = decoding.prepare(PHOTO, TARGET, MAX_PIXELS)[0]
+        bad = [pool.submit(decoder.decode, breaking(PHOTO, "segfault")) for _ in range(10)]
+        good = [pool.submit(decoder.decode, PHOTO) for _ in range(40)]
+        assert all(np.array_equal(one.result(60).pixels, expected) for one in good)
+        assert {type(one.exception(60)) for one in bad} == {DecoderCrashedError}
+
+
+def test_decoders_killed_from_outside_again_and_again_lose_no_photo() -> None:
+    with closing(make_decoder(at_once=2)) as decoder, ThreadPoolExecutor(4) as pool:
+        decoder.start()
+        done = [pool.submit(decoder.decode, PHOTO) for _ in range(2000)]
+        for number in range(1, 21):
+            processes(decoder)[number % 2].kill()
+            eventually(lambda n=number: sum(map(Future.done, done)) > 60 * n, lambda: done)  # type: ignore[misc]
+            eventually(lambda: len(processes(decoder)) == 2, lambda: processes(decoder))
+        assert {one.result(60).pixels.shape for one in done} == {(32, 48, 3)}
+
+
+def test_a_zygote_that_was_killed_is_started_again() -> None:
+    with closing(make_decoder()) as decoder:
+        decoder.start()
+        (process,) = processes(decoder)
+        os.kill(decoder.nursery.pid, signal.SIGKILL)
+        process.wait(10)  # it ends with the zygote
+        decoder.decode(PHOTO)
+        assert len(processes(decoder)) == 1
+
+
+def test_a_decoder_that_cannot_start_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with closing(make_decoder()) as decoder, pytest.raises(DecoderStartError, match="no decoder process"):
+        decoder.start()

@@ -1,0 +1,85 @@
+"""What a decoder process takes from itself before it sees a photo: rights, descriptors and memory."""
+
+import ctypes
+import mmap
+import os
+import resource
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+# From Linux's <sys/prctl.h>
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
+MOST_DESCRIPTORS = 16
+SACRIFICE = 500  # of 1,000: if the machine runs out of memory, the kernel ends a decoder first
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def confine(keep: Mapping[int, int], largest_file: int, parent: int) -> None:
+    """Take everything from this process but the descriptors to `keep`, given as new number: old one.
+
+    It ends with its parent, gains no rights, dumps no core, and other processes cannot look into it.
+    """
+    _keep_descriptors(keep)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before that call
+        os._exit(1)
+    Path("/proc/self/oom_score_adj").write_text(str(SACRIFICE))
+    for limit, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, largest_file),
+        (resource.RLIMIT_NOFILE, MOST_DESCRIPTORS),
+    ):
+        resource.setrlimit(limit, (most, most))
+    _prctl(PR_SET_NO_NEW_PRIVS, 1)
+    _prctl(PR_SET_DUMPABLE, 0)
+
+
+def _keep_descriptors(keep: Mapping[int, int]) -> None:
+    above = max([*keep, *keep.values()]) + 1
+    spare = {new: os.dup2(old, above + new, inheritable=False) for new, old in keep.items()}
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    for new, copy in spare.items():
+        os.dup2(copy, new)
+    os.closerange(max(keep) + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)):
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
+
+
+class AddressSpace:
+    """The memory of this process, bounded anew for each photo. An allocation beyond that fails."""
+
+    def __init__(self, most_growth: int) -> None:
+        self._pages = os.open("/proc/self/statm", os.O_RDONLY)
+        self._initial = self.used
+        self._most = self._initial + most_growth
+        resource.setrlimit(resource.RLIMIT_AS, (self._most, self._most))
+
+    @property
+    def used(self) -> int:
+        """Bytes of address space in use."""
+        return int(os.pread(self._pages, 32, 0).split()[0]) * PAGE
+
+    @property
+    def growth(self) -> int:
+        """Bytes by which it has grown since the start."""
+        return self.used - self._initial
+
+    def limit(self, most: int) -> None:
+        """Bound the address space to so many bytes."""
+        resource.setrlimit(resource.RLIMIT_AS, (min(most, self._most), self._most))
+
+    def has(self, size: int) -> bool:
+        """Whether the machine could give so many more bytes."""
+        self.limit(self._most)
+        try:
+            mmap.mmap(-1, size).close()
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,166 @@
+"""The decoder: photos in, pixels and hashes out, decoded by processes of their own.
+
+A photo that takes too long or too much memory fails alone. One that ends its process is tried once
+more while no other photo is decoded: only then is it certain that the photo is to blame.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import KW_ONLY, InitVar, dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from worker.decoders.crew import Crew
+from worker.decoders.nursery import Job, Nursery
+from worker.decoders.process import DecoderEndedError, DecoderProcess, Ending, Reply
+from worker.errors import (
+    DecoderCrashedError,
+    EmptyObjectError,
+    MessageError,
+    OutOfMemoryError,
+    PhotoError,
+    TooCostlyError,
+    TooManyBytesError,
+    TooManyPixelsError,
+    UnreadableImageError,
+    UnsupportedFormatError,
+)
+from worker.messages import Pixels
+from worker.photos.decoding import Target
+from worker.photos.hashes import PHASH, Algorithm
+from worker.telemetry.counters import Telemetry
+
+ERRORS: dict[str, type[MessageError]] = {  # what a decoder process may reply
+    error.code: error
+    for error in (
+        EmptyObjectError,
+        OutOfMemoryError,
+        TooCostlyError,
+        TooManyPixelsError,
+        UnreadableImageError,
+        UnsupportedFormatError,
+    )
+}
+REMEMBERED = 10_000  # photos that cost too much
+
+
+class Decoded(NamedTuple):
+    """A decoded photo, and how long the decoding took once it began."""
+
+    pixels: Pixels
+    image_hash: str | None
+    seconds: float
+
+
+class PhotoDecoder(Protocol):
+    """What prepares photos for the model. Thread-safe."""
+
+    algorithm: Algorithm
+    max_bytes: int
+
+    def decode(
+        self, data: bytes, sha256: str | None = None, alive: Callable[[], None] = lambda: None
+    ) -> Decoded:
+        """Wait for a turn, decode, hash. Calls `alive` each second. Raises PhotoError and OutOfMemoryError."""
+
+
+def check_size(size: int | None, max_bytes: int) -> None:
+    """Raise TooManyBytesError for a photo that need not be fetched: it is too large."""
+    if size is not None and size > max_bytes:
+        raise TooManyBytesError(f"{size} bytes are more than {max_bytes}")
+
+
+@dataclass(eq=False)
+class Decoder:
+    """Thread-safe. `at_once` photos are decoded at a time, each for `timeout` seconds at most."""
+
+    nursery: Nursery
+    target: Target
+    algorithm: Algorithm = PHASH
+    _: KW_ONLY
+    max_bytes: int
+    max_pixels: int
+    at_once: InitVar[int]
+    timeout: float
+    telemetry: Telemetry
+    clock: Callable[[], float] = time.monotonic
+    _costly: dict[str, PhotoError] = field(default_factory=dict, init=False)  # by SHA-256, the oldest first
+
+    def __post_init__(self, at_once: int) -> None:
+        self._job = Job(self.target, self.algorithm.name, self.max_bytes, self.max_pixels)
+        self._hash = re.compile(rf"{re.escape(self.algorithm.label)}:[0-9a-f]{{{self.algorithm.bits // 4}}}")
+        self._crew = Crew(lambda: self.nursery.start(self._job), at_once)
+
+    def start(self, checkpoint: Callable[[], None] = lambda: None) -> None:
+        """Start all processes, and wait for them. Raises DecoderStartError."""
+        self._crew.start(checkpoint)
+
+    def decode(
+        self, data: bytes, sha256: str | None = None, alive: Callable[[], None] = lambda: None
+    ) -> Decoded:
+        """Wait for a turn, decode, hash. Calls `alive` each second.
+
+        Raises PhotoError, OutOfMemoryError, and DecoderStartError if no process can be started. A
+        photo that cost too much is remembered by its bytes, and not tried again.
+        """
+        if sha256 in self._costly:
+            raise self._costly[sha256]
+        try:
+            return self._try_twice(data, alive)
+        except (TooCostlyError, DecoderCrashedError) as error:
+            self.telemetry.warn("photo_too_costly", code=error.code, reason=str(error), sha256=sha256)
+            if sha256 is not None:
+                self._remember(sha256, error)
+            raise
+
+    def close(self) -> None:
+        """End all processes."""
+        self._crew.close()
+        self.nursery.close()
+
+    def _try_twice(self, data: bytes, alive: Callable[[], None]) -> Decoded:
+        try:
+            with self._crew.one(alive) as process:
+                return self._decode(process, data, alive)
+        except DecoderEndedError as error:
+            self.telemetry.warn("decoder_replaced", reason=str(error), size=len(data))
+            if error.ending is Ending.SLOW:
+                raise TooCostlyError(str(error)) from None
+        try:
+            with self._crew.one_alone(alive) as process:
+                return self._decode(process, data, alive)
+        except DecoderEndedError as error:
+            self.telemetry.warn("decoder_replaced", reason=str(error), size=len(data))
+            raise _VERDICTS[error.ending](str(error)) from None
+
+    def _decode(self, process: DecoderProcess, data: bytes, alive: Callable[[], None]) -> Decoded:
+        begun = self.clock()
+        reply = process.decode(data, self.timeout, alive)
+        if (kind := ERRORS.get(str(reply.get("error")))) is not None:
+            raise kind(str(reply.get("text", "")))
+        return Decoded(*self._result(process, reply), self.clock() - begun)
+
+    def _result(self, process: DecoderProcess, reply: Reply) -> tuple[Pixels, str | None]:
+        """Check a reply. Raises DecoderEndedError for one that cannot be true."""
+        image_hash, pixels = reply.get("hash"), process.pixels(self._job.pixel_bytes)
+        is_hash = image_hash is None or (isinstance(image_hash, str) and self._hash.fullmatch(image_hash))
+        if "error" in reply or not is_hash or len(pixels) != self._job.pixel_bytes:
+            raise DecoderEndedError(Ending.CRASHED, "its reply makes no sense")
+        shape = (self.target.height, self.target.width, 3)
+        return np.frombuffer(pixels, np.uint8).reshape(shape), image_hash
+
+    def _remember(self, sha256: str, error: PhotoError) -> None:
+        if len(self._costly) >= REMEMBERED:
+            self._costly.pop(next(iter(self._costly)), None)
+        self._costly[sha256] = error
+
+
+_VERDICTS: dict[Ending, type[MessageError]] = {  # of a photo that ended its process while it was alone
+    Ending.SLOW: TooCostlyError,
+    Ending.STUCK: TooCostlyError,
+    Ending.CRASHED: DecoderCrashedError,
+    # The kernel kills when memory runs out. Photos are bounded, so the machine is too small.
+    Ending.KILLED: OutOfMemoryError,
+}

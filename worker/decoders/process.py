@@ -1,0 +1,133 @@
+"""A decoder process as the worker sees it: bytes in, pixels out, or the reason why it ended."""
+
+import json
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+SLICE = 1.0  # seconds between two signs of life of a waiting thread
+MOST_REPLY = 4096  # bytes
+KEPT_MEMORY = 1_000_000  # bytes of shared memory that stay allocated between two photos
+
+Reply = dict[str, Any]
+
+
+class Ending(Enum):
+    """Why a decoder process gave no answer."""
+
+    SLOW = "took too long"
+    STUCK = "took too long, most of it without using the CPU"
+    KILLED = "was killed from outside"
+    CRASHED = "crashed"
+
+
+class DecoderEndedError(Exception):
+    """Raised when a decoder process ended, or had to be ended, before it answered."""
+
+    def __init__(self, ending: Ending, details: str = "") -> None:
+        super().__init__(f"the decoder {ending.value}{details and f': {details}'}")
+        self.ending = ending
+
+
+class DecoderProcess:
+    """Decodes one photo at a time. Not thread-safe."""
+
+    def __init__(self, channel: socket.socket, memory: int, kill: Callable[[int], None]) -> None:
+        self._channel = channel
+        self._memory = memory
+        self._kill = kill
+        self._process = 0  # its id, once it is ready
+        self._is_leaving = False  # it ends after its last reply
+
+    def wait_until_ready(self, timeout: float, alive: Callable[[], None]) -> bool:
+        """Wait for the process to start. False if it did not."""
+        if self._process:
+            return True
+        if not self._wait(timeout, alive):
+            return False
+        ready = self._receive().get("ready")
+        self._process = ready if type(ready) is int else 0
+        return self._process > 0
+
+    def is_running(self) -> bool:
+        """Whether it waits for a photo. One that has ended has said so, or its channel is closed."""
+        return self._process > 0 and not self._is_leaving and not self._wait(0, lambda: None)
+
+    def decode(self, data: bytes, timeout: float, alive: Callable[[], None]) -> Reply:
+        """Hand over a photo and wait for the reply. Raises DecoderEndedError; then the process is of no use."""
+        used = self._cpu_seconds()
+        try:
+            _write(self._memory, data)
+            self._channel.send(str(len(data)).encode())
+        except OSError:
+            pass  # it has ended: the channel says why
+        if not self._wait(timeout, alive):
+            busy = self._cpu_seconds() - used > timeout / 2
+            raise DecoderEndedError(Ending.SLOW if busy else Ending.STUCK, f"{timeout:g} s")
+        reply = self._receive()
+        if not reply.keys() & {"hash", "error"}:
+            raise _ended(reply)
+        self._is_leaving = bool(reply.get("last"))
+        return reply
+
+    def pixels(self, size: int) -> bytes:
+        """Read the pixels of the photo decoded last; fewer than `size` if the process tampers with them."""
+        pixels = os.pread(self._memory, size, 0)
+        if os.fstat(self._memory).st_size > KEPT_MEMORY:
+            os.ftruncate(self._memory, 0)
+        return pixels
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        if self._process:
+            self._kill(self._process)
+        self._channel.close()
+        os.close(self._memory)
+
+    def _wait(self, timeout: float, alive: Callable[[], None]) -> bool:
+        """Wait for a message, or for the channel's end."""
+        waiter = select.poll()
+        waiter.register(self._channel, select.POLLIN)
+        end = time.monotonic() + timeout
+        while not waiter.poll(max(0.0, min(SLICE, end - time.monotonic())) * 1000):
+            alive()
+            if time.monotonic() >= end:
+                return bool(waiter.poll(0))
+        return True
+
+    def _receive(self) -> Reply:
+        """Read one message. An empty one for anything that is none."""
+        try:
+            message = json.loads(self._channel.recv(MOST_REPLY) or b"{}")
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return message if isinstance(message, dict) else {}
+
+    def _cpu_seconds(self) -> float:
+        try:
+            return time.clock_gettime(~self._process << 3 | 2)  # its CPU clock, see clock_getcpuclockid(3)
+        except OSError:
+            return 0.0
+
+
+def _write(memory: int, data: bytes) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(memory, memoryview(data)[written:], written)
+
+
+def _ended(notice: Reply) -> DecoderEndedError:
+    code = notice.get("ended")
+    if code is None or code == -signal.SIGKILL:  # without notice: the zygote was killed, and took it along
+        return DecoderEndedError(Ending.KILLED)
+    name = (
+        signal.Signals(-code).name
+        if isinstance(code, int) and -code in set(signal.Signals)
+        else f"exit code {code}"
+    )
+    return DecoderEndedError(Ending.CRASHED, name)
