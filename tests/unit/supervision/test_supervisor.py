@@ -13,8 +13,7 @@ from tests.support.waiting import eventually
 from worker.errors import GivenUpError, Part, StalledError
 from worker.pipeline import queues
 from worker.pipeline.outages import Outages
-from worker.pipeline.queues import BoundedQueue
-from worker.pipeline.queues import ShutDown
+from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.pipeline.threads import Pipeline, Stage
 from worker.settings.consistency import SETTLING
 from worker.supervision.health import Phase
