@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.decoders.decoder import Decoded, PhotoDecoder, check_size
-from worker.errors import MessageError, Part, StoppingError, StorageError
+from worker.errors import MessageError, OutOfMemoryError, Part, StoppingError, StorageError
 from worker.messages import Failed, Fetched, Outcome, Prepared, Scored, Upload
 from worker.pipeline.outages import Outages
 from worker.pipeline.prefetch import PrefetchWindow
@@ -62,6 +62,8 @@ class Prepare:
             pixels, image_hash, decode_seconds = self._decode(fetched)
         except MessageError as error:
             return self._fail(upload, timings, begun, error)
+        except MemoryError as error:
+            return self._fail(upload, timings, begun, OutOfMemoryError(str(error) or "no memory left"))
         ready_at = self.clock()
         timings["decode"] = (ready_at - fetched_at) * 1000
         self.window.note(fetch=fetched_at - begun, decode=decode_seconds)

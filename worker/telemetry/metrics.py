@@ -83,7 +83,11 @@ COUNTERS = (
     ),
     _counter("batches_closed", "closed because a photo in it was about to be late", why="deadline"),
     _counter("batched_photos", "photos in all batches"),
-    _counter("photos_too_costly", "photos that cost too much to decode, or crashed their decoder", "photo_too_costly"),
+    _counter(
+        "photos_too_costly",
+        "photos that cost too much to decode, or crashed their decoder",
+        "photo_too_costly",
+    ),
     _counter("decoders_replaced", "decoder processes that ended while they had a photo", "decoder_replaced"),
     _counter("padded_rows", "padding rows computed to reach an allowed batch size"),
     _counter("starts", "workers that started to poll", "polling"),

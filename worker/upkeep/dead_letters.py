@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from worker.decoders.decoder import PhotoDecoder, check_size
-from worker.errors import MessageError, NotOursError, StoreError
+from worker.errors import MessageError, NotOursError, OutOfMemoryError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced, Ignored
 from worker.intake.s3_uploads import Storage
@@ -80,11 +80,13 @@ class Examiner:
             return Finding(*self._try(photo, upload.object), upload.object, photo)
         except MessageError as error:
             return Finding(error.code, str(error), upload.object, photo)
+        except MemoryError as error:
+            return Finding(OutOfMemoryError.code, str(error) or "no memory left", upload.object, photo)
 
     def _try(self, photo: PhotoId, s3_object: S3Object) -> tuple[str, str]:
         """Look up, fetch and decode as a worker does. Return a code and a reason.
 
-        Raises MessageError.
+        Raises MessageError and MemoryError.
         """
         result, answered = self._find_result(photo)
         if result and _answers(result, s3_object):

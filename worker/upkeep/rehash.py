@@ -113,6 +113,6 @@ def _fingerprint(one: StoredPhoto, storage: Storage, decoder: PhotoDecoder) -> F
         image_hash = decoder.decode(fetched.data, fetched.sha256).image_hash
     except PhotoError:
         return "unreadable"
-    except MessageError:
+    except (MessageError, MemoryError):
         return "failed"
     return Fingerprint(fetched.sha256 or "", image_hash)

@@ -46,9 +46,10 @@ def test_a_bad_photos_outcome_names_the_bytes_that_were_read() -> None:
     assert outcome.upload.object.etag == f"etag-of-{IDS[0]}"
 
 
-def test_a_photo_without_memory_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OutOfMemoryError("none left"), MemoryError()], ids=["decoder", "worker"])
+def test_a_photo_without_memory_is_tried_again(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def no_memory(*_: object) -> None:
-        raise OutOfMemoryError("the machine has no memory left")
+        raise error
 
     source = ScriptedSource(photos={IDS[0]: photo(2)})
     rig = StageRig(source)
