@@ -12,6 +12,7 @@ from worker.messages import Fetched, Message, Outcome, S3Object, Upload
 from worker.telemetry.counters import Telemetry
 
 BATCH = 10  # SQS's limit of entries a call
+EXTENDING = 5.0  # seconds at a time
 LONGEST_HIDDEN = 43_200  # seconds: SQS's limit of a visibility timeout
 
 
@@ -104,16 +105,22 @@ class S3Uploads:
         self._release(messages, lambda _: 0)
 
     def extend_due(self) -> None:
-        """Extend leases that are due, release messages held too long. Call this about once a second."""
+        """Extend leases that are due, release messages held too long. Call this about once a second.
+
+        It takes up to EXTENDING seconds, plus a call: the main thread has more to do. What is left is
+        due again soon.
+        """
         over = self.leases.over()
         self._report_lost(self.leases.lost())
         if over:
             self.telemetry.warn("held_too_long", messages=[m.message_id for m in over])
             self._hide([(message, self.retry_delay(message.receive_count)) for message in over])
-        with self._visibility:
-            due = self.leases.due()
-            for start in range(0, len(due), BATCH):
-                self._extend(due[start : start + BATCH])
+        due, deadline = self.leases.due(), self.clock() + EXTENDING
+        for start in range(0, len(due), BATCH):
+            with self._visibility:
+                self._extend([entry for entry in due[start : start + BATCH] if self.leases.holds(entry[0])])
+            if self.clock() >= deadline:
+                break
 
     def close(self) -> None:
         """Begin no receive any more. What is released from now on waits until the last one has ended."""

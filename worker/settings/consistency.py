@@ -9,6 +9,10 @@ from worker.results.redis_keys import Keys
 if TYPE_CHECKING:  # Settings checks itself with this file
     from worker.settings.declarations import Settings
 
+RETRYING = 1  # seconds at most between the two tries
+REDIS_TRIES = (
+    4  # time-outs until a call of Redis fails: two of each of two tries, see adapters/redis/nodes.py
+)
 SETTLING = 4  # seconds that a stop leaves for the last deletes and releases
 CONNECTING = 11  # seconds that one try of a receive may take beyond its long poll: adapters/aws/sqs.py
 FETCHING = 23  # seconds that a fetch may go without a sign of life: adapters/aws/s3.py
@@ -24,8 +28,8 @@ def contradictions(settings: "Settings") -> Iterator[str]:
             f"({settings.batch_wait} ms) + twice WORKER_REDIS_TIMEOUT ({redis:g} s) + {SETTLING} s for deletes "
             f"are {stop:g} s"
         )
-    # A receive is tried twice. A step makes up to three calls of Redis, each tried twice.
-    longest = max(2 * (settings.receive_wait + CONNECTING), FETCHING, 6 * redis)
+    # A receive is tried twice. A step makes up to four calls of Redis without a sign of life.
+    longest = max(2 * (settings.receive_wait + CONNECTING) + RETRYING, FETCHING, 4 * REDIS_TRIES * redis)
     if settings.stall_after <= longest:
         yield (
             f"WORKER_STALL_AFTER ({settings.stall_after} s) is too short: with {wait} and WORKER_REDIS_TIMEOUT "

@@ -31,7 +31,7 @@ from worker.telemetry.counters import Telemetry
 
 IDLE = 1.0  # seconds a step waits for its first outcome
 LINGER = 0.05  # seconds a settled message may wait for others, so that they are deleted together
-DELETED_TOGETHER = 10  # messages in one of SQS's delete calls
+SETTLED_TOGETHER = 10  # messages in one of SQS's calls
 LARGEST = 64  # outcomes written together
 LONGEST_PAUSE = 2.0  # seconds between two tries to write; the store's return must be noticed soon
 
@@ -67,7 +67,7 @@ class Commit:
         if self._unwritten:
             self._write()
         at_once = self._unwritten or not self.linger  # a store that is away may stay away for long
-        self._acknowledge(None if at_once else len(self._done) // DELETED_TOGETHER * DELETED_TOGETHER)
+        self._acknowledge(None if at_once else len(self._done) // SETTLED_TOGETHER * SETTLED_TOGETHER)
 
     def _take(self) -> list[Outcome]:
         """Take the outcomes that are there. When none come, stop waiting for a full delete call."""
@@ -98,6 +98,7 @@ class Commit:
         """Store all results, and count them as done once the store confirms."""
         outcomes = self._unwritten
         results = [self._result(outcome) for outcome in outcomes]
+        self.outcomes.alive()  # a write may take long, and so may what came before and comes after it
         try:
             answers = self.store.write(results, [outcome.upload.seen for outcome in outcomes])
         except StoreError as error:
@@ -120,7 +121,9 @@ class Commit:
         by_source = sorted(outcomes, key=lambda outcome: id(outcome.source))
         for _, group in groupby(by_source, key=lambda outcome: id(outcome.source)):
             same_source = list(group)
-            same_source[0].source.settle(same_source)
+            for start in range(0, len(same_source), SETTLED_TOGETHER):
+                self.outcomes.alive()  # each call may take long
+                same_source[0].source.settle(same_source[start : start + SETTLED_TOGETHER])
 
     def _result(self, outcome: Writable) -> Result:
         timings = {**outcome.timings, "commit": max(0.0, (self.clock() - outcome.at) * 1000)}

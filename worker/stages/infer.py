@@ -63,6 +63,7 @@ class Infer:
         parts = [batch]
         while parts:
             part = parts.pop()
+            self.outcomes.alive()  # each try may take long
             refused = len(part) > self._largest(replica) or not self._try_to_score(replica, part)
             if refused:
                 middle = len(part) // 2

@@ -11,7 +11,7 @@ from worker.intake import events
 from worker.intake.events import Announced, Ignored
 from worker.messages import Known, Message, Outcome, Skipped, Source, Upload
 from worker.pipeline.outages import Outages
-from worker.pipeline.queues import BoundedQueue
+from worker.pipeline.queues import SLICE, BoundedQueue
 from worker.result import Result
 from worker.results.known import content, is_unordered, makes_needless
 from worker.results.store import ResultStore
@@ -54,19 +54,30 @@ class Poll:
 
     def step(self) -> None:
         """Receive, read and hand on. Raises ShutDown once the queue to `infer` is closed."""
-        pause = self.outages.pause(*NEEDED)
-        if pause and self.stopping.wait(pause):
+        if self._is_stopped_in_pause():
             return
         room = self.uploads.room(self.room_needed, timeout=ROOM_WAIT)
         if room:
             most = min(room, RECEIVE_MOST)
+            self.uploads.alive()  # a receive may take long, and so may the look-ups after it
             messages = self._receive(most)
+            self.uploads.alive()
             if self.stopping.is_set():  # other workers can have what the last long poll brought
                 self.source.give_back(messages)
                 return
             self._judge_supply(asked=most, received=len(messages))
             items = [item for message in messages for item in self._read(message)]
             self.uploads.put_all(self._drop_known(items))
+
+    def _is_stopped_in_pause(self) -> bool:
+        """Pause in an outage, showing signs of life. Returns whether a stop ended the pause."""
+        left = self.outages.pause(*NEEDED)
+        while left > 0:
+            self.uploads.alive()
+            if self.stopping.wait(min(left, SLICE)):
+                return True
+            left -= SLICE
+        return False
 
     def step_beside(self) -> None:
         """Receive too while one receiver cannot keep the helpers busy. Otherwise rest a moment."""

@@ -1,5 +1,7 @@
 """Serves the metrics to Prometheus over HTTP, from a thread of the client library."""
 
+from typing import Any
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from worker.errors import ConfigurationError
@@ -7,6 +9,7 @@ from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
 
 PREFIX = "photo_score_"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30, 60, 300)
+CLIENT_TIMEOUT = 10.0  # seconds
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -22,9 +25,10 @@ class PrometheusMetrics:
         self._register_counters(registry)
         self._register_distributions(registry)
         try:
-            start_http_server(port, registry=registry)
+            server, _ = start_http_server(port, registry=registry)
         except OSError as error:
             raise ConfigurationError(f"WORKER_METRICS_PORT: cannot listen on {port}: {error}") from None
+        _leave_silent_clients(server)
 
     def count(self, name: str, by: int) -> None:
         """Add to a count; ignore names that are no metric."""
@@ -66,3 +70,9 @@ class PrometheusMetrics:
                 self._histograms[one.source] = Histogram(
                     PREFIX + one.family, one.doc, registry=registry, buckets=SIZES
                 )
+
+
+def _leave_silent_clients(server: Any) -> None:
+    """Let no client that says nothing keep a thread for ever, and none that leaves fill the log."""
+    server.RequestHandlerClass.timeout = CLIENT_TIMEOUT
+    server.handle_error = lambda *_: None

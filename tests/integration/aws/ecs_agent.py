@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.integration.aws.http_server import Request, Response, serve
+from tests.integration.aws.http_server import Body, Request, Response, serve
 
 TASK = "arn:aws:ecs:us-east-1:111122223333:task/photos/0123456789abcdef0123456789abcdef"
 ROOT = "/api/0123456789abcdef"
-Answer = Callable[[dict[str, Any]], tuple[int, bytes]]  # requested state → status and body
+Answer = Callable[[dict[str, Any]], tuple[int, Body]]  # requested state → status and body
 
 
 def grant(state: dict[str, Any]) -> tuple[int, bytes]:
@@ -32,8 +32,8 @@ def failure(reason: str, detail: str | None = None) -> Answer:
     return lambda _: (200, json.dumps({"failure": details}).encode())
 
 
-def raw(body: bytes, status: int = 200) -> Answer:
-    """Answer with any bytes."""
+def raw(body: Body, status: int = 200) -> Answer:
+    """Answer with any bytes, whole or in pieces."""
     return lambda _: (status, body)
 
 
@@ -65,4 +65,4 @@ class FakeAgent:
         self.states.append(state)
         self.free.wait(60)
         status, body = self.answer(state)
-        return status, {"Content-Length": str(len(body))}, body
+        return status, {"Content-Length": str(len(body))} if isinstance(body, bytes) else {}, body

@@ -1,5 +1,7 @@
 """Scale-in protection: the agent's answers over HTTP, and workers that score photos in any case."""
 
+import itertools
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +81,15 @@ def test_a_huge_answer_is_not_read_completely(agent: FakeAgent) -> None:
     with pytest.raises(RefusedError) as refusal:
         EcsAgent(agent.uri).set_protection(True)
     assert refusal.value.cause == "UnreadableAnswer"
+
+
+def test_an_answer_that_trickles_is_given_up(agent: FakeAgent) -> None:
+    pause, clock = threading.Event(), itertools.count()  # a second passes at each look at the clock
+    agent.answer = raw(b" " for _ in range(1000) if not pause.wait(0.001))
+    with pytest.raises(RefusedError, match="longer than 10 s") as refusal:
+        EcsAgent(agent.uri, clock=lambda: float(next(clock))).set_protection(True)
+    assert refusal.value.cause == "NoAnswer"
+    assert next(clock) < 20
 
 
 @pytest.mark.parametrize(

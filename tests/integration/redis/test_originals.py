@@ -1,13 +1,16 @@
 """Tests of originals on a real Valkey: which photo is the original of which."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from tests.integration.redis.photos import connect, exact, near, phash, photo, sha256, write
 from tests.support.results import make_result
 from tests.support.rig import Rig
+from worker.adapters.redis.calls import Call
 from worker.adapters.redis.store import RedisStore
 from worker.messages import Answer, PhotoId, Written
 
@@ -99,6 +102,23 @@ def test_an_overwritten_photo_is_found_only_by_its_new_content(store: RedisStore
     store.write([photo("one", "2", phash(2**40 - 1))], ["1"])
     assert write(store, "two", "1", phash(0)) is None
     assert write(store, "three", "3", phash(2**40 - 1)) == near("one", 0)
+
+
+def test_any_number_of_overwritten_photos_takes_four_calls(store: RedisStore) -> None:
+    names = [f"photo-{n}" for n in range(20)]
+    for n, name in enumerate(names):
+        write(store, name, f"old-{n}", phash(n << 32))
+    runs, run = list[int](), store.nodes.run
+
+    def count(calls: Sequence[Call]) -> list[Any]:
+        runs.append(len(calls))
+        return run(calls)
+
+    store.nodes.run = count  # type: ignore[method-assign] # a store with a counter
+    newer = [photo(name, f"new-{n}", phash(n << 32)) for n, name in enumerate(names)]
+    answers = store.write(newer, [f"old-{n}" for n in range(20)])
+    assert [one.answer for one in answers] == [Answer.WRITTEN] * 20
+    assert runs == [20] * 4
 
 
 def test_a_photo_that_became_unreadable_is_not_an_original(store: RedisStore) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.support.fakes import message
 from tests.unit.intake.source_rig import LONGEST, TIMEOUT, Answer, SourceRig, for_good, in_passing, not_at_all
 from worker.errors import ModelError
-from worker.intake.s3_uploads import Refused
+from worker.intake.s3_uploads import EXTENDING, Refused
 from worker.messages import Message
 
 HALF = TIMEOUT / 2
@@ -48,6 +48,31 @@ def test_a_failed_call_does_not_touch_the_other_tens() -> None:
     rig.queue.answers = [not_at_all]
     assert len(extend_after(rig, HALF)) == 2
     assert [[*call] for call in extend_after(rig, TIMEOUT / 10)] == [[*range(10)]]
+
+
+def test_while_sqs_hangs_the_main_thread_waits_for_few_calls_and_the_rest_is_due_again_soon() -> None:
+    rig = SourceRig(60)
+
+    def hanging(messages: Sequence[Message]) -> list[Refused]:
+        rig.clock.seconds += EXTENDING / 2
+        return not_at_all(messages)
+
+    rig.queue.answers = [hanging] * 2
+    assert [[*call] for call in extend_after(rig, HALF)] == [[*range(10)], [*range(10, 20)]]
+    assert len(extend_after(rig, TIMEOUT / 10)) == 6
+    assert rig.count_of("lease_lost") == 0
+
+
+def test_what_is_settled_between_two_calls_is_not_hidden_again() -> None:
+    rig = SourceRig(12)
+
+    def while_released(_: Sequence[Message]) -> list[Refused]:
+        rig.queue.answers = []
+        rig.leases.drop(rig.messages[10:11])
+        return []
+
+    rig.queue.answers = [while_released]
+    assert [[*call] for call in extend_after(rig, HALF)] == [[*range(10)], [11]]
 
 
 def test_an_extension_refused_for_good_loses_the_lease_and_leaves_the_message_alone() -> None:

@@ -21,6 +21,7 @@ REQUIRED = {
 }
 ROOMY = {  # with these, each setting can take its bounds without contradicting another
     "WORKER_RECEIVE_WAIT": "0",
+    "WORKER_REDIS_TIMEOUT": "1",
     "WORKER_LEASE_MOST": "43200",
     "WORKER_STALL_AFTER": "3600",
     "WORKER_DRAIN_DEADLINE": "115",
@@ -152,8 +153,9 @@ def test_an_invalid_text_is_refused_with_name_value_and_reason(
         ({"drain_deadline": "12"}, ["RECEIVE_WAIT (5 s)", "DRAIN_DEADLINE (12 s)"]),
         ({"batch_wait": "10000", "receive_wait": "8"}, ["BATCH_WAIT (10000 ms)", "DRAIN_DEADLINE (25 s)"]),
         ({"redis_timeout": "9"}, ["REDIS_TIMEOUT (9 s)", "DRAIN_DEADLINE (25 s)"]),
-        ({"receive_wait": "5", "stall_after": "32"}, ["STALL_AFTER (32 s)", "RECEIVE_WAIT (5 s)"]),
-        ({"redis_timeout": "20", "drain_deadline": "60"}, ["STALL_AFTER (120 s)", "REDIS_TIMEOUT (20 s)"]),
+        ({"receive_wait": "5", "stall_after": "33"}, ["STALL_AFTER (33 s)", "RECEIVE_WAIT (5 s)"]),
+        ({"redis_timeout": "3", "stall_after": "48"}, ["STALL_AFTER (48 s)", "REDIS_TIMEOUT (3 s)"]),
+        ({"redis_timeout": "8", "drain_deadline": "60"}, ["STALL_AFTER (120 s)", "REDIS_TIMEOUT (8 s)"]),
         (
             {"lease_most": "60", "visibility_timeout": "61"},
             ["LEASE_MOST (60 s)", "VISIBILITY_TIMEOUT (61 s)"],
@@ -186,7 +188,8 @@ def test_settings_that_contradict_each_other_cannot_be_built_directly_either() -
     "values",
     [
         {"receive_wait": "17", "drain_deadline": "25"},
-        {"receive_wait": "5", "stall_after": "33"},
+        {"receive_wait": "5", "stall_after": "34"},
+        {"receive_wait": "1", "redis_timeout": "1", "stall_after": "30"},
         {"lease_most": "60", "visibility_timeout": "60"},
         {"retry_delay": "10", "retry_delay_max": "10"},
         {"batch_wait": "4999", "visibility_timeout": "5"},

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.fakes import ImpatientEvent, ScriptedSource, message
+from tests.support.fakes import ImpatientEvent, PickyModel, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, answers, photo
 from worker.errors import (
     EmptyObjectError,
@@ -183,6 +183,20 @@ def test_a_result_that_the_store_refuses_is_set_aside_and_the_others_go_on() -> 
     assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE, Verdict.RELEASE, Verdict.ACKNOWLEDGE]
     assert not rig.outages.ongoing(Part.STORE)
     assert rig.telemetry.counts["released"] == 1
+
+
+def test_commit_shows_signs_of_life_before_each_call_that_may_take_long() -> None:
+    source = ScriptedSource(photos={key: photo(2) for key in IDS[:25]})
+    rig = StageRig(source, models=[PickyModel(largest_batch=25)])
+    uploads = [source.upload(key) for key in IDS[:25]]
+    for outcome in rig.infer_all(*uploads):
+        rig.outcomes.put(outcome)
+    signs = list[tuple[int, int]]()
+    rig.outcomes.alive = lambda: signs.append((len(rig.store.results), len(source.settled)))
+    rig.commit.step()
+    at_the_queue = (0, 0)
+    assert signs == [at_the_queue, (0, 0), (25, 0), (25, 10), (25, 20)]
+    assert len(source.settled) == 25
 
 
 def test_commit_gives_each_source_its_own_outcomes() -> None:

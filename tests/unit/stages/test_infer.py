@@ -38,6 +38,15 @@ def test_a_refused_batch_is_halved_until_the_bad_photo_is_alone(count: int) -> N
     assert (refused.upload.photo.image_id, refused.verdict) == (IDS[0], Verdict.RELEASE)
 
 
+def test_infer_shows_signs_of_life_between_the_halves_of_a_refused_batch() -> None:
+    source = ScriptedSource(photos={key: photo(5, n) for n, key in enumerate(IDS[:8])})
+    rig = StageRig(source, models=[PickyModel(dislikes=5)])
+    signs = list[int]()
+    rig.outcomes.alive = lambda: signs.append(len(rig.models[0].batches))
+    rig.infer_all(*(source.upload(key) for key in IDS[:8]))
+    assert signs == [*range(15)]
+
+
 def test_a_batch_without_memory_is_halved_and_its_size_is_never_tried_again() -> None:
     source = ScriptedSource(photos={key: photo(3, n) for n, key in enumerate(IDS[:16])})
     model = CrampedModel(room=3)

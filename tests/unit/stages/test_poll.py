@@ -128,6 +128,20 @@ def test_poll_pauses_after_two_failed_receives() -> None:
     assert rig.impatient.waits == [0.5]
 
 
+def test_poll_shows_signs_of_life_in_a_long_pause_and_around_its_calls() -> None:
+    rig = StageRig(ScriptedSource([message(body(IDS[0]))]))
+    signs = list[float]()
+    rig.uploads.alive = lambda: signs.append(rig.clock())
+    for _ in range(2):
+        rig.outages.note_failure(Part.STORAGE, "503")
+        rig.clock.seconds += 2.5
+    rig.source.receive = rig.slowly(5, rig.source.receive)  # type: ignore[method-assign,assignment]
+    begun = rig.clock()
+    rig.poll.step()
+    assert rig.impatient.waits == [1.0, 1.0, 0.5]
+    assert signs == [begun] * 4 + [begun + 5]
+
+
 def test_poll_asks_for_one_message_in_an_outage() -> None:
     rig = StageRig()
     for _ in range(2):

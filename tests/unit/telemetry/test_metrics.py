@@ -1,6 +1,7 @@
 """Metrics: every value reaches CloudWatch and Prometheus once, in the right format."""
 
 import io
+import socket
 import urllib.request
 
 import jsonschema
@@ -15,6 +16,7 @@ from tests.support.fakes import ManualClock
 from worker import settings
 from worker.commands import run
 from worker.errors import ConfigurationError
+from worker.telemetry import prometheus
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.emf import EmbeddedMetrics
 from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
@@ -216,6 +218,19 @@ def test_prometheus_gets_the_same_figures() -> None:
     assert found["photo_score_latency_seconds_bucket{le=1.0}{step=total}"] == 1
     assert found["photo_score_batch_size_sum"] == 5
     assert found["photo_score_in_flight"] == 4
+
+
+def test_a_client_that_says_nothing_keeps_no_thread(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prometheus, "CLIENT_TIMEOUT", 0.1)
+    port = free_port()
+    PrometheusMetrics(port)
+    with socket.create_connection(("127.0.0.1", port)) as silent:
+        silent.settimeout(10)
+        assert silent.recv(1) == b""  # it hangs up
+    assert scrape(port)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_port_in_use_is_a_configuration_error() -> None:

@@ -7,7 +7,8 @@ The agent calls ECS with the task role, waits some seconds for its answer and re
 
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from worker.supervision.protection import MINUTES, RefusedError
 
 PATH = "/task-protection/v1/state"
 CONNECT, READ = 1.0, 6.0  # seconds; the agent is on this machine, but it waits for ECS
+ANSWERING = 10.0  # seconds for a whole answer; without a bound, one that trickles would be the last
 MAX_ANSWER = 65_536  # bytes; a normal answer has 200
 MAX_TEXT = 300  # characters of the agent's text in an error message
 MISSING_RIGHT = "the task role needs ecs:UpdateTaskProtection on this task: "
@@ -27,8 +29,9 @@ MISSING_RIGHT = "the task role needs ecs:UpdateTaskProtection on this task: "
 class EcsAgent:
     """The container agent of this process's task."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Do not connect yet."""
+        self._clock = clock
         self._url = uri.rstrip("/") + PATH
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=CONNECT, read=READ), retries=False)
 
@@ -54,12 +57,20 @@ class EcsAgent:
         try:
             response = self._pool.request("PUT", self._url, body=body, headers=headers, preload_content=False)
             with closing(response):
-                answer = json.loads(response.read(MAX_ANSWER))
+                answer = json.loads(self._read(response))
         except (HTTPError, OSError) as error:
             raise RefusedError("NoAnswer", reason(error)) from error
         except (ValueError, RecursionError) as error:
             raise RefusedError("UnreadableAnswer", reason(error)) from error
         return answer if isinstance(answer, dict) else {}
+
+    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        answer, deadline = b"", self._clock() + ANSWERING
+        while len(answer) < MAX_ANSWER and (piece := response.read1(MAX_ANSWER - len(answer))):
+            answer += piece
+            if self._clock() > deadline:
+                raise TimeoutError(f"the answer took longer than {ANSWERING:g} s")
+        return answer
 
 
 def _raise_refusal(answer: dict[str, Any]) -> None:

@@ -44,20 +44,21 @@ class Index:
 
     def remove(self, photo: PhotoId) -> bool:
         """Remove a photo. False if it was not there."""
-        keys = self.keys.index(photo.owner)
-        name = keys.record(photo.image_id)
         for _ in range(REMOVE_TRIES):
-            (record,) = self.nodes.get([name])
-            if not record:
-                return False
-            fingerprint = _read(record)
-            if fingerprint is None:  # not a record of ours
-                return self.nodes.delete(name)
-            names = keys.of(photo.image_id, fingerprint)
-            call = Call.of(_REMOVE, names, photo.image_id, record, len(fingerprint.bits))
-            if self._run([call])[0]:
-                return True
+            (answer,) = self.try_to_remove([photo])
+            if isinstance(answer, Refused):
+                raise ResultRefusedError(answer.reason)
+            if answer is not None:
+                return answer
         raise ResultRefusedError(f"other workers keep changing the entries of {photo.image_id}")
+
+    def try_to_remove(self, photos: Sequence[PhotoId]) -> list[bool | Refused | None]:
+        """Remove photos, in two calls for all. False for one that was not there, None for one that changed."""
+        names = [self.keys.index(photo.owner).record(photo.image_id) for photo in photos]
+        records = self.nodes.get(names)
+        found = [(photo, record) for photo, record in zip(photos, records, strict=True) if record]
+        answers = iter(self.nodes.run([self._remove(*one) for one in found]))
+        return [_removed(next(answers)) if record else False for record in records]
 
     def find_same_bytes(self, photo: PhotoId, sha256: str) -> list[PhotoId]:
         """Find the first and the latest other photo with these bytes."""
@@ -87,6 +88,14 @@ class Index:
         bits = fingerprint.bits if fingerprint else b""
         return names, [result.image_id, window, str(fingerprint or ""), bits, radius, len(own_buckets)]
 
+    def _remove(self, photo: PhotoId, record: str) -> Call:
+        keys, fingerprint = self.keys.index(photo.owner), _read(record)
+        if fingerprint is None:  # not a record of ours
+            name = keys.record(photo.image_id)
+            return Call(name, "DEL", name)
+        names = keys.of(photo.image_id, fingerprint)
+        return Call.of(_REMOVE, names, photo.image_id, record, len(fingerprint.bits))
+
     def _run(self, calls: Sequence[Call]) -> list[Any]:
         """Run scripts. Raises ResultRefusedError for the first one that fails by itself."""
         answers = self.nodes.run(calls)
@@ -99,6 +108,10 @@ class Index:
         names = self.keys.index(photo.owner).of(photo.image_id, fingerprint)
         fields = [photo.image_id, self.rule.window, str(fingerprint), fingerprint.bits, moment]
         return Call.of(_ENTER, names, *fields)
+
+
+def _removed(answer: Any) -> bool | Refused | None:
+    return answer if isinstance(answer, Refused) else bool(answer) or None
 
 
 def _read(record: str | None) -> Fingerprint | None:

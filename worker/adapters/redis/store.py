@@ -10,7 +10,7 @@ from worker.adapters.redis.announcements import Announcements, subscribe
 from worker.adapters.redis.calls import Call, Refused, Script
 from worker.adapters.redis.index import Index
 from worker.adapters.redis.nodes import Nodes
-from worker.errors import ConfigurationError, ResultRefusedError
+from worker.errors import ConfigurationError
 from worker.messages import Answer, PhotoId, Written
 from worker.result import DuplicateOf, Result, parse
 from worker.results import look_alikes
@@ -69,15 +69,19 @@ class RedisStore:
         return result if distance is not None and distance <= self.index.rule.radius else None
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
-        """Write and publish each result, and enter its photo into the index.
+        """Write and publish each result, and enter its photo into the index, in four calls at most.
 
         `seen`: the content stored at the look-up. Other content that is stored now may be newer.
         """
         calls = [self._write(*pair) for pair in zip(results, seen, strict=True)]
         answers = self.nodes.run(calls)
-        for number, answer in enumerate(answers):
-            if not isinstance(answer, Refused) and answer[0] == "moved":  # the photo has other content now
-                answers[number] = self._write_moved(results[number], calls[number])
+        moved = [number for number, answer in enumerate(answers) if _says(answer, "moved")]
+        if moved:  # these photos have other content now: remove their entries, and write again
+            photos = [PhotoId(results[number].image_id, _owner(results[number])) for number in moved]
+            self.index.try_to_remove(photos)
+            again = self.nodes.run([calls[number] for number in moved])
+            for number, answer in zip(moved, again, strict=True):
+                answers[number] = answer
         return [_written(answer) for answer in answers]
 
     def forget(self, photo: PhotoId) -> bool:
@@ -96,14 +100,6 @@ class RedisStore:
         """Subscribe to a photo's results. The subscription is confirmed on entering."""
         return subscribe(self.nodes, self.keys.result(photo))
 
-    def _write_moved(self, result: Result, call: Call) -> Any:
-        """Remove a photo's entries of other content, and write its result again."""
-        try:
-            self.index.remove(PhotoId(result.image_id, _owner(result)))
-        except ResultRefusedError as error:
-            return Refused(str(error))
-        return self.nodes.run([call])[0]
-
     def _write(self, result: Result, seen: str) -> Call:
         head, _, tail = result.model_dump_json().partition(_UNDECIDED)
         head += _UNDECIDED.removesuffix("null")
@@ -116,12 +112,16 @@ def _owner(result: Result) -> str:
     return result.owner or ""
 
 
+def _says(answer: Any, word: str) -> bool:
+    return not isinstance(answer, Refused) and answer[0] == word
+
+
 def _written(answer: Any) -> Written:
     if isinstance(answer, Refused):
         return Written(Answer.REFUSED, reason=answer.reason)
-    word, *original = answer
-    if word == "moved":  # again: another worker changed the photo's entries meanwhile
+    if _says(answer, "moved"):  # again: another worker changed the photo's entries meanwhile
         return Written(Answer.OVERTAKEN)
+    word, *original = answer
     if not original:
         return Written(Answer(word))
     image_id, distance, kind = original
