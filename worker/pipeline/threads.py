@@ -5,8 +5,9 @@ stage drains the others in order. The first stage that raises cancels the rest: 
 at once, its items are dropped (their owner still knows them), and `error` keeps that first error.
 Nothing is started again.
 
-A thread's heartbeat is the start of each step, and each second of waiting at a queue. An age in
-`ages` that keeps growing means that the thread hangs inside a step.
+A thread's heartbeat is the start of each step, each second of waiting at a queue, and whenever a
+step calls its queue's `alive`. An age in `ages` that keeps growing means that the thread hangs
+inside a step.
 """
 
 import threading
