@@ -72,6 +72,7 @@ class Nursery:
         self._hash_name = hash_name
         self._environment = environment
         self._lock = threading.Lock()
+        self._closed = False
         self._control, self._zygote = self._start_zygote()
 
     def start(self, job: Job) -> DecoderProcess:
@@ -95,6 +96,7 @@ class Nursery:
     def close(self) -> None:
         """End the zygote, and all decoder processes with it."""
         with self._lock:
+            self._closed = True
             self._end_zygote()
 
     def _order(self, order: bytes, descriptors: list[int]) -> None:
@@ -102,6 +104,8 @@ class Nursery:
             try:
                 socket.send_fds(self._control, [order], descriptors)
             except (BrokenPipeError, ConnectionResetError):  # the zygote has ended
+                if self._closed:
+                    raise
                 self._end_zygote()
                 self._control, self._zygote = self._start_zygote()
                 socket.send_fds(self._control, [order], descriptors)

@@ -168,10 +168,10 @@ class Supervisor:
         released = self._release()
         stuck = self._pipeline.join(min(self.clock() + CANCEL_TIMEOUT, self._deadline() - EXITING))
         released += self._release()  # what a receive brought that was still under way
-        self.worker.close()
         self.worker.state.remove()
         code = self._exit_code(released, stuck)
         self._telemetry.flush(last=True)
+        self.worker.close()  # after the verdict: a thread that still decodes fails by this
         return code
 
     def _deadline(self) -> float:
