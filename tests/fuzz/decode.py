@@ -1,60 +1,65 @@
-"""A child process that decodes the photos named on its input, and prints the outcome and memory of each.
+"""A child process that decodes the photos named on its input, as a decoder process does.
 
-Its address space is limited: a photo that asks for too much memory fails, instead of making the
-machine swap.
+It prints the outcome, the size in pixels, the memory and the time of each.
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
 
+from worker.decoders.child import Server
 from worker.errors import PhotoError
 from worker.photos import decoding
+from worker.photos.hashes import PHASH
 
 TARGET = decoding.Target(224, 224, "crop")
-MAX_PIXELS = 100_000_000
+MAX_BYTES, MAX_PIXELS = 25_000_000, 100_000_000
 
 
 def main() -> None:
     """Read paths until the end of the input; print a JSON line for each."""
+    decoding.use_one_thread()
     decoding.warm_up(TARGET)
-    limit = int(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    job = {"target": [224, 224, "crop"], "hash": PHASH.name, "max_bytes": MAX_BYTES, "max_pixels": MAX_PIXELS}
+    server = Server(job)
+    start = _memory("VmRSS")
     for line in sys.stdin:
         path = Path(line.rstrip("\n"))
         data = path.read_bytes()
-        before = _forget_peak()
+        server.shrink()
+        _forget_peak()
         begun = time.monotonic()
-        outcome = _outcome(data)
-        seconds = time.monotonic() - begun
-        sys.stdout.write(json.dumps([path.name, outcome, _memory("VmHWM") - before, seconds]) + "\n")
+        outcome = _outcome(server, data)
+        seconds, memory = time.monotonic() - begun, _memory("VmHWM") - start
+        sys.stdout.write(json.dumps([outcome, _pixels(data), memory, seconds]) + "\n")
         sys.stdout.flush()
 
 
-def _outcome(data: bytes) -> str:
+def _outcome(server: Server, data: bytes) -> str:
     """Return `pixels` or the code of a photo error; name any other exception in full."""
     try:
-        pixels, image_hash = decoding.prepare(data, TARGET, MAX_PIXELS)
-    except PhotoError as error:
-        return error.code
-    except MemoryError:
-        return "out_of_memory"
+        reply, pixels = server.decode(data)
     except BaseException as error:  # noqa: BLE001 - that is what is looked for
         return f"ESCAPED {type(error).__name__}: {error}"
-    fits = (
-        pixels.shape == (224, 224, 3)
-        and pixels.dtype == "uint8"
-        and (image_hash or "phash-1:").startswith("phash-1:")
-    )
-    return "pixels" if fits else f"MISSHAPEN {pixels.shape} {pixels.dtype} {image_hash}"
+    if "error" in reply:
+        return str(reply["error"])
+    image_hash = reply["hash"] or "phash-1:"
+    fits = len(pixels) == 224 * 224 * 3 and image_hash.startswith("phash-1:")
+    return "pixels" if fits else f"MISSHAPEN {len(pixels)} {image_hash}"
 
 
-def _forget_peak() -> int:
-    """Reset the peak of memory; return the bytes in use now."""
+def _pixels(data: bytes) -> int:
+    """Return the pixels that the header names; 0 if it cannot be read."""
+    try:
+        image = decoding.open_photo(data, MAX_PIXELS)
+    except (PhotoError, MemoryError):
+        return 0
+    return image.width * image.height
+
+
+def _forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
-    return _memory("VmRSS")
 
 
 def _memory(name: str) -> int:

@@ -13,16 +13,14 @@ def many_scans(side: int, scans: int) -> bytes:
     blocks = ((side + 7) // 8) ** 2
     frame = struct.pack(">BHHB", 8, side, side, 1) + bytes([1, 0x11, 0])
     # One code each: a difference of 0; a run of 2^14 empty blocks, with 14 bits for more of them.
-    tables = [
-        _segment(0xC4, bytes([kind << 4, 1, *[0] * 15, symbol])) for kind, symbol in ((0, 0), (1, 0xE0))
-    ]
-    first = _segment(0xDA, bytes([1, 1, 0, 0, 0, 0])) + _entropy("0" * blocks)
+    tables = [segment(0xC4, bytes([kind << 4, 1, *[0] * 15, symbol])) for kind, symbol in ((0, 0), (1, 0xE0))]
+    first = segment(0xDA, bytes([1, 1, 0, 0, 0, 0])) + _entropy("0" * blocks)
     runs = -(-blocks // 32_767)
-    empty = _segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) + _entropy(("0" + "1" * 14) * runs)
+    empty = segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) + _entropy(("0" + "1" * 14) * runs)
     parts = [
         SOI,
-        _segment(0xDB, bytes([0, *[1] * 64])),
-        _segment(0xC2, frame),
+        segment(0xDB, bytes([0, *[1] * 64])),
+        segment(0xC2, frame),
         *tables,
         first,
         *[empty] * scans,
@@ -32,7 +30,7 @@ def many_scans(side: int, scans: int) -> bytes:
 
 def many_segments(number: int, body: bytes = b"Exif\0\0" + b"x" * 10, *, between: bytes = b"") -> bytes:
     """A tiny JPEG with so many segments before its first scan, and bytes `between` them that decoders skip."""
-    return SOI + (_segment(0xE1, body) + between) * number + tiny("JPEG")[2:]
+    return SOI + (segment(0xE1, body) + between) * number + tiny("JPEG")[2:]
 
 
 def gif_comment(size: int) -> bytes:
@@ -60,7 +58,8 @@ def tiny(image_format: str) -> bytes:
     return stream.getvalue()
 
 
-def _segment(marker: int, body: bytes) -> bytes:
+def segment(marker: int, body: bytes) -> bytes:
+    """Encode a JPEG segment."""
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
 

@@ -55,31 +55,32 @@ def _prctl(option: int, value: int) -> None:
 class AddressSpace:
     """The memory of this process, bounded anew for each photo. An allocation beyond that fails."""
 
-    def __init__(self, most_growth: int) -> None:
+    def __init__(self, most: int) -> None:
+        """`most`: bytes that any photo may take."""
         self._pages = os.open("/proc/self/statm", os.O_RDONLY)
-        self._initial = self.used
-        self._most = self._initial + most_growth
+        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)  # only glibc has it
+        self._initial = self._used()
+        self._most = self._initial + most
         resource.setrlimit(resource.RLIMIT_AS, (self._most, self._most))
 
-    @property
-    def used(self) -> int:
-        """Bytes of address space in use."""
-        return int(os.pread(self._pages, 32, 0).split()[0]) * PAGE
-
-    @property
-    def growth(self) -> int:
-        """Bytes by which it has grown since the start."""
-        return self.used - self._initial
-
     def limit(self, most: int) -> None:
-        """Bound the address space to so many bytes."""
-        resource.setrlimit(resource.RLIMIT_AS, (min(most, self._most), self._most))
+        """Let the process grow by so many bytes at most, counted from its start."""
+        resource.setrlimit(resource.RLIMIT_AS, (min(self._initial + most, self._most), self._most))
 
-    def has(self, size: int) -> bool:
-        """Whether the machine could give so many more bytes."""
-        self.limit(self._most)
+    def shrink_to(self, most: int) -> bool:
+        """Return memory that earlier photos left free. Whether the process has grown by `most` bytes at most."""
+        if self._used() - self._initial > most:
+            self._trim(0)
+        return self._used() - self._initial <= most
+
+    def could_take(self, size: int) -> bool:
+        """Whether the machine would give so many bytes."""
+        self.limit(self._most - self._initial)
         try:
-            mmap.mmap(-1, size).close()
+            mmap.mmap(-1, max(1, size - (self._used() - self._initial))).close()
         except OSError:
             return False
         return True
+
+    def _used(self) -> int:
+        return int(os.pread(self._pages, 32, 0).split()[0]) * PAGE

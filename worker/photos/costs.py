@@ -1,8 +1,8 @@
-"""Refuses JPEGs that take minutes to decode, by counting their parts. Costs next to nothing.
+"""Refuses photos of far too many parts, which take seconds or minutes to read. Costs next to nothing.
 
 A progressive JPEG is sent in scans, and each scan, even an empty one, makes the decoder walk over
 the whole picture. Encoders write about ten. Segments of up to 64 KB come before the first scan;
-Pillow takes longer for each, the more there are.
+Pillow takes longer for each, the more there are. A PNG's chunks can each unpack to a megabyte.
 """
 
 import re
@@ -12,32 +12,44 @@ from worker.errors import TooCostlyError
 
 MOST_SCANS = 100
 MOST_SEGMENTS = 2_000  # 25 MB of metadata in the largest segments are 400
-_START, _SCAN, _END = b"\xff\xd8", 0xDA, 0xD9
-# Markers with a length. Decoders skip what is between segments, and the others.
-_SEGMENT = re.compile(rb"\xff+([^\x00\x01\xc8\xd0-\xd9\xf0-\xfd\xff])")
-_SEGMENT_OR_END = re.compile(rb"\xff+([^\x00\x01\xc8\xd0-\xd8\xf0-\xfd\xff])")
+MOST_JUNK = 65_536  # bytes between segments, which Pillow skips one by one
+MOST_CHUNKS = 500  # beside those with the picture
+_JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
+_SCAN, _END = 0xDA, 0xD9
+# Markers with a length. Decoders skip the others.
+_SEGMENT = re.compile(rb"\xff([^\x00\x01\xc8\xd0-\xd9\xf0-\xfd\xff])")
+_SEGMENT_OR_END = re.compile(rb"\xff([^\x00\x01\xc8\xd0-\xd8\xf0-\xfd\xff])")
 
 
 def check_cost(data: bytes) -> None:
-    """Raise TooCostlyError for a JPEG of too many scans or segments."""
-    if data.startswith(_START):
+    """Raise TooCostlyError for a JPEG or PNG of too many parts."""
+    if data.startswith(_JPEG):
         first_scan = _find_first_scan(data)
         if data.count(b"\xff\xda") > MOST_SCANS:  # segments may hold these bytes too
             _check_scans(data, first_scan)
+    elif data.startswith(_PNG):
+        _check_chunks(data)
 
 
 def _find_first_scan(data: bytes) -> int:
-    for segments, (marker, position) in enumerate(_segments(_SEGMENT, data, len(_START))):
+    behind, junk = len(_JPEG), 0
+    for segments, (marker, start, end) in enumerate(_segments(_SEGMENT, data, behind)):
+        junk, behind = junk + start - behind, end
         if marker == _SCAN:
-            return position
-        if segments >= MOST_SEGMENTS:
-            raise TooCostlyError(f"the JPEG has more than {MOST_SEGMENTS} segments before its first scan")
-    return len(data)
+            return end
+        if segments >= MOST_SEGMENTS or junk > MOST_JUNK:
+            break
+    else:
+        if len(data) - behind + junk <= MOST_JUNK:
+            return len(data)
+    raise TooCostlyError(
+        f"the JPEG has more than {MOST_SEGMENTS} segments, or {MOST_JUNK} bytes between them, before a scan"
+    )
 
 
 def _check_scans(data: bytes, position: int) -> None:
     scans = 1
-    for segments, (marker, _) in enumerate(_segments(_SEGMENT_OR_END, data, position)):
+    for segments, (marker, _, _) in enumerate(_segments(_SEGMENT_OR_END, data, position)):
         scans += marker == _SCAN
         if marker == _END:
             return
@@ -45,9 +57,20 @@ def _check_scans(data: bytes, position: int) -> None:
             raise TooCostlyError(f"the JPEG has more than {MOST_SCANS} scans, or {MOST_SEGMENTS} segments")
 
 
-def _segments(pattern: "re.Pattern[bytes]", data: bytes, position: int) -> Iterator[tuple[int, int]]:
-    """Yield each segment's marker and the position behind it. The first two bytes are its length."""
+def _segments(pattern: "re.Pattern[bytes]", data: bytes, position: int) -> Iterator[tuple[int, int, int]]:
+    """Yield each segment's marker, its position and that behind it. The first two bytes are its length."""
     while found := pattern.search(data, position):
         length = int.from_bytes(data[found.end() : found.end() + 2])
         position = found.end() + max(2, length)
-        yield found[1][0], position
+        yield found[1][0], found.start(), position
+
+
+def _check_chunks(data: bytes) -> None:
+    position, chunks = len(_PNG), 0
+    while chunks <= MOST_CHUNKS:
+        length, kind = int.from_bytes(data[position : position + 4]), data[position + 4 : position + 8]
+        if kind in (b"IEND", b""):
+            return
+        chunks += kind != b"IDAT"
+        position += 12 + length
+    raise TooCostlyError(f"the PNG has more than {MOST_CHUNKS} chunks beside those with the picture")

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import ROOT, hostile
 from tests.support.waiting import eventually
-from worker.decoders.child import CONSTANT, GROWTH, PER_PIXEL
+from worker.decoders.child import CONSTANT, PER_BYTE, PER_PIXEL
 from worker.decoders.decoder import Decoder
 from worker.decoders.nursery import Nursery
 from worker.photos.decoding import Target
@@ -105,7 +105,7 @@ def test_its_files_and_its_memory_are_bounded(process: Path) -> None:
     bounds = limits(process)
     assert int(bounds["Max file size"]) == MAX_BYTES
     assert int(bounds["Max open files"]) == 16
-    most = GROWTH + CONSTANT + PER_PIXEL * MAX_PIXELS + 2 * MAX_BYTES
+    most = CONSTANT + PER_PIXEL * MAX_PIXELS + PER_BYTE * MAX_BYTES
     used = 1024 * int(status(process, "VmSize").split()[0])
     assert int(bounds["Max address space"]) <= used + most + 32_000_000
 

@@ -1,0 +1,72 @@
+"""Small pictures in files of 24 MB: floods of tiny parts, or of parts that unpack to far more."""
+
+import struct
+import zlib
+from collections.abc import Callable
+
+from tests.support import hostile
+from tests.support.hostile import SOI, segment, tiny
+
+SIZE = 24_000_000  # bytes
+
+
+def jpeg(part: bytes) -> bytes:
+    """Repeat a part before the picture."""
+    return SOI + part * (SIZE // len(part)) + tiny("JPEG")[2:]
+
+
+def png(kind: bytes, body: bytes = b"") -> bytes:
+    """Repeat a chunk before the picture."""
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    picture = tiny("PNG")
+    return picture[:33] + chunk * (SIZE // len(chunk)) + picture[33:]
+
+
+def gif(part: bytes) -> bytes:
+    """Repeat a part behind the picture."""
+    return tiny("GIF")[:-1] + part * (SIZE // len(part)) + b";"
+
+
+def webp(kind: bytes, body: bytes = b"") -> bytes:
+    """Repeat a chunk behind the picture."""
+    picture, chunk = tiny("WEBP"), kind + struct.pack("<I", len(body)) + body
+    flood = chunk * (SIZE // len(chunk))
+    return picture[:4] + struct.pack("<I", len(picture) - 8 + len(flood)) + picture[8:] + flood
+
+
+def boxes(image_format: str, kind: bytes) -> bytes:
+    """Repeat an empty box before the picture."""
+    picture = tiny(image_format)
+    (first,) = struct.unpack(">I", picture[:4])
+    return picture[:first] + (struct.pack(">I", 8) + kind) * (SIZE // 8) + picture[first:]
+
+
+FLOODS: dict[str, Callable[[], bytes]] = {
+    "JPEG comments": lambda: jpeg(segment(0xFE, b"x" * 65_000)),
+    "JPEG profile parts": lambda: jpeg(segment(0xE2, b"ICC_PROFILE\0\1\xff" + b"x" * 64_000)),
+    "JPEG EXIF parts": lambda: jpeg(segment(0xE1, b"Exif\0\0" + b"x" * 10)),
+    "JPEG large EXIF parts": lambda: jpeg(segment(0xE1, b"Exif\0\0" + b"x" * 65_000)),
+    "JPEG Photoshop parts": lambda: jpeg(segment(0xED, b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\0" * 5_000)),
+    "JPEG empty segments": lambda: jpeg(segment(0xE5, b"")),
+    "JPEG junk": lambda: jpeg(b"x"),
+    "JPEG fill bytes": lambda: jpeg(b"\xff"),
+    "JPEG fill bytes to nowhere": lambda: SOI + b"\xff" * SIZE + b"\0",
+    "JPEG restarts": lambda: jpeg(b"\xff\xd0"),
+    "JPEG scans": lambda: hostile.many_scans(10_000, 30_000),
+    "PNG empty chunks": lambda: png(b"aaAa"),
+    "PNG texts": lambda: png(b"tEXt", b"a\0b"),
+    "PNG packed texts": lambda: png(b"zTXt", b"a\0\0" + zlib.compress(bytes(900_000), 9)),
+    "PNG packed profiles": lambda: png(b"iCCP", b"a\0\0" + zlib.compress(bytes(900_000), 9)),
+    "PNG empty picture chunks": lambda: png(b"IDAT"),
+    "GIF comment": lambda: hostile.gif_comment(SIZE),
+    "GIF extensions": lambda: gif(b"!\xfe\1x\0"),
+    "GIF frames": lambda: gif(b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\2\x44\1\0"),
+    "WebP chunks": lambda: webp(b"abcd"),
+    "WebP EXIF": lambda: webp(b"EXIF", b"x" * 10),
+    "AVIF boxes": lambda: boxes("AVIF", b"free"),
+    "AVIF item tables": lambda: boxes("AVIF", b"meta"),
+    "AVIF of false size": lambda: hostile.false_size("AVIF", 16_000),
+    "HEIF boxes": lambda: boxes("HEIF", b"free"),
+    "HEIF films": lambda: boxes("HEIF", b"moov"),
+    "HEIF of false size": lambda: hostile.false_size("HEIF", 4_000),
+}
