@@ -1,0 +1,63 @@
+"""Photos of far too many parts are refused unread, and no ordinary one is."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+
+from tests.support import hostile
+from worker.errors import TooCostlyError
+from worker.photos.costs import MOST_CHUNKS, MOST_SCANS, MOST_SEGMENTS, check_cost
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        hostile.many_scans(64, MOST_SCANS),
+        hostile.many_segments(MOST_SEGMENTS + 1),
+        hostile.many_segments(MOST_SEGMENTS + 1, between=b"junk"),
+        hostile.many_segments(MOST_SEGMENTS + 1, between=b"\xff\xd0\xff\xd8\xff\xff\xff\x00"),
+        hostile.many_segments(100, between=b"\xff" * 1000),
+        hostile.SOI + b"\xff" * 100_000 + b"\0",
+    ],
+    ids=["scans", "segments", "with junk", "with markers", "fill bytes", "no segment"],
+)
+def test_a_jpeg_of_too_many_parts_is_refused(data: bytes) -> None:
+    with pytest.raises(TooCostlyError):
+        check_cost(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        hostile.many_scans(64, MOST_SCANS - 1),
+        hostile.many_segments(MOST_SEGMENTS - 20),
+        hostile.many_segments(1, body=b"\xff\xda" * 1000),
+        hostile.tiny("JPEG") + hostile.many_scans(64, 500),
+    ],
+    ids=["scans", "segments", "a segment that looks like scans", "scans behind the picture"],
+)
+def test_one_with_fewer_is_not(data: bytes) -> None:
+    check_cost(data)
+    assert Image.open(io.BytesIO(data)).convert("RGB").size == (64, 64)
+
+
+@pytest.mark.parametrize(("chunks", "refused"), [(MOST_CHUNKS - 10, False), (MOST_CHUNKS + 1, True)])
+def test_a_png_may_have_so_many_chunks_beside_the_picture(chunks: int, refused: bool) -> None:
+    info = PngImagePlugin.PngInfo()
+    for number in range(chunks):
+        info.add_text("key", str(number))
+    stream = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(stream, "PNG", pnginfo=info)
+    if refused:
+        with pytest.raises(TooCostlyError):
+            check_cost(stream.getvalue())
+    else:
+        check_cost(stream.getvalue())
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b""]))
+def test_any_other_bytes_are_left_to_the_decoder(data: bytes, head: bytes) -> None:
+    check_cost(head + data)
