@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TextIO
 
 import worker
 from worker.commands import BROKEN_PIPE, CONFIGURATION, FAILED, INTERRUPTED
@@ -35,19 +36,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = int(options.run(options))
         print(end="", flush=True)  # a closed pipe raises here, not at the interpreter's exit
     except ConfigurationError as error:
-        print(f"worker: {error}", file=sys.stderr)
+        _complain(f"worker: {error}")
         return CONFIGURATION
     except MessageError as error:
-        print(f"worker {arguments[0]}: {error}", file=sys.stderr)
+        _complain(f"worker {arguments[0]}: {error}")
         return FAILED
     except KeyboardInterrupt:
-        print(f"worker {arguments[0]}: stopped", file=sys.stderr)
+        _complain(f"worker {arguments[0]}: stopped")
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has read enough. Without this, the interpreter complains at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         return BROKEN_PIPE
     return code
+
+
+def _complain(text: str) -> None:
+    """Print an error. The exit code tells it too, should nobody read stderr any more."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what a stream still holds go nowhere, or the interpreter exits with 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _parser(first: str) -> argparse.ArgumentParser:

@@ -1,5 +1,6 @@
 """The command line: one file a command, the version, and what `health` must not import."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -64,3 +65,19 @@ def test_a_closed_pipe_is_reported_as_the_shell_does() -> None:
     process.stdout.close()
     _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (141, b"")
+
+
+@pytest.mark.parametrize("command", ["run", "submit", "forget", "dead-letters"])
+def test_a_reader_of_stderr_that_has_gone_changes_no_exit_code(command: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    arguments = {"submit": ["photo.jpg"], "forget": ["some-id"]}.get(command, [])
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", command, *arguments],
+        env={"PATH": os.environ["PATH"], "WORKER_BUCKETS": "photos"},  # other settings are missing
+        cwd=ROOT,
+        stderr=write,
+        check=False,
+    )
+    os.close(write)
+    assert done.returncode == 2
