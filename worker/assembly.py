@@ -22,6 +22,7 @@ from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Helpers, Pipeline, Stage, Step
+from worker.pipeline.waiting_room import WaitingRoom
 from worker.results.reuse import ScoreReuse
 from worker.results.store import ResultStore
 from worker.settings import Settings
@@ -31,6 +32,8 @@ from worker.stages.infer import Infer
 from worker.stages.poll import MessageSource, Poll
 from worker.stages.prepare import Prepare
 from worker.telemetry.counters import Telemetry
+
+MOST_HELD = 500  # photos without bytes that wait for S3; each has a lease to extend
 
 
 @dataclass(eq=False)
@@ -59,6 +62,7 @@ class Assembly:
         self.ready: BoundedQueue[Prepared] = BoundedQueue(self._ready_places())
         self.outcomes: BoundedQueue[Outcome] = BoundedQueue(self.settings.outcome_queue)
 
+        self.waiting_for_s3: WaitingRoom[Upload] = WaitingRoom(MOST_HELD, self.outages, self.clock)
         self.window = self._window()
         self.poll = self._poll()
         self.prepare = self._prepare()
@@ -105,6 +109,7 @@ class Assembly:
             models=self._models,
             telemetry=self.telemetry,
             outages=self.outages,
+            held=self.waiting_for_s3,
             stopping=self.stopping,
         )
 
@@ -118,6 +123,8 @@ class Assembly:
             objective_seconds=self.settings.objective / 1000,
             reuse=self._reuse(self.decoder.algorithm),
             outages=self.outages,
+            room=self.waiting_for_s3,
+            telemetry=self.telemetry,
             stopping=self.stopping,
             clock=self.clock,
         )
@@ -141,6 +148,8 @@ class Assembly:
             batch_wait_seconds=self.settings.batch_wait / 1000,
             telemetry=self.telemetry,
             outages=self.outages,
+            room=WaitingRoom(self.settings.batch_size, self.outages, self.clock),
+            stopping=self.stopping,
             clock=self.clock,
         )
 

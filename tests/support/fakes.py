@@ -86,6 +86,7 @@ class ScriptedSource:
         self.settled: list[Outcome] = []
         self.given_back: list[Message] = []
         self.failures: list[QueueError] = []
+        self.fetched: list[str] = []  # keys
 
     def receive(self, most: int) -> list[Message]:
         self.asked_for.append(most)
@@ -98,6 +99,7 @@ class ScriptedSource:
         self.given_back += messages
 
     def fetch(self, upload: Upload, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
+        self.fetched.append(upload.object.key)
         photo = self.photos[upload.object.key]
         if isinstance(photo, MessageError):
             raise photo
@@ -154,7 +156,7 @@ class MemoryStore:
 
 
 class PickyModel:
-    """Scores a photo by its first pixel's red value. Refuses batches with a photo it dislikes."""
+    """Scores a photo by its first pixel's red value. Refuses batches with a photo it dislikes, or all if `away`."""
 
     def __init__(
         self, *, dislikes: int = -1, largest_batch: int = 8, name: str = "picky", side: int = 4
@@ -162,12 +164,13 @@ class PickyModel:
         self.dislikes = dislikes
         self.largest_batch = largest_batch
         self.batches: list[int] = []
+        self.away = False
         self.bundle = score_bundle(name, side)
 
     def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
         self.batches.append(len(batch))
         scores = batch[:, 0, 0, 0]
-        if (scores == self.dislikes).any():
+        if self.away or (scores == self.dislikes).any():
             raise ModelError("there is a photo I dislike")
         return {"score": scores.astype(np.float32)}
 

@@ -68,20 +68,23 @@ class Rig:
         attributes = {"VisibilityTimeout": str(visibility_timeout), "RedrivePolicy": json.dumps(redrive)}
         return str(self.sqs.create_queue(QueueName=self.name, Attributes=attributes)["QueueUrl"])
 
-    def announce_uploads(self, queue_url: str = "") -> None:
-        """Let the bucket tell the queue, or another one, as in production; that sends a test event first."""
+    def announce_uploads(self, queue_url: str = "", *, bucket: str = "") -> None:
+        """Let a bucket tell the queue, or another one, as in production; that sends a test event first."""
         queue = {
             "QueueArn": self._arn(queue_url or self.queue_url),
             "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"],
         }
         configuration = {"QueueConfigurations": [queue]}
         self.s3.put_bucket_notification_configuration(
-            Bucket=self.bucket, NotificationConfiguration=configuration
+            Bucket=bucket or self.bucket, NotificationConfiguration=configuration
         )
 
-    def put(self, image_id: str, photo: bytes, suffix: str = ".jpg") -> str:
+    def put(
+        self, image_id: str, photo: bytes, suffix: str = ".jpg", *, bucket: str = "", folder: str = "uploads"
+    ) -> str:
         """Put a photo and tell nobody; its ETag."""
-        answer = self.s3.put_object(Bucket=self.bucket, Key=f"uploads/{image_id}{suffix}", Body=photo)
+        key = f"{folder}/{image_id}{suffix}"
+        answer = self.s3.put_object(Bucket=bucket or self.bucket, Key=key, Body=photo)
         return str(answer["ETag"]).strip('"')
 
     def send(self, body: object) -> None:

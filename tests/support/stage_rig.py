@@ -77,12 +77,13 @@ class StageRig(Assembly):
         replicas: Sequence[Sequence[PickyModel]] | None = None,
         linger: float = 0.0,
         reuse: Reuse = "exact",
+        buckets: Sequence[str] = ("photos",),
     ) -> None:
         self.clock, self.size = ManualClock(), size
         self.models = models or (replicas or [[PickyModel()]])[0]
         self.impatient = ImpatientEvent()
         super().__init__(
-            make_settings(upload_queue=size, outcome_queue=size, decoders=2, reuse=reuse),
+            make_settings(upload_queue=size, outcome_queue=size, decoders=2, reuse=reuse, buckets=buckets),
             source or ScriptedSource(),
             MemoryStore(),
             InlineDecoder(self.models[0].bundle.manifest.input.target, max_bytes=1000, max_pixels=100),

@@ -1,21 +1,23 @@
 """infer: score batches of prepared photos, on one device or on several at a time."""
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from worker.errors import BatchTooLargeError, ModelError, Part
+from worker.errors import BatchTooLargeError, ModelError, Part, StoppingError
 from worker.inference import scoring
 from worker.inference.serving import Replica, Serving
 from worker.messages import Failed, Outcome, Outputs, Prepared, Scored
 from worker.pipeline.batching import Batching
 from worker.pipeline.outages import Outages
-from worker.pipeline.queues import BoundedQueue
+from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Step
+from worker.pipeline.waiting_room import Held, WaitingRoom
 from worker.telemetry.counters import Telemetry
 
 IDLE = 1.0  # seconds a step waits for its first photo
@@ -32,6 +34,8 @@ class Infer:
     batch_wait_seconds: float  # longest wait for a fuller batch, see worker/pipeline/batching.py
     telemetry: Telemetry
     outages: Outages
+    room: WaitingRoom[Prepared]
+    stopping: threading.Event
     clock: Callable[[], float]
 
     def __post_init__(self) -> None:
@@ -53,23 +57,56 @@ class Infer:
 
     def _step(self, number: int, batching: Batching[Prepared]) -> None:
         """Score what is ready. Raises ShutDown once the helpers have ended and `ready` is empty."""
-        batch, closed = batching.take(self._largest(self.serving.replicas[number]), IDLE)
+        replica = self.serving.replicas[number]
+        if self.stopping.is_set():
+            self._return_held()
+        if held := self._take_held(self._largest(replica)):
+            self._score(replica, [one.item for one in held], again=all(one.answered for one in held))
+            for one in held:
+                self.room.end_try(one)
+        elif self.room.full:
+            self.stopping.wait(self.room.look)
+        else:
+            self._score_ready(replica, batching)
+
+    def _score_ready(self, replica: Replica, batching: Batching[Prepared]) -> None:
+        try:
+            batch, closed = batching.take(self._largest(replica), self.room.look if len(self.room) else IDLE)
+        except ShutDown:
+            self._return_held()
+            raise
         if batch:
             self.telemetry.batch(len(batch), closed)
-            self._score(self.serving.replicas[number], batch)
+            self._score(replica, batch)
 
-    def _score(self, replica: Replica, batch: Sequence[Prepared]) -> None:
-        """Run the models. Halve a batch they refuse, so that one bad photo fails alone."""
+    def _take_held(self, most: int) -> list[Held[Prepared]]:
+        """Take photos that wait for the model: one while it is away, all once it has answered."""
+        held = list[Held[Prepared]]()
+        while len(held) < most and (one := self.room.take()):
+            held.append(one)
+        return held
+
+    def _return_held(self) -> None:
+        """Let other workers have what waits for the model."""
+        for photo in self.room.leave():
+            error = StoppingError("the model did not answer before the stop")
+            self.outcomes.put(Failed(photo.upload, error, photo.timings, self.clock()))
+
+    def _score(self, replica: Replica, batch: Sequence[Prepared], again: bool = False) -> None:
+        """Run the models. Halve a batch they refuse, so that one bad photo fails alone.
+
+        `again`: they refused these photos before, and took others since.
+        """
         parts = [batch]
         while parts:
             part = parts.pop()
             self.outcomes.alive()  # each try may take long
-            refused = len(part) > self._largest(replica) or not self._try_to_score(replica, part)
+            refused = len(part) > self._largest(replica) or not self._try_to_score(replica, part, again)
             if refused:
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
 
-    def _try_to_score(self, replica: Replica, batch: Sequence[Prepared]) -> bool:
+    def _try_to_score(self, replica: Replica, batch: Sequence[Prepared], again: bool) -> bool:
         """Run the models once. False when they refuse the batch and it can be halved."""
         begun = self.clock()
         try:
@@ -78,17 +115,66 @@ class Infer:
             if isinstance(error, BatchTooLargeError):
                 self._take_less_than(len(batch))
             if len(batch) == 1:
-                self.outcomes.put(self._fail(batch[0], error))
+                self._refuse(replica, batch[0], error, again)
                 return True
             self.telemetry.warn("batch_refused", size=len(batch), reason=str(error))
             return False
         done = self.clock()
-        self.outages.note_success(Part.MODEL)
         self.service_times.note(len(batch), done - begun)
-        self.outcomes.put_all(
-            [self._outcome(photo, (replica, outputs, n), begun, done) for n, photo in enumerate(batch)]
-        )
+        self._hand_on(batch, (replica, outputs), again, begun=begun, done=done)
         return True
+
+    def _hand_on(
+        self,
+        batch: Sequence[Prepared],
+        answer: tuple[Replica, Sequence[Outputs]],
+        again: bool,
+        *,
+        begun: float,
+        done: float,
+    ) -> None:
+        """Hand on the photos whose outputs make sense."""
+        scored, refused = list[Outcome](), list[tuple[Prepared, ModelError]]()
+        for index, photo in enumerate(batch):
+            try:
+                scored.append(self._scored(photo, (*answer, index), begun, done))
+            except ModelError as error:
+                refused.append((photo, error))
+        if scored:
+            self.room.note_success(Part.MODEL)
+        self.outcomes.put_all(scored)
+        for photo, reason in refused:
+            self._refuse(answer[0], photo, reason, again or bool(scored))
+
+    def _refuse(self, replica: Replica, photo: Prepared, error: ModelError, again: bool) -> None:
+        """Hold the photo while the models are away. Otherwise it is released: the trouble may be its own.
+
+        `again`: the models took others meanwhile.
+        """
+        upload = photo.upload
+        if not again:
+            self.outages.note_failure(Part.MODEL, str(error), upload.object.sha256 or upload.photo)
+        if again or self.stopping.is_set() or not self._is_away(replica):
+            self.outcomes.put(Failed(upload, error, photo.timings, self.clock()))
+            return
+        self.telemetry.warn("batch_refused", size=1, reason=str(error))
+        self.room.put((upload.message.message_id, upload.object.key), photo, Part.MODEL)
+
+    def _is_away(self, replica: Replica) -> bool:
+        """Whether the models refuse even a plain photo, which they took at their start.
+
+        Photos that they refuse while they work must not fill the room.
+        """
+        if not self.outages.ongoing(Part.MODEL):
+            return False
+        try:
+            for model in replica:
+                self.outcomes.alive()
+                size = model.bundle.manifest.input
+                model.predict(np.zeros((1, size.height, size.width, 3), np.uint8))
+        except ModelError:
+            return True
+        return False
 
     def _take_less_than(self, size: int) -> None:
         """Never again take a batch as large as one that found no memory."""
@@ -114,22 +200,15 @@ class Infer:
             return outputs
         return [{role: rows[places] for role, rows in one.items()} for one in outputs]
 
-    def _outcome(
+    def _scored(
         self, photo: Prepared, row: tuple[Replica, Sequence[Outputs], int], begun: float, done: float
-    ) -> Outcome:
+    ) -> Scored:
         replica, outputs, index = row
-        try:
-            bundles = [model.bundle for model in replica]
-            scores = scoring.score(bundles, outputs, index, photo.upload.photo.image_id)
-        except ModelError as error:
-            return self._fail(photo, error)
+        bundles = [model.bundle for model in replica]
+        scores = scoring.score(bundles, outputs, index, photo.upload.photo.image_id)
         waited, took = (begun - photo.ready_at) * 1000, (done - begun) * 1000
         timings = {**photo.timings, "batch_wait": waited, "infer": took}
         return Scored(photo.upload, scores, photo.image_hash, timings, done)
-
-    def _fail(self, photo: Prepared, error: ModelError) -> Failed:
-        self.outages.note_failure(Part.MODEL, str(error))
-        return Failed(photo.upload, error, photo.timings, self.clock())
 
 
 def _without_copies(batch: Sequence[Prepared]) -> tuple[list[Prepared], list[int]]:

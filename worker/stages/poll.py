@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sized
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from worker.errors import NotOursError, Part, QueueError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced, Ignored
 from worker.messages import Known, Message, Outcome, Skipped, Source, Upload
-from worker.pipeline.outages import Outages
+from worker.pipeline.outages import Outages, Place
 from worker.pipeline.queues import SLICE, BoundedQueue
 from worker.result import Result
 from worker.results.known import content, is_unordered, makes_needless
@@ -20,7 +20,6 @@ from worker.telemetry.counters import Telemetry
 RECEIVE_MOST = 10  # SQS's limit
 ROOM_WAIT = 1.0  # seconds until a full queue is looked at again
 REST = 1.0  # seconds until a spare receiver looks whether it is needed
-NEEDED = (Part.QUEUE, Part.STORAGE, Part.MODEL)  # while one is away, a receive only wears messages out
 
 
 class MessageSource(Source, Protocol):
@@ -45,16 +44,22 @@ class Poll:
     models: Callable[[], Mapping[str, str]]  # serving now, name → version
     telemetry: Telemetry
     outages: Outages
+    held: Sized  # photos that wait for S3
     stopping: threading.Event
 
     def __post_init__(self) -> None:
         # Full receives cost the fewest calls, but half a queue must stay filled for the helpers.
         self.room_needed = min(RECEIVE_MOST, max(1, self.uploads.maxsize // 2))
+        self._buckets: list[Place] = [(Part.STORAGE, bucket) for bucket in self.buckets]
         self._starving = threading.Event()  # one receiver is not enough
 
     def step(self) -> None:
         """Receive, read and hand on. Raises ShutDown once the queue to `infer` is closed."""
-        if self._is_stopped_in_pause():
+        pause = self.outages.pause(*self._needed())
+        if self._rest(pause):
+            return
+        if not pause and len(self.held) and self._storage_is_away():
+            self._rest(REST)  # photos that wait probe S3: one message for each of their tries is enough
             return
         room = self.uploads.room(self.room_needed, timeout=ROOM_WAIT)
         if room:
@@ -69,27 +74,34 @@ class Poll:
             items = [item for message in messages for item in self._read(message)]
             self.uploads.put_all(self._drop_known(items))
 
-    def _is_stopped_in_pause(self) -> bool:
-        """Pause in an outage, showing signs of life. Returns whether a stop ended the pause."""
-        left = self.outages.pause(*NEEDED)
-        while left > 0:
-            self.uploads.alive()
-            if self.stopping.wait(min(left, SLICE)):
-                return True
-            left -= SLICE
-        return False
-
     def step_beside(self) -> None:
         """Receive too while one receiver cannot keep the helpers busy. Otherwise rest a moment."""
         if self._starving.wait(REST):
             self.step()
+
+    def _needed(self) -> list[Place]:
+        """What must not be away for a full receive to make sense."""
+        return [Part.QUEUE, Part.MODEL, *(self._buckets if self._storage_is_away() else [])]
+
+    def _storage_is_away(self) -> bool:
+        """Whether no bucket can be read."""
+        return all(self.outages.ongoing(bucket) for bucket in self._buckets)
+
+    def _rest(self, seconds: float) -> bool:
+        """Wait, showing signs of life. Returns whether a stop ended the wait."""
+        while seconds > 0:
+            self.uploads.alive()
+            if self.stopping.wait(min(seconds, SLICE)):
+                return True
+            seconds -= SLICE
+        return False
 
     def _judge_supply(self, asked: int, received: int) -> None:
         """Call more receivers in when a full receive found the queue empty.
 
         In an outage a single receiver asks for one message at a time.
         """
-        if received < asked or self.outages.ongoing(*NEEDED):
+        if received < asked or self.outages.ongoing(*self._needed()):
             self._starving.clear()
         elif self.uploads.empty():
             self._starving.set()
@@ -97,7 +109,7 @@ class Poll:
     def _receive(self, most: int) -> list[Message]:
         """Receive. In an outage, one message is enough to find out whether it is over."""
         try:
-            messages = self.source.receive(1 if self.outages.ongoing(*NEEDED) else most)
+            messages = self.source.receive(1 if self.outages.ongoing(*self._needed()) else most)
         except QueueError as error:
             self.outages.note_failure(Part.QUEUE, str(error))
             self.telemetry.warn("receive_failed", code=error.code, reason=str(error))

@@ -1,5 +1,9 @@
-"""prepare: fetch, decode and hash one photo each, in infer's helper threads, while the model runs."""
+"""prepare: fetch, decode and hash one photo each, in infer's helper threads, while the model runs.
 
+A photo that S3 fails to give waits in a room, under its lease, and is fetched again when S3 answers.
+"""
+
+import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,10 +12,12 @@ from datetime import datetime
 from worker.decoders.decoder import Decoded, PhotoDecoder, check_size
 from worker.errors import MessageError, OutOfMemoryError, Part, StoppingError, StorageError
 from worker.messages import Failed, Fetched, Outcome, Prepared, Scored, Upload
-from worker.pipeline.outages import Outages
+from worker.pipeline.outages import Outages, Place
 from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue, ShutDown
+from worker.pipeline.waiting_room import Held, WaitingRoom
 from worker.results.reuse import ScoreReuse
+from worker.telemetry.counters import Telemetry
 
 REST = 1.0  # seconds until a spare helper looks whether it is needed
 
@@ -28,6 +34,8 @@ class Prepare:
     objective_seconds: float  # target time from upload to score
     reuse: ScoreReuse
     outages: Outages
+    room: WaitingRoom[Upload]
+    telemetry: Telemetry
     stopping: threading.Event
     clock: Callable[[], float]
 
@@ -35,24 +43,54 @@ class Prepare:
         """Prepare one upload, if the window has room for this helper's rank."""
         if self.window.admits(rank, REST):
             try:
-                self._hand_on(self.uploads.get())
+                self._work()
             except ShutDown:
                 self.window.open()  # wakes the helpers that wait at the window: they must end too
+                self._return_held()
                 raise
 
-    def _hand_on(self, item: Upload | Outcome) -> None:
-        result = self._prepare(item) if isinstance(item, Upload) else item
+    def _work(self) -> None:
+        """Take what is due in the room first. While the room is full, take nothing else."""
+        if self.stopping.is_set():
+            self._return_held()
+        held = self.room.take()
+        if held:
+            try:
+                self._hand_on(held.item, held)
+            finally:
+                self.room.end_try(held)
+        elif self.room.full:
+            self.stopping.wait(self.room.look)
+        else:
+            try:
+                item = self.uploads.get(timeout=self.room.look if len(self.room) else REST)
+            except queue.Empty:
+                return
+            self._hand_on(item)
+
+    def _return_held(self) -> None:
+        """Let other workers have what waits for S3."""
+        for upload in self.room.leave():
+            now = self.clock()
+            error = StoppingError("S3 did not answer before the stop")
+            self.outcomes.put(Failed(upload, error, _timings_until_work(upload, now), now))
+
+    def _hand_on(self, item: Upload | Outcome, held: Held[Upload] | None = None) -> None:
+        result = self._prepare(item, held) if isinstance(item, Upload) else item
         if isinstance(result, Prepared):
             self.ready.put(result)
-        else:
+        elif result is not None:
             self.outcomes.put(result)
 
-    def _prepare(self, upload: Upload) -> Prepared | Outcome:
+    def _prepare(self, upload: Upload, held: Held[Upload] | None) -> Prepared | Outcome | None:
+        """Return what became of the photo; None if it waits in the room."""
         begun = self.clock()
         timings = _timings_until_work(upload, begun)
         deadline = begun - sum(timings.values()) / 1000 + self.objective_seconds
         try:
-            fetched = self._fetch(upload)
+            fetched = self._fetch(upload, held)
+            if fetched is None:
+                return None
             upload = replace(upload, object=fetched.identify(upload.object))
             copy = self.reuse.of_same_bytes(upload)
             fetched_at = self.clock()
@@ -81,20 +119,40 @@ class Prepare:
     def _decode(self, fetched: Fetched) -> Decoded:
         return self.decoder.decode(fetched.data, fetched.sha256, self.uploads.alive)
 
-    def _fetch(self, upload: Upload) -> Fetched:
+    def _fetch(self, upload: Upload, held: Held[Upload] | None) -> Fetched | None:
+        """Fetch. None if S3 fails and the photo waits in the room."""
         if self.stopping.is_set():
             raise StoppingError("not started")
         check_size(upload.object.size, self.decoder.max_bytes)
+        bucket = (Part.STORAGE, upload.object.bucket)
+        if held is None and self.outages.ongoing(bucket):  # those in the room probe it
+            self._hold(upload, bucket)
+            return None
         try:
             fetched = upload.source.fetch(upload, self.decoder.max_bytes, self.uploads.alive)
         except StorageError as error:
-            self.outages.note_failure(Part.STORAGE, str(error))
-            raise
+            self._hold_or_raise(upload, bucket, error, held)
+            return None
         except MessageError:
-            self.outages.note_success(Part.STORAGE)  # it answered
+            self.room.note_success(bucket)  # it answered
             raise
-        self.outages.note_success(Part.STORAGE)
+        self.room.note_success(bucket)
         return fetched
+
+    def _hold_or_raise(
+        self, upload: Upload, bucket: Place, error: StorageError, held: Held[Upload] | None
+    ) -> None:
+        """Hold the photo. Raise if it fails again although others of its bucket were read meanwhile."""
+        if self.stopping.is_set():
+            raise StoppingError("S3 did not answer before the stop") from error
+        if held and held.answered:
+            raise error
+        self.telemetry.warn("fetch_failed", image_id=upload.photo.image_id, reason=str(error))
+        self.outages.note_failure(bucket, str(error), upload.photo)
+        self._hold(upload, bucket)
+
+    def _hold(self, upload: Upload, bucket: Place) -> None:
+        self.room.put((upload.message.message_id, upload.object.key), upload, bucket)
 
 
 def _timings_until_work(upload: Upload, begun: float) -> dict[str, float]:

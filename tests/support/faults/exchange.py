@@ -32,6 +32,7 @@ class Exchange:
         self._handler = handler
         self._gateway = handler.gateway
         self.body = body
+        self.path = handler.path
         target = handler.headers.get("X-Amz-Target", "")
         self.service = "sqs" if target.startswith("AmazonSQS.") else "s3"
         self.operation = target.partition(".")[2] if target else f"{handler.command.title()}Object"

@@ -72,13 +72,23 @@ class FaultRig(Rig):
         worker.wait_for("polling")
         return worker
 
-    def upload(self, number: int, photo: bytes, *, copies: bool = False) -> list[str]:
-        """Upload a photo under new ids, as the API does. Each has other bytes, unless they are `copies`."""
+    def add_bucket(self) -> str:
+        """Make another bucket that announces its uploads on the same queue."""
+        bucket = f"{self.bucket}-other"
+        self.s3.create_bucket(Bucket=bucket)
+        self.announce_uploads(bucket=bucket)
+        return bucket
+
+    def upload(self, number: int, photo: bytes, *, copies: bool = False, **place: str) -> list[str]:
+        """Upload a photo under new ids, as the API does. Each has other bytes, unless they are `copies`.
+
+        `place`: another `bucket` or `folder` than the usual one.
+        """
         ids = [str(uuid.uuid4()) for _ in range(number)]
         self.sent += ids
         for image_id in ids:
             body = photo if copies else as_upload(photo, image_id)
-            self.etags[image_id] = [self.put(image_id, body)]
+            self.etags[image_id] = [self.put(image_id, body, **place)]
         return ids
 
     def overwrite(self, image_id: str, photo: bytes) -> None:

@@ -33,6 +33,32 @@ def throttle(exchange: Exchange) -> None:
         exchange.error(400, "RequestThrottled")
 
 
+def refusal(status: int, code: str) -> Fault:
+    """Answer with this error."""
+    return lambda exchange: exchange.error(status, code)
+
+
+def where(part_of_path: str, fault: Fault) -> Fault:
+    """Let the fault hit only the paths with this part: a bucket or a folder of S3."""
+
+    def chosen(exchange: Exchange) -> None:
+        if part_of_path in exchange.path:
+            fault(exchange)
+        else:
+            exchange.reply(exchange.forward())
+
+    return chosen
+
+
+def no_right_to_list(exchange: Exchange) -> None:
+    """Answer 403 for an object that is gone, as S3 does to a role that may not list the bucket."""
+    answer = exchange.forward()
+    if answer.status == 404:
+        exchange.error(403, "AccessDenied")
+    else:
+        exchange.reply(answer)
+
+
 def reset(exchange: Exchange) -> None:
     """Reset the connection; nothing is carried out."""
     exchange.cut()

@@ -144,3 +144,68 @@ def test_an_outage_long_without_a_failure_is_no_reason_to_give_up() -> None:
     rig.fail(Part.STORAGE, 100, 100)
     rig.clock.seconds += SILENCE + 1
     assert rig.outages.longest() == (0.0, "")
+
+
+def test_one_subject_that_fails_over_and_over_is_no_outage() -> None:
+    rig = OutageRig()
+    for _ in range(10):
+        rig.outages.note_failure(Part.MODEL, "no", "one photo")
+        rig.clock.seconds += 100
+    assert not rig.outages.ongoing(Part.MODEL)
+    assert rig.outages.pause(Part.MODEL) == 0
+    assert rig.outages.longest() == (0.0, "")
+
+
+def test_an_outage_begins_with_the_last_failure_before_that_of_another_subject() -> None:
+    rig = OutageRig()
+    for _ in range(10):
+        rig.outages.note_failure(Part.MODEL, "no", "one photo")
+        rig.clock.seconds += 100
+    rig.outages.note_failure(Part.MODEL, "no", "another")
+    assert rig.outages.ongoing(Part.MODEL)
+    assert rig.outages.longest()[0] == 100
+
+
+def test_two_subjects_with_a_success_between_are_no_outage() -> None:
+    rig = OutageRig()
+    rig.outages.note_failure(Part.MODEL, "no", "one photo")
+    rig.outages.note_success(Part.MODEL)
+    rig.outages.note_failure(Part.MODEL, "no", "another")
+    assert not rig.outages.ongoing(Part.MODEL)
+
+
+def test_the_next_try_of_what_fails_alone_comes_later_each_time() -> None:
+    rig = OutageRig()
+    assert rig.outages.next_try(Part.STORAGE) == 0
+    pauses = []
+    for _ in range(5):
+        rig.outages.note_failure(Part.STORAGE, "no", "one photo")
+        pauses.append(rig.outages.next_try(Part.STORAGE) - rig.clock())
+        rig.clock.seconds += 12
+    assert pauses == [SHORTEST, 12, 24, LONGEST, LONGEST]
+
+
+ONE, OTHER = (Part.STORAGE, "one"), (Part.STORAGE, "other")
+
+
+def test_each_bucket_has_its_own_outage() -> None:
+    rig = OutageRig()
+    for _ in range(2):
+        rig.outages.note_failure(ONE, "503")
+        rig.outages.note_success(OTHER)
+    assert rig.outages.ongoing(ONE)
+    assert not rig.outages.ongoing(OTHER)
+
+
+def test_the_outage_of_a_bucket_counts_from_the_last_answer_of_another() -> None:
+    rig = OutageRig()
+    for seconds in (0, 100, 100, 100):
+        rig.clock.seconds += seconds
+        rig.outages.note_failure(ONE, "503")
+        if seconds:
+            rig.outages.note_success(OTHER)
+    assert rig.outages.longest() == (0.0, "S3 fails: 503")
+    rig.clock.seconds += 100
+    rig.outages.note_failure(ONE, "503")
+    assert rig.outages.longest() == (100.0, "S3 fails: 503")
+    assert rig.outages.pause(ONE) == LONGEST

@@ -7,9 +7,9 @@ import pytest
 from tests.support.fakes import ImpatientEvent, PickyModel, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, answers, photo
 from worker.errors import (
+    AccessDeniedError,
     EmptyObjectError,
     Part,
-    StorageError,
     UnknownBodyError,
     UnsupportedFormatError,
     Verdict,
@@ -80,7 +80,7 @@ def test_under_load_messages_are_deleted_ten_at_a_time_and_the_rest_once_the_que
 
 
 def test_a_release_does_not_wait_for_a_full_delete_call() -> None:
-    source = ScriptedSource(photos={IDS[0]: StorageError("503")})
+    source = ScriptedSource(photos={IDS[0]: AccessDeniedError("403")})
     rig = StageRig(source, linger=60.0)
     rig.commit_all(source.upload(IDS[0]))
     assert [o.verdict for o in source.settled] == [Verdict.RELEASE]

@@ -53,7 +53,7 @@ def test_one_receiver_is_enough_to_find_out_whether_an_outage_is_over() -> None:
     rig.poll._starving = ImpatientEvent()
     rig.poll.step()
     for _ in range(2):
-        rig.outages.note_failure(Part.STORAGE, "503")
+        rig.outages.note_failure((Part.STORAGE, "photos"), "503")
     rig.uploads.queue.clear()
     rig.poll.step()
     rig.poll.step_beside()
@@ -133,7 +133,7 @@ def test_poll_shows_signs_of_life_in_a_long_pause_and_around_its_calls() -> None
     signs = list[float]()
     rig.uploads.alive = lambda: signs.append(rig.clock())
     for _ in range(2):
-        rig.outages.note_failure(Part.STORAGE, "503")
+        rig.outages.note_failure((Part.STORAGE, "photos"), "503")
         rig.clock.seconds += 2.5
     rig.source.receive = rig.slowly(5, rig.source.receive)  # type: ignore[method-assign,assignment]
     begun = rig.clock()
@@ -145,11 +145,39 @@ def test_poll_shows_signs_of_life_in_a_long_pause_and_around_its_calls() -> None
 def test_poll_asks_for_one_message_in_an_outage() -> None:
     rig = StageRig()
     for _ in range(2):
-        rig.outages.note_failure(Part.STORAGE, "503")
+        rig.outages.note_failure((Part.STORAGE, "photos"), "503")
     rig.poll.step()
-    rig.outages.note_success(Part.STORAGE)
+    rig.outages.note_success((Part.STORAGE, "photos"))
     rig.poll.step()
     assert rig.source.asked_for == [1, 10]
+
+
+def test_poll_goes_on_while_one_of_several_buckets_answers() -> None:
+    rig = StageRig(buckets=("photos", "others"))
+    for bucket in rig.poll.buckets:
+        for _ in range(2):
+            rig.outages.note_failure((Part.STORAGE, bucket), "503")
+        rig.poll.step()
+    assert rig.source.asked_for == [10, 1]
+    assert rig.impatient.waits == [0.5]
+
+
+def test_while_photos_wait_for_s3_poll_asks_for_one_message_for_each_of_their_tries() -> None:
+    rig = StageRig()
+    bucket = (Part.STORAGE, "photos")
+    for _ in range(2):
+        rig.outages.note_failure(bucket, "503")
+    rig.waiting_for_s3.put("one", rig.source.upload(IDS[0]), bucket)
+    for _ in range(3):
+        rig.poll.step()
+    assert rig.source.asked_for == [1]
+    rig.outages.note_failure(bucket, "503")
+    rig.poll.step()
+    rig.poll.step()
+    assert rig.source.asked_for == [1, 1]
+    rig.waiting_for_s3.leave()
+    rig.poll.step()
+    assert rig.source.asked_for == [1, 1, 1], "nobody else finds out"
 
 
 def test_poll_gives_back_the_messages_of_the_last_long_poll() -> None:

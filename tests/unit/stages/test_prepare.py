@@ -7,8 +7,13 @@ import pytest
 
 from tests.support.fakes import START, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, answers, photo
+from tests.support.waiting import eventually
 from worker.errors import (
+    AccessDeniedError,
+    BucketGoneError,
+    KeyRefusedError,
     MessageError,
+    ObjectArchivedError,
     ObjectGoneError,
     OutOfMemoryError,
     Part,
@@ -16,9 +21,10 @@ from worker.errors import (
     TooManyBytesError,
     Verdict,
 )
-from worker.messages import Failed, Scored, Skipped
+from worker.messages import Failed, Scored, Skipped, Upload
 from worker.photos import decoding
 from worker.pipeline.queues import ShutDown
+from worker.pipeline.waiting_room import WaitingRoom
 
 
 @pytest.mark.parametrize(
@@ -29,7 +35,10 @@ from worker.pipeline.queues import ShutDown
         (photo(1)[:45], "unreadable_image"),
         (ObjectGoneError("not there"), "object_gone"),
         (TooManyBytesError("too many came"), "too_many_bytes"),
-        (StorageError("throttled"), "storage_trouble"),
+        (ObjectArchivedError("in Glacier"), "object_archived"),
+        (AccessDeniedError("403"), "access_denied"),
+        (KeyRefusedError("disabled"), "kms_refused"),
+        (BucketGoneError("404"), "bucket_gone"),
     ],
 )
 def test_one_bad_photo_never_touches_its_neighbours(data: bytes | MessageError, code: str) -> None:
@@ -79,14 +88,152 @@ def test_a_stop_returns_uploads_that_were_not_started() -> None:
     assert verdicts == {"message-1": Verdict.ACKNOWLEDGE, "message-2": Verdict.RETURN}
 
 
-def test_failed_fetches_are_an_outage_until_storage_answers() -> None:
-    away = StorageError("503")
-    source = ScriptedSource(photos={IDS[0]: away, IDS[1]: away, IDS[2]: ObjectGoneError("gone")})
-    rig = StageRig(source)
-    rig.infer_all(source.upload(IDS[0]), source.upload(IDS[1]))
-    assert rig.outages.ongoing(Part.STORAGE)
-    rig.infer_all(source.upload(IDS[2]))
-    assert not rig.outages.ongoing(Part.STORAGE)
+AWAY = StorageError("503")
+PHOTOS: tuple[Part, str] = (Part.STORAGE, "photos")
+
+
+class AwayRig(StageRig):
+    """S3 does not give its photos, until `come_back`. No photo waits for time to pass."""
+
+    def __init__(self, count: int = 4) -> None:
+        super().__init__(ScriptedSource(photos=dict.fromkeys(IDS[:count], AWAY)))
+        self.prepare.room.look = 0.0
+
+    def come_back(self) -> None:
+        self.source.photos = {key: photo(3, n) for n, key in enumerate(IDS[:8])}
+
+    def step_all(self, *uploads: Upload) -> dict[str, int | str | None]:
+        """Step as often as there are photos; what became of them."""
+        for upload in uploads:
+            self.uploads.put(upload)
+        for _ in range(len(self.prepare.room) + self.uploads.qsize()):
+            self.prepare.step()
+        if self.ready.qsize():
+            self.infer.steps[0]()
+        return answers([self.outcomes.get(block=False) for _ in range(self.outcomes.qsize())])
+
+    def upload(self, number: int, bucket: str = "photos") -> Upload:
+        upload = self.source.upload(IDS[number], number=number)
+        return replace(upload, object=replace(upload.object, bucket=bucket))
+
+    def tries(self) -> int:
+        return len(self.source.fetched)
+
+
+def test_photos_that_s3_fails_to_give_wait_until_it_answers() -> None:
+    rig = AwayRig()
+    assert rig.step_all(rig.upload(0), rig.upload(1)) == {}
+    assert rig.outages.ongoing(PHOTOS)
+    assert rig.step_all(rig.upload(2)) == {}
+    assert rig.source.fetched == IDS[:2], "others of its bucket are not tried in an outage"
+    rig.come_back()
+    rig.clock.seconds += 0.5
+    assert rig.step_all() == dict.fromkeys(IDS[:3], 3)
+    assert not rig.outages.ongoing(PHOTOS)
+
+
+def test_one_photo_at_a_time_probes_and_they_take_turns() -> None:
+    rig = AwayRig()
+    rig.step_all(rig.upload(0), rig.upload(1), rig.upload(2))
+    for _ in range(3):
+        rig.clock.seconds += 30
+        rig.step_all()
+    assert rig.source.fetched[2:] == [IDS[0], IDS[1], IDS[2]]
+
+
+def test_photos_of_other_buckets_flow_meanwhile() -> None:
+    rig = AwayRig()
+    rig.step_all(rig.upload(0), rig.upload(1))
+    rig.source.photos[IDS[5]] = photo(4)
+    assert rig.step_all(rig.upload(5, "others")) == {IDS[5]: 4}
+    assert rig.outages.ongoing(PHOTOS)
+    assert len(rig.prepare.room) == 2
+
+
+@pytest.mark.parametrize("kind", [ObjectArchivedError, AccessDeniedError])
+def test_objects_that_s3_refuses_are_no_outage_and_show_that_it_answers(kind: type[MessageError]) -> None:
+    rig = AwayRig()
+    rig.source.photos = dict.fromkeys(IDS[:4], kind("no"))
+    assert set(rig.step_all(*(rig.upload(n) for n in range(4)))) == set(IDS[:4])
+    assert not rig.outages.ongoing(PHOTOS)
+    rig.source.photos = dict.fromkeys(IDS[:2], AWAY)
+    rig.step_all(rig.upload(0), rig.upload(1))
+    assert rig.outages.ongoing(PHOTOS)
+    rig.source.photos[IDS[1]] = rig.source.photos[IDS[0]] = kind("no")
+    rig.clock.seconds += 0.5
+    assert rig.step_all() == dict.fromkeys(IDS[:2], kind.code)
+    assert not rig.outages.ongoing(PHOTOS)
+
+
+def test_a_photo_that_fails_alone_over_and_over_is_no_outage() -> None:
+    rig = AwayRig()
+    rig.step_all(rig.upload(0))
+    for _ in range(50):
+        rig.clock.seconds += 30
+        rig.step_all()
+    assert rig.tries() == 51
+    assert rig.outages.longest() == (0.0, "")
+    assert not rig.outages.ongoing(PHOTOS)
+
+
+def test_a_photo_that_fails_again_though_others_were_read_meanwhile_is_released() -> None:
+    rig = AwayRig(1)
+    rig.source.photos[IDS[1]] = photo(4)
+    assert rig.step_all(rig.upload(0), rig.upload(1)) == {IDS[1]: 4}
+    assert rig.step_all() == {IDS[0]: "storage_trouble"}
+    assert len(rig.prepare.room) == 0
+
+
+def test_a_full_room_takes_nothing_more() -> None:
+    rig = AwayRig()
+    rig.prepare.room = WaitingRoom(2, rig.outages, rig.clock)
+    rig.step_all(*(rig.upload(n) for n in range(4)))
+    assert (len(rig.prepare.room), rig.uploads.qsize()) == (2, 2)
+    rig.come_back()
+    rig.clock.seconds += 0.5
+    assert rig.step_all() == dict.fromkeys(IDS[:4], 3)
+
+
+def test_a_message_that_came_again_replaces_its_photo() -> None:
+    rig = AwayRig()
+    rig.step_all(rig.upload(0), rig.upload(1))
+    again = replace(rig.upload(1), message=message(number=1, receive_count=2))
+    rig.step_all(again)
+    assert sorted(one.message.receive_count for one in rig.prepare.room.leave()) == [1, 2]
+
+
+@pytest.mark.parametrize("end", ["stopping", "uploads are closed"])
+def test_at_a_stop_the_photos_that_wait_are_returned(end: str) -> None:
+    rig = AwayRig()
+    rig.step_all(rig.upload(0), rig.upload(1))
+    if end == "stopping":
+        rig.stopping.set()
+        rig.prepare.step()
+    else:
+        rig.uploads.shutdown()
+        with pytest.raises(ShutDown):
+            rig.prepare.step()
+    outcomes = [rig.outcomes.get(block=False) for _ in range(2)]
+    assert [one.verdict for one in outcomes] == [Verdict.RETURN] * 2
+    assert len(rig.prepare.room) == 0
+
+
+def test_helpers_that_end_at_the_same_time_leave_nothing_in_the_room() -> None:
+    rig = AwayRig(40)
+    rig.prepare.room.look = 0.01
+    pipeline = rig.pipeline()
+    pipeline.start()
+    rig.uploads.put_all(rig.upload(n) for n in range(40))
+    eventually(lambda: len(rig.prepare.room) == 40)
+    rig.stopping.set()
+    pipeline.close()
+    assert pipeline.join(rig.clock() + 20) == []
+    assert pipeline.error is None
+    assert {outcome.message.message_id for outcome in rig.source.settled} == {
+        f"message-{n}" for n in range(40)
+    }
+    assert {outcome.verdict for outcome in rig.source.settled} == {Verdict.RETURN}
+    assert len(rig.prepare.room) == 0
 
 
 def test_an_outcome_passes_the_model_by() -> None:

@@ -3,6 +3,7 @@
 Two workers made of the real stages, leases and source share one simulated queue; Hypothesis chooses what happens next.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from hypothesis import HealthCheck, settings
@@ -16,18 +17,33 @@ from worker.assembly import Assembly
 from worker.connections import Connections, s3_uploads
 from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.queues import ShutDown
+from worker.pipeline.waiting_room import WaitingRoom
 from worker.telemetry.counters import Telemetry
 
 TIMEOUT, LONGEST, RECEIVES = 20, 100, 6
 DISLIKED = 250
-SIZES = {"uploads": 4, "ready": 2, "outcomes": 3}
+SIZES = {"uploads": 4, "ready": 2, "outcomes": 4}
+HELD = 2  # photos that wait for S3; for the model, one before and one of a batch
 WORKERS = st.integers(0, 1)
 
 
 STEPS = ["poll", "help", "infer", "commit", "extend"]
-FAULTS = ["store away", "store forgetful", "queue down", "queue refuses", "storage away", "memory short"]
+FAULTS = [
+    "store away",
+    "store forgetful",
+    "queue down",
+    "queue refuses",
+    "storage away",
+    "model away",
+    "memory short",
+]
 ODD = ["no JSON", "{}", '{"Event": "s3:TestEvent"}']
-KINDS = {"good": photo(4), "refused by the model": photo(DISLIKED), "broken": b"text", "empty": b""}
+KINDS: dict[str, Callable[[int], bytes]] = {
+    "good": lambda number: photo(4, number % 5),  # some have the same bytes
+    "refused by the model": lambda number: photo(DISLIKED, number % 3),
+    "broken": lambda _: b"text",
+    "empty": lambda _: b"",
+}
 
 
 class MemoryBoundModel(CrampedModel):
@@ -70,8 +86,11 @@ class StepwiseWorker(Assembly):
             chance=lambda: 0.5,
             linger=0.0,
         )
-        self.queue, self.leases = queue, source.leases
+        self.queue, self.leases, self.model = queue, source.leases, model
         self.outcomes.cancelled = ImpatientEvent()
+        self.poll.held = self.prepare.room = WaitingRoom(HELD, self.outages, clock)
+        self.infer.room = WaitingRoom(HELD - 1, self.outages, clock)
+        self.prepare.room.look = self.infer.room.look = 0.0
         self.poll.room_needed = 1  # no waiting for the room of a full receive: time passes by hand here
         self.closed = False
 
@@ -84,14 +103,21 @@ class StepwiseWorker(Assembly):
         if step == "poll" and not self.closed and not self.uploads.full():
             self.queue.most_records = SIZES["uploads"] - self.uploads.qsize()
             self.poll.step()
-        elif step == "help" and self.uploads.qsize() and free and not self.ready.full():
+        elif step == "help" and self._can_help(free):
             self.prepare.step()
-        elif step == "infer" and 0 < self.ready.qsize() <= free:
+        elif step == "infer" and 0 < self.ready.qsize() + len(self.infer.room) <= free:
             self.infer.steps[0]()
         elif step == "commit" and (self.outcomes.qsize() or self.commit._unwritten):
             self.commit.step()
         elif step == "extend":
             self.source.extend_due()
+
+    def _can_help(self, free: int) -> bool:
+        """Whether a helper has something to do and room for it; a stop needs room for all that is held."""
+        held = len(self.prepare.room)
+        if self.stopping.is_set() and held:
+            return held < free
+        return bool((self.uploads.qsize() or held) and free and not self.ready.full())
 
     def leave(self) -> None:
         """Cancel and release. Commit, in the middle of a step, goes on until it touches a queue."""
@@ -123,7 +149,7 @@ class Pipelines(RuleBasedStateMachine):
         ids = [f"{len(self.uploaded) + n:08d}-0000-4000-8000-000000000000" for n in range(len(kinds))]
         for image_id, kind in zip(ids, kinds, strict=True):
             self.uploaded[image_id] = kind
-            self.storage.photos[image_id] = KINDS[kind]
+            self.storage.photos[image_id] = KINDS[kind](len(self.uploaded))
         self.queue.send(body(*ids, sequencer="55"))
 
     @precondition(lambda self: self.uploaded and len(self.queue.messages) < 30)
@@ -142,6 +168,8 @@ class Pipelines(RuleBasedStateMachine):
         self.store.away, self.store.forgetful = "store away" in faults, "store forgetful" in faults
         self.queue.down, self.queue.refuses = "queue down" in faults, "queue refuses" in faults
         self.storage.away = "storage away" in faults
+        for worker in self.workers:
+            worker.model.away = "model away" in faults
         if "memory short" in faults:  # for workers that start from now on
             self.model = MemoryBoundModel()
 
@@ -197,6 +225,8 @@ class Pipelines(RuleBasedStateMachine):
         self.store.away = self.store.forgetful = self.storage.away = self.queue.down = self.queue.refuses = (
             False
         )
+        for worker in self.workers:
+            worker.model.away = False
         for _ in range(RECEIVES * 30 * 3):
             if not self.queue.messages:
                 break

@@ -308,7 +308,7 @@ def test_an_outage_that_lasts_too_long_ends_the_process() -> None:
     seconds = iter([0.0, 70.0])
     worker.outages = Outages(lambda: next(seconds, 71.0), lambda: 0.0)
     for _ in range(2):
-        worker.outages.note_failure(Part.STORAGE, "503")
+        worker.outages.note_failure((Part.STORAGE, "photos"), "503")
     assert Running(worker, StopFlag(), replace(TIMEOUTS, give_up_after=60.0)).exit_code() == FAILED
     assert isinstance(worker.pipeline.error, GivenUpError)
     assert "S3 fails: 503" in str(worker.pipeline.error)
