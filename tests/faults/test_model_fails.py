@@ -34,6 +34,16 @@ def test_the_guilty_photo_alone_becomes_a_dead_letter(rig: FaultRig, tmp_path: P
     assert set(rig.results()) == set(good)
 
 
+def test_one_photo_refused_over_and_over_is_no_outage_of_the_model(rig: FaultRig, tmp_path: Path) -> None:
+    model = save_bundle(RefusesRed(), tmp_path / "refuses" / "1", name="refuses")
+    worker = rig.start_worker(model=str(model), give_up_after="5")
+    rig.upload(1, plain("red"))
+    rig.account(dead=1)  # after tries that take longer than the worker's patience
+    rig.upload(1, plain("blue"))
+    rig.account(dead=1)
+    assert worker.stop() == 0
+
+
 def test_without_memory_for_a_batch_smaller_ones_are_tried_for_good(rig: FaultRig, tmp_path: Path) -> None:
     model = save_bundle(NeedsRoom(), tmp_path / "room" / "1", name="room")
     rig.upload(6, plain("white"))
