@@ -117,6 +117,13 @@ def writes_below_tmp(_image: Image, container: Container) -> str:
     return expect(not changes, f"its layer: {changes or 'unchanged'}; in /tmp: {', '.join(files)}")
 
 
+def decodes_apart(facts: Mapping[str, Any]) -> str:
+    """Photos are decoded in processes of their own, which need no /dev/shm."""
+    shared = "WRITABLE" if "/dev/shm" in facts["writable"] else "not writable"  # noqa: S108 - the container's
+    holds = facts["decoders"] > 1 and shared != "WRITABLE"
+    return expect(holds, f"{facts['decoders']} processes for decoding; /dev/shm is {shared}")
+
+
 def has_no_tools(facts: Mapping[str, Any]) -> str:
     """No tools to install or compile with."""
     found = [*facts["tools"], *(f"module {name}" for name in facts["modules"])]
@@ -157,5 +164,6 @@ FACT_CHECKS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
     ("runs without privileges", runs_without_rights),
     ("gets signals itself", is_first),
     ("has a read-only root", is_read_only),
+    ("decodes in processes of their own", decodes_apart),
     ("has no build tools", has_no_tools),
 )

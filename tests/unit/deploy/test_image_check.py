@@ -26,6 +26,7 @@ GOOD = {
     "read_only": True,
     "folders": 3954,
     "writable": ["/tmp", "/tmp/models"],
+    "decoders": 3,
     "tools": [],
     "modules": [],
 }
@@ -97,6 +98,8 @@ def test_the_health_check_is_found_for_every_engine_and_must_be_in_exec_form() -
         (checks.is_read_only, {"writable": ["/tmp", "/home/worker"]}, "/home/worker"),
         (checks.is_read_only, {"writable": ["/tmpfs"]}, "/tmpfs"),
         (checks.is_read_only, {"writable": []}, r"took a file: \[\]"),
+        (checks.decodes_apart, {"decoders": 1}, "1 processes"),
+        (checks.decodes_apart, {"writable": ["/tmp", "/dev/shm"]}, "/dev/shm is WRITABLE"),
         (checks.has_no_tools, {"tools": ["gcc"]}, "gcc"),
         (checks.has_no_tools, {"modules": ["pip"]}, "module pip"),
     ],
