@@ -49,7 +49,7 @@ fmt: $(VENV) ## format, and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install model $(PEERS) ## measure speed side by side; 30 minutes; writes bench-out/; PART=throughput|latency|accelerator|duplicates
+bench: install model $(PEERS) ## measure speed side by side; 30 minutes; writes bench-out/; PART=throughput|latency|hostile|accelerator|duplicates
 	@exec $(BIN)/python -m bench $(if $(PART),--part $(PART))
 
 publish: $(VENV) ## copy the last bench into docs/: both pages of performance, and duplicates

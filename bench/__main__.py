@@ -17,6 +17,7 @@ from bench.accelerator import accelerator
 from bench.duplicates import cost
 from bench.duplicates.index import growth
 from bench.duplicates.quality import recognition
+from bench.hostile import hostile
 from bench.latency import latency
 from bench.pages import pictures, report
 from bench.processes import BenchError, ask_module
@@ -27,7 +28,7 @@ from localstack.services import ServicesError
 OUT = Path("bench-out")
 FEWEST = 20  # photos of a burst; fewer would only measure its start and end
 SHORTEST = 2.0  # seconds of a load
-PARTS = ("throughput", "latency", "accelerator", "duplicates")
+PARTS = ("throughput", "latency", "hostile", "accelerator", "duplicates")
 WITHIN = 120.0  # seconds that measuring the model alone may take
 OK, FAILED, INTERRUPTED = 0, 1, 130  # exit codes
 
@@ -89,6 +90,8 @@ def _measure_parts(
             measured["batch_sizes"] = ask_module("bench.throughput.batch_sizes", str(MODEL), within=WITHIN)
         if "latency" in parts:
             measured["latency"] = latency.measure(rig, options.seconds, options.objects, tell)
+        if "hostile" in parts:
+            measured["hostile"] = hostile.measure(rig, options.seconds, tell)
         if "duplicates" in parts:
             remembering = cost.measure(rig, folder, options.rounds, options.photos, tell)
             measured["duplicates"] = {"throughput": remembering}
@@ -105,6 +108,7 @@ def _count_steps(parts: tuple[str, ...], rounds: int) -> int:
     of_part = {
         "throughput": throughput.steps(rounds) + 1,
         "latency": latency.steps(),
+        "hostile": hostile.STEPS,
         "accelerator": accelerator.STEPS,
         "duplicates": cost.steps(rounds) + growth.steps() + recognition.STEPS,
     }

@@ -41,7 +41,11 @@ class BenchRig:
 
     def read_cpu(self) -> tuple[float, float, float]:
         """CPU seconds so far of the worker, the services, and all programs that take no part."""
-        worker, services = cpu_seconds([psutil.Process(self.worker.pid)]), cpu_seconds(self.services)
+        process = psutil.Process(self.worker.pid)
+        worker, services = (
+            cpu_seconds([process, *process.children(recursive=True)]),
+            cpu_seconds(self.services),
+        )
         return worker, services, busy_seconds() - worker - services - cpu_seconds([psutil.Process()])
 
     def create_queue(self, name: str, *, notify: bool = True) -> str:

@@ -57,17 +57,21 @@ class Listener:
 
         Raises LostError after SILENCE seconds without any result, and for a photo that failed.
         """
+        found = self.wait(image_ids)
+        failed = sum('"status":"failed"' in heard.text for heard in found.values())
+        if failed:
+            raise LostError(f"{failed} of {len(found)} photos came out as failed")
+        return found
+
+    def wait(self, image_ids: Collection[str]) -> dict[str, Heard]:
+        """The same, whether they failed or not."""
         expected, begun = set(image_ids), time.monotonic()
         with self._news:
             while missing := expected - self._all.keys():
                 if not self._thread.is_alive() or time.monotonic() - max(begun, self._last) > SILENCE:
                     raise LostError(f"{len(missing)} photos have no result after {SILENCE:.0f} s of silence")
                 self._news.wait(SLICE)
-            found = {image_id: self._all[image_id][0] for image_id in image_ids}
-        failed = sum('"status":"failed"' in heard.text for heard in found.values())
-        if failed:
-            raise LostError(f"{failed} of {len(found)} photos came out as failed")
-        return found
+            return {image_id: self._all[image_id][0] for image_id in image_ids}
 
     def count_repeats(self) -> int:
         """Count the announcements that were not the first of their photo."""

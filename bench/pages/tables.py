@@ -61,6 +61,8 @@ def performance(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
         found["original"] = [_original(latency["original"])]
         found["notifications"] = [_notifications(latency["notifications"])]
         found["steps"] = [_steps(latency)]
+    if "hostile" in measured:
+        found["hostile"] = [_hostile(measured["hostile"])]
     if "accelerator" in measured:
         found["accelerator"] = list(accelerator(measured["accelerator"]))
     return found
@@ -123,6 +125,22 @@ def _notifications(late: Mapping[str, Any]) -> Table:
     ]
     title = f"Notifications as late as published, {late['offered_per_s']:.0f} photos/s"
     return Table(title, ("", "photos", *CUTS, "scored", "found scored"), rows)
+
+
+def _hostile(part: Mapping[str, Any]) -> Table:
+    names = {"alone": "alone", "among": f"among {part['bombs_per_s']:g} photos/s that cost too much"}
+    rows = [
+        (
+            says,
+            str(part[name]["good"]),
+            str(part[name]["bombs"]),
+            str(part[name]["bombs_failed"]),
+            *cuts(part[name]),
+        )
+        for name, says in names.items()
+    ]
+    title = f"PUT to result of {part['good_per_s']:g} good photos/s, {part['seconds']:g} s"
+    return Table(title, ("", "good photos, all scored", "others", "of these failed", *CUTS), rows)
 
 
 def _steps(latency: Mapping[str, Any]) -> Table:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.support import hostile
+from bench.hostile import photos as hostile
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.faults.planting import WORKER, breaking
 from tests.support.waiting import eventually

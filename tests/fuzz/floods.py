@@ -4,8 +4,8 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from tests.support import hostile
-from tests.support.hostile import SOI, segment, tiny
+from bench.hostile import photos as hostile
+from bench.hostile.photos import SOI, segment, tiny
 
 SIZE = 24_000_000  # bytes
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support import ROOT, hostile
+from bench.hostile import photos as hostile
+from tests.support import ROOT
 from tests.support.waiting import eventually
 from worker.decoders.child import CONSTANT, PER_BYTE, PER_PIXEL
 from worker.decoders.decoder import Decoder

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.support import hostile
+from bench.hostile import photos as hostile
 from tests.support.faults.planting import PLANTED, breaking
 from tests.support.waiting import eventually
 from worker.decoders.decoder import Decoder

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from tests.support import hostile
+from bench.hostile import photos as hostile
 from worker.errors import TooCostlyError
 from worker.photos.costs import MOST_CHUNKS, MOST_SCANS, MOST_SEGMENTS, check_cost
 

@@ -1,0 +1,1 @@
+"""What photos that cost too much do to the others: their latency with and without them."""
