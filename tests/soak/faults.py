@@ -6,11 +6,17 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from tests.soak.workers import Workers
+from tests.support import hostile
 from tests.support.faults import gateway
 from tests.support.faults.fault_rig import FaultRig
+from tests.support.faults.planting import breaking
 
 BROKEN = ("no JSON", "{}", '{"Records": [{"eventVersion": "9.9"}]}')
 AGAIN = 5  # photos that are announced again at a time
+HOSTILE = 3  # photos at a time that cost too much or end their decoder
+BREAKING = ("segfault", "abort", "killed", "spin", "hang", "allocate")
+OUTAGE = "S3 is away for minutes"
+MINUTES = (60.0, 150.0)  # seconds that an outage of minutes lasts: shortest, longest
 TWO_IN = 3  # every third draw, on average, is of two faults
 
 Strike = Callable[[FaultRig, Workers, random.Random], None]
@@ -53,6 +59,18 @@ def announce_again(rig: FaultRig, _workers: Workers, rng: random.Random) -> None
         rig.announce(image_id)
 
 
+def scan_bombs(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
+    """Upload photos of very many scans."""
+    rig.hostile += rig.upload(HOSTILE, hostile.many_scans(2_000, rng.randint(200, 2_000)))
+
+
+def crashers(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
+    """Upload photos that end their decoder, or keep it too long."""
+    for _ in range(HOSTILE):
+        photo = hostile.tiny("JPEG") + rng.randbytes(8)
+        rig.hostile += rig.upload(1, breaking(photo, rng.choice(BREAKING)), copies=True)
+
+
 def faults(hidden: float) -> dict[str, Fault]:
     """All faults by name, for a queue with a visibility timeout of `hidden` seconds."""
     return {
@@ -63,6 +81,7 @@ def faults(hidden: float) -> dict[str, Fault]:
         "worker frozen beyond its leases": once(
             lambda _, workers, rng: workers.freeze_one(rng, hidden * 1.5)
         ),
+        OUTAGE: broken("s3.GetObject", gateway.unavailable),
         "S3 answers 503": broken("s3.GetObject", gateway.unavailable),
         "S3 cuts photos short": broken("s3.GetObject", gateway.cut_short),
         "S3 breaks connections": broken("s3.GetObject", gateway.reset),
@@ -94,6 +113,8 @@ def faults(hidden: float) -> dict[str, Fault]:
         ),
         "Redis is full": lasting(lambda rig, *_: rig.valkey.fill(), lambda rig, *_: rig.valkey.make_room()),
         "Redis's connections break": once(lambda rig, *_: rig.wire.cut()),
+        "photos of many scans": once(scan_bombs),
+        "photos that break their decoder": once(crashers),
         "messages nobody can read": once(poison),
         "messages announced again": once(announce_again),
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from localstack.services import ServicesError
-from tests.soak.faults import FaultDeck, faults
+from tests.soak.faults import MINUTES, OUTAGE, FaultDeck, faults
 from tests.soak.workers import Workers
 from tests.support.faults.fault_rig import FaultRig
 
@@ -21,6 +21,7 @@ NO_PHOTO = b"%PDF-1.4 of a menu"
 ONE_IN = 30  # every 30th upload, on average, is not a photo
 COPIES = 4  # every fourth upload, on average, is an exact copy of others
 TICK = 0.25  # seconds between two checks of what is due
+KILL_EVERY = 5.0  # seconds on average until a decoder is killed
 LASTS, BETWEEN = (0.5, 8.0), (0.5, 4.0)  # seconds of faults and between them: shortest, longest
 SETTLE = 240.0  # seconds; a message nobody can read is received several times until it is a dead letter
 
@@ -48,7 +49,8 @@ class Soak:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._load(min(left, rng.uniform(*BETWEEN)), photos)
-            names, lasts = deck.draw(), rng.uniform(*LASTS)
+            names = deck.draw()
+            lasts = rng.uniform(*(MINUTES if OUTAGE in names else LASTS))
             self.drawn.update(names)
             self._say(f"{' + '.join(names)}, {lasts:.1f} s")
             with ExitStack() as stack:
@@ -75,6 +77,8 @@ class Soak:
                 self.rig.upload(1, photo, copies=photos.randrange(COPIES) == 0)
                 sent += 1
             self.workers.tend()
+            if photos.random() < TICK / KILL_EVERY:
+                self.workers.kill_decoder(photos)
             self._pause.wait(TICK)
 
     def _say(self, what: str) -> None:

@@ -8,7 +8,15 @@ from rich.table import Table
 from tests.soak.load import Soak
 from tests.support.faults.tally import Tally
 
-MUST_BE_EMPTY = ("lost", "doubled", "outdated", "promises broken", "workers crashed", "not settled")
+MUST_BE_EMPTY = (
+    "lost",
+    "good photos among them",
+    "doubled",
+    "outdated",
+    "promises broken",
+    "workers crashed",
+    "not settled",
+)
 
 
 def rows(soak: Soak, tally: Tally) -> dict[str, Any]:
@@ -20,6 +28,7 @@ def rows(soak: Soak, tally: Tally) -> dict[str, Any]:
         "failed": tally.statuses.get("failed", 0),
         "dead-lettered": len(tally.dead),
         "of these nobody could read": soak.rig.poison,
+        "good photos among them": soak.rig.buried_good(),
         "of these scored all the same": len(tally.both),
         "received": audit["received"],
         "redelivered": audit["redelivered"],
@@ -34,6 +43,8 @@ def rows(soak: Soak, tally: Tally) -> dict[str, Any]:
             str(code): times for code, times in sorted(workers.exit_codes.items())
         },
         "highest memory of a worker, MB": round(workers.peak / 1e6),
+        "photos that cost too much": len(soak.rig.hostile),
+        "decoders killed": workers.decoders_killed,
         "faults": dict(sorted(soak.drawn.items())),
     }
 

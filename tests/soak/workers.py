@@ -4,11 +4,16 @@ import random
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
+
+import psutil
 
 from localstack.worker_process import WorkerProcess
+from tests.support.faults import planting
 from tests.support.faults.fault_rig import FaultRig
 
-SETTINGS = {"drain_deadline": "20", "give_up_after": "120"}
+# An outage of minutes ends no worker.
+SETTINGS = {"drain_deadline": "20", "give_up_after": "600", "decode_timeout": "3"}
 CONFIGURATION = 2  # exit code of a worker that starts while a service is away; another one is started
 
 
@@ -17,11 +22,12 @@ class Workers:
 
     def __init__(self, rig: FaultRig, size: int) -> None:
         self._rig = rig
-        self._running = [rig.process(**SETTINGS) for _ in range(size)]
+        self._running = [self._start() for _ in range(size)]
         self._leaving: list[WorkerProcess] = []
         self._asleep: dict[WorkerProcess, float] = {}  # frozen until
         self.exit_codes: Counter[int] = Counter()  # of workers that were told to stop
         self.not_started = 0
+        self.decoders_killed = 0
         self.crashed: list[str] = []  # ended without being told to
         self.peak = 0  # the most memory that a worker has had, in bytes
         for worker in self._running:
@@ -55,6 +61,13 @@ class Workers:
         self._leaving.append(worker)
         self._replace(worker)
 
+    def kill_decoder(self, rng: random.Random) -> None:
+        """Send SIGKILL to any process that decodes photos."""
+        decoders = [decoder for worker in self._running for decoder in worker.decoders()]
+        with suppress(IndexError, psutil.NoSuchProcess):  # all workers start; or its worker has just ended
+            rng.choice(decoders).kill()
+            self.decoders_killed += 1
+
     def freeze_one(self, rng: random.Random, seconds: float) -> None:
         """Freeze a worker for so many seconds."""
         worker = self._awake(rng)
@@ -75,6 +88,9 @@ class Workers:
             worker.wait()
             self._note_stop(worker)
 
+    def _start(self) -> WorkerProcess:
+        return self._rig.process(program=planting.WORKER, **SETTINGS)
+
     def _awake(self, rng: random.Random) -> WorkerProcess:
         """Choose a worker that is not frozen; if all are, thaw one."""
         worker = rng.choice([w for w in self._running if w not in self._asleep] or self._running)
@@ -86,7 +102,7 @@ class Workers:
             worker.thaw()
 
     def _replace(self, worker: WorkerProcess) -> None:
-        self._running[self._running.index(worker)] = self._rig.process(**SETTINGS)
+        self._running[self._running.index(worker)] = self._start()
 
     def _note_end(self, worker: WorkerProcess) -> None:
         self._asleep.pop(worker, None)

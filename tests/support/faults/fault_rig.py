@@ -52,6 +52,7 @@ class FaultRig(Rig):
         self._dead: dict[str, str] = {}  # message → body
         self.settled_in = 0.0  # seconds the last account had to wait
         self.poison = 0  # messages sent that nobody can read
+        self.hostile: list[str] = []  # image ids of photos that cost too much or end their decoder
         self.announce_uploads()
 
     def settings(self, **changed: str) -> dict[str, str]:
@@ -172,6 +173,11 @@ class FaultRig(Rig):
     def _is_outdated(self, image_id: str, result: Mapping[str, Any]) -> bool:
         """A failed result may be of an object that is gone; then it has no version."""
         return bool(result["status"] != "failed" and result["source"]["etag"] != self.etags[image_id][-1])
+
+    def buried_good(self) -> list[str]:
+        """Find the photos that are dead letters though nothing is wrong with them."""
+        buried = {image_id for body in self.dead() for image_id in image_ids(body)}
+        return sorted(buried.intersection(self.sent).difference(self.hostile))
 
     def describe(self) -> str:
         """Describe what is where, for a wait that fails."""
