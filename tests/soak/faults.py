@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from tests.soak.workers import Workers
 from tests.support import hostile
 from tests.support.faults import gateway
+from tests.support.faults.exchange import Exchange
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.faults.planting import breaking
 
 BROKEN = ("no JSON", "{}", '{"Records": [{"eventVersion": "9.9"}]}')
 AGAIN = 5  # photos that are announced again at a time
-HOSTILE = 3  # photos at a time that cost too much or end their decoder
+AT_A_TIME = 3  # photos that cannot be read, cost too much or end their decoder
+READ = "s3.GetObject"
+UNREADABLE = {"locked": "AccessDenied", "archived": "InvalidObjectState"}  # folder: S3's code for its objects
 BREAKING = ("segfault", "abort", "killed", "spin", "hang", "allocate")
 OUTAGE = "S3 is away for minutes"
 MINUTES = (60.0, 150.0)  # seconds that an outage of minutes lasts: shortest, longest
@@ -47,6 +50,37 @@ def broken(what: str, how: gateway.Fault) -> Fault:
     return lasting(lambda rig, *_: rig.gateway.break_(what, how), lambda rig, *_: rig.gateway.mend(what))
 
 
+def photos_broken(how: gateway.Fault) -> Fault:
+    """Reads of photos fail. Those of UNREADABLE are refused all the time."""
+    return lasting(
+        lambda rig, *_: rig.gateway.break_(READ, refusing(how)), lambda rig, *_: refuse_unreadable(rig)
+    )
+
+
+def refuse_unreadable(rig: FaultRig) -> None:
+    """Refuse the photos of UNREADABLE from now on, and no others."""
+    rig.gateway.break_(READ, refusing(lambda exchange: exchange.reply(exchange.forward())))
+
+
+def refusing(how: gateway.Fault) -> gateway.Fault:
+    """Refuse the photos of UNREADABLE as S3 does; `how` answers for all others."""
+
+    def answer(exchange: Exchange) -> None:
+        code = next((code for folder, code in UNREADABLE.items() if f"/{folder}/" in exchange.path), "")
+        if code:
+            exchange.error(403, code)
+        else:
+            how(exchange)
+
+    return answer
+
+
+def unreadable(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
+    """Upload photos that S3 refuses to give."""
+    for _ in range(AT_A_TIME):
+        rig.bad += rig.upload(1, hostile.tiny("JPEG"), folder=rng.choice(list(UNREADABLE)))
+
+
 def poison(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
     """Send a message that nobody can read."""
     rig.send(rng.choice(BROKEN))
@@ -55,20 +89,21 @@ def poison(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
 
 def announce_again(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
     """Announce earlier photos a second time, as S3 does now and then."""
-    for image_id in rng.sample(rig.sent, min(AGAIN, len(rig.sent))):
+    good = sorted(set(rig.sent).difference(rig.bad))
+    for image_id in rng.sample(good, min(AGAIN, len(good))):
         rig.announce(image_id)
 
 
 def scan_bombs(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
     """Upload photos of very many scans."""
-    rig.hostile += rig.upload(HOSTILE, hostile.many_scans(2_000, rng.randint(200, 2_000)))
+    rig.bad += rig.upload(AT_A_TIME, hostile.many_scans(2_000, rng.randint(200, 2_000)))
 
 
 def crashers(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
     """Upload photos that end their decoder, or keep it too long."""
-    for _ in range(HOSTILE):
+    for _ in range(AT_A_TIME):
         photo = hostile.tiny("JPEG") + rng.randbytes(8)
-        rig.hostile += rig.upload(1, breaking(photo, rng.choice(BREAKING)), copies=True)
+        rig.bad += rig.upload(1, breaking(photo, rng.choice(BREAKING)), copies=True)
 
 
 def faults(hidden: float) -> dict[str, Fault]:
@@ -81,13 +116,13 @@ def faults(hidden: float) -> dict[str, Fault]:
         "worker frozen beyond its leases": once(
             lambda _, workers, rng: workers.freeze_one(rng, hidden * 1.5)
         ),
-        OUTAGE: broken("s3.GetObject", gateway.unavailable),
-        "S3 answers 503": broken("s3.GetObject", gateway.unavailable),
-        "S3 cuts photos short": broken("s3.GetObject", gateway.cut_short),
-        "S3 breaks connections": broken("s3.GetObject", gateway.reset),
-        "S3 is slow": broken("s3.GetObject", gateway.slow(2)),
-        "S3 trickles": broken("s3.GetObject", gateway.trickling(3)),
-        "S3 hangs": broken("s3.GetObject", gateway.hanging),
+        OUTAGE: photos_broken(gateway.unavailable),
+        "S3 answers 503": photos_broken(gateway.unavailable),
+        "S3 cuts photos short": photos_broken(gateway.cut_short),
+        "S3 breaks connections": photos_broken(gateway.reset),
+        "S3 is slow": photos_broken(gateway.slow(2)),
+        "S3 trickles": photos_broken(gateway.trickling(3)),
+        "S3 hangs": photos_broken(gateway.hanging),
         "SQS answers 503": broken("sqs", gateway.unavailable),
         "SQS throttles": broken("sqs", gateway.throttle),
         "SQS breaks connections": broken("sqs", gateway.reset),
@@ -115,6 +150,7 @@ def faults(hidden: float) -> dict[str, Fault]:
         "Redis's connections break": once(lambda rig, *_: rig.wire.cut()),
         "photos of many scans": once(scan_bombs),
         "photos that break their decoder": once(crashers),
+        "photos that S3 refuses": once(unreadable),
         "messages nobody can read": once(poison),
         "messages announced again": once(announce_again),
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from localstack.services import ServicesError
-from tests.soak.faults import MINUTES, OUTAGE, FaultDeck, faults
+from tests.soak.faults import MINUTES, OUTAGE, FaultDeck, faults, refuse_unreadable
 from tests.soak.workers import Workers
 from tests.support.faults.fault_rig import FaultRig
 
@@ -46,6 +46,7 @@ class Soak:
         rng, photos = random.Random(f"{self.seed}: faults"), random.Random(f"{self.seed}: photos")
         kinds = faults(self.hidden)
         deck = FaultDeck(list(kinds), rng)
+        refuse_unreadable(self.rig)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._load(min(left, rng.uniform(*BETWEEN)), photos)

@@ -43,7 +43,7 @@ def rows(soak: Soak, tally: Tally) -> dict[str, Any]:
             str(code): times for code, times in sorted(workers.exit_codes.items())
         },
         "highest memory of a worker, MB": round(workers.peak / 1e6),
-        "photos that cost too much": len(soak.rig.hostile),
+        "photos that cannot be read, or cost too much": len(soak.rig.bad),
         "decoders killed": workers.decoders_killed,
         "faults": dict(sorted(soak.drawn.items())),
     }

@@ -1,6 +1,7 @@
 """Checks every call between workers and SQS against the worker's promises."""
 
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -111,6 +112,9 @@ class Audit:
                 self.complain(f"{image_id}: deleted before its result was written")
 
 
+_IMAGE = re.compile(r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[^/]*$")  # of a key with an image id
+
+
 def image_ids(body: str) -> list[str]:
     """Return the image ids that an S3 notification announces as uploaded; none for any other body."""
     try:
@@ -118,7 +122,7 @@ def image_ids(body: str) -> list[str]:
         keys = [r["s3"]["object"]["key"] for r in records if r["eventName"].startswith("ObjectCreated")]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
-    return [key.rsplit("/", 1)[-1].split(".")[0] for key in keys if key.startswith("uploads/")]
+    return [found[1] for key in keys if (found := _IMAGE.search(key))]
 
 
 def _entries(request: Fields) -> list[Any]:

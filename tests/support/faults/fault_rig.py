@@ -52,7 +52,9 @@ class FaultRig(Rig):
         self._dead: dict[str, str] = {}  # message → body
         self.settled_in = 0.0  # seconds the last account had to wait
         self.poison = 0  # messages sent that nobody can read
-        self.hostile: list[str] = []  # image ids of photos that cost too much or end their decoder
+        self.bad: list[
+            str
+        ] = []  # image ids of photos that cannot be read, cost too much or end their decoder
         self.announce_uploads()
 
     def settings(self, **changed: str) -> dict[str, str]:
@@ -177,7 +179,7 @@ class FaultRig(Rig):
     def buried_good(self) -> list[str]:
         """Find the photos that are dead letters though nothing is wrong with them."""
         buried = {image_id for body in self.dead() for image_id in image_ids(body)}
-        return sorted(buried.intersection(self.sent).difference(self.hostile))
+        return sorted(buried.intersection(self.sent).difference(self.bad))
 
     def describe(self) -> str:
         """Describe what is where, for a wait that fails."""
