@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
+from bench.hostile import photos as hostile
 from tests.soak.workers import Workers
-from tests.support import hostile
 from tests.support.faults import gateway
 from tests.support.faults.exchange import Exchange
 from tests.support.faults.fault_rig import FaultRig
