@@ -231,7 +231,7 @@ def test_while_redis_fails_messages_are_released_and_scored_later(rig: Rig) -> N
         rig.redis.config_set("maxmemory", "0")
 
 
-def test_while_s3_fails_messages_are_released_until_they_are_dead_letters(rig: Rig) -> None:
+def test_photos_of_a_bucket_that_is_gone_are_released_until_they_are_dead_letters(rig: Rig) -> None:
     with rig.worker() as telemetry:
         rig.s3.delete_bucket(Bucket=rig.bucket)  # NoSuchBucket is not the photo's fault
         rig.send(bodies.notification(rig.bucket, f"uploads/{new_id()}.jpg"))

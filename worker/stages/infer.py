@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from worker.errors import BatchTooLargeError, ModelError, Part, StoppingError
-from worker.inference import scoring
+from worker.inference import prediction, scoring
 from worker.inference.serving import Replica, Serving
 from worker.messages import Failed, Outcome, Outputs, Prepared, Scored
 from worker.pipeline.batching import Batching
@@ -110,7 +108,7 @@ class Infer:
         """Run the models once. False when they refuse the batch and it can be halved."""
         begun = self.clock()
         try:
-            outputs = self._predict(replica, batch)
+            outputs = prediction.predict(replica, batch)
         except ModelError as error:
             if isinstance(error, BatchTooLargeError):
                 self._take_less_than(len(batch))
@@ -154,27 +152,17 @@ class Infer:
         upload = photo.upload
         if not again:
             self.outages.note_failure(Part.MODEL, str(error), upload.object.sha256 or upload.photo)
-        if again or self.stopping.is_set() or not self._is_away(replica):
+        is_away = not again and self.outages.ongoing(Part.MODEL) and not self._takes_plain_photo(replica)
+        if not is_away or self.stopping.is_set():
             self.outcomes.put(Failed(upload, error, photo.timings, self.clock()))
             return
         self.telemetry.warn("batch_refused", size=1, reason=str(error))
         self.room.put((upload.message.message_id, upload.object.key), photo, Part.MODEL)
 
-    def _is_away(self, replica: Replica) -> bool:
-        """Whether the models refuse even a plain photo, which they took at their start.
-
-        Photos that they refuse while they work must not fill the room.
-        """
-        if not self.outages.ongoing(Part.MODEL):
-            return False
-        try:
-            for model in replica:
-                self.outcomes.alive()
-                size = model.bundle.manifest.input
-                model.predict(np.zeros((1, size.height, size.width, 3), np.uint8))
-        except ModelError:
-            return True
-        return False
+    def _takes_plain_photo(self, replica: Replica) -> bool:
+        """Whether the models work: photos that they refuse while they do must not fill the room."""
+        self.outcomes.alive()
+        return prediction.takes_plain_photo(replica)
 
     def _take_less_than(self, size: int) -> None:
         """Never again take a batch as large as one that found no memory."""
@@ -186,20 +174,6 @@ class Infer:
     def _largest(self, replica: Replica) -> int:
         return int(min(self._largest_possible, *(model.largest_batch for model in replica)))
 
-    def _predict(self, replica: Replica, batch: Sequence[Prepared]) -> list[Outputs]:
-        """Each model's outputs for the batch. Copies of one photo go through the models once."""
-        distinct, places = _without_copies(batch)
-        pixels = np.stack([photo.pixels for photo in distinct])
-        outputs = [model.predict(pixels) for model in replica]
-        for model, rows_by_role in zip(replica, outputs, strict=True):
-            for role, rows in rows_by_role.items():
-                if len(rows) != len(distinct):
-                    name = model.bundle.name
-                    raise ModelError(f"model {name} gave {len(rows)} {role} for {len(distinct)} photos")
-        if len(distinct) == len(batch):
-            return outputs
-        return [{role: rows[places] for role, rows in one.items()} for one in outputs]
-
     def _scored(
         self, photo: Prepared, row: tuple[Replica, Sequence[Outputs], int], begun: float, done: float
     ) -> Scored:
@@ -209,14 +183,3 @@ class Infer:
         waited, took = (begun - photo.ready_at) * 1000, (done - begun) * 1000
         timings = {**photo.timings, "batch_wait": waited, "infer": took}
         return Scored(photo.upload, scores, photo.image_hash, timings, done)
-
-
-def _without_copies(batch: Sequence[Prepared]) -> tuple[list[Prepared], list[int]]:
-    """The photos with distinct bytes, and the place among them of each photo in the batch."""
-    distinct, places, known = list[Prepared](), list[int](), dict[object, int]()
-    for photo in batch:
-        place = known.setdefault(photo.upload.object.sha256 or id(photo), len(distinct))
-        if place == len(distinct):
-            distinct.append(photo)
-        places.append(place)
-    return distinct, places

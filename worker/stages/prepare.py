@@ -147,7 +147,9 @@ class Prepare:
             raise StoppingError("S3 did not answer before the stop") from error
         if held and held.answered:
             raise error
-        self.telemetry.warn("fetch_failed", image_id=upload.photo.image_id, reason=str(error))
+        self.telemetry.warn(
+            "fetch_failed", image_id=upload.photo.image_id, bucket=upload.object.bucket, reason=str(error)
+        )
         self.outages.note_failure(bucket, str(error), upload.photo)
         self._hold(upload, bucket)
 
