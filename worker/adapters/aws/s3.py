@@ -25,7 +25,7 @@ from worker.adapters.aws.s3_errors import fault_of
 from worker.errors import ConfigurationError, StorageError, TooManyBytesError, reason
 from worker.messages import Fetched, S3Object
 
-CHUNK = 64 * 1024  # bytes read at a time, at most
+CHUNK = 256 * 1024  # bytes read at a time, at most
 CONNECT, READ = 3, 8  # seconds
 ATTEMPTS = 2  # of boto3, after the signed URL failed
 RETRY_PAUSE = 1  # seconds that boto3 waits between two attempts, at most
