@@ -15,6 +15,7 @@ from functools import partial
 from worker.connections import utc_now
 from worker.decoders.decoder import PhotoDecoder
 from worker.inference.serving import Replica, Serving
+from worker.intake.turns import Turns
 from worker.messages import Outcome, Prepared, Upload
 from worker.photos.hashes import Algorithm
 from worker.pipeline.outages import Outages
@@ -111,6 +112,18 @@ class Assembly:
             outages=self.outages,
             held=self.waiting_for_s3,
             stopping=self.stopping,
+            turns=self._turns(),
+        )
+
+    def _turns(self) -> Turns:
+        return Turns(
+            source=self.source,
+            results=self.store,
+            uploads=self.uploads,
+            telemetry=self.telemetry,
+            outages=self.outages,
+            clock=self.clock,
+            alone_after=self.settings.alone_after,
         )
 
     def _prepare(self) -> Prepare:

@@ -43,6 +43,7 @@ def connect(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]
     queue = sqs.SqsQueue(settings.queue_url, receive_wait=settings.receive_wait, clock=clock, now=utc_now)
     timeout = queue.use_visibility_timeout(settings.visibility_timeout)
     _check_timeout(timeout, settings, telemetry)
+    _check_receives(queue.most_receives, settings, telemetry)
     return Connections(queue, timeout, stored, store)
 
 
@@ -99,4 +100,14 @@ def _check_timeout(timeout: int, settings: Settings, telemetry: Telemetry) -> No
     if timeout > settings.lease_most:
         raise ConfigurationError(
             f"the visibility timeout ({timeout} s) is longer than WORKER_LEASE_MOST ({settings.lease_most} s)"
+        )
+
+
+def _check_receives(most: int | None, settings: Settings, telemetry: Telemetry) -> None:
+    if most is not None and most <= settings.alone_after:
+        telemetry.warn(
+            "never_alone",
+            receives=most,
+            alone_after=settings.alone_after,
+            reason="a photo that ends the process makes dead letters of others; raise the queue's maxReceiveCount",
         )

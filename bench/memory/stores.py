@@ -3,10 +3,11 @@
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from worker.messages import Answer, Fetched, PhotoId, S3Object, Written
 from worker.result import Result
+from worker.results.store import Tries
 
 
 class MemoryPhotos:
@@ -46,6 +47,19 @@ class CountingStore:
 
     def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
         """Find no other photo."""
+
+    def begin_trial(self, photos: Sequence[PhotoId]) -> None:
+        """Note nothing."""
+
+    def end_trial(self, photos: Sequence[PhotoId]) -> None:
+        """Forget nothing."""
+
+    def note_survived(self, receives: Mapping[PhotoId, int]) -> None:
+        """Note nothing."""
+
+    def tries(self, photos: Sequence[PhotoId]) -> list[Tries]:
+        """Know of no tries."""
+        return [Tries()] * len(photos)
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         """Serialise and count results."""

@@ -6,28 +6,19 @@ another worker goes on. Guards against: a photo that fails its batch forever, a 
 counts as healthy.
 """
 
-import io
 import re
 from pathlib import Path
-
-from PIL import Image
 
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.faults.models import Hangs, NeedsRoom
 from tests.support.models import RefusesRed, save_bundle
+from tests.support.photos import plain
 from tests.support.waiting import eventually
-
-
-def plain(colour: str) -> bytes:
-    """A small photo of one colour."""
-    stream = io.BytesIO()
-    Image.new("RGB", (32, 32), colour).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def test_the_guilty_photo_alone_becomes_a_dead_letter(rig: FaultRig, tmp_path: Path) -> None:
     model = save_bundle(RefusesRed(), tmp_path / "refuses" / "1", name="refuses")
-    rig.upload(1, plain("red"))
+    rig.upload(1, plain("red"), bad=True)
     good = rig.upload(7, plain("blue"))
     rig.start_worker(model=str(model), replicas="1", retry_delay="0", retry_delay_max="0")
     rig.account(dead=1)
@@ -37,7 +28,7 @@ def test_the_guilty_photo_alone_becomes_a_dead_letter(rig: FaultRig, tmp_path: P
 def test_one_photo_refused_over_and_over_is_no_outage_of_the_model(rig: FaultRig, tmp_path: Path) -> None:
     model = save_bundle(RefusesRed(), tmp_path / "refuses" / "1", name="refuses")
     worker = rig.start_worker(model=str(model), give_up_after="5")
-    rig.upload(1, plain("red"))
+    rig.upload(1, plain("red"), bad=True)
     rig.account(dead=1)  # after tries that take longer than the worker's patience
     rig.upload(1, plain("blue"))
     rig.account(dead=1)

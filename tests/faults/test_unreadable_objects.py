@@ -33,12 +33,13 @@ def test_good_photos_flow_among_objects_that_may_not_be_read(rig: FaultRig, phot
     worker = rig.start_worker(give_up_after=PATIENCE)
     for _ in range(ROUNDS):
         begun = time.monotonic()
-        rig.upload(1, photo, folder=FOLDER)
+        rig.upload(1, photo, folder=FOLDER, bad=True)
         (good,) = rig.upload(1, photo)
         eventually(lambda good=good: is_scored(rig, good), rig.describe, PROMPTLY)  # type: ignore[misc]
         eventually(lambda begun=begun: time.monotonic() - begun > 1)  # type: ignore[misc]
     rig.account(dead=ROUNDS)
     assert {event["code"] for event in worker.events("released")} == {"access_denied"}
+    assert worker.count("worked_alone") == 0  # they come often, and harm nobody
     assert worker.count("fetch_failed") == 0
     assert worker.stop() == 0
 
@@ -57,7 +58,7 @@ def test_objects_that_may_be_mended_come_again_and_alone_never_end_the_worker(
 ) -> None:
     lock(rig, status, answer)
     worker = rig.start_worker(give_up_after=PATIENCE)
-    rig.upload(3, photo, folder=FOLDER)
+    rig.upload(3, photo, folder=FOLDER, bad=True)
     worker.wait_for("released", times=9)
     assert {event["code"] for event in worker.events("released")} == {code}
     (good,) = rig.upload(1, photo)
@@ -80,7 +81,7 @@ def test_a_deleted_object_in_a_bucket_that_may_not_be_listed_harms_no_other(
     rig: FaultRig, photo: bytes
 ) -> None:
     rig.gateway.break_("s3.GetObject", gateway.no_right_to_list)
-    (gone,) = rig.upload(1, photo)
+    (gone,) = rig.upload(1, photo, bad=True)
     rig.s3.delete_object(Bucket=rig.bucket, Key=f"uploads/{gone}.jpg")
     worker = rig.start_worker(give_up_after=PATIENCE)
     worker.wait_for("released", times=2)

@@ -78,7 +78,7 @@ def refusing(how: gateway.Fault) -> gateway.Fault:
 def unreadable(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
     """Upload photos that S3 refuses to give."""
     for _ in range(AT_A_TIME):
-        rig.bad += rig.upload(1, hostile.tiny("JPEG"), folder=rng.choice(list(UNREADABLE)))
+        rig.upload(1, hostile.tiny("JPEG"), folder=rng.choice(list(UNREADABLE)), bad=True)
 
 
 def poison(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
@@ -96,14 +96,14 @@ def announce_again(rig: FaultRig, _workers: Workers, rng: random.Random) -> None
 
 def scan_bombs(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
     """Upload photos of very many scans."""
-    rig.bad += rig.upload(AT_A_TIME, hostile.many_scans(2_000, rng.randint(200, 2_000)))
+    rig.upload(AT_A_TIME, hostile.many_scans(2_000, rng.randint(200, 2_000)), bad=True)
 
 
 def crashers(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
     """Upload photos that end their decoder, or keep it too long."""
     for _ in range(AT_A_TIME):
         photo = hostile.tiny("JPEG") + rng.randbytes(8)
-        rig.bad += rig.upload(1, breaking(photo, rng.choice(BREAKING)), copies=True)
+        rig.upload(1, breaking(photo, rng.choice(BREAKING)), copies=True, bad=True)
 
 
 def faults(hidden: float) -> dict[str, Fault]:

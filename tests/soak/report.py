@@ -28,7 +28,7 @@ def rows(soak: Soak, tally: Tally) -> dict[str, Any]:
         "failed": tally.statuses.get("failed", 0),
         "dead-lettered": len(tally.dead),
         "of these nobody could read": soak.rig.poison,
-        "good photos among them": soak.rig.buried_good(),
+        "good photos among them": list(tally.harmed),
         "of these scored all the same": len(tally.both),
         "received": audit["received"],
         "redelivered": audit["redelivered"],

@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from worker.photos import decoding
 from worker.photos.decoding import Target
 from worker.photos.hashes import PHASH
 from worker.result import Result
+from worker.results.store import Tries
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -87,16 +88,35 @@ class ScriptedSource:
         self.given_back: list[Message] = []
         self.failures: list[QueueError] = []
         self.fetched: list[str] = []  # keys
+        self.held: set[str] = set()  # message ids
+        self.paused = False
+        self.meanwhile: Callable[[], None] = lambda: None  # happens during a receive
+        self.waits: Callable[[], None] = lambda: None  # happens while something is held
 
     def receive(self, most: int) -> list[Message]:
         self.asked_for.append(most)
+        self.meanwhile()
         if self.failures:
             raise self.failures.pop(0)
         given, self.waiting = self.waiting[:most], self.waiting[most:]
+        self.held |= {message.message_id for message in given}
         return given
 
     def give_back(self, messages: list[Message]) -> None:
         self.given_back += messages
+        self.held -= {message.message_id for message in messages}
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+    def is_idle(self, besides: Collection[Message], timeout: float) -> bool:
+        if self.held <= {message.message_id for message in besides}:
+            return True
+        self.waits()
+        return False
 
     def fetch(self, upload: Upload, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
         self.fetched.append(upload.object.key)
@@ -107,6 +127,7 @@ class ScriptedSource:
 
     def settle(self, outcomes: list[Outcome]) -> None:
         self.settled += outcomes
+        self.held -= {outcome.message.message_id for outcome in outcomes}
 
     def upload(self, image_id: str, *, number: int = 1, size: int | None = None) -> Upload:
         """An upload of this source whose key is its id."""
@@ -121,6 +142,8 @@ class MemoryStore:
         self.results: dict[str, Result] = {}
         self.overtaken: set[str] = set()  # image ids whose content was replaced meanwhile
         self.refused: set[str] = set()  # image ids whose results it can never take
+        self.trials: set[PhotoId] = set()
+        self.survived: dict[PhotoId, int] = {}
         self.away = False
 
     def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
@@ -150,18 +173,48 @@ class MemoryStore:
             return Answer.REFUSED
         return Answer.OVERTAKEN if image_id in self.overtaken else Answer.WRITTEN
 
+    def begin_trial(self, photos: Sequence[PhotoId]) -> None:
+        self._answer()
+        self.trials.update(photos)
+
+    def end_trial(self, photos: Sequence[PhotoId]) -> None:
+        self._answer()
+        self.trials.difference_update(photos)
+
+    def note_survived(self, receives: Mapping[PhotoId, int]) -> None:
+        self._answer()
+        self.survived.update(receives)
+
+    def tries(self, photos: Sequence[PhotoId]) -> list[Tries]:
+        self._answer()
+        return [Tries(photo in self.trials, self.survived.get(photo, 0)) for photo in photos]
+
     def _answer(self) -> None:
         if self.away:
             raise StoreError("Redis does not answer")
 
 
+class ProcessEndedError(BaseException):
+    """Raised in place of the end of a worker's process: nothing of it goes on."""
+
+
 class PickyModel:
-    """Scores a photo by its first pixel's red value. Refuses batches with a photo it dislikes, or all if `away`."""
+    """Scores a photo by its first pixel's red value. Refuses batches with a photo it dislikes, or all if `away`.
+
+    It dies of some.
+    """
 
     def __init__(
-        self, *, dislikes: int = -1, largest_batch: int = 8, name: str = "picky", side: int = 4
+        self,
+        *,
+        dislikes: int = -1,
+        dies_of: int = -1,
+        largest_batch: int = 8,
+        name: str = "picky",
+        side: int = 4,
     ) -> None:
         self.dislikes = dislikes
+        self.dies_of = dies_of
         self.largest_batch = largest_batch
         self.batches: list[int] = []
         self.away = False
@@ -170,6 +223,8 @@ class PickyModel:
     def predict(self, batch: npt.NDArray[np.uint8]) -> Outputs:
         self.batches.append(len(batch))
         scores = batch[:, 0, 0, 0]
+        if (scores == self.dies_of).any():
+            raise ProcessEndedError
         if self.away or (scores == self.dislikes).any():
             raise ModelError("there is a photo I dislike")
         return {"score": scores.astype(np.float32)}

@@ -51,6 +51,13 @@ def single_pixel() -> bytes:
     return stream.getvalue()
 
 
+def plain(colour: str) -> bytes:
+    """A small photo of one colour."""
+    stream = io.BytesIO()
+    Image.new("RGB", (32, 32), colour).save(stream, "PNG")
+    return stream.getvalue()
+
+
 def animated_webp() -> bytes:
     """Coffee first, then black."""
     stream = io.BytesIO()

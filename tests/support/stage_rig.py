@@ -96,6 +96,7 @@ class StageRig(Assembly):
             linger=linger,
         )
         self.outcomes.cancelled = ImpatientEvent()
+        self.poll.turns.careful = False  # as after the first message
 
     def _ready_places(self) -> int:
         return self.size

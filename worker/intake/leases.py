@@ -6,7 +6,7 @@ counted from before each call, so it never looks longer here than it is at SQS.
 
 import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from worker.errors import Verdict
@@ -37,6 +37,7 @@ class Leases:
         self._clock = clock
         self._safety = min(SAFETY, timeout * SAFETY_PART)
         self._lock = threading.Lock()
+        self._ended = threading.Condition(self._lock)
         self._held: dict[str, _Lease] = {}  # by message id; only the last receipt handle is valid
 
     def hold(self, messages: Iterable[Message], since: float) -> list[Message]:
@@ -125,6 +126,12 @@ class Leases:
         with self._lock:
             return [lease.message for lease in self._held.values()]
 
+    def wait_until_only(self, messages: Collection[Message], timeout: float) -> bool:
+        """Wait up to `timeout` seconds until no other message is held. Returns whether that is so."""
+        expected = {message.message_id for message in messages}
+        with self._lock:
+            return self._ended.wait_for(lambda: self._held.keys() <= expected, timeout)
+
     def _of(self, message: Message) -> _Lease | None:
         lease = self._held.get(message.message_id)
         return lease if lease and lease.message.receipt_handle == message.receipt_handle else None
@@ -137,4 +144,5 @@ class Leases:
 
     def _pop(self, leases: Iterable[_Lease]) -> list[Message]:
         ended = list(leases)
+        self._ended.notify_all()
         return [self._held.pop(lease.message.message_id).message for lease in ended]

@@ -1,7 +1,7 @@
 """Who is inside a receive: its long poll would bring back what this worker releases meanwhile.
 
-A stop closes the door: no receive begins any more, and what is released waits for the last one to
-end. Otherwise a dying worker would receive its own messages again, which costs each a receive.
+After `close` no receive begins any more, and what is released waits for the last one to end.
+Otherwise a dying worker would receive its own messages again, which costs each a receive.
 """
 
 import threading
@@ -19,14 +19,14 @@ class Receivers:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._inside = 0
-        self._closed = False
+        self._closed = self._paused = False
         self._kept: list[tuple[Message, int]] = []
 
     @contextmanager
     def inside(self) -> Iterator[bool]:
         """Be inside a receive. False if none may begin."""
         with self._changed:
-            allowed = not self._closed
+            allowed = not (self._closed or self._paused)
             self._inside += allowed
         try:
             yield allowed
@@ -39,6 +39,11 @@ class Receivers:
         """Let no receive begin any more."""
         with self._changed:
             self._closed = True
+
+    def pause(self, paused: bool = True) -> None:
+        """Let no receive begin for a while."""
+        with self._changed:
+            self._paused = paused
 
     def wait_until_none(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds until nobody is inside a receive. Returns whether that is so."""

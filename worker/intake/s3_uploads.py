@@ -1,7 +1,7 @@
 """The source of photos that S3 announces on one queue: received under a lease, settled as their outcome says."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,7 +69,7 @@ class S3Uploads:
     def receive(self, most: int) -> list[Message]:
         """Long-poll for 1 … `most` (10 at most) messages and start their leases. Raises QueueError.
 
-        Returns none once `close` was called.
+        Returns none while paused, or once closed.
         """
         try:
             with self._receivers.inside() as allowed:
@@ -125,6 +125,18 @@ class S3Uploads:
     def close(self) -> None:
         """Begin no receive any more. What is released from now on waits until the last one has ended."""
         self._receivers.close()
+
+    def pause(self) -> None:
+        """Begin no receive until `resume`."""
+        self._receivers.pause()
+
+    def resume(self) -> None:
+        """Receive again, unless the source is closed."""
+        self._receivers.pause(False)
+
+    def is_idle(self, besides: Collection[Message], timeout: float) -> bool:
+        """Wait until no receive is under way and nothing but these messages is held. Returns whether that is so."""
+        return self.wait_for_receives(timeout) and self.leases.wait_until_only(besides, timeout)
 
     def wait_for_receives(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds until no receive is under way. Returns whether that is so."""

@@ -86,7 +86,7 @@ class Pipeline:
             thread.start()
 
     def close(self) -> None:
-        """End the first stage after its current step. Items already in the queues are finished."""
+        """End the first stage after one more step. Items already in the queues are finished."""
         self._closing.set()
 
     def cancel(self, error: BaseException | None = None) -> None:
@@ -149,7 +149,9 @@ class Pipeline:
 
     def _repeat(self, step: Step, crew: _Crew, first: bool) -> None:
         try:
-            while not (first and self._closing.is_set()):
+            is_last = False
+            while not is_last:
+                is_last = first and self._closing.is_set()  # one more: the step may have kept something
                 self._beat()
                 step()
         except ShutDown:

@@ -73,6 +73,14 @@ class IndexKeys:
         """Name the key of a photo's record."""
         return f"{self.root}photo:{image_id}"
 
+    def trial(self, image_id: str) -> str:
+        """Name the key that exists while a worker tries a photo alone."""
+        return f"{self.root}trial:{image_id}"
+
+    def survived(self, image_id: str) -> str:
+        """Name the key of the last receive of a photo whose try a worker has survived."""
+        return f"{self.root}survived:{image_id}"
+
     def exact(self, sha256: str) -> str:
         """Name the key that says which photos have these bytes."""
         return f"{self.root}exact:{sha256}"

@@ -1,10 +1,17 @@
 """The store of results, as the rest of the worker sees it."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from worker.messages import PhotoId, Written
 from worker.result import Result
+
+
+class Tries(NamedTuple):
+    """What is known of a photo's earlier tries."""
+
+    unfinished: bool = False  # a worker that tried it alone did not come back from it
+    survived: int = 0  # the last receive whose try a worker has survived
 
 
 class ResultStore(Protocol):
@@ -26,3 +33,15 @@ class ResultStore(Protocol):
         other content, which may be newer, is not written: it is `overtaken`. One that cannot be
         stored, while others can, is `refused`.
         """
+
+    def begin_trial(self, photos: Sequence[PhotoId]) -> None:
+        """Note that a worker tries these photos, any of which may end its process."""
+
+    def end_trial(self, photos: Sequence[PhotoId]) -> None:
+        """Forget that note: the worker has survived."""
+
+    def note_survived(self, receives: Mapping[PhotoId, int]) -> None:
+        """Note that a worker has survived each photo's try, and at which receive, although it must be tried again."""
+
+    def tries(self, photos: Sequence[PhotoId]) -> list[Tries]:
+        """Find what is known of each photo's earlier tries."""

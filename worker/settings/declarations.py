@@ -62,6 +62,9 @@ class Settings(BaseModel):
     """How long a received message stays hidden. Empty: the queue's own visibility timeout."""
     lease_most: int = number(3_600, 60, 43_200, "s")
     """Longest time a message is held, extensions included. After that other workers get it."""
+    alone_after: int = number(3, 2, 1_000, "receives")
+    """From this receive on, a message is worked alone: if it ends the process, no other message pays.
+    The queue's maxReceiveCount must be higher."""
     upload_queue: int = number(20, 1, 10_000, "photos")
     """Capacity of the queue between poll and infer."""
     outcome_queue: int = number(64, 1, 10_000, "photos")

@@ -9,6 +9,7 @@ from typing import Protocol
 from worker.errors import NotOursError, Part, QueueError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced, Ignored
+from worker.intake.turns import QuietSource, Turns
 from worker.messages import Known, Message, Outcome, Skipped, Source, Upload
 from worker.pipeline.outages import Outages, Place
 from worker.pipeline.queues import SLICE, BoundedQueue
@@ -22,7 +23,7 @@ ROOM_WAIT = 1.0  # seconds until a full queue is looked at again
 REST = 1.0  # seconds until a spare receiver looks whether it is needed
 
 
-class MessageSource(Source, Protocol):
+class MessageSource(Source, QuietSource, Protocol):
     """A source that is polled."""
 
     def receive(self, most: int) -> list[Message]:
@@ -46,6 +47,7 @@ class Poll:
     outages: Outages
     held: Sized  # photos that wait for S3
     stopping: threading.Event
+    turns: Turns  # of messages that are worked alone
 
     def __post_init__(self) -> None:
         # Full receives cost the fewest calls, but half a queue must stay filled for the helpers.
@@ -55,12 +57,33 @@ class Poll:
 
     def step(self) -> None:
         """Receive, read and hand on. Raises ShutDown once the queue to `infer` is closed."""
+        if self._has_given_up() or self._must_rest() or self.turns.step():
+            return
+        self._poll()
+
+    def step_beside(self) -> None:
+        """Receive too while one receiver cannot keep the helpers busy. Otherwise rest a moment."""
+        if not self._has_given_up() and self._starving.wait(REST) and not self._must_rest():
+            self._poll()
+
+    def _has_given_up(self) -> bool:
+        """Whether the worker stops. Then others can have what waits for its turn."""
+        stops = self.stopping.is_set()
+        if stops:
+            self.source.give_back(self.turns.give_up())
+        return stops
+
+    def _must_rest(self) -> bool:
+        """Pause in an outage. Returns whether nothing may be received after it."""
         pause = self.outages.pause(*self._needed())
         if self._rest(pause):
-            return
-        if not pause and len(self.held) and self._storage_is_away():
+            return True
+        must_rest = not pause and len(self.held) > 0 and self._storage_is_away()
+        if must_rest:
             self._rest(REST)  # photos that wait probe S3: one message for each of their tries is enough
-            return
+        return must_rest
+
+    def _poll(self) -> None:
         room = self.uploads.room(self.room_needed, timeout=ROOM_WAIT)
         if room:
             most = min(room, RECEIVE_MOST)
@@ -72,12 +95,7 @@ class Poll:
                 return
             self._judge_supply(asked=most, received=len(messages))
             items = [item for message in messages for item in self._read(message)]
-            self.uploads.put_all(self._drop_known(items))
-
-    def step_beside(self) -> None:
-        """Receive too while one receiver cannot keep the helpers busy. Otherwise rest a moment."""
-        if self._starving.wait(REST):
-            self.step()
+            self.uploads.put_all(self.turns.take_out(list(self._drop_known(items))))
 
     def _needed(self) -> list[Place]:
         """What must not be away for a full receive to make sense."""
@@ -108,8 +126,9 @@ class Poll:
 
     def _receive(self, most: int) -> list[Message]:
         """Receive. In an outage, one message is enough to find out whether it is over."""
+        single = self.turns.careful or self.outages.ongoing(*self._needed())
         try:
-            messages = self.source.receive(1 if self.outages.ongoing(*self._needed()) else most)
+            messages = self.source.receive(1 if single else most)
         except QueueError as error:
             self.outages.note_failure(Part.QUEUE, str(error))
             self.telemetry.warn("receive_failed", code=error.code, reason=str(error))

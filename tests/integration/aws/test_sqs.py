@@ -1,12 +1,14 @@
-"""The SQS adapter with a wrong clock, on a real queue."""
+"""The SQS adapter on a real queue: with a wrong clock, and with redrive policies that forgive too little."""
 
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.rig import Rig
+from tests.support.rig import RECEIVES, Rig
+from worker import connections, settings
 from worker.adapters.aws import sqs
+from worker.telemetry.counters import Telemetry
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,20 @@ def test_a_clock_that_is_wrong_by_more_than_two_seconds_is_corrected(
     wrong_by = abs((received.received_at - datetime.now(UTC)).total_seconds())
     assert wrong_by < 1.5 + (abs(ahead) if is_used else 1.0)
     queue.delete([received])
+
+
+@pytest.mark.parametrize(("alone_after", "warnings"), [(RECEIVES - 1, 0), (RECEIVES, 1), (RECEIVES + 1, 1)])
+def test_a_redrive_policy_that_leaves_no_receive_for_a_try_alone_is_reported_at_the_start(
+    rig: Rig, alone_after: int, warnings: int
+) -> None:
+    telemetry = Telemetry()
+    loaded = settings.load(rig.settings(alone_after=str(alone_after)))
+    connections.connect(loaded, telemetry, time.monotonic)
+    assert telemetry.counts.get("never_alone", 0) == warnings
+
+
+def test_a_queue_without_a_redrive_policy_is_no_reason_to_warn(rig: Rig) -> None:
+    rig.sqs.set_queue_attributes(QueueUrl=rig.queue_url, Attributes={"RedrivePolicy": ""})
+    telemetry = Telemetry()
+    connections.connect(settings.load(rig.settings()), telemetry, time.monotonic)
+    assert "never_alone" not in telemetry.counts

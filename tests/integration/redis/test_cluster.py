@@ -16,6 +16,7 @@ from worker.adapters.redis.store import RedisStore
 from worker.client import Client
 from worker.errors import ConfigurationError, StoreError
 from worker.messages import Answer, PhotoId
+from worker.results.store import Tries
 
 ONE_SLOT, BY_OWNER = "{photos}:result:{image_id}", "{{owner}}:result:{image_id}"
 OWNERS = ["ada", "bob", "carl", "dora", "emil", "fay"]
@@ -93,6 +94,9 @@ def test_the_rights_of_the_security_page_and_two_more_are_enough(nodes: Nodes) -
         ask(node, *user, command="ACL")
     store = connect(url_of(nodes[0], "scorer:pw@"), template=ONE_SLOT)
     assert write(store, "one", "1", phash(0)) is None
+    store.begin_trial([PhotoId("one")])
+    store.note_survived({PhotoId("one"): 2})
+    assert store.tries([PhotoId("one")]) == [Tries(True, 2)]
     assert store.forget(PhotoId("one"))
 
 

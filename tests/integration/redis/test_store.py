@@ -7,11 +7,12 @@ from tests.support.overtaken import is_overtaken
 from tests.support.results import make_result as result
 from tests.support.rig import Rig
 from worker.adapters.redis.calls import Call, Refused
-from worker.adapters.redis.store import RedisStore
+from worker.adapters.redis.store import NOTE_EXPIRY, RedisStore
 from worker.errors import ResultRefusedError, StoreError
 from worker.messages import Answer, PhotoId, S3Object, Written
 from worker.result import Result
 from worker.results.known import makes_needless
+from worker.results.store import Tries
 
 
 @pytest.fixture
@@ -139,3 +140,19 @@ def test_a_server_that_takes_no_writes_is_not_taken_for_a_bad_result(
     finally:
         rig.redis.execute_command(*healthy.split())
     assert store.write([result()], [""]) == [Written(Answer.WRITTEN)]
+
+
+def test_what_is_known_of_earlier_tries_is_kept_for_a_while_and_forgotten_with_the_photo(
+    store: RedisStore, rig: Rig
+) -> None:
+    one, other = PhotoId("one"), PhotoId("other")
+    store.begin_trial([one])
+    store.note_survived({one: 3, other: 4})
+    assert store.tries([other, one]) == [Tries(False, 4), Tries(True, 3)]
+    assert all(0 < rig.redis.ttl(key) <= NOTE_EXPIRY for key in rig.redis.keys("seen:*"))
+    store.end_trial([one])
+    assert store.tries([one]) == [Tries(False, 3)]
+    store.forget(one)
+    assert store.tries([one, other]) == [Tries(), Tries(False, 4)]
+    rig.redis.set("seen:survived:one", "a word")
+    assert store.tries([one]) == [Tries()]

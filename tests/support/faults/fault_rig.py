@@ -48,13 +48,11 @@ class FaultRig(Rig):
         self.wire = Wire(self.valkey.port)
         self.writes = Writes(self.valkey)
         self.sent: list[str] = []  # image ids
+        self.bad: set[str] = set()  # those of them that may become dead letters: their own tries fail
         self.etags: dict[str, list[str]] = {}  # image → its versions
         self._dead: dict[str, str] = {}  # message → body
         self.settled_in = 0.0  # seconds the last account had to wait
         self.poison = 0  # messages sent that nobody can read
-        self.bad: list[
-            str
-        ] = []  # image ids of photos that cannot be read, cost too much or end their decoder
         self.announce_uploads()
 
     def settings(self, **changed: str) -> dict[str, str]:
@@ -82,13 +80,16 @@ class FaultRig(Rig):
         self.announce_uploads(bucket=bucket)
         return bucket
 
-    def upload(self, number: int, photo: bytes, *, copies: bool = False, **place: str) -> list[str]:
+    def upload(
+        self, number: int, photo: bytes, *, copies: bool = False, bad: bool = False, **place: str
+    ) -> list[str]:
         """Upload a photo under new ids, as the API does. Each has other bytes, unless they are `copies`.
 
-        `place`: another `bucket` or `folder` than the usual one.
+        Only `bad` ones may become dead letters. `place`: another `bucket` or `folder` than the usual one.
         """
         ids = [str(uuid.uuid4()) for _ in range(number)]
         self.sent += ids
+        self.bad |= set(ids) if bad else set()
         for image_id in ids:
             body = photo if copies else as_upload(photo, image_id)
             self.etags[image_id] = [self.put(image_id, body, **place)]
@@ -165,6 +166,7 @@ class FaultRig(Rig):
             doubled={i: writes[i] for i in writes if writes[i] > len(self.etags.get(i, []))},
             outdated=[i for i, result in results.items() if self._is_outdated(i, result)],
             both=sorted(buried & set(results)),
+            harmed=[i for i in self.sent if i in buried and i not in self.bad],
             violations=[
                 *self.audit.violations,
                 *(f"{i}: deleted, no result" for i in self.audit.unwritten()),
@@ -175,11 +177,6 @@ class FaultRig(Rig):
     def _is_outdated(self, image_id: str, result: Mapping[str, Any]) -> bool:
         """A failed result may be of an object that is gone; then it has no version."""
         return bool(result["status"] != "failed" and result["source"]["etag"] != self.etags[image_id][-1])
-
-    def buried_good(self) -> list[str]:
-        """Find the photos that are dead letters though nothing is wrong with them."""
-        buried = {image_id for body in self.dead() for image_id in image_ids(body)}
-        return sorted(buried.intersection(self.sent).difference(self.bad))
 
     def describe(self) -> str:
         """Describe what is where, for a wait that fails."""

@@ -15,6 +15,7 @@ class Tally:
     doubled: Mapping[str, int]  # images with more results written than versions uploaded
     outdated: Sequence[str]  # images whose result is not of what was uploaded last
     both: Sequence[str]  # images with a result whose message is a dead letter too
+    harmed: Sequence[str]  # good photos that are dead letters: something else used their receives up
     violations: Sequence[str]  # what the audit has seen
 
     def complaints(self, expected_dead: int) -> list[str]:
@@ -24,6 +25,7 @@ class Tally:
             "written more than once": self.doubled,
             "not the newest photo's result": self.outdated,
             "a result and a dead letter": self.both,
+            "a good photo that is a dead letter": self.harmed,
             "a promise broken on the wire": self.violations,
         }
         complaints = [f"{what}: {which}" for what, which in found.items() if which]

@@ -183,10 +183,18 @@ def test_while_photos_wait_for_s3_poll_asks_for_one_message_for_each_of_their_tr
 def test_poll_gives_back_the_messages_of_the_last_long_poll() -> None:
     brought = message(body(IDS[0]))
     rig = StageRig(ScriptedSource([brought]))
-    rig.stopping.set()
+    rig.source.meanwhile = rig.stopping.set
     rig.poll.step()
     assert rig.source.given_back == [brought]
     assert rig.uploads.empty()
+
+
+def test_poll_begins_no_receive_once_it_must_stop() -> None:
+    rig = StageRig(ScriptedSource([message(body(IDS[0]))]))
+    rig.stopping.set()
+    rig.poll.step()
+    rig.poll.step_beside()
+    assert rig.source.asked_for == []
 
 
 def score_once(rig: StageRig, key: str) -> None:

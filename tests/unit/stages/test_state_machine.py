@@ -1,8 +1,11 @@
 """Any interleaving of receive, prepare, score, write, fail, expire, extend, stop and crash keeps the promises.
 
 Two workers made of the real stages, leases and source share one simulated queue; Hypothesis chooses what happens next.
+One of the photos ends the process of every worker that scores it.
 """
 
+import math
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -10,7 +13,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.support.fakes import CrampedModel, ImpatientEvent, InlineDecoder, ManualClock, PickyModel
+from tests.support.fakes import (
+    CrampedModel,
+    ImpatientEvent,
+    InlineDecoder,
+    ManualClock,
+    PickyModel,
+    ProcessEndedError,
+)
 from tests.support.stage_rig import body, make_settings, photo
 from tests.unit.stages.simulated import ComparingStore, OutagedStorage, VisibilityQueue, images_of, is_ours
 from worker.assembly import Assembly
@@ -21,7 +31,8 @@ from worker.pipeline.waiting_room import WaitingRoom
 from worker.telemetry.counters import Telemetry
 
 TIMEOUT, LONGEST, RECEIVES = 20, 100, 6
-DISLIKED = 250
+ALONE_AFTER = 3  # the default of the setting
+DISLIKED, FATAL = 250, 200
 SIZES = {"uploads": 4, "ready": 2, "outcomes": 4}
 HELD = 2  # photos that wait for S3; for the model, one before and one of a batch
 WORKERS = st.integers(0, 1)
@@ -41,6 +52,7 @@ ODD = ["no JSON", "{}", '{"Event": "s3:TestEvent"}']
 KINDS: dict[str, Callable[[int], bytes]] = {
     "good": lambda number: photo(4, number % 5),  # some have the same bytes
     "refused by the model": lambda number: photo(DISLIKED, number % 3),
+    "fatal": lambda _: photo(FATAL),
     "broken": lambda _: b"text",
     "empty": lambda _: b"",
 }
@@ -51,7 +63,7 @@ class MemoryBoundModel(CrampedModel):
 
     def __init__(self) -> None:
         super().__init__(room=1)
-        self.dislikes = DISLIKED
+        self.dislikes, self.dies_of = DISLIKED, FATAL
 
 
 class StepwiseWorker(Assembly):
@@ -91,7 +103,9 @@ class StepwiseWorker(Assembly):
         self.poll.held = self.prepare.room = WaitingRoom(HELD, self.outages, clock)
         self.infer.room = WaitingRoom(HELD - 1, self.outages, clock)
         self.prepare.room.look = self.infer.room.look = 0.0
-        self.poll.room_needed = 1  # no waiting for the room of a full receive: time passes by hand here
+        # No waiting: time passes by hand here, and a step that is not taken is no photo that is held.
+        self.poll.room_needed = 1
+        self.poll.turns.step_seconds, self.poll.turns.patience = 0.0, math.inf
         self.closed = False
 
     def _ready_places(self) -> int:
@@ -119,6 +133,16 @@ class StepwiseWorker(Assembly):
             return held < free
         return bool((self.uploads.qsize() or held) and free and not self.ready.full())
 
+    def stop(self) -> None:
+        """Stop in the middle of a receive: what it brings is given back, and the worker drains from now on."""
+        self.queue.meanwhile = self.stopping.set
+        self.take("poll")
+        self.queue.meanwhile = lambda: None
+        self.stopping.set()
+        self.source.close()
+        self.poll.step()
+        self.closed = True
+
     def leave(self) -> None:
         """Cancel and release. Commit, in the middle of a step, goes on until it touches a queue."""
         for one in (self.uploads, self.ready, self.outcomes):
@@ -137,7 +161,9 @@ class Pipelines(RuleBasedStateMachine):
         self.store, self.storage = ComparingStore(), OutagedStorage()
         self.queue = VisibilityQueue(self.clock, TIMEOUT, RECEIVES, self._is_done)
         self.uploaded: dict[str, str] = {}  # image → kind
-        self.model: PickyModel = PickyModel(dislikes=DISLIKED, largest_batch=2)
+        self.model: PickyModel = PickyModel(dislikes=DISLIKED, dies_of=FATAL, largest_batch=2)
+        self.paid = Counter[str]()  # message → receives that a fatal photo has cost it
+        self.notes_are_whole = True  # Redis could be told of every try, and no outage made one seem harmless
         self.workers = [self._new_worker() for _ in range(2)]
 
     # what the world does
@@ -147,7 +173,8 @@ class Pipelines(RuleBasedStateMachine):
     def photos_are_uploaded(self, kinds: list[str]) -> None:
         """One message announces one photo or two."""
         ids = [f"{len(self.uploaded) + n:08d}-0000-4000-8000-000000000000" for n in range(len(kinds))]
-        for image_id, kind in zip(ids, kinds, strict=True):
+        for image_id, drawn in zip(ids, kinds, strict=True):
+            kind = "good" if drawn in self.uploaded.values() and drawn == "fatal" else drawn
             self.uploaded[image_id] = kind
             self.storage.photos[image_id] = KINDS[kind](len(self.uploaded))
         self.queue.send(body(*ids, sequencer="55"))
@@ -156,7 +183,8 @@ class Pipelines(RuleBasedStateMachine):
     @rule(data=st.data(), sequencer=st.sampled_from(["00", "55"]), odd=st.sampled_from([None, *ODD]))
     def something_else_is_announced(self, data: st.DataObject, sequencer: str, odd: str | None) -> None:
         """Announce an earlier photo again, perhaps by an older event; or something that is no upload."""
-        again = body(data.draw(st.sampled_from(sorted(self.uploaded))), sequencer=sequencer)
+        others = sorted(image_id for image_id, kind in self.uploaded.items() if kind != "fatal")
+        again = body(data.draw(st.sampled_from(others)), sequencer=sequencer) if others else odd or ODD[0]
         self.queue.send(again if odd is None else odd)
 
     @rule(seconds=st.sampled_from([0.5, 2.0, TIMEOUT / 2, TIMEOUT - 5.0, TIMEOUT + 1.0, LONGEST + 1.0]))
@@ -166,10 +194,11 @@ class Pipelines(RuleBasedStateMachine):
     @rule(faults=st.sets(st.sampled_from(sorted(FAULTS)), max_size=2))
     def parts_fail_and_recover(self, faults: set[str]) -> None:
         self.store.away, self.store.forgetful = "store away" in faults, "store forgetful" in faults
-        self.queue.down, self.queue.refuses = "queue down" in faults, "queue refuses" in faults
         self.storage.away = "storage away" in faults
         for worker in self.workers:
             worker.model.away = "model away" in faults
+        self.notes_are_whole &= not faults & {"store away", "storage away", "model away"}
+        self.queue.down, self.queue.refuses = "queue down" in faults, "queue refuses" in faults
         if "memory short" in faults:  # for workers that start from now on
             self.model = MemoryBoundModel()
 
@@ -178,20 +207,18 @@ class Pipelines(RuleBasedStateMachine):
     @rule(which=WORKERS, steps=st.lists(st.sampled_from(STEPS), min_size=2, max_size=10))
     def a_worker_works(self, which: int, steps: list[str]) -> None:
         for step in steps:
-            self.workers[which].take(step)
+            self._take(which, step)
 
     @rule(which=WORKERS, photos=st.integers(1, 3))
     def a_worker_works_in_order(self, which: int, photos: int) -> None:
         for step in ("poll", *["help"] * photos, "infer", "commit"):
-            self.workers[which].take(step)
+            self._take(which, step)
 
     @rule(which=WORKERS, how=st.sampled_from(["told to stop", "told to stop", "leaves", "killed"]))
     def a_worker_ends(self, which: int, how: str) -> None:
         worker = self.workers[which]
-        if how == "told to stop":  # what the last long poll brings is given back; it drains from now on
-            worker.stopping.set()
-            worker.take("poll")
-            worker.closed = True
+        if how == "told to stop":
+            worker.stop()
             return
         if how == "leaves":  # by deadline, second signal, or a stage that failed
             worker.leave()
@@ -213,6 +240,12 @@ class Pipelines(RuleBasedStateMachine):
     @invariant()
     def no_result_is_written_twice(self) -> None:
         assert all(times == 1 for times in self.store.written.values()), self.store.written
+
+    @invariant()
+    def a_fatal_photo_costs_others_little(self) -> None:
+        """Twice in its company, and once in line behind it, if Redis could be told of every try."""
+        most = ALONE_AFTER if self.notes_are_whole else RECEIVES - 1
+        assert all(receives <= most for receives in self.paid.values()), self.paid
 
     @invariant()
     def nothing_vanishes(self) -> None:
@@ -237,6 +270,7 @@ class Pipelines(RuleBasedStateMachine):
         assert self.queue.violations == []
         dead = {i for text in self.queue.dead for i in images_of(text)}
         statuses = {i: result.status for i, result in self.store.results.items()}
+        assert {i for i, kind in self.uploaded.items() if kind == "fatal"} <= dead
         for image_id, kind in self.uploaded.items():
             if image_id not in dead:
                 assert statuses[image_id] == ("scored" if kind == "good" else "failed"), (image_id, kind)
@@ -246,9 +280,31 @@ class Pipelines(RuleBasedStateMachine):
             if worker.closed and not worker.leases.outstanding():
                 self.workers[which] = self._new_worker()
             for step in ["poll", *STEPS * 8]:
-                if step != "poll" or not worker.uploads.qsize():
-                    worker.take(step)
+                if step != "poll" or not self.workers[which].uploads.qsize():
+                    self._take(which, step)
         self.clock.seconds += 1.0
+
+    def _take(self, which: int, step: str) -> None:
+        try:
+            self.workers[which].take(step)
+        except ProcessEndedError:
+            self._count_what_it_cost(self.workers[which])
+            self.workers[which] = self._new_worker()
+
+    def _count_what_it_cost(self, worker: StepwiseWorker) -> None:
+        """Every message that the worker held pays a receive: those in company of the fatal one, or in line behind it.
+
+        A photo whose lease was lost is in work all the same. If it was that one, nobody could have known.
+        """
+        held = {m.message_id: m for m in worker.leases.outstanding() if worker.leases.holds(m)}
+        in_line = {message.message_id for message in worker.poll.turns.give_up()}
+        fatal = {image_id for image_id, kind in self.uploaded.items() if kind == "fatal"}
+        guilty = {i for i, m in held.items() if i not in in_line and fatal & set(images_of(m.body))}
+        survived = sum(self.store.most_survived[image_id] for image_id in fatal)  # there is one at most
+        if any(held[i].receive_count - survived >= ALONE_AFTER for i in guilty):
+            assert held.keys() - guilty <= in_line, "it was not alone"
+        if guilty:
+            self.paid.update(held.keys() - guilty)
 
     def _is_done(self, text: str) -> bool:
         return is_ours(text) and all(image_id in self.store.results for image_id in images_of(text))

@@ -299,7 +299,7 @@ def test_a_thread_that_waits_at_a_queue_does_not_hang(monkeypatch: pytest.Monkey
         eventually(lambda: len(worker.state.phases) > 1)
     stop.request()
     eventually(lambda: "draining" in worker.state.phases)
-    full.get()
+    assert [full.get(), full.get()] == [0, 1]  # there is one more step
     assert running.exit_code() == OK
 
 

@@ -1,5 +1,6 @@
 """SQS: receives messages, deletes them and sets their visibility timeouts."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -33,6 +34,7 @@ class SqsQueue:
         self._clock = clock
         self._now = now
         self._timeout = 0
+        self.most_receives: int | None = None  # until a message becomes a dead letter
         self._polling = sqs_client(
             connect=POLL_CONNECT, read=receive_wait + READ_EXTRA, attempts=POLL_ATTEMPTS
         )
@@ -41,15 +43,19 @@ class SqsQueue:
         )
 
     def use_visibility_timeout(self, seconds: int | None) -> int:
-        """Use this visibility timeout, by default the queue's own; returns it.
+        """Use this visibility timeout, by default the queue's own; returns it. Learns `most_receives` too.
 
         Raises ConfigurationError when the queue cannot be reached.
         """
         with raise_as(ConfigurationError, f"the queue {self._url} cannot be reached"):
             answer = self._polling.call(
-                lambda sqs: sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["VisibilityTimeout"])
+                lambda sqs: sqs.get_queue_attributes(
+                    QueueUrl=self._url, AttributeNames=["VisibilityTimeout", "RedrivePolicy"]
+                )
             )
             own = int(answer["Attributes"]["VisibilityTimeout"])
+            policy = json.loads(answer["Attributes"].get("RedrivePolicy", "{}"))
+            self.most_receives = int(policy["maxReceiveCount"]) if "maxReceiveCount" in policy else None
         self._timeout = seconds or own
         if self._timeout < 1:
             raise ConfigurationError(f"the queue {self._url} has a visibility timeout of 0 s; set it to 60 s")

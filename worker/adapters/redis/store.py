@@ -1,6 +1,6 @@
 """Results in Redis, written in one step with the index and published."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
@@ -15,9 +15,11 @@ from worker.messages import Answer, PhotoId, Written
 from worker.result import DuplicateOf, Result, parse
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule
-from worker.results.redis_keys import Keys
+from worker.results.redis_keys import IndexKeys, Keys
+from worker.results.store import Tries
 
 LOT = 500  # photos read together
+NOTE_EXPIRY = 86_400  # seconds: longer than a message stays hidden after its worker has died
 _UNDECIDED = '"duplicate_of":null'  # in a result's JSON, until the script decides
 
 _WRITE = Script("rules", "entries", "write")
@@ -84,9 +86,33 @@ class RedisStore:
                 answers[number] = answer
         return [_written(answer) for answer in answers]
 
+    def begin_trial(self, photos: Sequence[PhotoId]) -> None:
+        """Note that a worker tries these photos, any of which may end its process."""
+        self.nodes.run([_note(self._keys(photo).trial(photo.image_id), 1) for photo in photos])
+
+    def end_trial(self, photos: Sequence[PhotoId]) -> None:
+        """Forget that note: the worker has survived."""
+        self.nodes.run([_delete(self._keys(photo).trial(photo.image_id)) for photo in photos])
+
+    def note_survived(self, receives: Mapping[PhotoId, int]) -> None:
+        """Note that a worker has survived each photo's try, and at which receive, although it must be tried again."""
+        self.nodes.run(
+            [_note(self._keys(photo).survived(photo.image_id), count) for photo, count in receives.items()]
+        )
+
+    def tries(self, photos: Sequence[PhotoId]) -> list[Tries]:
+        """Find what is known of each photo's earlier tries."""
+        trials = [self._keys(photo).trial(photo.image_id) for photo in photos]
+        survived = [self._keys(photo).survived(photo.image_id) for photo in photos]
+        notes = self.nodes.get([*trials, *survived])
+        pairs = zip(notes[: len(photos)], notes[len(photos) :], strict=True)
+        return [Tries(trial is not None, _number(count)) for trial, count in pairs]
+
     def forget(self, photo: PhotoId) -> bool:
         """Delete a photo's result and its entries in the index. False if there was nothing."""
         removed = self.index.remove(photo)
+        keys = self._keys(photo)
+        self.nodes.run([_delete(keys.trial(photo.image_id)), _delete(keys.survived(photo.image_id))])
         return self.nodes.delete(self.keys.result(photo)) or removed
 
     def scan(self, other: Keys) -> Iterator[list[tuple[PhotoId, str | None, str | None]]]:
@@ -100,12 +126,27 @@ class RedisStore:
         """Subscribe to a photo's results. The subscription is confirmed on entering."""
         return subscribe(self.nodes, self.keys.result(photo))
 
+    def _keys(self, photo: PhotoId) -> IndexKeys:
+        return self.keys.index(photo.owner)
+
     def _write(self, result: Result, seen: str) -> Call:
         head, _, tail = result.model_dump_json().partition(_UNDECIDED)
         head += _UNDECIDED.removesuffix("null")
         names, entry = self.index.entry_of(result)
         key = self.keys.result(PhotoId(result.image_id, _owner(result)))
         return Call.of(_WRITE, [key, *names], head, tail, self.expiry, seen, *entry)
+
+
+def _note(key: str, number: int) -> Call:
+    return Call(key, "SET", key, number, "EX", NOTE_EXPIRY)
+
+
+def _delete(key: str) -> Call:
+    return Call(key, "DEL", key)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 0
 
 
 def _owner(result: Result) -> str:

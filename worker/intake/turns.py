@@ -1,0 +1,172 @@
+"""Which messages are worked alone, and whose turn it is.
+
+A message that was received often may be what kills the process: a crash in native code, or no
+memory left. Nobody else shall pay for it. So from the receive `alone_after` on, nothing else of
+this worker is in work from the moment it is handed on until it is settled, and nothing is received.
+Receives do not count up to the last one whose try a worker has survived, as after a fault of S3.
+
+What waits for its turn pays a receive if that one kills the process. So a receive asks for one
+message only at the start of a worker, and as long as such messages come. If several have come all
+the same, the photos of the one in work are noted in the store: it goes last the next time.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from worker.errors import Part, StoreError
+from worker.messages import Message, Outcome, PhotoId, Upload
+from worker.pipeline.outages import Outages
+from worker.pipeline.queues import BoundedQueue
+from worker.results.store import ResultStore, Tries
+from worker.telemetry.counters import Telemetry
+
+STEP = 1.0  # seconds until the poll thread shows again that it lives
+# Seconds that a message waits for the rest, and the rest for it. An outage of one bucket may hold
+# some photos for an hour: then they go on together.
+PATIENCE = 60.0
+
+Item = Upload | Outcome
+
+
+class QuietSource(Protocol):
+    """A source that can stand still."""
+
+    def pause(self) -> None:
+        """Begin no receive until `resume`."""
+
+    def resume(self) -> None:
+        """Receive again."""
+
+    def is_idle(self, besides: Collection[Message], timeout: float) -> bool:
+        """Wait until no receive is under way and nothing but these messages is held. Returns whether that is so."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A message that must be alone, and the records in it."""
+
+    message: Message
+    items: list[Item] = field(default_factory=list)
+    was_tried: bool = False  # by a worker that did not come back from it
+
+    @property
+    def photos(self) -> list[PhotoId]:
+        return [item.photo for item in self.items if isinstance(item, Upload)]
+
+
+@dataclass(kw_only=True, eq=False)
+class Turns:
+    """`step` belongs to one thread; the rest is thread-safe."""
+
+    source: QuietSource
+    results: ResultStore
+    uploads: BoundedQueue[Item]
+    telemetry: Telemetry
+    outages: Outages
+    clock: Callable[[], float]
+    alone_after: int
+    step_seconds: float = STEP
+    patience: float = PATIENCE
+    careful: bool = field(default=True, init=False)  # a receive asks for one message
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[_Turn] = []
+        self._working: _Turn | None = None
+        self._waited = 0.0  # seconds since the last turn began
+
+    def take_out(self, items: Sequence[Item]) -> list[Item]:
+        """Keep the messages that must be alone until their turn. Returns the items of the others."""
+        turns = self._find_turns(items)
+        if items:
+            self.careful = bool(turns)
+        others = list[Item]()
+        for item in items:
+            turn = turns.get(item.message.message_id)
+            (turn.items if turn else others).append(item)
+        with self._lock:
+            if not self._waiting and not self._working:
+                self._waited = 0.0
+            # Those that were being tried when a worker ended go last.
+            self._waiting = sorted([*self._waiting, *turns.values()], key=lambda turn: turn.was_tried)
+        return others
+
+    def step(self) -> bool:
+        """Let the next one have its turn, if it is time. Returns whether nothing may be received now."""
+        if not self._working and not self._waiting:
+            return False
+        self.uploads.room(0, timeout=0.0)  # raises ShutDown once the queue is closed
+        self.source.pause()
+        if self._is_time():
+            self._end()
+            self.uploads.alive()  # Redis may take long
+            self._begin_next()
+        if self._working or self._waiting:
+            return True
+        self.source.resume()
+        return False
+
+    def give_up(self) -> list[Message]:
+        """Take the messages that still wait: at a stop others can have them."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+            return [turn.message for turn in waiting]
+
+    def _find_turns(self, items: Sequence[Item]) -> dict[str, _Turn]:
+        """Decide which messages must be alone, by message id."""
+        often = [
+            item
+            for item in items
+            if isinstance(item, Upload) and item.message.receive_count >= self.alone_after
+        ]
+        turns: dict[str, _Turn] = {}
+        for item, tries in zip(often, self._tries([item.photo for item in often]), strict=True):
+            message, count = item.message, item.message.receive_count
+            survived = tries.survived if tries.survived < count else 0  # of an earlier message
+            if tries.unfinished or count - survived >= self.alone_after:
+                turn = turns.setdefault(message.message_id, _Turn(message))
+                turn.was_tried |= tries.unfinished
+        return turns
+
+    def _tries(self, photos: Sequence[PhotoId]) -> list[Tries]:
+        """What is known of earlier tries. Nothing without Redis: to wait for it would cost more than care."""
+        try:
+            return self.results.tries(photos) if photos else []
+        except StoreError:
+            return [Tries()] * len(photos)
+
+    def _is_time(self) -> bool:
+        """Whether nothing else is in work, or has been for so long that the one cannot wait for the other."""
+        with self._lock:
+            waiting = [turn.message for turn in self._waiting]
+        begun = self.clock()
+        if self.source.is_idle(waiting, self.step_seconds):
+            return True
+        if not self.outages.ongoing(Part.STORE, Part.MODEL):  # else nothing is settled, in whatever order
+            self._waited += self.clock() - begun
+        if self._waited < self.patience:
+            return False
+        self.telemetry.warn("not_alone", message_id=(self._working or self._waiting[0]).message.message_id)
+        return True
+
+    def _begin_next(self) -> None:
+        with self._lock:
+            if not self._waiting:
+                return
+            turn = self._working = self._waiting.pop(0)
+            self._waited = 0.0
+        with suppress(StoreError):
+            self.results.begin_trial(turn.photos)
+        self.telemetry.event(
+            "worked_alone", message_id=turn.message.message_id, receive_count=turn.message.receive_count
+        )
+        self.uploads.put_all(turn.items)
+
+    def _end(self) -> None:
+        if self._working:
+            with suppress(StoreError):  # the note expires by itself
+                self.results.end_trial(self._working.photos)
+            self._working = None
