@@ -48,7 +48,9 @@ class Server:
         channel.send(json.dumps({"ready": os.getpid()}).encode())
         is_last = False
         while not is_last and (request := channel.recv(64)):
-            reply, pixels = self.decode(os.pread(MEMORY, int(request), 0))
+            size = int(request)
+            self._space.limit(CONSTANT + PER_BYTE * size)
+            reply, pixels = self.decode(os.pread(MEMORY, size, 0))
             os.pwrite(MEMORY, pixels, 0)
             is_last = reply.get("error") == TooCostlyError.code or not self.shrink()
             channel.send(json.dumps({**reply, "last": is_last}).encode())

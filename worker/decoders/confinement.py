@@ -32,6 +32,11 @@ def confine(keep: Mapping[int, int], largest_file: int, parent: int) -> None:
     ):
         resource.setrlimit(limit, (most, most))
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
+    hide_process()
+
+
+def hide_process() -> None:
+    """Keep other processes of this user out of this one's memory and environment. It dumps no core."""
     _prctl(PR_SET_DUMPABLE, 0)
 
 

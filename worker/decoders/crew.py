@@ -68,7 +68,8 @@ class Crew:
             raise
         finally:
             with self._returned:
-                self._free.append(process)
+                # One that must be started first is taken last.
+                self._free.insert(len(self._free) if process else 0, process)
                 self._returned.notify_all()
 
     def _check(self, process: DecoderProcess | None, alive: Callable[[], None]) -> DecoderProcess:

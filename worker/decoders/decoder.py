@@ -86,7 +86,8 @@ class Decoder:
     timeout: float
     telemetry: Telemetry
     clock: Callable[[], float] = time.monotonic
-    _costly: dict[str, PhotoError] = field(default_factory=dict, init=False)  # by SHA-256, the oldest first
+    # Photos that cost too much: error and text by SHA-256, the oldest first.
+    _costly: dict[str, tuple[type[PhotoError], str]] = field(default_factory=dict, init=False)
 
     def __post_init__(self, at_once: int) -> None:
         self._job = Job(self.target, self.algorithm.name, self.max_bytes, self.max_pixels)
@@ -106,7 +107,8 @@ class Decoder:
         photo that cost too much is remembered by its bytes, and not tried again.
         """
         if sha256 in self._costly:
-            raise self._costly[sha256]
+            kind, text = self._costly[sha256]
+            raise kind(text)
         try:
             return self._try_twice(data, alive)
         except (TooCostlyError, DecoderCrashedError) as error:
@@ -154,7 +156,7 @@ class Decoder:
     def _remember(self, sha256: str, error: PhotoError) -> None:
         if len(self._costly) >= REMEMBERED:
             self._costly.pop(next(iter(self._costly)), None)
-        self._costly[sha256] = error
+        self._costly[sha256] = type(error), str(error)
 
 
 _VERDICTS: dict[Ending, type[MessageError]] = {  # of a photo that ended its process while it was alone

@@ -1,5 +1,6 @@
 """Starts decoder processes from a zygote, and the zygote again should it end."""
 
+import fcntl
 import json
 import os
 import socket
@@ -118,8 +119,9 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         kept = {name: self._environment[name] for name in KEPT if name in self._environment}
         with theirs:
+            passed = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, 3)  # the worker may have no stdin or stderr
             zygote = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", "worker.decoders.zygote", str(theirs.fileno()), self._hash_name],
+                [sys.executable, "-m", "worker.decoders.zygote", str(passed), self._hash_name],
                 env={
                     **kept,
                     **ONE_THREAD,
@@ -127,9 +129,11 @@ class Nursery:
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                stderr=None if sys.stderr else subprocess.DEVNULL,
+                pass_fds=[passed],
                 start_new_session=True,  # Ctrl-C at a terminal is for the worker alone
             )
+            os.close(passed)
         return ours, zygote
 
     def _end_zygote(self) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
@@ -59,13 +60,14 @@ class DecoderProcess:
         return self._process > 0 and not self._is_leaving and not self._wait(0, lambda: None)
 
     def decode(self, data: bytes, timeout: float, alive: Callable[[], None]) -> Reply:
-        """Hand over a photo and wait for the reply. Raises DecoderEndedError; then the process is of no use."""
+        """Hand over a photo and wait for the reply.
+
+        Raises DecoderEndedError, after which the process is of no use, and MemoryError.
+        """
         used = self._cpu_seconds()
-        try:
-            _write(self._memory, data)
+        _write(self._memory, data)
+        with suppress(OSError):  # it has ended: the channel says why
             self._channel.send(str(len(data)).encode())
-        except OSError:
-            pass  # it has ended: the channel says why
         if not self._wait(timeout, alive):
             busy = self._cpu_seconds() - used > timeout / 2
             raise DecoderEndedError(Ending.SLOW if busy else Ending.STUCK, f"{timeout:g} s")
@@ -73,13 +75,14 @@ class DecoderProcess:
         if not reply.keys() & {"hash", "error"}:
             raise _ended(reply)
         self._is_leaving = bool(reply.get("last"))
+        if "error" in reply:
+            self._free_memory()
         return reply
 
     def pixels(self, size: int) -> bytes:
         """Read the pixels of the photo decoded last; fewer than `size` if the process tampers with them."""
         pixels = os.pread(self._memory, size, 0)
-        if os.fstat(self._memory).st_size > KEPT_MEMORY:
-            os.ftruncate(self._memory, 0)
+        self._free_memory()
         return pixels
 
     def close(self) -> None:
@@ -88,6 +91,10 @@ class DecoderProcess:
             self._kill(self._process)
         self._channel.close()
         os.close(self._memory)
+
+    def _free_memory(self) -> None:
+        if os.fstat(self._memory).st_size > KEPT_MEMORY:
+            os.ftruncate(self._memory, 0)
 
     def _wait(self, timeout: float, alive: Callable[[], None]) -> bool:
         """Wait for a message, or for the channel's end."""
@@ -117,8 +124,11 @@ class DecoderProcess:
 
 def _write(memory: int, data: bytes) -> None:
     written = 0
-    while written < len(data):
-        written += os.pwrite(memory, memoryview(data)[written:], written)
+    try:
+        while written < len(data):
+            written += os.pwrite(memory, memoryview(data)[written:], written)
+    except OSError as error:
+        raise MemoryError(f"no memory to share {len(data)} bytes with a decoder: {error}") from error
 
 
 def _ended(notice: Reply) -> DecoderEndedError:

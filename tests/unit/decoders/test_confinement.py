@@ -102,6 +102,23 @@ def test_nobody_else_can_look_into_it(process: Path) -> None:
     assert (process / "environ").stat().st_uid == 0
 
 
+HIDDEN = """
+import ctypes, os
+from worker.decoders.confinement import PR_SET_DUMPABLE, hide_process
+if os.getuid() == 0:
+    os.setuid(65534)  # root could look into any process
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # as a process is that began with this user
+before = os.stat("/proc/self/environ").st_uid
+hide_process()
+print(before == os.getuid(), os.stat("/proc/self/environ").st_uid)
+"""
+
+
+def test_nobody_can_look_into_the_worker_either() -> None:
+    run = subprocess.run([sys.executable, "-c", HIDDEN], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert run.stdout == "True 0\n", run.stderr
+
+
 def test_its_files_and_its_memory_are_bounded(process: Path) -> None:
     bounds = limits(process)
     assert int(bounds["Max file size"]) == MAX_BYTES
