@@ -39,8 +39,18 @@ def build(
     `checkpoint` is called again and again meanwhile; it may raise to give the start up.
     Raises ConfigurationError, naming the part that is missing or does not fit.
     """
-    state = _state_file(settings, clock)
     nursery = Nursery(hashes.find(settings.hash).name)  # before any thread, and while the models load
+    try:
+        return _build(settings, telemetry, nursery, clock, checkpoint)
+    except BaseException:
+        nursery.close()
+        raise
+
+
+def _build(
+    settings: Settings, telemetry: Telemetry, nursery: Nursery, clock: Clock, checkpoint: Callable[[], None]
+) -> Worker:
+    state = _state_file(settings, clock)
     connections = connect(settings, telemetry, clock)
 
     def still_starting() -> None:
