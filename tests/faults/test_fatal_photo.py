@@ -11,13 +11,13 @@ from tests.support.photos import plain
 
 FATAL = """
 import os, signal, sys
-from worker.stages import infer
-predict = infer.Infer._predict
-def fatal(self, replica, batch):
+from worker.inference import prediction
+predict = prediction.predict
+def fatal(replica, batch):
     if any(photo.pixels.min() == 255 for photo in batch):
         os.kill(os.getpid(), signal.SIGKILL)
-    return predict(self, replica, batch)
-infer.Infer._predict = fatal
+    return predict(replica, batch)
+prediction.predict = fatal
 from worker.cli import main
 sys.exit(main(["run"]))
 """
