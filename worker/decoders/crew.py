@@ -70,7 +70,7 @@ class Crew:
             with self._returned:
                 # One that must be started first is taken last.
                 self._free.insert(len(self._free) if process else 0, process)
-                self._returned.notify_all()
+                self._returned.notify(self._size if self._alone else 1)
 
     def _check(self, process: DecoderProcess | None, alive: Callable[[], None]) -> DecoderProcess:
         """Replace a process that has ended, and wait until it is ready."""
