@@ -106,3 +106,17 @@ def test_a_message_that_nobody_settles_is_found_out(rig: FaultRig, photo: bytes)
     # The other message is the bucket's test event.
     with pytest.raises(AssertionError, match="it did not come to pass: queue 2"):
         rig.account(patience=1)
+
+
+@pytest.mark.parametrize("bad", [True, False])
+def test_a_good_photo_that_becomes_a_dead_letter_is_found_out(rig: FaultRig, photo: bytes, bad: bool) -> None:
+    """Somebody uses its receives up and never works on it."""
+    (image_id,) = rig.upload(1, photo, bad=bad)
+
+    def is_dead() -> bool:
+        rig.sqs.receive_message(QueueUrl=rig.queue_url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return any(image_id in letter for letter in rig.dead())
+
+    eventually(is_dead, rig.describe)
+    found = [complaint for complaint in rig.tally().complaints(len(rig.dead())) if image_id in complaint]
+    assert found == ([] if bad else [f"a good photo that is a dead letter: ['{image_id}']"])
