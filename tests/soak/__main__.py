@@ -1,7 +1,7 @@
 """`make soak`: real photos at a steady rate, several workers, random faults; a table at the end.
 
-The exit code is 1 unless every photo has exactly one result or is a dead letter, no promise was
-broken on the wire, and no worker ended without being told to.
+The exit code is 1 unless every photo has exactly one result or is a dead letter, none that is good
+is a dead letter, no promise was broken on the wire, and no worker ended without being told to.
 """
 
 import argparse

@@ -75,7 +75,8 @@ class Soak:
         while (passed := time.monotonic() - begun) < seconds:
             while sent < passed * self.rate:
                 photo = NO_PHOTO if photos.randrange(ONE_IN) == 0 else photos.choice(PHOTOS)
-                self.rig.upload(1, photo, copies=photos.randrange(COPIES) == 0)
+                copies = photos.randrange(COPIES) == 0
+                self.rig.upload(1, photo, copies=copies, bad=photo is NO_PHOTO)
                 sent += 1
             self.workers.tend()
             if photos.random() < TICK / KILL_EVERY:

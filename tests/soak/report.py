@@ -26,6 +26,7 @@ def rows(soak: Soak, tally: Tally) -> dict[str, Any]:
         "sent": tally.sent,
         "scored": tally.statuses.get("scored", 0) + tally.statuses.get("unrecognised", 0),
         "failed": tally.statuses.get("failed", 0),
+        "good photos that failed": soak.rig.failed_good(),
         "dead-lettered": len(tally.dead),
         "of these nobody could read": soak.rig.poison,
         "good photos among them": list(tally.harmed),
@@ -43,7 +44,7 @@ def rows(soak: Soak, tally: Tally) -> dict[str, Any]:
             str(code): times for code, times in sorted(workers.exit_codes.items())
         },
         "highest memory of a worker, MB": round(workers.peak / 1e6),
-        "photos that cannot be read, or cost too much": len(soak.rig.bad),
+        "photos that cannot be scored": len(soak.rig.bad),
         "decoders killed": workers.decoders_killed,
         "faults": dict(sorted(soak.drawn.items())),
     }

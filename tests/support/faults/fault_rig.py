@@ -178,6 +178,11 @@ class FaultRig(Rig):
         """A failed result may be of an object that is gone; then it has no version."""
         return bool(result["status"] != "failed" and result["source"]["etag"] != self.etags[image_id][-1])
 
+    def failed_good(self) -> list[str]:
+        """Find the photos with a `failed` result though nothing is wrong with them."""
+        failed = {image_id for image_id, result in self.results().items() if result["status"] == "failed"}
+        return sorted(failed.difference(self.bad))
+
     def describe(self) -> str:
         """Describe what is where, for a wait that fails."""
         results = self.results()
