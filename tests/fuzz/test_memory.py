@@ -14,6 +14,7 @@ from worker.photos import decoding
 
 assert decoding.FORMATS  # importing it registers HEIF with Pillow
 WIDTH, HEIGHT = 3_200, 2_400
+LARGE = 5_000
 FAST = {"preset": "ultrafast"}  # for HEIF's encoder, which takes ten times as long otherwise
 NOISE = np.random.default_rng(1).integers(0, 256, (HEIGHT // 8, WIDTH // 8, 3), np.uint8)
 
@@ -21,6 +22,16 @@ NOISE = np.random.default_rng(1).integers(0, 256, (HEIGHT // 8, WIDTH // 8, 3), 
 def encode(image_format: str, mode: str = "RGB", **options: object) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(NOISE).resize((WIDTH, HEIGHT)).convert(mode).save(stream, image_format, **options)
+    return stream.getvalue()
+
+
+def large_webp(mode: str, **options: object) -> bytes:
+    """A WebP of 25 megapixels: Pillow takes memory for its pixels several times, the first when it opens it."""
+    stream, noise = io.BytesIO(), NOISE[:125, :125]
+    image = Image.fromarray(noise).resize((LARGE, LARGE)).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(noise[..., 0]).resize((LARGE, LARGE)))
+    image.save(stream, "WEBP", method=0, **options)
     return stream.getvalue()
 
 
@@ -59,6 +70,9 @@ PHOTOS: dict[str, tuple[int, Callable[[], bytes]]] = {
     "16-bit PNG": (WIDTH * HEIGHT, deep_png),
     "GIF": (WIDTH * HEIGHT, lambda: encode("GIF", "P")),
     "WebP": (WIDTH * HEIGHT, lambda: encode("WEBP", quality=50, method=0)),
+    "large WebP": (LARGE**2, lambda: large_webp("RGB", quality=30)),
+    "large transparent WebP": (LARGE**2, lambda: large_webp("RGBA", quality=30)),
+    "large lossless WebP": (LARGE**2, lambda: large_webp("RGB", lossless=True, quality=0)),
     "AVIF": (WIDTH * HEIGHT, lambda: encode("AVIF", speed=10)),
     "HEIF": (WIDTH * HEIGHT, lambda: encode("HEIF", quality=30, enc_params=FAST)),
     "animated GIF": (1_000 * 750, lambda: many_frames("GIF")),

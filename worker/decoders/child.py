@@ -12,12 +12,13 @@ from typing import Any, NoReturn
 from worker.decoders.confinement import AddressSpace, confine
 from worker.errors import OutOfMemoryError, PhotoError, TooCostlyError
 from worker.photos import decoding, hashes
+from worker.photos.costs import webp_size
 from worker.photos.decoding import Target
 
 CHANNEL, MEMORY = 3, 4  # descriptors in the process
 MOST_TEXT = 300  # characters of an error
 # What decoding may take beside the photo's bytes; SECURITY.md states it.
-CONSTANT, PER_PIXEL = 60_000_000, 16  # bytes; libraries may load 4 MB more of themselves
+CONSTANT, PER_PIXEL = 60_000_000, 24  # bytes; libraries may load 4 MB more of themselves
 PER_BYTE = 2  # the photo itself, and the copy that some decoders make
 GROWTH = 32_000_000  # bytes that a process may keep of earlier photos; then another one replaces it
 
@@ -63,7 +64,8 @@ class Server:
         """Decode one photo; returns the reply and the pixels."""
         allowed = CONSTANT + PER_BYTE * len(data)
         try:
-            self._space.limit(allowed)
+            width, height = webp_size(data)  # taken at the opening, if it is allowed
+            self._space.limit(allowed + PER_PIXEL * min(width * height, self._max_pixels))
             image = decoding.open_photo(data, self._max_pixels)
             allowed += PER_PIXEL * image.width * image.height
             self._space.limit(allowed)

@@ -31,6 +31,22 @@ def check_cost(data: bytes) -> None:
         _check_chunks(data)
 
 
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Read width and height of a WebP; 0 for other files. Pillow takes its memory as soon as it opens it.
+
+    See RFC 9649 for the three kinds of first chunks.
+    """
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+        return 0, 0
+    kind, body = data[12:16], data[20:30]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(body[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
+
+
 def _find_first_scan(data: bytes) -> int:
     behind, junk = len(_JPEG), 0
     for segments, (marker, start, end) in enumerate(_segments(_SEGMENT, data, behind)):

@@ -15,7 +15,7 @@ import pillow_heif
 from PIL import AvifImagePlugin, ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from worker.errors import EmptyObjectError, TooManyPixelsError, UnreadableImageError, UnsupportedFormatError
-from worker.photos.costs import check_cost
+from worker.photos.costs import check_cost, webp_size
 from worker.photos.hashes import PHASH, Algorithm
 
 if TYPE_CHECKING:  # decoder processes load nothing that they do not need
@@ -91,6 +91,7 @@ def open_photo(data: bytes, max_pixels: int) -> Image.Image:
     if not data:
         raise EmptyObjectError("the object has no bytes")
     check_cost(data)
+    _check_pixels(webp_size(data), max_pixels)
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
@@ -104,10 +105,14 @@ def open_photo(data: bytes, max_pixels: int) -> Image.Image:
     if isinstance(image, ImageFile.ImageFile):
         # Decode in one piece: after each block the decoder takes Python's lock again.
         image.decodermaxblock = max(image.decodermaxblock, len(data))
-    width, height = image.size
+    _check_pixels(image.size, max_pixels)
+    return image
+
+
+def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
     if width * height > max_pixels:
         raise TooManyPixelsError(f"{width} × {height} pixels are more than the {max_pixels} allowed")
-    return image
 
 
 def _claims_a_format(data: bytes) -> bool:

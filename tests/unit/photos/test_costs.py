@@ -9,7 +9,7 @@ from PIL import Image, PngImagePlugin
 
 from bench.hostile import photos as hostile
 from worker.errors import TooCostlyError
-from worker.photos.costs import MOST_CHUNKS, MOST_SCANS, MOST_SEGMENTS, check_cost
+from worker.photos.costs import MOST_CHUNKS, MOST_SCANS, MOST_SEGMENTS, canvas_pixels, check_cost
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,19 @@ def test_a_png_may_have_so_many_chunks_beside_the_picture(chunks: int, refused: 
 @given(st.binary(max_size=300), st.sampled_from([b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b""]))
 def test_any_other_bytes_are_left_to_the_decoder(data: bytes, head: bytes) -> None:
     check_cost(head + data)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"lossless": True}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}], ids=["VP8", "VP8L", "VP8X"]
+)
+@pytest.mark.parametrize("size", [(1, 1), (640, 17), (16_383, 2)])
+def test_the_size_of_a_webp_is_read_without_opening_it(
+    options: dict[str, object], size: tuple[int, int]
+) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", size).save(stream, "WEBP", **options)
+    assert canvas_pixels(stream.getvalue()) == size[0] * size[1]
+
+
+def test_other_files_have_no_canvas() -> None:
+    assert canvas_pixels(hostile.tiny("JPEG")) == canvas_pixels(b"RIFF") == canvas_pixels(b"") == 0
