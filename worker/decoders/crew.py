@@ -70,7 +70,10 @@ class Crew:
             with self._returned:
                 # One that must be started first is taken last.
                 self._free.insert(len(self._free) if process else 0, process)
-                self._returned.notify(self._size if self._alone else 1)
+                if self._alone:  # only one of those that wait can be woken by it, and which is not known
+                    self._returned.notify_all()
+                else:
+                    self._returned.notify()
 
     def _check(self, process: DecoderProcess | None, alive: Callable[[], None]) -> DecoderProcess:
         """Replace a process that has ended, and wait until it is ready."""

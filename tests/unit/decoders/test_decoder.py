@@ -201,7 +201,9 @@ def test_decoders_killed_from_outside_again_and_again_lose_no_photo() -> None:
         decoder.start()
         done = [pool.submit(decoder.decode, PHOTO) for _ in range(2000)]
         for number in range(1, 21):
-            processes(decoder)[number % 2].kill()
+            process = processes(decoder)[number % 2]
+            process.kill()
+            process.wait(10)
             eventually(lambda n=number: sum(map(Future.done, done)) > 60 * n, lambda: done)  # type: ignore[misc]
             eventually(lambda: len(processes(decoder)) == 2, lambda: processes(decoder))
         assert {one.result(60).pixels.shape for one in done} == {(32, 48, 3)}
