@@ -60,6 +60,7 @@ class Upload:
     message: Message
     source: "Source" = field(repr=False)
     seen: str = ""  # content of the result that was stored when `poll` looked
+    record: int = 0  # its place among the records of the message
 
 
 @dataclass(frozen=True, slots=True)

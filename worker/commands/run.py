@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 
 from worker.commands import OK
-from worker.decoders.confinement import hide_process
 from worker.settings import Settings, load
 from worker.supervision import supervisor
 from worker.telemetry.counters import Sink, Telemetry
@@ -24,7 +23,6 @@ def run(_options: argparse.Namespace) -> int:
     set_up_logs(settings.log_format, settings.log_level, sys.stderr)
     stop = supervisor.StopFlag()
     stop.install()
-    hide_process()  # a decoder process that a photo has taken over must not read credentials here
     from worker import app  # noqa: PLC0415 - TensorFlow takes seconds; bad settings and a stop must not wait
 
     timeouts = supervisor.Timeouts(

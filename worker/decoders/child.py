@@ -53,7 +53,7 @@ class Server:
             self._space.limit(CONSTANT + PER_BYTE * size)
             reply, pixels = self.decode(os.pread(MEMORY, size, 0))
             os.pwrite(MEMORY, pixels, 0)
-            is_last = reply.get("error") == TooCostlyError.code or not self.shrink()
+            is_last = reply.get("last", False) or not self.shrink()
             channel.send(json.dumps({**reply, "last": is_last}).encode())
 
     def shrink(self) -> bool:
@@ -74,9 +74,11 @@ class Server:
             return {"error": error.code, "text": str(error)[:MOST_TEXT]}, b""
         except MemoryError:
             if self._space.could_take(allowed):
-                return {
-                    "error": TooCostlyError.code,
-                    "text": f"decoding needs more than {allowed} bytes",
-                }, b""
-            return {"error": OutOfMemoryError.code, "text": "the machine has no memory left"}, b""
+                text = f"decoding needs more than {allowed} bytes"
+                return {"error": TooCostlyError.code, "text": text, "last": True}, b""
+            return {
+                "error": OutOfMemoryError.code,
+                "text": "the machine has no memory left",
+                "last": True,
+            }, b""
         return {"hash": image_hash}, pixels.tobytes()

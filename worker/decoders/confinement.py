@@ -11,7 +11,7 @@ from pathlib import Path
 # From Linux's <sys/prctl.h>
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 MOST_DESCRIPTORS = 16
-SACRIFICE = 500  # of 1,000: if the machine runs out of memory, the kernel ends a decoder first
+SACRIFICE = 1000  # the most: if the machine runs out of memory, the kernel ends a decoder first
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -24,7 +24,6 @@ def confine(keep: Mapping[int, int], largest_file: int, parent: int) -> None:
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before that call
         os._exit(1)
-    Path("/proc/self/oom_score_adj").write_text(str(SACRIFICE))
     for limit, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, largest_file),
@@ -33,6 +32,11 @@ def confine(keep: Mapping[int, int], largest_file: int, parent: int) -> None:
         resource.setrlimit(limit, (most, most))
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     hide_process()
+
+
+def offer_to_die_first() -> None:
+    """Let the kernel end this process, or one forked from it, when the machine runs out of memory."""
+    Path("/proc/self/oom_score_adj").write_text(str(SACRIFICE))
 
 
 def hide_process() -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from worker.decoders.process import SLICE, DecoderEndedError, DecoderProcess
 from worker.errors import DecoderStartError
 
+START_TRIES = 3  # a process may be killed from outside while it starts
 START_TIMEOUT = 30.0  # seconds for a process to be ready; the first one waits for the zygote's imports
 
 
@@ -59,7 +60,8 @@ class Crew:
                 alive()
             process = self._free.pop()  # the last one returned: its memory is warm
         try:
-            process = self._check(process, alive)
+            found, process = process, None
+            process = self._check(found, alive)
             yield process
         except DecoderEndedError:
             if process is not None:
@@ -81,8 +83,9 @@ class Crew:
             return process
         if process is not None:
             process.close()
-        started = self._start_one()
-        if not started.wait_until_ready(START_TIMEOUT, alive):
+        for _ in range(START_TRIES):
+            started = self._start_one()
+            if started.wait_until_ready(START_TIMEOUT, alive):
+                return started
             started.close()
-            raise DecoderStartError(f"no decoder process was ready within {START_TIMEOUT:g} s")
-        return started
+        raise DecoderStartError(f"no decoder process was ready within {START_TIMEOUT:g} s")

@@ -5,6 +5,7 @@ more while no other photo is decoded: only then is it certain that the photo is 
 """
 
 import re
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import KW_ONLY, InitVar, dataclass, field
@@ -44,6 +45,7 @@ ERRORS: dict[str, type[MessageError]] = {  # what a decoder process may reply
     )
 }
 REMEMBERED = 10_000  # photos that cost too much
+MOST_TEXT = 300  # characters of an error
 
 
 class Decoded(NamedTuple):
@@ -90,6 +92,7 @@ class Decoder:
     _costly: dict[str, tuple[type[PhotoError], str]] = field(default_factory=dict, init=False)
 
     def __post_init__(self, at_once: int) -> None:
+        self._lock = threading.Lock()
         self._job = Job(self.target, self.algorithm.name, self.max_bytes, self.max_pixels)
         self._hash = re.compile(rf"{re.escape(self.algorithm.label)}:[0-9a-f]{{{self.algorithm.bits // 4}}}")
         self._crew = Crew(lambda: self.nursery.start(self._job), at_once)
@@ -106,13 +109,10 @@ class Decoder:
         Raises PhotoError, OutOfMemoryError, and DecoderStartError if no process can be started. A
         photo that cost too much is remembered by its bytes, and not tried again.
         """
-        if sha256 in self._costly:
-            kind, text = self._costly[sha256]
-            raise kind(text)
+        self._recall(sha256)
         try:
-            return self._try_twice(data, alive)
+            return self._try_twice(data, sha256, alive)
         except (TooCostlyError, DecoderCrashedError) as error:
-            self.telemetry.warn("photo_too_costly", code=error.code, reason=str(error), sha256=sha256)
             if sha256 is not None:
                 self._remember(sha256, error)
             raise
@@ -122,9 +122,10 @@ class Decoder:
         self._crew.close()
         self.nursery.close()
 
-    def _try_twice(self, data: bytes, alive: Callable[[], None]) -> Decoded:
+    def _try_twice(self, data: bytes, sha256: str | None, alive: Callable[[], None]) -> Decoded:
         try:
             with self._crew.one(alive) as process:
+                self._recall(sha256)  # a copy may have been decoded meanwhile
                 return self._decode(process, data, alive)
         except DecoderEndedError as error:
             self.telemetry.warn("decoder_replaced", reason=str(error), size=len(data))
@@ -132,6 +133,7 @@ class Decoder:
                 raise TooCostlyError(str(error)) from None
         try:
             with self._crew.one_alone(alive) as process:
+                self._recall(sha256)
                 return self._decode(process, data, alive)
         except DecoderEndedError as error:
             self.telemetry.warn("decoder_replaced", reason=str(error), size=len(data))
@@ -141,7 +143,7 @@ class Decoder:
         begun = self.clock()
         reply = process.decode(data, self.timeout, alive)
         if (kind := ERRORS.get(str(reply.get("error")))) is not None:
-            raise kind(str(reply.get("text", "")))
+            raise kind(_printable(reply.get("text")))
         return Decoded(*self._result(process, reply), self.clock() - begun)
 
     def _result(self, process: DecoderProcess, reply: Reply) -> tuple[Pixels, str | None]:
@@ -153,10 +155,24 @@ class Decoder:
         shape = (self.target.height, self.target.width, 3)
         return np.frombuffer(pixels, np.uint8).reshape(shape), image_hash
 
+    def _recall(self, sha256: str | None) -> None:
+        """Raise the error of a photo with these bytes that cost too much."""
+        if sha256 is not None and (known := self._costly.get(sha256)):
+            kind, text = known
+            raise kind(text)
+
     def _remember(self, sha256: str, error: PhotoError) -> None:
-        if len(self._costly) >= REMEMBERED:
-            self._costly.pop(next(iter(self._costly)), None)
-        self._costly[sha256] = type(error), str(error)
+        with self._lock:
+            if sha256 not in self._costly:
+                self.telemetry.warn("photo_too_costly", code=error.code, reason=str(error), sha256=sha256)
+            self._costly[sha256] = type(error), str(error)
+            if len(self._costly) > REMEMBERED:
+                del self._costly[next(iter(self._costly))]
+
+
+def _printable(text: object) -> str:
+    """Make a text of a decoder process one that any log and any JSON can take."""
+    return str(text)[:MOST_TEXT].encode(errors="replace").decode()
 
 
 _VERDICTS: dict[Ending, type[MessageError]] = {  # of a photo that ended its process while it was alone

@@ -13,7 +13,7 @@ from typing import Any
 
 SLICE = 1.0  # seconds between two signs of life of a waiting thread
 MOST_REPLY = 4096  # bytes
-KEPT_MEMORY = 1_000_000  # bytes of shared memory that stay allocated between two photos
+KEPT_MEMORY = 8_000_000  # bytes of shared memory that stay allocated between two photos
 
 Reply = dict[str, Any]
 
@@ -86,11 +86,13 @@ class DecoderProcess:
         return pixels
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
-        if self._process:
-            self._kill(self._process)
-        self._channel.close()
-        os.close(self._memory)
+        """End the process, whatever it is doing. Calling it again does no harm."""
+        if self._memory >= 0:
+            if self._process:
+                self._kill(self._process)
+            self._channel.close()
+            os.close(self._memory)
+            self._memory = -1
 
     def _free_memory(self) -> None:
         if os.fstat(self._memory).st_size > KEPT_MEMORY:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from worker.decoders import child
+from worker.decoders.confinement import hide_process, offer_to_die_first
 from worker.photos import decoding, hashes
 
 MOST_ORDER = 1024  # bytes
@@ -70,13 +71,16 @@ class Zygote:
         os.close(descriptor)
         _, status = os.waitpid(process, 0)
         with self.channels.pop(process) as channel, suppress(OSError):
-            channel.send(json.dumps({"ended": os.waitstatus_to_exitcode(status)}).encode())
+            notice = json.dumps({"ended": os.waitstatus_to_exitcode(status)}).encode()
+            channel.send(notice, socket.MSG_DONTWAIT)  # the decoder may have filled it
 
 
 def main() -> None:
     """Load everything, then obey. Arguments: the control socket's descriptor, and the hash's name."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a stop is the worker's business: it drains first
+    offer_to_die_first()
+    hide_process()  # what it forks later must not be in the hands of a decoder that a photo has taken over
     decoding.use_one_thread()
     decoding.warm_up(decoding.Target(224, 224, "crop"), hashes.find(sys.argv[2]))
     gc.collect()

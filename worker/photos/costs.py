@@ -8,7 +8,7 @@ Pillow takes longer for each, the more there are. A PNG's chunks can each unpack
 import re
 from collections.abc import Iterator
 
-from worker.errors import TooCostlyError
+from worker.errors import TooCostlyError, UnreadableImageError
 
 MOST_SCANS = 100
 MOST_SEGMENTS = 2_000  # 25 MB of metadata in the largest segments are 400
@@ -16,16 +16,17 @@ MOST_JUNK = 65_536  # bytes between segments, which Pillow skips one by one
 MOST_CHUNKS = 500  # beside those with the picture
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _SCAN, _END = 0xDA, 0xD9
+_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)  # in others, a scan has at least a bit for each block
 # Markers with a length. Decoders skip the others.
 _SEGMENT = re.compile(rb"\xff([^\x00\x01\xc8\xd0-\xd9\xf0-\xfd\xff])")
 _SEGMENT_OR_END = re.compile(rb"\xff([^\x00\x01\xc8\xd0-\xd8\xf0-\xfd\xff])")
 
 
 def check_cost(data: bytes) -> None:
-    """Raise TooCostlyError for a JPEG or PNG of too many parts."""
+    """Raise TooCostlyError for a JPEG or PNG of too many parts, UnreadableImageError for much junk and no picture."""
     if data.startswith(_JPEG):
-        first_scan = _find_first_scan(data)
-        if data.count(b"\xff\xda") > MOST_SCANS:  # segments may hold these bytes too
+        first_scan, is_progressive = _read_header(data)
+        if is_progressive and data.count(b"\xff\xda") > MOST_SCANS:  # segments may hold these bytes too
             _check_scans(data, first_scan)
     elif data.startswith(_PNG):
         _check_chunks(data)
@@ -47,17 +48,20 @@ def webp_size(data: bytes) -> tuple[int, int]:
     return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
 
 
-def _find_first_scan(data: bytes) -> int:
-    behind, junk = len(_JPEG), 0
+def _read_header(data: bytes) -> tuple[int, bool]:
+    """Return the position behind the head of the first scan, and whether the JPEG is progressive."""
+    behind, junk, is_progressive = len(_JPEG), 0, False
     for segments, (marker, start, end) in enumerate(_segments(_SEGMENT, data, behind)):
         junk, behind = junk + start - behind, end
+        is_progressive = is_progressive or marker in _PROGRESSIVE
         if marker == _SCAN:
-            return end
+            return end, is_progressive
         if segments >= MOST_SEGMENTS or junk > MOST_JUNK:
             break
     else:
-        if len(data) - behind + junk <= MOST_JUNK:
-            return len(data)
+        if len(data) - behind + junk > MOST_JUNK:  # an upload that ends in zeros, perhaps
+            raise UnreadableImageError("the JPEG has no picture")
+        return len(data), False
     raise TooCostlyError(
         f"the JPEG has more than {MOST_SEGMENTS} segments, or {MOST_JUNK} bytes between them, before a scan"
     )

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 
+from worker.decoders.confinement import hide_process
 from worker.decoders.decoder import Decoder
 from worker.decoders.nursery import Nursery
 from worker.photos import hashes
@@ -37,7 +38,11 @@ def make_decoder(
     nursery: Nursery | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Decoder:
-    """Make the decoder that the settings ask for. Raises ConfigurationError if its hash is not installed."""
+    """Make the decoder that the settings ask for. Raises ConfigurationError if its hash is not installed.
+
+    Hides this process: a decoder that a photo has taken over must not read credentials here.
+    """
+    hide_process()
     algorithm = hashes.find(settings.hash)
     return Decoder(
         nursery or Nursery(algorithm.name),

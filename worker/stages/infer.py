@@ -145,19 +145,21 @@ class Infer:
             self._refuse(answer[0], photo, reason, again or bool(scored))
 
     def _refuse(self, replica: Replica, photo: Prepared, error: ModelError, again: bool) -> None:
-        """Hold the photo while the models are away. Otherwise it is released: the trouble may be its own.
+        """Hold the photo if the models refuse a plain one too. Otherwise the trouble is its own: it is released.
 
         `again`: the models took others meanwhile.
         """
         upload = photo.upload
-        if not again:
+        is_away = not again and not self._takes_plain_photo(replica)
+        if is_away:
             self.outages.note_failure(Part.MODEL, str(error), upload.object.sha256 or upload.photo)
-        is_away = not again and self.outages.ongoing(Part.MODEL) and not self._takes_plain_photo(replica)
+        else:
+            self.room.note_success(Part.MODEL)
         if not is_away or self.stopping.is_set():
             self.outcomes.put(Failed(upload, error, photo.timings, self.clock()))
             return
         self.telemetry.warn("batch_refused", size=1, reason=str(error))
-        self.room.put((upload.message.message_id, upload.object.key), photo, Part.MODEL)
+        self.room.put((upload.message.message_id, upload.record), photo, Part.MODEL)
 
     def _takes_plain_photo(self, replica: Replica) -> bool:
         """Whether the models work: photos that they refuse while they do must not fill the room."""

@@ -139,8 +139,9 @@ class Poll:
     def _read(self, message: Message) -> Iterator[Upload | Skipped]:
         records = events.read(message.body)
         message = replace(message, records=len(records))
-        for record in records:
-            yield self._read_record(message, record)
+        for number, record in enumerate(records):
+            item = self._read_record(message, record)
+            yield replace(item, record=number) if isinstance(item, Upload) else item
 
     def _read_record(self, message: Message, record: events.Record) -> Upload | Skipped:
         match record:

@@ -154,7 +154,7 @@ class Prepare:
         self._hold(upload, bucket)
 
     def _hold(self, upload: Upload, bucket: Place) -> None:
-        self.room.put((upload.message.message_id, upload.object.key), upload, bucket)
+        self.room.put((upload.message.message_id, upload.record), upload, bucket)
 
 
 def _timings_until_work(upload: Upload, begun: float) -> dict[str, float]:

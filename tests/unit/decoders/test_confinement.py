@@ -93,7 +93,7 @@ def test_it_has_one_thread_as_has_the_zygote(decoder: Decoder, process: Path) ->
 def test_it_can_gain_no_rights_and_dumps_no_core(process: Path) -> None:
     assert status(process, "NoNewPrivs") == "1"
     assert limits(process)["Max core file size"] == "0"
-    assert (process / "oom_score_adj").read_text().strip() == "500"
+    assert (process / "oom_score_adj").read_text().strip() == "1000"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="shows only as root, who could read it anyway")

@@ -16,7 +16,8 @@ from bench.hostile import photos as hostile
 from tests.support.faults.planting import PLANTED, breaking
 from tests.support.waiting import eventually
 from worker.decoders.decoder import Decoder
-from worker.decoders.nursery import Nursery
+from worker.decoders.nursery import Job, Nursery
+from worker.decoders.process import DecoderProcess
 from worker.errors import (
     DecoderCrashedError,
     DecoderStartError,
@@ -123,6 +124,7 @@ def test_a_photo_after_a_larger_one_has_its_own_bytes(decoder: Decoder) -> None:
         ("segfault", DecoderCrashedError, 2),
         ("abort", DecoderCrashedError, 2),
         ("exit", DecoderCrashedError, 2),
+        ("flood", OutOfMemoryError, 2),  # its end is not told
         ("killed", OutOfMemoryError, 2),
         ("allocate", TooCostlyError, 0),
     ],
@@ -160,6 +162,42 @@ def test_what_cost_too_much_is_remembered_by_its_bytes(decoder: Decoder) -> None
     with pytest.raises(DecoderCrashedError):
         decoder.decode(data, "its SHA-256")
     assert count_replaced(decoder) == before
+
+
+def test_copies_that_wait_together_are_decoded_once(decoder: Decoder) -> None:
+    before, data = count_replaced(decoder), breaking(PHOTO, "abort")
+    with ThreadPoolExecutor(8) as pool:
+        copies = [pool.submit(decoder.decode, data, "another SHA-256") for _ in range(8)]
+        assert {type(copy.exception(60)) for copy in copies} == {DecoderCrashedError}
+    assert (
+        count_replaced(decoder) <= before + 4
+    )  # two tries, and those that began before the first had failed
+
+
+def test_what_a_decoder_says_of_a_photo_can_be_written_anywhere(
+    decoder: Decoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lie = {"error": "unreadable_image", "text": "\ud800" + "x" * 4000}
+    monkeypatch.setattr(DecoderProcess, "decode", lambda *_: lie)
+    with pytest.raises(UnreadableImageError) as raised:
+        decoder.decode(PHOTO)
+    assert len(str(raised.value).encode()) <= 1200
+
+
+def test_a_decoder_killed_while_it_starts_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(make_decoder()) as decoder:
+        start, kills = decoder.nursery.start, [2]
+
+        def start_and_kill(job: Job) -> DecoderProcess:
+            process = start(job)
+            if kills[0]:
+                kills[0] -= 1
+                eventually(lambda: bool(processes(decoder)), lambda: "no process")
+                processes(decoder)[0].kill()
+            return process
+
+        monkeypatch.setattr(decoder.nursery, "start", start_and_kill)
+        assert decoder.decode(PHOTO).pixels.shape == (32, 48, 3)
 
 
 def test_a_photo_is_tried_again_alone() -> None:
@@ -221,5 +259,9 @@ def test_a_zygote_that_was_killed_is_started_again() -> None:
 
 def test_a_decoder_that_cannot_start_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with closing(make_decoder()) as decoder, pytest.raises(DecoderStartError, match="no decoder process"):
-        decoder.start()
+    with closing(make_decoder()) as decoder:
+        with pytest.raises(DecoderStartError, match="no decoder process"):
+            decoder.start()
+        for _ in range(2):
+            with pytest.raises(DecoderStartError):
+                decoder.decode(PHOTO)

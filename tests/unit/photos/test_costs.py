@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from bench.hostile import photos as hostile
-from worker.errors import TooCostlyError
+from worker.errors import TooCostlyError, UnreadableImageError
 from worker.photos.costs import MOST_CHUNKS, MOST_SCANS, MOST_SEGMENTS, check_cost, webp_size
 
 
@@ -20,13 +20,18 @@ from worker.photos.costs import MOST_CHUNKS, MOST_SCANS, MOST_SEGMENTS, check_co
         hostile.many_segments(MOST_SEGMENTS + 1, between=b"junk"),
         hostile.many_segments(MOST_SEGMENTS + 1, between=b"\xff\xd0\xff\xd8\xff\xff\xff\x00"),
         hostile.many_segments(100, between=b"\xff" * 1000),
-        hostile.SOI + b"\xff" * 100_000 + b"\0",
     ],
-    ids=["scans", "segments", "with junk", "with markers", "fill bytes", "no segment"],
+    ids=["scans", "segments", "with junk", "with markers", "fill bytes"],
 )
 def test_a_jpeg_of_too_many_parts_is_refused(data: bytes) -> None:
     with pytest.raises(TooCostlyError):
         check_cost(data)
+
+
+@pytest.mark.parametrize("rest", [b"\xff" * 100_000 + b"\0", bytes(100_000)], ids=["fill bytes", "zeros"])
+def test_much_junk_without_a_picture_is_only_a_damaged_jpeg(rest: bytes) -> None:
+    with pytest.raises(UnreadableImageError):
+        check_cost(hostile.SOI + rest)
 
 
 @pytest.mark.parametrize(

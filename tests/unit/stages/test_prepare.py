@@ -202,6 +202,15 @@ def test_a_message_that_came_again_replaces_its_photo() -> None:
     assert sorted(one.message.receive_count for one in rig.prepare.room.leave()) == [1, 2]
 
 
+def test_two_records_of_one_message_wait_side_by_side() -> None:
+    source = ScriptedSource(photos={IDS[0]: StorageError("away")})
+    rig = StageRig(source)
+    for number in range(2):
+        rig.uploads.put(replace(source.upload(IDS[0]), record=number))
+        rig.prepare.step()
+    assert len(rig.prepare.room) == 2
+
+
 @pytest.mark.parametrize("end", ["stopping", "uploads are closed"])
 def test_at_a_stop_the_photos_that_wait_are_returned(end: str) -> None:
     rig = AwayRig()

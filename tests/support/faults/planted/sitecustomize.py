@@ -7,8 +7,10 @@ processes do if the worker has it.
 import ctypes
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from PIL import Image
 
@@ -35,10 +37,21 @@ def crash() -> None:
     ctypes.string_at(0)
 
 
+def flood() -> None:
+    """Fill the channel to the worker, then end."""
+    channel = socket.socket(fileno=3)
+    channel.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            channel.send(b"{}")
+    os._exit(1)
+
+
 FAULTS: dict[bytes, Callable[[], object]] = {
     b"segfault": crash,
     b"abort": os.abort,
     b"exit": lambda: os._exit(0),
+    b"flood": flood,
     b"hang": lambda: time.sleep(1_000_000),
     b"spin": spin,
     b"allocate": allocate,
