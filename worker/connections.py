@@ -54,6 +54,7 @@ def s3_uploads(
     return S3Uploads(
         queue=connections.queue,
         photos=connections.photos,
+        notes=connections.store,
         leases=Leases(connections.visibility_timeout, settings.lease_most, clock),
         retry_delay=back_off(settings.retry_delay, settings.retry_delay_max),
         telemetry=telemetry,

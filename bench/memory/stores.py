@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from worker.messages import Answer, Fetched, PhotoId, S3Object, Written
 from worker.result import Result
@@ -48,18 +48,15 @@ class CountingStore:
     def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
         """Find no other photo."""
 
-    def begin_trial(self, photos: Sequence[PhotoId]) -> None:
+    def begin_trial(self, message_id: str) -> None:
         """Note nothing."""
 
-    def end_trial(self, photos: Sequence[PhotoId]) -> None:
-        """Forget nothing."""
-
-    def note_survived(self, receives: Mapping[PhotoId, int]) -> None:
+    def note_survived(self, message_ids: Sequence[str]) -> None:
         """Note nothing."""
 
-    def tries(self, photos: Sequence[PhotoId]) -> list[Tries]:
+    def tries(self, message_ids: Sequence[str]) -> list[Tries]:
         """Know of no tries."""
-        return [Tries()] * len(photos)
+        return [Tries()] * len(message_ids)
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         """Serialise and count results."""

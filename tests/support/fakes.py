@@ -2,7 +2,8 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -88,7 +89,7 @@ class ScriptedSource:
         self.given_back: list[Message] = []
         self.failures: list[QueueError] = []
         self.fetched: list[str] = []  # keys
-        self.held: set[str] = set()  # message ids
+        self.under_lease: dict[str, Message] = {}  # by message id
         self.paused = False
         self.meanwhile: Callable[[], None] = lambda: None  # happens during a receive
         self.waits: Callable[[], None] = lambda: None  # happens while something is held
@@ -99,12 +100,12 @@ class ScriptedSource:
         if self.failures:
             raise self.failures.pop(0)
         given, self.waiting = self.waiting[:most], self.waiting[most:]
-        self.held |= {message.message_id for message in given}
+        self.under_lease |= {message.message_id: message for message in given}
         return given
 
     def give_back(self, messages: list[Message]) -> None:
         self.given_back += messages
-        self.held -= {message.message_id for message in messages}
+        self._end_leases(messages)
 
     def pause(self) -> None:
         self.paused = True
@@ -112,8 +113,11 @@ class ScriptedSource:
     def resume(self) -> None:
         self.paused = False
 
+    def held(self) -> list[Message]:
+        return [*self.under_lease.values()]
+
     def is_idle(self, besides: Collection[Message], timeout: float) -> bool:
-        if self.held <= {message.message_id for message in besides}:
+        if self.under_lease.keys() <= {message.message_id for message in besides}:
             return True
         self.waits()
         return False
@@ -127,7 +131,11 @@ class ScriptedSource:
 
     def settle(self, outcomes: list[Outcome]) -> None:
         self.settled += outcomes
-        self.held -= {outcome.message.message_id for outcome in outcomes}
+        self._end_leases(outcome.message for outcome in outcomes)
+
+    def _end_leases(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self.under_lease.pop(message.message_id, None)
 
     def upload(self, image_id: str, *, number: int = 1, size: int | None = None) -> Upload:
         """An upload of this source whose key is its id."""
@@ -142,8 +150,8 @@ class MemoryStore:
         self.results: dict[str, Result] = {}
         self.overtaken: set[str] = set()  # image ids whose content was replaced meanwhile
         self.refused: set[str] = set()  # image ids whose results it can never take
-        self.trials: set[PhotoId] = set()
-        self.survived: dict[PhotoId, int] = {}
+        self.trials: set[str] = set()  # message ids
+        self.survived: Counter[str] = Counter()  # receives, by message id
         self.away = False
 
     def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
@@ -173,21 +181,18 @@ class MemoryStore:
             return Answer.REFUSED
         return Answer.OVERTAKEN if image_id in self.overtaken else Answer.WRITTEN
 
-    def begin_trial(self, photos: Sequence[PhotoId]) -> None:
+    def begin_trial(self, message_id: str) -> None:
         self._answer()
-        self.trials.update(photos)
+        self.trials.add(message_id)
 
-    def end_trial(self, photos: Sequence[PhotoId]) -> None:
+    def note_survived(self, message_ids: Sequence[str]) -> None:
         self._answer()
-        self.trials.difference_update(photos)
+        self.survived.update(message_ids)
+        self.trials.difference_update(message_ids)
 
-    def note_survived(self, receives: Mapping[PhotoId, int]) -> None:
+    def tries(self, message_ids: Sequence[str]) -> list[Tries]:
         self._answer()
-        self.survived.update(receives)
-
-    def tries(self, photos: Sequence[PhotoId]) -> list[Tries]:
-        self._answer()
-        return [Tries(photo in self.trials, self.survived.get(photo, 0)) for photo in photos]
+        return [Tries(self.survived[one], one in self.trials) for one in message_ids]
 
     def _answer(self) -> None:
         if self.away:

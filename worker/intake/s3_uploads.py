@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from worker.errors import QueueError, Verdict
+from worker.errors import QueueError, StoreError, Verdict
 from worker.intake.leases import Leases
 from worker.intake.receivers import Entries, Receivers
 from worker.messages import Fetched, Message, Outcome, S3Object, Upload
@@ -13,6 +13,7 @@ from worker.telemetry.counters import Telemetry
 
 BATCH = 10  # SQS's limit of entries a call
 EXTENDING = 5.0  # seconds at a time
+SILENCE = 60.0  # seconds without notes after one has failed
 LONGEST_HIDDEN = 43_200  # seconds: SQS's limit of a visibility timeout
 
 
@@ -45,12 +46,20 @@ class Storage(Protocol):
         """Read an object, and call `alive` whenever bytes arrive. Raises PhotoError or TroubleError."""
 
 
+class Notes(Protocol):
+    """Tells later workers what they cannot see themselves: see worker/intake/turns.py."""
+
+    def note_survived(self, message_ids: Sequence[str]) -> None:
+        """Note that a worker has come back from a receive of each message. Raises StoreError."""
+
+
 @dataclass(kw_only=True, eq=False)
 class S3Uploads:
     """Thread-safe. Never calls the queue for a message whose lease is known to be lost."""
 
     queue: MessageQueue
     photos: Storage
+    notes: Notes
     leases: Leases
     retry_delay: Callable[[int], int]
     telemetry: Telemetry
@@ -60,11 +69,16 @@ class S3Uploads:
         # An extension must not arrive after the release of the same message: it would hide it again.
         self._visibility = threading.Lock()
         self._receivers = Receivers()
+        self._silent_until = 0.0  # no notes before this moment
 
     @property
     def in_flight(self) -> int:
         """Number of messages held."""
-        return len(self.leases.outstanding())
+        return len(self.held())
+
+    def held(self) -> list[Message]:
+        """Every message that is not settled yet."""
+        return self.leases.outstanding()
 
     def receive(self, most: int) -> list[Message]:
         """Long-poll for 1 … `most` (10 at most) messages and start their leases. Raises QueueError.
@@ -97,7 +111,7 @@ class S3Uploads:
         self._delete(done[Verdict.ACKNOWLEDGE])
         self._release(done[Verdict.RETURN], lambda _: 0)
         self._release(done[Verdict.RELEASE], lambda message: self.retry_delay(message.receive_count))
-        self.leases.drop(done[Verdict.LEAVE])
+        self._note_survived(self.leases.drop(done[Verdict.LEAVE]))
 
     def give_back(self, messages: list[Message]) -> None:
         """Make messages visible again at once: nothing was tried with them."""
@@ -142,13 +156,18 @@ class S3Uploads:
         """Wait up to `timeout` seconds until no receive is under way. Returns whether that is so."""
         return self._receivers.wait_until_none(timeout)
 
-    def release_all(self) -> int:
-        """Release every message that is not settled, at once. Returns how many there were."""
+    def release_all(self, survived: bool = False) -> int:
+        """Release every message that is not settled, at once. Returns how many there were.
+
+        `survived`: none of them is to blame for the end of the worker.
+        """
         self._report_lost(self.leases.lost())
         with self._visibility:
             left = self.leases.drop(self.leases.outstanding())
             self.telemetry.count("released", len(left))
             self._hide([(message, 0) for message in left])
+        if survived:
+            self._note_survived(left)
         return len(left)
 
     def _extend(self, due: Entries) -> None:
@@ -183,8 +202,18 @@ class S3Uploads:
     def _release_entries(self, entries: Entries) -> None:
         """Release those that are still held."""
         with self._visibility:
-            held = {message.message_id for message in self.leases.drop(message for message, _ in entries)}
+            dropped = self.leases.drop(message for message, _ in entries)
+            held = {message.message_id for message in dropped}
             self._hide([entry for entry in entries if entry[0].message_id in held])
+        self._note_survived(dropped)
+
+    def _note_survived(self, messages: Sequence[Message]) -> None:
+        """Tell later workers that these did no harm, after their release: a silent Redis must not delay it."""
+        if messages and self.clock() >= self._silent_until:
+            try:
+                self.notes.note_survived([message.message_id for message in messages])
+            except StoreError:  # then they may be worked alone
+                self._silent_until = self.clock() + SILENCE
 
     def _hide(self, entries: Entries) -> None:
         """Hide. A message that cannot be hidden is visible again when its timeout ends."""

@@ -3,11 +3,11 @@
 A message that was received often may be what kills the process: a crash in native code, or no
 memory left. Nobody else shall pay for it. So from the receive `alone_after` on, nothing else of
 this worker is in work from the moment it is handed on until it is settled, and nothing is received.
-Receives do not count up to the last one whose try a worker has survived, as after a fault of S3.
+Receives that a worker has come back from do not count, as after a fault of S3 or a stop.
 
 What waits for its turn pays a receive if that one kills the process. So a receive asks for one
 message only at the start of a worker, and as long as such messages come. If several have come all
-the same, the photos of the one in work are noted in the store: it goes last the next time.
+the same, the one in work is noted in the store: it goes last the next time.
 """
 
 import threading
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from worker.errors import Part, StoreError
-from worker.messages import Message, Outcome, PhotoId, Upload
+from worker.messages import Message, Outcome, Upload
 from worker.pipeline.outages import Outages
 from worker.pipeline.queues import BoundedQueue
 from worker.results.store import ResultStore, Tries
@@ -40,6 +40,9 @@ class QuietSource(Protocol):
     def resume(self) -> None:
         """Receive again."""
 
+    def held(self) -> list[Message]:
+        """Every message that is not settled yet."""
+
     def is_idle(self, besides: Collection[Message], timeout: float) -> bool:
         """Wait until no receive is under way and nothing but these messages is held. Returns whether that is so."""
 
@@ -51,10 +54,7 @@ class _Turn:
     message: Message
     items: list[Item] = field(default_factory=list)
     was_tried: bool = False  # by a worker that did not come back from it
-
-    @property
-    def photos(self) -> list[PhotoId]:
-        return [item.photo for item in self.items if isinstance(item, Upload)]
+    company: Sequence[Message] = ()  # held all the same when the turn began
 
 
 @dataclass(kw_only=True, eq=False)
@@ -101,8 +101,7 @@ class Turns:
         self.uploads.room(0, timeout=0.0)  # raises ShutDown once the queue is closed
         self.source.pause()
         if self._is_time():
-            self._end()
-            self.uploads.alive()  # Redis may take long
+            self._working = None
             self._begin_next()
         if self._working or self._waiting:
             return True
@@ -117,33 +116,32 @@ class Turns:
 
     def _find_turns(self, items: Sequence[Item]) -> dict[str, _Turn]:
         """Decide which messages must be alone, by message id."""
-        often = [
-            item
+        often = {
+            item.message.message_id: item.message
             for item in items
             if isinstance(item, Upload) and item.message.receive_count >= self.alone_after
-        ]
-        turns: dict[str, _Turn] = {}
-        for item, tries in zip(often, self._tries([item.photo for item in often]), strict=True):
-            message, count = item.message, item.message.receive_count
-            survived = tries.survived if tries.survived < count else 0  # of an earlier message
-            if tries.unfinished or count - survived >= self.alone_after:
-                turn = turns.setdefault(message.message_id, _Turn(message))
-                turn.was_tried |= tries.unfinished
-        return turns
+        }
+        return {
+            message_id: _Turn(message, was_tried=tries.unfinished)
+            for (message_id, message), tries in zip(often.items(), self._tries([*often]), strict=True)
+            if tries.unfinished or message.receive_count - tries.survived >= self.alone_after
+        }
 
-    def _tries(self, photos: Sequence[PhotoId]) -> list[Tries]:
+    def _tries(self, message_ids: Sequence[str]) -> list[Tries]:
         """What is known of earlier tries. Nothing without Redis: to wait for it would cost more than care."""
         try:
-            return self.results.tries(photos) if photos else []
+            return self.results.tries(message_ids) if message_ids else []
         except StoreError:
-            return [Tries()] * len(photos)
+            return [Tries()] * len(message_ids)
 
     def _is_time(self) -> bool:
         """Whether nothing else is in work, or has been for so long that the one cannot wait for the other."""
         with self._lock:
-            waiting = [turn.message for turn in self._waiting]
+            besides = [turn.message for turn in self._waiting]
+        if self._working:
+            besides += self._working.company
         begun = self.clock()
-        if self.source.is_idle(waiting, self.step_seconds):
+        if self.source.is_idle(besides, self.step_seconds):
             return True
         if not self.outages.ongoing(Part.STORE, Part.MODEL):  # else nothing is settled, in whatever order
             self._waited += self.clock() - begun
@@ -158,15 +156,10 @@ class Turns:
                 return
             turn = self._working = self._waiting.pop(0)
             self._waited = 0.0
+        turn.company = [one for one in self.source.held() if one.message_id != turn.message.message_id]
         with suppress(StoreError):
-            self.results.begin_trial(turn.photos)
+            self.results.begin_trial(turn.message.message_id)
         self.telemetry.event(
             "worked_alone", message_id=turn.message.message_id, receive_count=turn.message.receive_count
         )
         self.uploads.put_all(turn.items)
-
-    def _end(self) -> None:
-        if self._working:
-            with suppress(StoreError):  # the note expires by itself
-                self.results.end_trial(self._working.photos)
-            self._working = None

@@ -43,6 +43,10 @@ class Keys:
         tag = _TAG.search(self.result(PhotoId("", owner)))
         return IndexKeys(f"{tag[0] if tag else ''}seen{f'@{owner}' if owner else ''}:")
 
+    def tries(self, message_id: str) -> str:
+        """Name the key of the note on a message's tries."""
+        return f"{self.index('').root}tries:{message_id}"
+
     @property
     def glob(self) -> str:
         """The pattern for Redis's SCAN that matches the key of every result."""
@@ -72,14 +76,6 @@ class IndexKeys:
     def record(self, image_id: str) -> str:
         """Name the key of a photo's record."""
         return f"{self.root}photo:{image_id}"
-
-    def trial(self, image_id: str) -> str:
-        """Name the key that exists while a worker tries a photo alone."""
-        return f"{self.root}trial:{image_id}"
-
-    def survived(self, image_id: str) -> str:
-        """Name the key of the last receive of a photo whose try a worker has survived."""
-        return f"{self.root}survived:{image_id}"
 
     def exact(self, sha256: str) -> str:
         """Name the key that says which photos have these bytes."""

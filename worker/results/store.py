@@ -1,6 +1,6 @@
 """The store of results, as the rest of the worker sees it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from worker.messages import PhotoId, Written
@@ -8,10 +8,10 @@ from worker.result import Result
 
 
 class Tries(NamedTuple):
-    """What is known of a photo's earlier tries."""
+    """What is known of a message's earlier tries."""
 
+    survived: int = 0  # receives that a worker has come back from, whatever it did with them
     unfinished: bool = False  # a worker that tried it alone did not come back from it
-    survived: int = 0  # the last receive whose try a worker has survived
 
 
 class ResultStore(Protocol):
@@ -34,14 +34,11 @@ class ResultStore(Protocol):
         stored, while others can, is `refused`.
         """
 
-    def begin_trial(self, photos: Sequence[PhotoId]) -> None:
-        """Note that a worker tries these photos, any of which may end its process."""
+    def begin_trial(self, message_id: str) -> None:
+        """Note that a worker tries this message, which may end its process."""
 
-    def end_trial(self, photos: Sequence[PhotoId]) -> None:
-        """Forget that note: the worker has survived."""
+    def note_survived(self, message_ids: Sequence[str]) -> None:
+        """Note that a worker has come back from a receive of each message, which must be tried again."""
 
-    def note_survived(self, receives: Mapping[PhotoId, int]) -> None:
-        """Note that a worker has survived each photo's try, and at which receive, although it must be tried again."""
-
-    def tries(self, photos: Sequence[PhotoId]) -> list[Tries]:
-        """Find what is known of each photo's earlier tries."""
+    def tries(self, message_ids: Sequence[str]) -> list[Tries]:
+        """Find what is known of each message's earlier tries."""

@@ -6,7 +6,6 @@ its message is released, and the others go on.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -116,24 +115,15 @@ class Commit:
                 self._done.append(outcome)
 
     def _settle(self, outcomes: list[Outcome]) -> None:
-        undone = [o for o in outcomes if isinstance(o, Failed) and not isinstance(o.error, PhotoError)]
-        for outcome in undone:
-            self._report_undone(outcome)
-        self._note_survived([outcome for outcome in undone if not isinstance(outcome.error, StoppingError)])
+        for outcome in outcomes:
+            if isinstance(outcome, Failed) and not isinstance(outcome.error, PhotoError):
+                self._report_undone(outcome)
         by_source = sorted(outcomes, key=lambda outcome: id(outcome.source))
         for _, group in groupby(by_source, key=lambda outcome: id(outcome.source)):
             same_source = list(group)
             for start in range(0, len(same_source), SETTLED_TOGETHER):
                 self.outcomes.alive()  # each call may take long
                 same_source[0].source.settle(same_source[start : start + SETTLED_TOGETHER])
-
-    def _note_survived(self, tried: list[Failed]) -> None:
-        """Tell later workers that these are harmless, however often they come: see worker/intake/turns.py."""
-        receives = {outcome.upload.photo: outcome.message.receive_count for outcome in tried}
-        if receives:
-            self.outcomes.alive()
-            with suppress(StoreError):  # then they are worked alone
-                self.store.note_survived(receives)
 
     def _result(self, outcome: Writable) -> Result:
         timings = {**outcome.timings, "commit": max(0.0, (self.clock() - outcome.at) * 1000)}

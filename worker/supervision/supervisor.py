@@ -188,14 +188,19 @@ class Supervisor:
 
     def _release(self) -> int:
         """Release what is held. A call that SQS does not answer is left behind when a stop must end."""
-        held, released = self._uploads.in_flight, list[int]()
+        held, released, survived = self._uploads.in_flight, list[int](), self._ends_in_order()
         thread = threading.Thread(
-            target=lambda: released.append(self._uploads.release_all()), name="release", daemon=True
+            target=lambda: released.append(self._uploads.release_all(survived)), name="release", daemon=True
         )
         thread.start()
         left = self._deadline() - EXITING - self.clock()
         thread.join(None if left == math.inf else max(SHORTEST_RELEASE, left))
         return released[0] if released else held
+
+    def _ends_in_order(self) -> bool:
+        """Whether no photo can be to blame for the end. A stage that failed or hangs may do so for one."""
+        error = self._pipeline.error
+        return self.stop.requests < 2 if error is None else isinstance(error, GivenUpError)
 
     def _exit_code(self, released: int, stuck: list[str]) -> int:
         error = self._pipeline.error

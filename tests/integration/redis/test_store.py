@@ -142,17 +142,16 @@ def test_a_server_that_takes_no_writes_is_not_taken_for_a_bad_result(
     assert store.write([result()], [""]) == [Written(Answer.WRITTEN)]
 
 
-def test_what_is_known_of_earlier_tries_is_kept_for_a_while_and_forgotten_with_the_photo(
-    store: RedisStore, rig: Rig
-) -> None:
-    one, other = PhotoId("one"), PhotoId("other")
-    store.begin_trial([one])
-    store.note_survived({one: 3, other: 4})
-    assert store.tries([other, one]) == [Tries(False, 4), Tries(True, 3)]
-    assert all(0 < rig.redis.ttl(key) <= NOTE_EXPIRY for key in rig.redis.keys("seen:*"))
-    store.end_trial([one])
-    assert store.tries([one]) == [Tries(False, 3)]
-    store.forget(one)
-    assert store.tries([one, other]) == [Tries(), Tries(False, 4)]
-    rig.redis.set("seen:survived:one", "a word")
-    assert store.tries([one]) == [Tries()]
+def test_what_is_known_of_a_messages_tries_is_kept_for_a_while(store: RedisStore, rig: Rig) -> None:
+    assert store.tries(["one", "other"]) == [Tries(), Tries()]
+    store.begin_trial("one")
+    assert store.tries(["other", "one"]) == [Tries(), Tries(0, unfinished=True)]
+    for _ in range(2):
+        store.note_survived(["one", "other"])
+    store.begin_trial("one")
+    assert store.tries(["other", "one"]) == [Tries(2), Tries(2, unfinished=True)]
+    assert all(0 < rig.redis.ttl(key) <= NOTE_EXPIRY for key in rig.redis.keys("seen:tries:*"))
+    store.note_survived(["one"])
+    assert store.tries(["one"]) == [Tries(3)]
+    rig.redis.set("seen:tries:one", "a word")
+    assert store.tries(["one"]) == [Tries()]

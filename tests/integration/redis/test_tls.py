@@ -100,9 +100,9 @@ def test_the_rights_of_the_security_page_are_enough(port: int, authority: trustm
     copied = photo("two", "bytes", "phash-1:0123456789abcdef")
     assert store.write([copied], [""]) == [Written(Answer.WRITTEN)]
     assert store.find_look_alike(PhotoId("three"), "phash-1:0123456789abcdef") == copied
-    store.begin_trial([PhotoId("two")])
-    store.note_survived({PhotoId("two"): 2})
-    assert store.tries([PhotoId("two")]) == [Tries(True, 2)]
+    store.note_survived(["message"])
+    store.begin_trial("message")
+    assert store.tries(["message"]) == [Tries(1, unfinished=True)]
     assert store.forget(PhotoId("two"))
     assert store.find([PhotoId("one")]) == [make_result()]
 

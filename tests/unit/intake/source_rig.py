@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tests.support.fakes import ManualClock, message
+from tests.support.fakes import ManualClock, MemoryStore, message
 from worker.errors import MessageError, QueueError
 from worker.intake.leases import Leases
 from worker.intake.s3_uploads import Refused, S3Uploads, back_off
@@ -69,10 +69,12 @@ class SourceRig:
 
     def __init__(self, count: int = 1, *, retry_delay: Callable[[int], int] = RETRY_DELAY) -> None:
         self.clock, self.queue, self.telemetry = ManualClock(), AnsweringQueue(), Telemetry()
+        self.notes = MemoryStore()
         self.leases = Leases(TIMEOUT, LONGEST, self.clock)
         self.source = S3Uploads(
             queue=self.queue,
             photos=EchoingStorage(),
+            notes=self.notes,
             leases=self.leases,
             retry_delay=retry_delay,
             telemetry=self.telemetry,

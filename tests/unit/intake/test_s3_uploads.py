@@ -8,7 +8,7 @@ import pytest
 from tests.support.fakes import message
 from tests.unit.intake.source_rig import TIMEOUT, SourceRig, for_good, in_passing, not_at_all
 from worker.errors import MessageError, ModelError, QueueError, StoppingError, UnknownBodyError
-from worker.intake.s3_uploads import Refused, back_off
+from worker.intake.s3_uploads import SILENCE, Refused, back_off
 from worker.messages import Message, PhotoId, S3Object, Upload
 
 # receiving
@@ -172,6 +172,63 @@ def test_a_foreign_message_is_left_until_its_timeout_ends() -> None:
     rig.source.extend_due()
     assert rig.queue.calls == []
     assert rig.count_of("lease_lost") == 0
+
+
+@pytest.mark.parametrize("error", [ModelError("no"), StoppingError("not started"), UnknownBodyError("odd")])
+def test_what_must_be_tried_again_is_noted_as_harmless(error: MessageError) -> None:
+    rig = SourceRig()
+    rig.settle(error=error)
+    assert rig.notes.survived == {"message-0": 1}
+
+
+def test_what_is_done_needs_no_note() -> None:
+    rig = SourceRig()
+    rig.settle()
+    assert rig.notes.survived == {}
+
+
+def test_a_message_is_harmless_only_once_all_its_records_are_known_to_be() -> None:
+    rig = SourceRig(0)
+    both = message(number=1, records=2)
+    rig.receive(both)
+    rig.settle(both, error=ModelError("no"))
+    assert rig.notes.survived == {}
+    rig.settle(both)
+    assert rig.notes.survived == {"message-1": 1}
+
+
+def test_what_was_not_tried_is_noted_too() -> None:
+    rig = SourceRig(2)
+    rig.source.give_back(rig.messages)
+    assert rig.notes.survived == {"message-0": 1, "message-1": 1}
+
+
+@pytest.mark.parametrize("survived", [True, False])
+def test_at_the_end_what_is_released_is_noted_only_if_none_of_it_is_to_blame(survived: bool) -> None:
+    rig = SourceRig(2)
+    rig.settle(rig.messages[0], error=StoppingError("not started"))
+    rig.notes.survived.clear()
+    assert rig.source.release_all(survived) == 1
+    assert rig.notes.survived == ({"message-1": 1} if survived else {})
+
+
+def test_no_release_waits_for_a_note_and_a_redis_that_is_away_is_not_asked_again_soon() -> None:
+    rig, released = SourceRig(3), list[int]()
+    ask = rig.notes.note_survived
+
+    def count_and_ask(message_ids: Sequence[str]) -> None:
+        released.append(len(rig.queue.hidden))
+        ask(message_ids)
+
+    rig.notes.note_survived, rig.notes.away = count_and_ask, True  # type: ignore[method-assign] # a spy
+    for one in rig.messages[:2]:
+        rig.settle(one, error=ModelError("no"))
+    assert released == [1]
+    rig.notes.away = False
+    rig.clock.seconds += SILENCE
+    rig.receive(rig.messages[2])
+    rig.settle(rig.messages[2], error=ModelError("no"))
+    assert rig.notes.survived == {"message-2": 1}
 
 
 def test_no_delay_is_longer_than_sqs_allows() -> None:

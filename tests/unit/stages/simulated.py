@@ -5,7 +5,7 @@ They check what they are asked to do: `violations` names every broken promise.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.support.fakes import START, ManualClock, MemoryStore
@@ -14,7 +14,7 @@ from worker.errors import NotOursError, QueueError, StorageError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced
 from worker.intake.s3_uploads import BATCH, Refused
-from worker.messages import Answer, Fetched, Message, PhotoId, S3Object, Written
+from worker.messages import Answer, Fetched, Message, S3Object, Written
 from worker.result import Result
 from worker.results.known import makes_needless
 
@@ -144,7 +144,6 @@ class ComparingStore(MemoryStore):
         super().__init__()
         self.forgetful = False
         self.written: Counter[str] = Counter()
-        self.most_survived: Counter[str] = Counter()  # by image
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         self._answer()
@@ -152,11 +151,6 @@ class ComparingStore(MemoryStore):
         if self.forgetful:
             raise StoreError("the answer is lost")
         return [Written(Answer(one)) for one in said]
-
-    def note_survived(self, receives: Mapping[PhotoId, int]) -> None:
-        super().note_survived(receives)
-        for photo, count in receives.items():
-            self.most_survived[photo.image_id] = max(count, self.most_survived[photo.image_id])
 
     def _write_one(self, result: Result, seen: str) -> str:
         stored, source = self.results.get(result.image_id), result.source

@@ -4,9 +4,9 @@ import pytest
 
 from tests.support.fakes import ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, body, photo
-from worker.errors import AccessDeniedError, Part
+from worker.errors import Part
 from worker.intake.turns import PATIENCE
-from worker.messages import Message, PhotoId, Upload
+from worker.messages import Message, Upload
 from worker.pipeline.outages import Place
 
 ALONE_AFTER = 3  # the default of the setting
@@ -106,35 +106,26 @@ def test_only_photos_that_must_be_scored_are_worked_alone() -> None:
     assert [item.message.message_id for item in rig.uploads.queue] == ["message-5", "message-6"]
 
 
-def test_a_photo_that_was_tried_again_and_again_without_harm_has_company() -> None:
-    """S3 refuses it, or the model. The others must not stand still for it."""
-    rig = rig_with()
-    rig.source.photos[IDS[0]] = AccessDeniedError("403")
-    for times in range(1, 8):
-        rig.source.waiting = [received(0, times), received(1, times=1)]
-        rig.poll.step()
-        assert in_work(rig) == [IDS[0], *([IDS[1]] if times == 1 else [])]
-        finish(rig)
-
-
-def test_receives_that_nobody_came_back_from_count_from_the_last_harmless_try() -> None:
-    rig = rig_with(received(0, times=6), received(1, times=7))
-    rig.store.survived = {PhotoId(IDS[0]): 4, PhotoId(IDS[1]): 4}
+def test_receives_that_a_worker_has_come_back_from_do_not_count() -> None:
+    """S3 refused the photo, or the worker was stopped. The others must not stand still for it."""
+    rig = rig_with(received(0, times=7), received(1, times=7))
+    rig.store.survived.update({"message-0": 5, "message-1": 4})
     rig.poll.step()
     assert in_work(rig) == [IDS[0]]
 
 
-def test_the_tries_of_a_message_that_was_redriven_say_nothing_of_the_new_one() -> None:
-    rig = rig_with(received(0, times=3))
-    rig.store.survived = {PhotoId(IDS[0]): 5}
+def test_an_earlier_message_of_the_same_photo_says_nothing() -> None:
+    """The photo has been replaced since."""
+    rig = rig_with(message(body(IDS[0]), number=9, receive_count=ALONE_AFTER))
+    rig.store.note_survived(["message-0"] * 2)
     rig.poll.step()
     assert in_work(rig) == []
 
 
-def test_a_photo_that_a_worker_did_not_survive_is_worked_alone_whatever_came_before() -> None:
+def test_a_message_that_a_worker_did_not_come_back_from_is_worked_alone_whatever_came_before() -> None:
     rig = rig_with(received(0, times=4))
-    rig.store.survived = {PhotoId(IDS[0]): 3}
-    rig.store.trials = {PhotoId(IDS[0])}
+    rig.store.survived["message-0"] = 3
+    rig.store.trials = {"message-0"}
     rig.poll.step()
     assert in_work(rig) == []
 
@@ -180,20 +171,17 @@ def test_a_photo_that_a_worker_did_not_survive_goes_last() -> None:
     dead.poll.step()
     dead.poll.step()
     assert in_work(dead) == [IDS[0]]
-    assert dead.store.trials == {PhotoId(IDS[0])}
+    assert dead.store.trials == {"message-0"}
     # another worker gets both again
     heir = rig_with(received(0, times=4), received(1, times=4))
     heir.store.trials = dead.store.trials
     heir.poll.step()
     heir.poll.step()
     assert in_work(heir) == [IDS[1]]
-    assert heir.store.trials == {PhotoId(IDS[0]), PhotoId(IDS[1])}
+    assert heir.store.trials == {"message-0", "message-1"}
     finish(heir)
     heir.poll.step()
     assert in_work(heir) == [IDS[0]]
-    finish(heir)
-    heir.poll.step()
-    assert heir.store.trials == set()
 
 
 def test_without_redis_everything_has_its_turn_all_the_same() -> None:
@@ -242,7 +230,24 @@ def test_a_photo_that_is_held_while_it_is_worked_alone_delays_the_others_for_a_w
     assert in_work(rig) == []
     rig.poll.step()
     assert in_work(rig) == [IDS[1]]
-    assert rig.store.trials == set()
+
+
+def test_what_was_held_before_the_turn_began_does_not_delay_the_others_a_second_time() -> None:
+    """It waits for a bucket that is away, while those of others may flow."""
+    rig = rig_with(received(0, times=1), received(1), received(2))
+    rig.poll.step()
+    rig.uploads.get()  # something holds it
+    wait_slowly(rig, PATIENCE)
+    rig.poll.step()
+    assert in_work(rig) == [IDS[1]]
+    finish(rig)
+    rig.poll.step()
+    assert in_work(rig) == [IDS[2]]
+    assert rig.source.paused
+    finish(rig)
+    rig.poll.step()
+    assert not rig.source.paused
+    assert rig.telemetry.counts["not_alone"] == 1
 
 
 def test_at_a_stop_what_waits_for_its_turn_is_given_back() -> None:

@@ -9,15 +9,12 @@ from tests.support.stage_rig import IDS, StageRig, answers, photo
 from worker.errors import (
     AccessDeniedError,
     EmptyObjectError,
-    MessageError,
     Part,
-    StoppingError,
-    StorageError,
     UnknownBodyError,
     UnsupportedFormatError,
     Verdict,
 )
-from worker.messages import Failed, PhotoId, Skipped
+from worker.messages import Failed, Skipped
 from worker.pipeline.queues import ShutDown
 
 
@@ -87,26 +84,6 @@ def test_a_release_does_not_wait_for_a_full_delete_call() -> None:
     rig = StageRig(source, linger=60.0)
     rig.commit_all(source.upload(IDS[0]))
     assert [o.verdict for o in source.settled] == [Verdict.RELEASE]
-
-
-@pytest.mark.parametrize(
-    ("error", "noted"), [(StorageError("503"), [PhotoId(IDS[0])]), (StoppingError("not started"), [])]
-)
-def test_a_photo_that_was_tried_and_released_is_noted_as_harmless(
-    error: MessageError, noted: list[PhotoId]
-) -> None:
-    rig = StageRig()
-    rig.outcomes.put(Failed(rig.source.upload(IDS[0]), error, {}, at=rig.clock()))
-    rig.commit.step()
-    assert list(rig.store.survived) == noted
-
-
-def test_a_release_does_not_depend_on_that_note() -> None:
-    rig = StageRig()
-    rig.store.away = True
-    rig.outcomes.put(Failed(rig.source.upload(IDS[0]), StorageError("503"), {}, at=rig.clock()))
-    rig.commit.step()
-    assert [o.verdict for o in rig.source.settled] == [Verdict.RELEASE]
 
 
 @pytest.mark.parametrize("end", ["closed", "the store is away"])

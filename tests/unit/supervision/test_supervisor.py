@@ -42,6 +42,7 @@ class CountingUploads:
     in_flight: int = 0
     extended: int = 0
     releases: list[int] = field(default_factory=list)
+    survived: set[bool] = field(default_factory=set)  # what was said of those released
     closed: bool = False
     receiving: bool = False
     silent: Gate | None = None
@@ -56,7 +57,8 @@ class CountingUploads:
         assert self.closed, "another receive could begin"
         return not self.receiving
 
-    def release_all(self) -> int:
+    def release_all(self, survived: bool) -> int:
+        self.survived.add(survived)
         if self.silent:
             self.silent()
         released, self.in_flight = self.in_flight, 0
@@ -175,6 +177,7 @@ def test_a_stage_that_fails_releases_everything_and_exits_with_1() -> None:
     worker = FakeWorker(Stage("poll", work), Stage("infer", fail), held=3)
     assert Running(worker, StopFlag()).exit_code() == FAILED
     assert worker.uploads.releases[0] == 3
+    assert worker.uploads.survived == {False}  # one of them may be to blame
 
 
 @pytest.mark.parametrize(
@@ -191,6 +194,7 @@ def test_an_unfinished_drain_releases_the_rest_and_exits_with_3(signals: int, de
     gate.open.set()
     assert code == UNFINISHED
     assert worker.uploads.releases[0] == 2
+    assert worker.uploads.survived == {signals < 2}  # a second signal waits for no note
     assert "draining" in worker.state.phases
 
 
@@ -201,6 +205,7 @@ def test_a_thread_that_hangs_in_a_step_ends_the_process_and_messages_are_release
     gate.open.set()
     assert isinstance(worker.pipeline.error, StalledError)
     assert "infer" in str(worker.pipeline.error)
+    assert worker.uploads.survived == {False}
     assert worker.uploads.releases[0] == 4
 
 
@@ -311,6 +316,7 @@ def test_an_outage_that_lasts_too_long_ends_the_process() -> None:
         worker.outages.note_failure((Part.STORAGE, "photos"), "503")
     assert Running(worker, StopFlag(), replace(TIMEOUTS, give_up_after=60.0)).exit_code() == FAILED
     assert isinstance(worker.pipeline.error, GivenUpError)
+    assert worker.uploads.survived == {True}
     assert "S3 fails: 503" in str(worker.pipeline.error)
 
 

@@ -1,6 +1,6 @@
 """Results in Redis, written in one step with the index and published."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
@@ -15,11 +15,12 @@ from worker.messages import Answer, PhotoId, Written
 from worker.result import DuplicateOf, Result, parse
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule
-from worker.results.redis_keys import IndexKeys, Keys
+from worker.results.redis_keys import Keys
 from worker.results.store import Tries
 
 LOT = 500  # photos read together
 NOTE_EXPIRY = 86_400  # seconds: longer than a message stays hidden after its worker has died
+TRIAL = " trial"  # ends the note of a message that a worker tries alone
 _UNDECIDED = '"duplicate_of":null'  # in a result's JSON, until the script decides
 
 _WRITE = Script("rules", "entries", "write")
@@ -86,33 +87,24 @@ class RedisStore:
                 answers[number] = answer
         return [_written(answer) for answer in answers]
 
-    def begin_trial(self, photos: Sequence[PhotoId]) -> None:
-        """Note that a worker tries these photos, any of which may end its process."""
-        self.nodes.run([_note(self._keys(photo).trial(photo.image_id), 1) for photo in photos])
+    def begin_trial(self, message_id: str) -> None:
+        """Note that a worker tries this message, which may end its process."""
+        self._note([message_id], [self.tries([message_id])[0]._replace(unfinished=True)])
 
-    def end_trial(self, photos: Sequence[PhotoId]) -> None:
-        """Forget that note: the worker has survived."""
-        self.nodes.run([_delete(self._keys(photo).trial(photo.image_id)) for photo in photos])
+    def note_survived(self, message_ids: Sequence[str]) -> None:
+        """Note that a worker has come back from a receive of each message, which must be tried again.
 
-    def note_survived(self, receives: Mapping[PhotoId, int]) -> None:
-        """Note that a worker has survived each photo's try, and at which receive, although it must be tried again."""
-        self.nodes.run(
-            [_note(self._keys(photo).survived(photo.image_id), count) for photo, count in receives.items()]
-        )
+        A message is held by one worker at a time, so nobody else writes its note meanwhile.
+        """
+        self._note(message_ids, [Tries(tries.survived + 1) for tries in self.tries(message_ids)])
 
-    def tries(self, photos: Sequence[PhotoId]) -> list[Tries]:
-        """Find what is known of each photo's earlier tries."""
-        trials = [self._keys(photo).trial(photo.image_id) for photo in photos]
-        survived = [self._keys(photo).survived(photo.image_id) for photo in photos]
-        notes = self.nodes.get([*trials, *survived])
-        pairs = zip(notes[: len(photos)], notes[len(photos) :], strict=True)
-        return [Tries(trial is not None, _number(count)) for trial, count in pairs]
+    def tries(self, message_ids: Sequence[str]) -> list[Tries]:
+        """Find what is known of each message's earlier tries."""
+        return [_tries(note) for note in self.nodes.get([self.keys.tries(one) for one in message_ids])]
 
     def forget(self, photo: PhotoId) -> bool:
         """Delete a photo's result and its entries in the index. False if there was nothing."""
         removed = self.index.remove(photo)
-        keys = self._keys(photo)
-        self.nodes.run([_delete(keys.trial(photo.image_id)), _delete(keys.survived(photo.image_id))])
         return self.nodes.delete(self.keys.result(photo)) or removed
 
     def scan(self, other: Keys) -> Iterator[list[tuple[PhotoId, str | None, str | None]]]:
@@ -126,8 +118,12 @@ class RedisStore:
         """Subscribe to a photo's results. The subscription is confirmed on entering."""
         return subscribe(self.nodes, self.keys.result(photo))
 
-    def _keys(self, photo: PhotoId) -> IndexKeys:
-        return self.keys.index(photo.owner)
+    def _note(self, message_ids: Sequence[str], known: Sequence[Tries]) -> None:
+        keys = [self.keys.tries(message_id) for message_id in message_ids]
+        notes = [f"{tries.survived}{TRIAL if tries.unfinished else ''}" for tries in known]
+        self.nodes.run(
+            [Call(key, "SET", key, note, "EX", NOTE_EXPIRY) for key, note in zip(keys, notes, strict=True)]
+        )
 
     def _write(self, result: Result, seen: str) -> Call:
         head, _, tail = result.model_dump_json().partition(_UNDECIDED)
@@ -137,16 +133,9 @@ class RedisStore:
         return Call.of(_WRITE, [key, *names], head, tail, self.expiry, seen, *entry)
 
 
-def _note(key: str, number: int) -> Call:
-    return Call(key, "SET", key, number, "EX", NOTE_EXPIRY)
-
-
-def _delete(key: str) -> Call:
-    return Call(key, "DEL", key)
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0
+def _tries(note: str | None) -> Tries:
+    survived = (note or "").removesuffix(TRIAL)
+    return Tries(int(survived), note != survived) if survived.isdecimal() else Tries()
 
 
 def _owner(result: Result) -> str:
