@@ -131,7 +131,9 @@ class Nursery:
                 stdout=subprocess.DEVNULL,
                 stderr=None if sys.stderr else subprocess.DEVNULL,
                 pass_fds=[passed],
-                start_new_session=True,  # Ctrl-C at a terminal is for the worker alone
+                # Ctrl-C at a terminal is for the worker alone. A session of its own would do that too, but
+                # Linux then shares the cores between the two sessions (autogroup), which costs some.
+                process_group=0,
             )
             os.close(passed)
         return ours, zygote

@@ -64,7 +64,14 @@ def decoder() -> Iterator[Decoder]:
 
 def processes(decoder: Decoder) -> list[psutil.Process]:
     """The decoder's processes that run now."""
-    return [p for p in psutil.Process(decoder.nursery.pid).children() if p.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in psutil.Process(decoder.nursery.pid).children() if is_alive(child)]
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:  # it ended just now
+        return False
 
 
 def count_replaced(decoder: Decoder) -> int:
