@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from worker.decoders.process import SLICE, DecoderEndedError, DecoderProcess
 from worker.errors import DecoderStartError
@@ -27,11 +27,9 @@ class Crew:
         for place, process in enumerate(started):
             self._free[place] = self._check(process, checkpoint)
 
-    @contextmanager
-    def one(self, alive: Callable[[], None]) -> Iterator[DecoderProcess]:
+    def one(self, alive: Callable[[], None]) -> AbstractContextManager[DecoderProcess]:
         """Wait for a free process. Calls `alive` each second. Raises DecoderStartError."""
-        with self._place(lambda: bool(self._free) and not self._alone, alive) as process:
-            yield process
+        return self._place(lambda: bool(self._free) and not self._alone, alive)
 
     @contextmanager
     def one_alone(self, alive: Callable[[], None]) -> Iterator[DecoderProcess]:

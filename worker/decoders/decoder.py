@@ -8,11 +8,13 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from worker.decoders.child import MOST_TEXT
 from worker.decoders.crew import Crew
 from worker.decoders.nursery import Job, Nursery
 from worker.decoders.process import DecoderEndedError, DecoderProcess, Ending, Reply
@@ -45,7 +47,6 @@ ERRORS: dict[str, type[MessageError]] = {  # what a decoder process may reply
     )
 }
 REMEMBERED = 10_000  # photos that cost too much
-MOST_TEXT = 300  # characters of an error
 
 
 class Decoded(NamedTuple):
@@ -123,20 +124,23 @@ class Decoder:
         self.nursery.close()
 
     def _try_twice(self, data: bytes, sha256: str | None, alive: Callable[[], None]) -> Decoded:
+        def attempt(turn: AbstractContextManager[DecoderProcess]) -> Decoded:
+            try:
+                with turn as process:
+                    self._recall(sha256)  # a copy may have been decoded meanwhile
+                    return self._decode(process, data, alive)
+            except DecoderEndedError as error:
+                self.telemetry.warn("decoder_replaced", reason=str(error), size=len(data))
+                raise
+
         try:
-            with self._crew.one(alive) as process:
-                self._recall(sha256)  # a copy may have been decoded meanwhile
-                return self._decode(process, data, alive)
+            return attempt(self._crew.one(alive))
         except DecoderEndedError as error:
-            self.telemetry.warn("decoder_replaced", reason=str(error), size=len(data))
             if error.ending is Ending.SLOW:
                 raise TooCostlyError(str(error)) from None
         try:
-            with self._crew.one_alone(alive) as process:
-                self._recall(sha256)
-                return self._decode(process, data, alive)
+            return attempt(self._crew.one_alone(alive))
         except DecoderEndedError as error:
-            self.telemetry.warn("decoder_replaced", reason=str(error), size=len(data))
             raise _VERDICTS[error.ending](str(error)) from None
 
     def _decode(self, process: DecoderProcess, data: bytes, alive: Callable[[], None]) -> Decoded:

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +68,8 @@ class Job:
 class Nursery:
     """Thread-safe. The zygote starts at once; it is ready after half a second."""
 
-    def __init__(self, hash_name: str, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, hash_name: str) -> None:
         self._hash_name = hash_name
-        self._environment = environment
         self._lock = threading.Lock()
         self._closed = False
         self._control, self._zygote = self._start_zygote()
@@ -117,7 +115,7 @@ class Nursery:
 
     def _start_zygote(self) -> tuple[socket.socket, "subprocess.Popen[Any]"]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        kept = {name: self._environment[name] for name in KEPT if name in self._environment}
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         with theirs:
             passed = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, 3)  # the worker may have no stdin or stderr
             zygote = subprocess.Popen(  # noqa: S603 - our own module

@@ -137,9 +137,5 @@ def _ended(notice: Reply) -> DecoderEndedError:
     code = notice.get("ended")
     if code is None or code == -signal.SIGKILL:  # without notice: the zygote was killed, and took it along
         return DecoderEndedError(Ending.KILLED)
-    name = (
-        signal.Signals(-code).name
-        if isinstance(code, int) and -code in set(signal.Signals)
-        else f"exit code {code}"
-    )
-    return DecoderEndedError(Ending.CRASHED, name)
+    is_signal = isinstance(code, int) and -code in set(signal.Signals)
+    return DecoderEndedError(Ending.CRASHED, signal.Signals(-code).name if is_signal else f"exit code {code}")

@@ -9,12 +9,10 @@ from worker.results.redis_keys import Keys
 if TYPE_CHECKING:  # Settings checks itself with this file
     from worker.settings.declarations import Settings
 
-RETRYING = 1  # seconds at most between the two tries
-REDIS_TRIES = (
-    4  # time-outs until a call of Redis fails: two of each of two tries, see adapters/redis/nodes.py
-)
 SETTLING = 4  # seconds that a stop leaves for the last deletes and releases
 CONNECTING = 11  # seconds that one try of a receive may take beyond its long poll: adapters/aws/sqs.py
+RETRYING = 1  # seconds at most between two tries of a receive
+REDIS_TRIES = 4  # time-outs until a call of Redis fails: two tries, two each; adapters/redis/nodes.py
 FETCHING = 23  # seconds that a fetch may go without a sign of life: adapters/aws/s3.py
 
 
