@@ -1,6 +1,6 @@
 """What travels between the stages: small, immutable, without the photo's bytes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -67,7 +67,7 @@ class Upload:
 class Fetched:
     """A photo's bytes, with the identity S3 gave them."""
 
-    data: bytes = field(repr=False)
+    pieces: Sequence[bytes] = field(repr=False)  # as they arrived: joining them would cost a copy
     etag: str | None = None
     version_id: str | None = None
     sha256: str | None = None  # hex

@@ -22,7 +22,7 @@ class MemoryPhotos:
 
     def fetch(self, s3_object: S3Object, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
         """Return the next photo."""
-        return Fetched(next(self._next), etag=s3_object.etag)
+        return Fetched([next(self._next)], etag=s3_object.etag)
 
 
 class CountingStore:

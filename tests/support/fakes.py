@@ -70,9 +70,9 @@ class InlineDecoder:
         self.algorithm = PHASH
 
     def decode(
-        self, data: bytes, sha256: str | None = None, alive: Callable[[], None] = lambda: None
+        self, pieces: Sequence[bytes], sha256: str | None = None, alive: Callable[[], None] = lambda: None
     ) -> Decoded:
-        pixels, image_hash = decoding.prepare(data, self.target, self.max_pixels)
+        pixels, image_hash = decoding.prepare(b"".join(pieces), self.target, self.max_pixels)
         return Decoded(pixels, image_hash, 0.0)
 
 
@@ -127,7 +127,7 @@ class ScriptedSource:
         photo = self.photos[upload.object.key]
         if isinstance(photo, MessageError):
             raise photo
-        return Fetched(photo, f"etag-of-{upload.object.key}", sha256=hashlib.sha256(photo).hexdigest())
+        return Fetched([photo], f"etag-of-{upload.object.key}", sha256=hashlib.sha256(photo).hexdigest())
 
     def settle(self, outcomes: list[Outcome]) -> None:
         self.settled += outcomes

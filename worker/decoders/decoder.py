@@ -7,7 +7,7 @@ more while no other photo is decoded: only then is it certain that the photo is 
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import NamedTuple, Protocol
@@ -64,7 +64,7 @@ class PhotoDecoder(Protocol):
     max_bytes: int
 
     def decode(
-        self, data: bytes, sha256: str | None = None, alive: Callable[[], None] = lambda: None
+        self, pieces: Sequence[bytes], sha256: str | None = None, alive: Callable[[], None] = lambda: None
     ) -> Decoded:
         """Wait for a turn, decode, hash. Calls `alive` each second. Raises PhotoError and OutOfMemoryError."""
 
@@ -103,7 +103,7 @@ class Decoder:
         self._crew.start(checkpoint)
 
     def decode(
-        self, data: bytes, sha256: str | None = None, alive: Callable[[], None] = lambda: None
+        self, pieces: Sequence[bytes], sha256: str | None = None, alive: Callable[[], None] = lambda: None
     ) -> Decoded:
         """Wait for a turn, decode, hash. Calls `alive` each second.
 
@@ -112,7 +112,7 @@ class Decoder:
         """
         self._recall(sha256)
         try:
-            return self._try_twice(data, sha256, alive)
+            return self._try_twice(pieces, sha256, alive)
         except (TooCostlyError, DecoderCrashedError) as error:
             if sha256 is not None:
                 self._remember(sha256, error)
@@ -123,14 +123,14 @@ class Decoder:
         self._crew.close()
         self.nursery.close()
 
-    def _try_twice(self, data: bytes, sha256: str | None, alive: Callable[[], None]) -> Decoded:
+    def _try_twice(self, pieces: Sequence[bytes], sha256: str | None, alive: Callable[[], None]) -> Decoded:
         def attempt(turn: AbstractContextManager[DecoderProcess]) -> Decoded:
             try:
                 with turn as process:
                     self._recall(sha256)  # a copy may have been decoded meanwhile
-                    return self._decode(process, data, alive)
+                    return self._decode(process, pieces, alive)
             except DecoderEndedError as error:
-                self.telemetry.warn("decoder_replaced", reason=str(error), size=len(data))
+                self.telemetry.warn("decoder_replaced", reason=str(error), size=sum(map(len, pieces)))
                 raise
 
         try:
@@ -143,9 +143,9 @@ class Decoder:
         except DecoderEndedError as error:
             raise _VERDICTS[error.ending](str(error)) from None
 
-    def _decode(self, process: DecoderProcess, data: bytes, alive: Callable[[], None]) -> Decoded:
+    def _decode(self, process: DecoderProcess, pieces: Sequence[bytes], alive: Callable[[], None]) -> Decoded:
         begun = self.clock()
-        reply = process.decode(data, self.timeout, alive)
+        reply = process.decode(pieces, self.timeout, alive)
         if (kind := ERRORS.get(str(reply.get("error")))) is not None:
             raise kind(_printable(reply.get("text")))
         return Decoded(*self._result(process, reply), self.clock() - begun)

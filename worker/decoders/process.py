@@ -6,13 +6,14 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum
 from typing import Any
 
 SLICE = 1.0  # seconds between two signs of life of a waiting thread
 MOST_REPLY = 4096  # bytes
+MOST_AT_ONCE = os.sysconf("SC_IOV_MAX")  # pieces of a photo that one call writes
 KEPT_MEMORY = 8_000_000  # bytes of shared memory that stay allocated between two photos
 
 Reply = dict[str, Any]
@@ -59,15 +60,15 @@ class DecoderProcess:
         """Whether it waits for a photo. One that has ended has said so, or its channel is closed."""
         return self._process > 0 and not self._is_leaving and not self._wait(0, lambda: None)
 
-    def decode(self, data: bytes, timeout: float, alive: Callable[[], None]) -> Reply:
+    def decode(self, pieces: Sequence[bytes], timeout: float, alive: Callable[[], None]) -> Reply:
         """Hand over a photo and wait for the reply.
 
         Raises DecoderEndedError, after which the process is of no use, and MemoryError.
         """
         used = self._cpu_seconds()
-        _write(self._memory, data)
+        size = _write(self._memory, pieces)
         with suppress(OSError):  # it has ended: the channel says why
-            self._channel.send(str(len(data)).encode())
+            self._channel.send(str(size).encode())
         if not self._wait(timeout, alive):
             busy = self._cpu_seconds() - used > timeout / 2
             raise DecoderEndedError(Ending.SLOW if busy else Ending.STUCK, f"{timeout:g} s")
@@ -124,13 +125,20 @@ class DecoderProcess:
             return 0.0
 
 
-def _write(memory: int, data: bytes) -> None:
-    written = 0
-    try:
-        while written < len(data):
-            written += os.pwrite(memory, memoryview(data)[written:], written)
-    except OSError as error:
-        raise MemoryError(f"no memory to share {len(data)} bytes with a decoder: {error}") from error
+def _write(memory: int, pieces: Sequence[bytes]) -> int:
+    """Write a photo's bytes; returns how many they are. Raises MemoryError."""
+    size = 0
+    for start in range(0, len(pieces), MOST_AT_ONCE):
+        some = pieces[start : start + MOST_AT_ONCE]
+        wanted = sum(map(len, some))
+        try:
+            is_written = os.pwritev(memory, some, size) == wanted
+        except OSError:
+            is_written = False
+        size += wanted
+        if not is_written:
+            raise MemoryError(f"no memory to share {size} bytes with a decoder")
+    return size
 
 
 def _ended(notice: Reply) -> DecoderEndedError:

@@ -117,7 +117,7 @@ class Prepare:
         return Failed(upload, error, timings, now)
 
     def _decode(self, fetched: Fetched) -> Decoded:
-        return self.decoder.decode(fetched.data, fetched.sha256, self.uploads.alive)
+        return self.decoder.decode(fetched.pieces, fetched.sha256, self.uploads.alive)
 
     def _fetch(self, upload: Upload, held: Held[Upload] | None) -> Fetched | None:
         """Fetch. None if S3 fails and the photo waits in the room."""

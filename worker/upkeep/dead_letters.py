@@ -95,7 +95,7 @@ class Examiner:
         fetched = self.storage.fetch(s3_object, self.decoder.max_bytes)
         if result and _answers(result, fetched.identify(s3_object)):
             return ALREADY_SCORED, f"its result is `{result.status}`, of {result.scored_at}"
-        self.decoder.decode(fetched.data, fetched.sha256)
+        self.decoder.decode(fetched.pieces, fetched.sha256)
         doubt = "" if answered else "; Redis did not say whether it was scored"
         return NOTHING_WRONG, f"it can be read now{doubt}"
 

@@ -110,7 +110,7 @@ def _fingerprint(one: StoredPhoto, storage: Storage, decoder: PhotoDecoder) -> F
     """Fetch and hash a photo as a worker does. If that fails, return what to count it as."""
     try:
         fetched = storage.fetch(one.object, decoder.max_bytes)
-        image_hash = decoder.decode(fetched.data, fetched.sha256).image_hash
+        image_hash = decoder.decode(fetched.pieces, fetched.sha256).image_hash
     except PhotoError:
         return "unreadable"
     except (MessageError, MemoryError):

@@ -97,7 +97,7 @@ def make_call(what: str, server: FakeAws) -> Callable[[], Any]:
     """Make an adapter; returns a function that calls it once."""
     if what == "fetch":
         photos = s3.Photos(1, time.monotonic)
-        return lambda: photos.fetch(S3Object("photos", "key"), max_bytes=10).data
+        return lambda: b"".join(photos.fetch(S3Object("photos", "key"), max_bytes=10).pieces)
     sqs_queue = queue(server)
     calls: dict[str, Callable[[], Any]] = {
         "receive": lambda: sqs_queue.receive(1),

@@ -43,7 +43,7 @@ def decoder() -> Iterator[Decoder]:
         os.close(leaky)
     with closing(decoder):
         decoder.start()
-        decoder.decode(hostile.tiny("JPEG"))
+        decoder.decode([hostile.tiny("JPEG")])
         yield decoder
 
 
@@ -133,7 +133,7 @@ def test_a_stop_signal_does_not_end_it(decoder: Decoder, process: Path) -> None:
     for pid in (decoder.nursery.pid, int(process.name)):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             os.kill(pid, number)
-    decoder.decode(hostile.tiny("JPEG"))
+    decoder.decode([hostile.tiny("JPEG")])
     assert process.exists()
 
 
@@ -148,7 +148,7 @@ decoder = Decoder(Nursery("phash"), Target(8, 8, "crop"), max_bytes=10**6, max_p
                   telemetry=Telemetry())
 decoder.start()
 print("ready", flush=True)
-decoder.decode(b"#fault:spin")
+decoder.decode([b"#fault:spin"])
 """
 
 

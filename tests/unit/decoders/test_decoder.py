@@ -17,7 +17,7 @@ from tests.support.faults.planting import PLANTED, breaking
 from tests.support.waiting import eventually
 from worker.decoders.decoder import Decoder
 from worker.decoders.nursery import Job, Nursery
-from worker.decoders.process import DecoderProcess
+from worker.decoders.process import MOST_AT_ONCE, DecoderProcess
 from worker.errors import (
     DecoderCrashedError,
     DecoderStartError,
@@ -85,7 +85,7 @@ def count_replaced(decoder: Decoder) -> int:
 def test_pixels_and_hash_are_those_of_decoding_in_this_process(decoder: Decoder, image_format: str) -> None:
     data = hostile.tiny(image_format)
     pixels, image_hash = decoding.prepare(data, TARGET, MAX_PIXELS)
-    decoded = decoder.decode(data)
+    decoded = decoder.decode([data])
     assert np.array_equal(decoded.pixels, pixels)
     assert decoded.image_hash == image_hash
     assert decoded.seconds > 0
@@ -105,7 +105,7 @@ def test_a_bad_photo_has_the_error_of_decoding_and_costs_no_process(
 ) -> None:
     before = processes(decoder)
     with pytest.raises(kind) as raised:
-        decoder.decode(data)
+        decoder.decode([data])
     with pytest.raises(kind) as expected:
         decoding.prepare(data, TARGET, MAX_PIXELS)
     assert str(raised.value) == str(expected.value)
@@ -114,12 +114,15 @@ def test_a_bad_photo_has_the_error_of_decoding_and_costs_no_process(
 
 def test_a_photo_after_a_larger_one_has_its_own_bytes(decoder: Decoder) -> None:
     large = hostile.tiny("PNG") + bytes(1_900_000)
-    assert (
-        np.array_equal(decoder.decode(large).pixels, decoder.decode(hostile.tiny("PNG")).pixels) is not None
-    )
     small = decoding.prepare(PHOTO, TARGET, MAX_PIXELS)[0]
-    decoder.decode(large)
-    assert np.array_equal(decoder.decode(PHOTO).pixels, small)
+    decoder.decode([large])
+    assert np.array_equal(decoder.decode([PHOTO]).pixels, small)
+
+
+def test_a_photo_that_arrived_byte_by_byte_is_the_same_photo(decoder: Decoder) -> None:
+    assert len(PHOTO) > MOST_AT_ONCE, "one call must not be enough to write it"
+    pieces = [bytes([byte]) for byte in PHOTO]
+    assert np.array_equal(decoder.decode(pieces).pixels, decoder.decode([PHOTO]).pixels)
 
 
 # photos that break it
@@ -141,9 +144,9 @@ def test_a_photo_that_breaks_its_decoder_fails_after_a_second_try_and_the_next_o
 ) -> None:
     before = count_replaced(decoder)
     with pytest.raises(kind):
-        decoder.decode(breaking(PHOTO, fault))
+        decoder.decode([breaking(PHOTO, fault)])
     assert count_replaced(decoder) == before + replaced
-    assert decoder.decode(PHOTO).pixels.shape == (32, 48, 3)
+    assert decoder.decode([PHOTO]).pixels.shape == (32, 48, 3)
 
 
 @pytest.mark.parametrize(("fault", "tries"), [("spin", {1, 2}), ("hang", {2})])  # 2 also on a busy machine
@@ -153,28 +156,28 @@ def test_a_photo_that_takes_too_long_is_ended_and_one_that_used_no_cpu_gets_a_se
     before, beats = count_replaced(decoder), list[None]()
     monkeypatch.setattr(decoder, "timeout", 1.2)
     with pytest.raises(TooCostlyError, match="took too long"):
-        decoder.decode(breaking(PHOTO, fault), alive=lambda: beats.append(None))
+        decoder.decode([breaking(PHOTO, fault)], alive=lambda: beats.append(None))
     assert count_replaced(decoder) - before in tries
     assert beats, "a thread that waits must not look hung"
     monkeypatch.setattr(decoder, "timeout", 30.0)
-    decoder.decode(PHOTO)
+    decoder.decode([PHOTO])
     eventually(lambda: len(processes(decoder)) == 1, lambda: processes(decoder))
 
 
 def test_what_cost_too_much_is_remembered_by_its_bytes(decoder: Decoder) -> None:
     data = breaking(PHOTO, "segfault")
     with pytest.raises(DecoderCrashedError):
-        decoder.decode(data, "its SHA-256")
+        decoder.decode([data], "its SHA-256")
     before = count_replaced(decoder)
     with pytest.raises(DecoderCrashedError):
-        decoder.decode(data, "its SHA-256")
+        decoder.decode([data], "its SHA-256")
     assert count_replaced(decoder) == before
 
 
 def test_copies_that_wait_together_are_decoded_once(decoder: Decoder) -> None:
     before, data = count_replaced(decoder), breaking(PHOTO, "abort")
     with ThreadPoolExecutor(8) as pool:
-        copies = [pool.submit(decoder.decode, data, "another SHA-256") for _ in range(8)]
+        copies = [pool.submit(decoder.decode, [data], "another SHA-256") for _ in range(8)]
         assert {type(copy.exception(60)) for copy in copies} == {DecoderCrashedError}
     assert (
         count_replaced(decoder) <= before + 4
@@ -187,7 +190,7 @@ def test_what_a_decoder_says_of_a_photo_can_be_written_anywhere(
     lie = {"error": "unreadable_image", "text": "\ud800" + "x" * 4000}
     monkeypatch.setattr(DecoderProcess, "decode", lambda *_: lie)
     with pytest.raises(UnreadableImageError) as raised:
-        decoder.decode(PHOTO)
+        decoder.decode([PHOTO])
     assert len(str(raised.value).encode()) <= 1200
 
 
@@ -203,7 +206,7 @@ def test_a_decoder_killed_while_it_starts_is_started_again(monkeypatch: pytest.M
             return process
 
         monkeypatch.setattr(decoder.nursery, "start", start_and_kill)
-        assert decoder.decode(PHOTO).pixels.shape == (32, 48, 3)
+        assert decoder.decode([PHOTO]).pixels.shape == (32, 48, 3)
 
 
 def test_a_photo_is_tried_again_alone() -> None:
@@ -225,7 +228,7 @@ def _hold(decoder: Decoder, entered: threading.Event) -> None:
 
 
 def _decode_after(decoder: Decoder, done: threading.Event) -> None:
-    decoder.decode(PHOTO)
+    decoder.decode([PHOTO])
     done.set()
 
 
@@ -234,8 +237,8 @@ def test_good_photos_beside_bad_ones_are_all_decoded() -> None:
     with closing(make_decoder(at_once=2)) as decoder, ThreadPoolExecutor(8) as pool:
         sys.path.remove(str(PLANTED))
         expected = decoding.prepare(PHOTO, TARGET, MAX_PIXELS)[0]
-        bad = [pool.submit(decoder.decode, breaking(PHOTO, "segfault")) for _ in range(10)]
-        good = [pool.submit(decoder.decode, PHOTO) for _ in range(40)]
+        bad = [pool.submit(decoder.decode, [breaking(PHOTO, "segfault")]) for _ in range(10)]
+        good = [pool.submit(decoder.decode, [PHOTO]) for _ in range(40)]
         assert all(np.array_equal(one.result(60).pixels, expected) for one in good)
         assert {type(one.exception(60)) for one in bad} == {DecoderCrashedError}
 
@@ -243,7 +246,7 @@ def test_good_photos_beside_bad_ones_are_all_decoded() -> None:
 def test_decoders_killed_from_outside_again_and_again_lose_no_photo() -> None:
     with closing(make_decoder(at_once=2)) as decoder, ThreadPoolExecutor(4) as pool:
         decoder.start()
-        done = [pool.submit(decoder.decode, PHOTO) for _ in range(2000)]
+        done = [pool.submit(decoder.decode, [PHOTO]) for _ in range(2000)]
         for number in range(1, 21):
             process = processes(decoder)[number % 2]
             process.kill()
@@ -259,7 +262,7 @@ def test_a_zygote_that_was_killed_is_started_again() -> None:
         (process,) = processes(decoder)
         os.kill(decoder.nursery.pid, signal.SIGKILL)
         process.wait(10)  # it ends with the zygote
-        decoder.decode(PHOTO)
+        decoder.decode([PHOTO])
         assert len(processes(decoder)) == 1
 
 
@@ -270,4 +273,4 @@ def test_a_decoder_that_cannot_start_is_reported(monkeypatch: pytest.MonkeyPatch
             decoder.start()
         for _ in range(2):
             with pytest.raises(DecoderStartError):
-                decoder.decode(PHOTO)
+                decoder.decode([PHOTO])

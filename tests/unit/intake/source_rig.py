@@ -61,7 +61,7 @@ class EchoingStorage:
     """Returns an object's key as its photo."""
 
     def fetch(self, s3_object: S3Object, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
-        return Fetched(s3_object.key.encode()[:max_bytes])
+        return Fetched([s3_object.key.encode()[:max_bytes]])
 
 
 class SourceRig:

@@ -40,7 +40,7 @@ def test_a_message_received_again_is_settled_by_its_last_receive_alone() -> None
 def test_a_photo_is_fetched_by_its_announced_object() -> None:
     rig = SourceRig()
     upload = Upload(PhotoId("id"), S3Object("photos", "key"), None, rig.messages[0], rig.source)
-    assert rig.source.fetch(upload, 2, lambda: None).data == b"ke"
+    assert rig.source.fetch(upload, 2, lambda: None).pieces == [b"ke"]
 
 
 # deleting

@@ -134,7 +134,7 @@ class OutagedStorage:
         if self.away:
             raise StorageError("503")
         photo = self.photos[s3_object.key]
-        return Fetched(photo, f"etag-of-{s3_object.key}", sha256=hashlib.sha256(photo).hexdigest())
+        return Fetched([photo], f"etag-of-{s3_object.key}", sha256=hashlib.sha256(photo).hexdigest())
 
 
 class ComparingStore(MemoryStore):

@@ -49,7 +49,7 @@ class FakeStorage:
         self.asked.append(s3_object)
         if isinstance(self.photo, BaseException):
             raise self.photo
-        return Fetched(self.photo, "etag-now")
+        return Fetched([self.photo], "etag-now")
 
 
 def examine(storage: FakeStorage, body: object, store: MemoryStore | None = None) -> list[Finding]:

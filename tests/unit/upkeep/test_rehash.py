@@ -49,7 +49,7 @@ class FakeBucket:
         data = self.photos[s3_object.key][1]
         if isinstance(data, StorageError):
             raise data
-        return Fetched(data, sha256=hashlib.sha256(data).hexdigest())
+        return Fetched([data], sha256=hashlib.sha256(data).hexdigest())
 
 
 class FakeIndex:

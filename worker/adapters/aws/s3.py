@@ -25,7 +25,7 @@ from worker.adapters.aws.s3_errors import fault_of
 from worker.errors import ConfigurationError, StorageError, TooManyBytesError, reason
 from worker.messages import Fetched, S3Object
 
-CHUNK = 256 * 1024  # bytes read at a time, at most
+PIECE = 256 * 1024  # bytes read at a time, at most
 CONNECT, READ = 3, 8  # seconds
 ATTEMPTS = 2  # of boto3, after the signed URL failed
 RETRY_PAUSE = 1  # seconds that boto3 waits between two attempts, at most
@@ -101,9 +101,12 @@ class Photos:
                 if answer.status != OK:
                     return None
                 size = int(answer.headers.get("Content-Length", 0))
-                data, sha256 = body.read(partial(answer.read1, decode_content=False), size)
+                pieces, sha256 = body.read(partial(answer.read1, decode_content=False), size)
                 return Fetched(
-                    data, _unquote(answer.headers.get("ETag")), answer.headers.get("x-amz-version-id"), sha256
+                    pieces,
+                    _unquote(answer.headers.get("ETag")),
+                    answer.headers.get("x-amz-version-id"),
+                    sha256,
                 )
         except (BotoCoreError, ClientError, HTTPError, OSError, ValueError):
             return None
@@ -112,10 +115,10 @@ class Photos:
         body.check_time()
         answer: Any = self._s3.call(lambda s3: s3.get_object(**target))
         with answer["Body"] as stream:  # urllib3's response: boto3's own wrapper has no read1
-            data, sha256 = body.read(
+            pieces, sha256 = body.read(
                 partial(stream.read1, decode_content=False), answer.get("ContentLength", 0)
             )
-        return Fetched(data, _unquote(answer.get("ETag")), answer.get("VersionId"), sha256)
+        return Fetched(pieces, _unquote(answer.get("ETag")), answer.get("VersionId"), sha256)
 
 
 class _Body:
@@ -133,23 +136,23 @@ class _Body:
             raise StorageError(f"the photo was not received in {DOWNLOAD_TIMEOUT:.0f} s")
         self._alive()
 
-    def read(self, read1: Read1, expected: int) -> tuple[bytes, str]:
-        """Read a body, up to the limit and the deadline; returns it with its SHA-256 in hex."""
+    def read(self, read1: Read1, expected: int) -> tuple[list[bytes], str]:
+        """Read a body, up to the limit and the deadline; returns its pieces and its SHA-256 in hex."""
         if expected > self._max_bytes:
             raise TooManyBytesError(f"{expected} bytes are more than the {self._max_bytes} allowed")
-        chunks, size = list[bytes](), 0
+        pieces, size = list[bytes](), 0
         digest = hashlib.sha256()  # computed while the next bytes arrive
         self.check_time()
-        while chunk := read1(min(CHUNK, self._max_bytes + 1 - size)):
-            chunks.append(chunk)
-            digest.update(chunk)
-            size += len(chunk)
+        while piece := read1(min(PIECE, self._max_bytes + 1 - size)):
+            pieces.append(piece)
+            digest.update(piece)
+            size += len(piece)
             if size > self._max_bytes:
                 raise TooManyBytesError(f"received more than the {self._max_bytes} bytes allowed")
             self.check_time()
         if size < expected:
             raise StorageError(f"received {size} of {expected} bytes")
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks), digest.hexdigest()
+        return pieces, digest.hexdigest()
 
 
 def _unquote(etag: str | None) -> str | None:
