@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from localstack.worker_process import WorkerProcess
 from tests.support.faults import gateway
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.waiting import eventually
@@ -33,17 +34,28 @@ def test_photos_wait_until_s3_is_back(rig: FaultRig, photo: bytes, fault: gatewa
     assert worker.count("failed") == 0
 
 
-def test_an_outage_longer_than_all_receives_costs_none(rig: FaultRig, photo: bytes) -> None:
-    worker = rig.start_worker()
+def wait_for_another_failure(rig: FaultRig, workers: list[WorkerProcess]) -> None:
+    def failures() -> int:
+        return sum(worker.count("fetch_failed") for worker in workers)
+
+    before = failures()
+    eventually(lambda: failures() > before, rig.describe)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_an_outage_longer_than_all_receives_costs_none(rig: FaultRig, photo: bytes, number: int) -> None:
+    workers = [rig.process() for _ in range(number)]
+    for worker in workers:
+        worker.wait_for("polling")
     rig.gateway.break_("s3.GetObject", gateway.unavailable)
     begun = time.monotonic()
     while time.monotonic() - begun < ALL_RECEIVES:  # photos arrive all the time
-        rig.upload(1, photo)
-        worker.wait_for("fetch_failed", times=worker.count("fetch_failed") + 1)
+        rig.upload(number, photo)
+        wait_for_another_failure(rig, workers)
     rig.gateway.mend()
     rig.account()
     assert rig.audit.counts["redelivered"] == 0
-    assert worker.count("released") == 0
+    assert not any(worker.count("released") for worker in workers)
 
 
 def test_an_outage_does_not_take_the_whole_queue(rig: FaultRig, photo: bytes) -> None:
