@@ -1,0 +1,133 @@
+"""A worker whose threads take turns as a seed says, on a queue service that judges what it is asked to do.
+
+Poll, commit, the source, its leases and the supervisor are the real ones. Between poll and commit
+stands a thread that lets time pass and draws what becomes of each photo.
+"""
+
+import threading
+from collections.abc import Sequence
+from typing import Any, cast
+
+from tests.support.fakes import InlineDecoder, MemoryStore, PickyModel
+from tests.support.schedule import Schedule
+from tests.support.stage_rig import IDS, body, make_settings
+from tests.unit.intake.judging_queue import CALL, LONG_POLL, TIMEOUT, UNREADABLE, JudgingQueue
+from worker.assembly import Assembly
+from worker.errors import EmptyObjectError, MessageError, ModelError, StoppingError
+from worker.intake.leases import Leases
+from worker.intake.s3_uploads import S3Uploads, back_off
+from worker.messages import Failed, Scored, Scores, Upload, Written
+from worker.pipeline.threads import Pipeline, Stage
+from worker.result import Result
+from worker.supervision.supervisor import StopFlag, Supervisor, Timeouts, Worker
+from worker.telemetry.counters import Telemetry
+
+LONGEST = 20  # seconds of a whole lease
+DELAY = 2 * TIMEOUT  # seconds until a released message is visible
+SETTINGS = make_settings(upload_queue=6, outcome_queue=4, receivers=2)
+TIMEOUTS = Timeouts(drain_deadline=60.0, receive_wait=LONG_POLL, stall_after=120.0, give_up_after=0.0)
+
+
+class SlowStore(MemoryStore):
+    """A store whose writes take time."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        super().__init__()
+        self.schedule = schedule
+
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+        self.schedule.pause(self.schedule.chance.choice([0.0, CALL]))
+        return super().write(results, seen)
+
+
+class NoState:
+    """Writes no state file."""
+
+    def write(self, *_: object) -> None:
+        pass
+
+    def remove(self) -> None:
+        pass
+
+
+class InterleavedWorker(Assembly):
+    """Runs until it has stopped. Make it inside a schedule, so that all its locks belong to it."""
+
+    source: S3Uploads
+
+    def __init__(self, schedule: Schedule, telemetry: Telemetry) -> None:
+        self.schedule, store = schedule, SlowStore(schedule)
+        draw = schedule.chance
+        self.queue = JudgingQueue(schedule, store, fails=draw.choice([0.0, 0.0, 0.3]))
+        source = S3Uploads(
+            queue=self.queue,
+            photos=cast("Any", None),
+            notes=store,
+            leases=Leases(TIMEOUT, LONGEST, schedule.clock),
+            retry_delay=back_off(DELAY, 4 * DELAY),
+            telemetry=telemetry,
+            clock=schedule.clock,
+        )
+        super().__init__(
+            SETTINGS,
+            source,
+            store,
+            InlineDecoder(PickyModel().bundle.manifest.input.target),
+            [[PickyModel()]],
+            telemetry=telemetry,
+            clock=schedule.clock,
+            stopping=self.queue.stopping,
+            chance=draw.random,
+        )
+        stages = [
+            Stage("poll", self.poll.step, output=self.uploads, more=[self.poll.step_beside]),
+            Stage("work", self._work, output=self.outcomes, more=[self._work] * 2),
+            Stage("commit", self.commit.step),
+        ]
+        self.stop = StopFlag(schedule.clock)
+        worker = Worker(
+            pipeline=Pipeline(stages, schedule.clock),
+            uploads=source,
+            outages=self.outages,
+            stopping=self.stopping,
+            telemetry=telemetry,
+            state=cast("Any", NoState()),
+        )
+        self._supervisor = Supervisor(worker, self.stop, TIMEOUTS, schedule.clock)
+
+    def run(self) -> int:
+        """Send messages now and then, request a stop, and return the exit code."""
+        world = threading.Thread(target=self._world, name="world")
+        world.start()
+        code = self._supervisor.run()
+        world.join()
+        return code
+
+    def _world(self) -> None:
+        draw = self.schedule.chance
+        for number in range(draw.randint(2, 7)):
+            records = draw.choice([0, 1, 1, 2])
+            self.queue.send(body(*IDS[2 * number : 2 * number + records]) if records else UNREADABLE)
+            self.schedule.pause(draw.choice([0.0, 0.0, 3.0]))
+        self.schedule.pause(draw.uniform(0.0, 12.0))
+        self.queue.stopped_at = self.schedule.now
+        self.stop.request()
+
+    def _work(self) -> None:
+        """Take what poll hands on, and what becomes of it as drawn."""
+        item = self.uploads.get()
+        draw = self.schedule.chance
+        self.schedule.pause(draw.choice([0.0, 0.5, 3.5, 4.0, 4.2, 9.0]))
+        if self.queue.breaks and draw.random() < 0.3:
+            self.queue.has_broken_down = True
+            raise RuntimeError("this stage is broken")
+        self.outcomes.put(self._outcome(item) if isinstance(item, Upload) else item)
+
+    def _outcome(self, upload: Upload) -> Scored | Failed:
+        errors: list[MessageError | None] = [None, ModelError("refused"), EmptyObjectError("empty")]
+        if self.stopping.is_set():
+            errors += [StoppingError("not started")] * 2
+        error, now = self.schedule.chance.choice(errors), self.schedule.now
+        if error:
+            return Failed(upload, error, {}, at=now)
+        return Scored(upload, Scores(3, 3.0, None, {}, {"picky": "1"}), None, {}, at=now)
