@@ -9,8 +9,8 @@ from worker.adapters.aws import s3
 from worker.adapters.aws.direct_requests import RequestSender
 from worker.connections import result_store
 from worker.errors import ConfigurationError, NoImageIdError, QueueError
-from worker.intake.events import photo_id
-from worker.messages import PhotoId, S3Object
+from worker.intake.events import photo_id, safe_id
+from worker.messages import S3Object
 from worker.result import Result, timestamp
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
@@ -61,17 +61,19 @@ class Client:
         return image_id
 
     def wait(self, image_id: str, timeout: float) -> Result:
-        """Wait up to `timeout` seconds for a result. Raises TimeoutError and StoreError.
+        """Wait up to `timeout` seconds for a result.
 
-        It subscribes before it looks: a result written before is found, one written after is
-        announced.
+        It looks after each message of its subscription, and once more before it gives up: an
+        announcement is only a reason to look. So it misses none, even if its connection is cut.
+        Raises TimeoutError, StoreError, and NoImageIdError for an id that no photo can have.
         """
         deadline = time.monotonic() + timeout
-        photo = PhotoId(image_id, self._owner)
+        photo = safe_id(image_id, self._owner)
         with self._store.announcements(photo) as announcements:
-            result = self._store.find([photo])[0]
-            while result is None and (left := deadline - time.monotonic()) > 0:
-                result = announcements.next(left)
+            left = timeout
+            while (result := self._store.find([photo])[0]) is None and left > 0:
+                announcements.wait(left)
+                left = deadline - time.monotonic()
         if result is None:
             raise TimeoutError(
                 f"no result for {image_id} within {timeout:g} s; is a worker running, and what does it log?"

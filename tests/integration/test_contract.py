@@ -4,26 +4,19 @@ import json
 import logging
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import photos
+from tests.support import contract, photos
 from tests.support.rig import Rig, count_known
 from tests.support.waiting import PATIENCE, eventually
 from worker.result import Result
 
-CONTRACT = (Path(__file__).parents[2] / "docs" / "contract.md").read_text()
-
 
 @pytest.fixture
 def copied() -> dict[str, Any]:
-    """The functions that the page's Python blocks define."""
-    namespace: dict[str, Any] = {"__name__": "copied"}
-    for block in re.findall(r"```python\n(.*?)```", CONTRACT, re.DOTALL):
-        exec(compile(block, "docs/contract.md", "exec"), namespace)  # noqa: S102 - our own page
-    return namespace
+    return contract.functions()
 
 
 @pytest.fixture
@@ -93,5 +86,5 @@ def test_a_missing_result_is_a_timeout(rig: Rig, copied: dict[str, Any]) -> None
 def test_the_page_names_the_rights_that_its_code_needs(rig: Rig, submit: Callable[..., str]) -> None:
     s3_rights, sqs_rights = operations(rig.s3), operations(rig.sqs)
     submit(b"photo")
-    (policy,) = re.findall(r'```json\n(\{\n  "Version".*?\n\})\n```', CONTRACT, re.DOTALL)
+    (policy,) = re.findall(r'```json\n(\{\n  "Version".*?\n\})\n```', contract.PAGE, re.DOTALL)
     assert {statement["Action"] for statement in json.loads(policy)["Statement"]} == s3_rights | sqs_rights

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from worker.client import Client
 from worker.commands import FAILED, OK
+from worker.errors import StorageError, StoreError
 from worker.settings import load
 from worker.telemetry.log import set_up_logs
 
@@ -27,9 +28,26 @@ def run(options: argparse.Namespace) -> int:
     send = client.upload if options.by_notification else client.submit
     try:
         photos = [(path.read_bytes(), path.suffix.lower()) for path in options.photos]
-        for image_id in [send(*photo) for photo in photos]:
-            print(client.wait(image_id, options.timeout).model_dump_json(indent=2))
-    except OSError as error:  # a photo that cannot be read, or no result in time
-        print(f"worker submit: {error}", file=sys.stderr)
-        return FAILED
+    except OSError as error:
+        return _complain(error)
+    sent, code = list[str](), OK
+    for photo in photos:
+        try:
+            sent.append(send(*photo))
+        except StorageError as error:
+            code = _complain(error)
+    return max([code, *(_show(client, image_id, options.timeout) for image_id in sent)])
+
+
+def _show(client: Client, image_id: str, timeout: float) -> int:
+    """Print a photo's result, or why there is none: the results of the others may be there."""
+    try:
+        print(client.wait(image_id, timeout).model_dump_json(indent=2), flush=True)
+    except (TimeoutError, StoreError) as error:
+        return _complain(error)
     return OK
+
+
+def _complain(error: Exception) -> int:
+    print(f"worker submit: {error}", file=sys.stderr)
+    return FAILED

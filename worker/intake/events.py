@@ -16,11 +16,12 @@ from urllib.parse import unquote_plus
 
 from worker.errors import ForeignBucketError, NoImageIdError, NotOursError, UnknownBodyError
 from worker.messages import PhotoId, S3Object
+from worker.results.redis_keys import NAME
 
 MAX_BODY = 1_048_576  # characters; SQS's own limit is 1 MiB
 MAX_DEPTH = 32  # nested objects and lists; the deepest known shape has 7
 MAX_KEY_BYTES = 1024  # S3's own limit
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+SAFE_NAME = re.compile(NAME)
 SHOWN = 80  # characters of a stranger's text in a reason; a body may be 256 KB, a log line must not
 _HEX = re.compile(r"[0-9A-Fa-f]{1,64}")
 
@@ -70,16 +71,20 @@ def photo_id(key: str, pattern: re.Pattern[str], sent: str | None = None) -> Pho
     if image_id is None:
         raise NoImageIdError(f"the key {key!r} names no image id")
     if "owner" not in pattern.groupindex:
-        return PhotoId(_safe(image_id, "image id"))
+        return safe_id(image_id)
     if match is None or not match["owner"]:
         raise NoImageIdError(f"the key {key!r} names no owner")
-    return PhotoId(_safe(image_id, "image id"), _safe(match["owner"], "owner"))
+    return safe_id(image_id, match["owner"])
 
 
-def _safe(name: str, what: str) -> str:
-    if not SAFE_NAME.fullmatch(name):
-        raise NoImageIdError(f"{_excerpt(name)} is no {what}: letters, digits, '.', '_' and '-', 128 at most")
-    return name
+def safe_id(image_id: str, owner: str = "") -> PhotoId:
+    """Name a photo. Raises NoImageIdError for names that could reach into other keys of Redis."""
+    for name, what in ((image_id, "image id"), (owner or image_id, "owner")):
+        if not SAFE_NAME.fullmatch(name):
+            raise NoImageIdError(
+                f"{_excerpt(name)} is no {what}: letters, digits, '.', '_' and '-', 128 at most"
+            )
+    return PhotoId(image_id, owner)
 
 
 def _json_object(text: str) -> Fields:

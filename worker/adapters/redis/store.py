@@ -115,7 +115,7 @@ class RedisStore:
             yield list(zip(lot, values[: len(lot)], values[len(lot) :], strict=True))
 
     def announcements(self, photo: PhotoId) -> AbstractContextManager[Announcements]:
-        """Subscribe to a photo's results. The subscription is confirmed on entering."""
+        """Subscribe to a photo's results."""
         return subscribe(self.nodes, self.keys.result(photo))
 
     def _note(self, message_ids: Sequence[str], known: Sequence[Tries]) -> None:
