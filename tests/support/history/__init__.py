@@ -1,0 +1,1 @@
+"""The history of a run: every PUT, request, publish and read, judged afterwards."""

@@ -1,0 +1,96 @@
+"""What may happen to photos in a run. Times are in seconds on one clock."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from worker.messages import PhotoId, S3Object
+from worker.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """An object was stored; `at` is when its PUT began."""
+
+    at: float
+    photo: PhotoId
+    object: S3Object
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The object was deleted; its photo may come to nothing from now on."""
+
+    at: float
+    photo: PhotoId
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A worker received a message that announces the photo."""
+
+    at: float
+    photo: PhotoId
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A result was written and published on the channel of this photo."""
+
+    at: float
+    photo: PhotoId
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Somebody waited for the photo's result, and was given it or gave up."""
+
+    begun: float
+    at: float
+    photo: PhotoId
+    found: Result | None
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """The store lost everything that it had."""
+
+    at: float
+
+
+Event = Put | Deleted | Asked | Published | Read | Emptied
+
+
+@dataclass(slots=True)
+class Life:
+    """All that happened to one photo, each kind in the order of its time."""
+
+    photo: PhotoId
+    puts: list[Put] = field(default_factory=list)
+    deletes: list[Deleted] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    published: list[Published] = field(default_factory=list)
+    reads: list[Read] = field(default_factory=list)
+
+
+def lives(events: Iterable[Event]) -> Mapping[PhotoId, Life]:
+    """Sort events by their photo and their time."""
+    found: dict[PhotoId, Life] = defaultdict(lambda: Life(PhotoId("")))
+    for event in sorted(events, key=lambda event: event.at):
+        if isinstance(event, Emptied):
+            continue
+        life = found[event.photo]
+        life.photo = event.photo
+        match event:
+            case Put():
+                life.puts.append(event)
+            case Deleted():
+                life.deletes.append(event)
+            case Asked():
+                life.asked.append(event)
+            case Published():
+                life.published.append(event)
+            case Read():
+                life.reads.append(event)
+    return dict(found)

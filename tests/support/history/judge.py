@@ -1,0 +1,138 @@
+"""Judges the history of a run: names everything that must not have happened. Pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from tests.support.history.events import Emptied, Event, Life, Published, Put, Read, lives
+from worker.errors import ObjectGoneError
+from worker.messages import PhotoId, S3Object
+from worker.result import Result, SourceObject
+
+PATIENCE = 5.0  # seconds that a reader may wait for a result that is stored
+NULL = "null"  # S3's version of whatever a bucket without versioning has: it names no content
+
+
+def judge(
+    events: Collection[Event], *, dead: Collection[PhotoId] = (), patience: float = PATIENCE
+) -> list[str]:
+    """Name each broken promise with its photo. `dead`: photos that are dead letters, and have no result due."""
+    lived = lives(events)
+    emptied = [event.at for event in events if isinstance(event, Emptied)]
+    return [
+        f"{_name(photo)}: {complaint}"
+        for photo, life in lived.items()
+        for complaint in (
+            *_in_order(life, emptied),
+            *_last(life, photo in dead),
+            *_readers(life, emptied, patience),
+            *_owners(life, lived),
+        )
+    ]
+
+
+def _in_order(life: Life, emptied: Sequence[float]) -> Iterator[str]:
+    """Every result is of a PUT, none of an earlier one than the result before, none is there twice."""
+    if life.published and (not life.asked or life.published[0].at < life.asked[0].at):
+        yield "it has a result that nobody asked for"
+    stored: tuple[int, Published] | None = None  # number of its PUT
+    for one in life.published:
+        if stored and any(stored[1].at <= moment <= one.at for moment in emptied):
+            stored = None
+        before, known = stored, [(n, put) for n, put in enumerate(life.puts) if put.at <= one.at]
+        numbers = _puts_of(one.result.source, known)
+        if numbers:
+            least = before[0] if before else 0
+            stored = min((n for n in numbers if n >= least), default=numbers[-1]), one
+            if before:
+                yield from _compare(before, stored)
+        elif not _is_gone(one.result):
+            yield f"a result of content that nobody put there: {one.result.source}"
+        if before and _is_gone(one.result) and before[1].result.error is None and before[0] == len(known) - 1:
+            yield "object_gone replaced the score of what was put there last"
+
+
+def _compare(before: tuple[int, Published], after: tuple[int, Published]) -> Iterator[str]:
+    (old_number, old), (number, new) = before, after
+    if number < old_number:
+        yield f"the result of PUT {old_number + 1} was replaced by that of PUT {number + 1}"
+    elif number == old_number and not _is_gone(old.result):
+        if any(_is_older(new.result.models.get(name), than) for name, than in old.result.models.items()):
+            yield f"models went back from {old.result.models} to {new.result.models}"
+        if old.result.models == new.result.models:
+            yield f"the result of PUT {number + 1} was published twice"
+
+
+def _last(life: Life, is_dead: bool) -> Iterator[str]:
+    """The last result is of the last PUT. What was deleted meanwhile could perhaps not be read."""
+    if is_dead or not life.puts:
+        return
+    last = life.published[-1].result if life.published else None
+    deleted = bool(life.deletes) and life.deletes[-1].at >= life.puts[-1].at
+    if last is None:
+        yield "it has no result"
+    elif not deleted and not _puts_of(last.source, [(0, life.puts[-1])]):
+        yield f"its last result is not of its last PUT, {life.puts[-1].object}, but of {last.source}"
+
+
+def _readers(life: Life, emptied: Sequence[float], patience: float) -> Iterator[str]:
+    """Nobody waits for what is stored, or is given anything else than what was stored at some time since."""
+    for read in life.reads:
+        since = max((moment for moment in emptied if moment <= read.at), default=-1.0)
+        there = [one for one in life.published if since < one.at <= read.at]
+        waited = read.at - max(there[0].at, read.begun) if there else 0.0
+        if waited > patience:
+            yield f"somebody waited {waited:.1f} s for a result that was stored, and got {_short(read.found)}"
+        if read.found is not None:
+            yield from _given(read, life.published)
+
+
+def _given(read: Read, published: Sequence[Published]) -> Iterator[str]:
+    numbers = [n for n, one in enumerate(published) if one.result == read.found]
+    at_begin = [n for n, one in enumerate(published) if one.at < read.begun]
+    if not numbers:
+        yield f"somebody was given a result that was never published: {_short(read.found)}"
+    elif at_begin and numbers[-1] < at_begin[-1]:
+        yield "somebody was given a result that had been replaced before"
+
+
+def _owners(life: Life, lived: Mapping[PhotoId, Life]) -> Iterator[str]:
+    owner = life.photo.owner
+    results = [one.result for one in life.published] + [one.found for one in life.reads if one.found]
+    for result in results:
+        if (result.owner or "") != owner:
+            yield f"it was given a result of {result.owner!r}"
+        for image_id in _named(result):
+            if not any(PhotoId(image_id, owner) == other for other in lived) and any(
+                image_id == other.image_id for other in lived
+            ):
+                yield f"its result names {image_id}, a photo of another owner"
+
+
+def _puts_of(source: SourceObject | S3Object, puts: Iterable[tuple[int, Put]]) -> list[int]:
+    """Numbers of the PUTs with this content: of this version, or else with this ETag."""
+    same = [(n, p.object) for n, p in puts if (p.object.bucket, p.object.key) == (source.bucket, source.key)]
+    version = None if source.version_id == NULL else source.version_id
+    by_version = [n for n, put in same if version and put.version_id == version]
+    return by_version or [n for n, put in same if source.etag and put.etag == source.etag]
+
+
+def _named(result: Result) -> Iterator[str]:
+    if result.duplicate_of:
+        yield result.duplicate_of.image_id
+    if result.reused_from:
+        yield result.reused_from
+
+
+def _is_gone(result: Result) -> bool:
+    return result.error is not None and result.error.code == ObjectGoneError.code
+
+
+def _is_older(version: str | None, than: str) -> bool:
+    return version is not None and version.isdecimal() and than.isdecimal() and int(version) < int(than)
+
+
+def _short(result: Result | None) -> str:
+    return f"{result.status} of {result.source.etag}" if result else "nothing"
+
+
+def _name(photo: PhotoId) -> str:
+    return f"{photo.owner}/{photo.image_id}" if photo.owner else photo.image_id
