@@ -165,6 +165,14 @@ def test_a_photo_that_was_not_started_is_visible_at_once() -> None:
     assert rig.count_of("returned") == 1, "commit counts the other two, photo by photo"
 
 
+def test_what_is_given_back_after_its_lease_has_ended_is_reported_lost_and_not_released() -> None:
+    rig = SourceRig()
+    rig.clock.seconds += TIMEOUT
+    rig.source.give_back(rig.messages)
+    assert rig.queue.calls == []
+    assert rig.count_of("lease_lost") == 1
+
+
 def test_a_foreign_message_is_left_until_its_timeout_ends() -> None:
     rig = SourceRig()
     rig.settle(error=UnknownBodyError("no JSON"))
