@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bench.hostile import photos as hostile
 from bench.hostile.photos import SOI, segment, tiny
+from tests.support.avif import Item, still
 
 SIZE = 24_000_000  # bytes
 
@@ -65,8 +66,8 @@ FLOODS: dict[str, Callable[[], bytes]] = {
     "WebP EXIF": lambda: webp(b"EXIF", b"x" * 10),
     "AVIF boxes": lambda: boxes("AVIF", b"free"),
     "AVIF item tables": lambda: boxes("AVIF", b"meta"),
-    "AVIF of false size": lambda: hostile.false_size("AVIF", 16_000),
+    "AVIF units": lambda: still([Item(b"\x12\0" * (SIZE // 2), (64, 64))]),
+    "AVIF parts of an item": lambda: still([Item(bytes(SIZE), (64, 64))], pieces=65_000),
     "HEIF boxes": lambda: boxes("HEIF", b"free"),
     "HEIF films": lambda: boxes("HEIF", b"moov"),
-    "HEIF of false size": lambda: hostile.false_size("HEIF", 4_000),
 }

@@ -32,5 +32,11 @@ def test_many_are_read_and_many_are_not(corpus: list[Decoded]) -> None:
     assert outcomes["unreadable_image"] > 5
 
 
+def test_every_avif_is_read(corpus: list[Decoded]) -> None:
+    found = [one for one in corpus if one.path.suffix in {".avif", ".avifs"}]
+    assert len(found) > 15
+    assert {str(one) for one in found if one.outcome != "pixels"} == set()
+
+
 def test_none_takes_more_memory_than_it_may(corpus: list[Decoded]) -> None:
     assert {str(one) for one in corpus if one.memory > one.bound} == set()

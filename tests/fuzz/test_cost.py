@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.hostile import photos as hostile
 from tests.fuzz.child import ALLOWED, DIED, decode
 from tests.fuzz.floods import FLOODS
 from tests.fuzz.mutants import mutants
 from worker.photos import decoding
 
 MUTANTS = 80  # of each format
+DECODED_NOTHING = 16_000_000  # bytes; each pixel of 4,000 × 4,000 takes at least one
 
 
 @pytest.mark.parametrize("name", FLOODS)
@@ -20,6 +22,25 @@ def test_a_flood_of_parts_is_decoded_or_refused_within_the_bounds(tmp_path: Path
     (decoded,) = decode([path])
     assert decoded.outcome in ALLOWED, decoded
     assert decoded.memory <= decoded.bound, decoded
+
+
+@pytest.mark.parametrize(
+    ("image_format", "side", "outcome"),
+    [
+        ("AVIF", 100, "unreadable_image"),
+        ("AVIF", 4_000, "unreadable_image"),
+        ("AVIF", 10_100, "too_many_pixels"),
+        ("HEIF", 4_000, "unreadable_image"),
+    ],
+)
+def test_a_picture_larger_than_its_header_says_is_refused_before_it_is_decoded(
+    tmp_path: Path, image_format: str, side: int, outcome: str
+) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(hostile.false_size(image_format, side))
+    (decoded,) = decode([path])
+    assert decoded.outcome == outcome, decoded
+    assert decoded.memory <= DECODED_NOTHING, decoded
 
 
 @pytest.mark.parametrize("image_format", decoding.FORMATS)

@@ -15,6 +15,7 @@ import pillow_heif
 from PIL import AvifImagePlugin, ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from worker.errors import EmptyObjectError, TooManyPixelsError, UnreadableImageError, UnsupportedFormatError
+from worker.photos.avif import check_coded_size
 from worker.photos.costs import check_cost, webp_size
 from worker.photos.hashes import PHASH, Algorithm
 
@@ -106,6 +107,8 @@ def open_photo(data: bytes, max_pixels: int) -> Image.Image:
         # Decode in one piece: after each block the decoder takes Python's lock again.
         image.decodermaxblock = max(image.decodermaxblock, len(data))
     _check_pixels(image.size, max_pixels)
+    if image.format == "AVIF":
+        check_coded_size(data, image.size, max_pixels)
     return image
 
 
