@@ -38,7 +38,7 @@ WorkerError
 """
 
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class Verdict(Enum):
@@ -111,6 +111,14 @@ class PhotoError(MessageError):
     """Raised when a photo can never be scored. It gets a `failed` result with this code; its message is deleted."""
 
     verdict = Verdict.ACKNOWLEDGE
+
+    etag: str | None = None  # of an object that was refused unread
+    version_id: str | None = None
+
+    def of(self, etag: str | None, version_id: str | None) -> Self:
+        """Name the content that was refused."""
+        self.etag, self.version_id = etag, version_id
+        return self
 
 
 class EmptyObjectError(PhotoError):

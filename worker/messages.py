@@ -1,7 +1,7 @@
 """What travels between the stages: small, immutable, without the photo's bytes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
@@ -55,12 +55,13 @@ class Upload:
     """A photo that a message announces: `poll` → `infer`."""
 
     photo: PhotoId
-    object: S3Object
+    object: S3Object  # to fetch
     uploaded_at: datetime | None
     message: Message
     source: "Source" = field(repr=False)
     seen: str = ""  # content of the result that was stored when `poll` looked
     record: int = 0  # its place among the records of the message
+    event: S3Object | None = None  # what the message announces, if that may be another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,6 @@ class Fetched:
     etag: str | None = None
     version_id: str | None = None
     sha256: str | None = None  # hex
-
-    def identify(self, s3_object: S3Object) -> S3Object:
-        """Name the bytes of an object that were read. They may be newer than its event."""
-        etag, version_id = self.etag or s3_object.etag, self.version_id or s3_object.version_id
-        return replace(s3_object, etag=etag, version_id=version_id, sha256=self.sha256)
 
 
 @dataclass(frozen=True, slots=True)

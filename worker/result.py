@@ -1,9 +1,11 @@
 """The result record: what the API finds in Redis."""
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+NULL_VERSION = "null"  # S3's name of every object that it stores without versioning
 
 
 class Record(BaseModel):
@@ -47,13 +49,21 @@ class DuplicateOf(Record):
     kind: Literal["near", "exact"]
 
 
+def real_version(version_id: str | None) -> str | None:
+    """Return a version id if it names bytes. The next PUT replaces a version "null", under the same id.
+
+    Source: Amazon S3 user guide, "Adding objects to versioning-suspended buckets".
+    """
+    return None if version_id == NULL_VERSION else version_id
+
+
 class SourceObject(Record):
     """The S3 object that was scored."""
 
     bucket: str
     key: str
     etag: str | None
-    version_id: str | None
+    version_id: Annotated[str | None, AfterValidator(real_version)]
     sequencer: str | None
     sha256: str | None = Field(default=None, description="of the bytes that were read, hex")
 
@@ -91,6 +101,17 @@ class Result(Record):
     timings_ms: dict[str, float] = Field(description="milliseconds by step; see docs/contract.md")
     error: Fault | None = None
     scored_at: str = Field(description="UTC, ISO 8601 with milliseconds")
+
+    def is_of_same_try(self, other: "Result") -> bool:
+        """Whether two results come from one try of a photo: only the attempts to write them differ.
+
+        Times to a hundredth of a millisecond tell two tries apart.
+        """
+        return self._try() == other._try()
+
+    def _try(self) -> tuple[object, ...]:
+        steps = {step: ms for step, ms in self.timings_ms.items() if step not in {"commit", "total"}}
+        return self.image_id, self.owner, self.status, self.image_hash, self.source, self.models, steps
 
 
 def parse(text: str | None) -> Result | None:

@@ -1,13 +1,58 @@
-"""The rule by which write.lua refuses a result, in Python: tests hold the script and simulations to it."""
+"""The rules by which write.lua takes or refuses a result, in Python: tests hold the script and simulations to them."""
 
 from worker.errors import ObjectGoneError
-from worker.messages import S3Object
+from worker.messages import Answer, S3Object
 from worker.result import Result
-from worker.results.known import content, is_unordered
+from worker.results.content import content, is_same_content
+from worker.results.known import are_as_new, is_older, is_unordered
+
+
+def answer_to(stored: Result | None, new: Result, seen: str) -> Answer:
+    """What becomes of a result, where `seen` is the content that was stored when its photo was looked up."""
+    if stored is None or not _same_object(stored, new):
+        return Answer.WRITTEN
+    if _is_needless(stored, new):
+        return Answer.KNOWN
+    return Answer.OVERTAKEN if is_overtaken(stored, _event(new), seen) else Answer.WRITTEN
 
 
 def is_overtaken(stored: Result, scored: S3Object, seen: str) -> bool:
     """Whether other content than `seen` is stored meanwhile, so that `scored` may be the older one."""
-    gone = stored.error is not None and stored.error.code == ObjectGoneError.code
     other = content(stored.source) not in {content(scored), seen}
-    return other and not gone and is_unordered(stored, scored)
+    return other and _code(stored) != ObjectGoneError.code and is_unordered(stored, scored)
+
+
+def _is_needless(stored: Result, new: Result) -> bool:
+    """Whether the stored result is as good as the new one, or better."""
+    if is_older(new.source.sequencer, stored.source.sequencer):
+        return True
+    if new.error and _adds_nothing(stored, new):
+        return True
+    is_better = stored.error is not None and new.error is None
+    return (
+        not is_better
+        and _code(stored) != ObjectGoneError.code
+        and are_as_new(stored.models, new.models)
+        and is_same_content(stored.source, new.source)
+    )
+
+
+def _adds_nothing(stored: Result, failed: Result) -> bool:
+    """A failure never takes the place of a score of the same content, nor of a failure that says as much."""
+    is_newer = is_older(stored.source.sequencer, failed.source.sequencer)
+    unknown = content(failed.source) == "" and not is_newer
+    if not unknown and not is_same_content(stored.source, failed.source):
+        return False
+    return stored.error is None or _code(failed) in {_code(stored), ObjectGoneError.code}
+
+
+def _code(result: Result) -> str | None:
+    return result.error.code if result.error else None
+
+
+def _same_object(one: Result, other: Result) -> bool:
+    return (one.source.bucket, one.source.key) == (other.source.bucket, other.source.key)
+
+
+def _event(result: Result) -> S3Object:
+    return S3Object(**result.source.model_dump())

@@ -78,6 +78,7 @@ class StageRig(Assembly):
         linger: float = 0.0,
         reuse: Reuse = "exact",
         buckets: Sequence[str] = ("photos",),
+        store: MemoryStore | None = None,
     ) -> None:
         self.clock, self.size = ManualClock(), size
         self.models = models or (replicas or [[PickyModel()]])[0]
@@ -85,7 +86,7 @@ class StageRig(Assembly):
         super().__init__(
             make_settings(upload_queue=size, outcome_queue=size, decoders=2, reuse=reuse, buckets=buckets),
             source or ScriptedSource(),
-            MemoryStore(),
+            store or MemoryStore(),
             InlineDecoder(self.models[0].bundle.manifest.input.target, max_bytes=1000, max_pixels=100),
             replicas or [self.models],
             telemetry=Telemetry(),

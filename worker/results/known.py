@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from worker.errors import ObjectGoneError
 from worker.messages import S3Object
 from worker.result import Result, SourceObject
+from worker.results.content import is_same_content
 
 
 def makes_needless(stored: Result, event: S3Object, models: Mapping[str, str]) -> bool:
     """Whether scoring the event's object again would add nothing.
 
-    True for the same content scored by the same or newer models, and for an older event. The
-    script adapters/redis/lua/rules.lua applies the same rule; a test compares the two.
+    True for the same content scored by the same or newer models, and for an older event. What was
+    scored all the same is compared once more when it is written: adapters/redis/lua/rules.lua.
     """
     source = stored.source
     if not _same_object(source, event):
@@ -23,7 +24,7 @@ def makes_needless(stored: Result, event: S3Object, models: Mapping[str, str]) -
         return True
     # An object that was gone may be back.
     gone = stored.error is not None and stored.error.code == ObjectGoneError.code
-    return _are_as_new(stored.models, models) and not gone and _same_content(source, event)
+    return are_as_new(stored.models, models) and not gone and is_same_content(source, event)
 
 
 def is_unordered(stored: Result, event: S3Object) -> bool:
@@ -35,9 +36,12 @@ def is_unordered(stored: Result, event: S3Object) -> bool:
     return _same_object(source, event) and not (source.sequencer and event.sequencer)
 
 
-def content(source: SourceObject | S3Object) -> str:
-    """Name the bytes by their version, else by their ETag. Empty when neither is known."""
-    return source.version_id or source.etag or ""
+def to_fetch(stored: Result, event: S3Object) -> S3Object:
+    """Say what to read for an event: what it announces, or what S3 has now if it may be the older.
+
+    Then nothing that the event says of its object stands for that one: no version, ETag or size.
+    """
+    return S3Object(event.bucket, event.key) if is_unordered(stored, event) else event
 
 
 def is_older(sequencer: str | None, than: str | None) -> bool:
@@ -52,27 +56,27 @@ def is_older(sequencer: str | None, than: str | None) -> bool:
     return sequencer.upper().ljust(width, "0") < than.upper().ljust(width, "0")
 
 
-def _are_as_new(stored: Mapping[str, str], models: Mapping[str, str]) -> bool:
+def are_as_new(stored: Mapping[str, str], models: Mapping[str, str]) -> bool:
     """Whether the models (name → version) of a stored result are the same as these, or newer.
 
     During a roll-out old and new versions both serve. No result may fall back to the older one.
     """
     return stored.keys() == models.keys() and all(
-        version == stored[name] or (_number(stored[name]) > _number(version) >= 0)
-        for name, version in models.items()
+        version == stored[name] or _is_newer(stored[name], version) for name, version in models.items()
     )
 
 
-def _number(version: str) -> int:
-    """Read a version. -1 if it is not a number: it is neither older nor newer than any other."""
-    return int(version) if version.isascii() and version.isdecimal() else -1
+def _is_newer(version: str, than: str) -> bool:
+    """Compare versions as decimal numbers of any length. Others are neither older nor newer than any.
+
+    By length, then as text: Redis's Lua has no exact numbers beyond 2^53, Python reads none of
+    thousands of digits.
+    """
+    if not all(one.isascii() and one.isdecimal() for one in (version, than)):
+        return False
+    digits, others = version.lstrip("0"), than.lstrip("0")
+    return (len(digits), digits) > (len(others), others)
 
 
 def _same_object(source: SourceObject, event: S3Object) -> bool:
     return (source.bucket, source.key) == (event.bucket, event.key)
-
-
-def _same_content(source: SourceObject, event: S3Object) -> bool:
-    if source.version_id and event.version_id:
-        return source.version_id == event.version_id
-    return source.etag is not None and source.etag == event.etag

@@ -14,7 +14,8 @@ from worker.messages import Known, Message, Outcome, Skipped, Source, Upload
 from worker.pipeline.outages import Outages, Place
 from worker.pipeline.queues import SLICE, BoundedQueue
 from worker.result import Result
-from worker.results.known import content, is_unordered, makes_needless
+from worker.results.content import content
+from worker.results.known import makes_needless, to_fetch
 from worker.results.store import ResultStore
 from worker.telemetry.counters import Telemetry
 
@@ -185,7 +186,8 @@ class Poll:
                 self.telemetry.event("already_scored", image_id=item.photo.image_id)
                 yield Known(item)
             else:
-                yield _replacing(item, result)
+                replaced, wanted = content(result.source), to_fetch(result, item.object)
+                yield replace(item, object=wanted, event=item.object, seen=replaced)
 
     def _find(self, uploads: list[Upload]) -> list[Result | None]:
         try:
@@ -193,11 +195,3 @@ class Poll:
         except StoreError as error:
             self.telemetry.warn("look_up_failed", reason=str(error))
             return [None] * len(uploads)
-
-
-def _replacing(upload: Upload, stored: Result) -> Upload:
-    """Note what the upload replaces. If events do not tell which is newer, fetch what S3 has now."""
-    s3_object = upload.object
-    if is_unordered(stored, s3_object):
-        s3_object = replace(s3_object, version_id=None, etag=None)
-    return replace(upload, object=s3_object, seen=content(stored.source))

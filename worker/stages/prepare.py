@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.decoders.decoder import Decoded, PhotoDecoder, check_size
-from worker.errors import MessageError, OutOfMemoryError, Part, StoppingError, StorageError
+from worker.errors import MessageError, OutOfMemoryError, Part, PhotoError, StoppingError, StorageError
 from worker.messages import Failed, Fetched, Outcome, Prepared, Scored, Upload
 from worker.pipeline.outages import Outages, Place
 from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.pipeline.waiting_room import Held, WaitingRoom
+from worker.results.content import identify
 from worker.results.reuse import ScoreReuse
 from worker.telemetry.counters import Telemetry
 
@@ -91,7 +92,7 @@ class Prepare:
             fetched = self._fetch(upload, held)
             if fetched is None:
                 return None
-            upload = replace(upload, object=fetched.identify(upload.object))
+            upload = _name_bytes(upload, fetched)
             copy = self.reuse.of_same_bytes(upload)
             fetched_at = self.clock()
             timings["fetch"] = (fetched_at - begun) * 1000
@@ -99,7 +100,7 @@ class Prepare:
                 return Scored(upload, *copy, timings, fetched_at)
             pixels, image_hash, decode_seconds = self._decode(fetched)
         except MessageError as error:
-            return self._fail(upload, timings, begun, error)
+            return self._fail(_name_refused(upload, error), timings, begun, error)
         except MemoryError as error:
             return self._fail(upload, timings, begun, OutOfMemoryError(str(error) or "no memory left"))
         ready_at = self.clock()
@@ -155,6 +156,18 @@ class Prepare:
 
     def _hold(self, upload: Upload, bucket: Place) -> None:
         self.room.put((upload.message.message_id, upload.record), upload, bucket)
+
+
+def _name_bytes(upload: Upload, fetched: Fetched) -> Upload:
+    """Name what S3 gave for an upload: it may be other content than announced."""
+    return replace(upload, object=identify(fetched, upload.object, upload.event))
+
+
+def _name_refused(upload: Upload, error: MessageError) -> Upload:
+    """Name what S3 has, if that was refused before its bytes were read. So the refusal is written once."""
+    if isinstance(error, PhotoError) and (error.etag or error.version_id):
+        return _name_bytes(upload, Fetched((), error.etag, error.version_id, upload.object.sha256))
+    return upload
 
 
 def _timings_until_work(upload: Upload, begun: float) -> dict[str, float]:

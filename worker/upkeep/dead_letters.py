@@ -13,7 +13,8 @@ from worker.intake.s3_uploads import Storage
 from worker.messages import PhotoId, S3Object
 from worker.photos.decoding import Target
 from worker.result import Result
-from worker.results.known import makes_needless
+from worker.results.content import identify
+from worker.results.known import makes_needless, to_fetch
 from worker.results.store import ResultStore
 from worker.upkeep.remedies import ADVICE, ALREADY_SCORED, IGNORED, NOTHING_WRONG, Remedy
 
@@ -91,9 +92,10 @@ class Examiner:
         result, answered = self._find_result(photo)
         if result and _answers(result, s3_object):
             return ALREADY_SCORED, f"its result is `{result.status}`, of {result.scored_at}"
-        check_size(s3_object.size, self.decoder.max_bytes)
-        fetched = self.storage.fetch(s3_object, self.decoder.max_bytes)
-        if result and _answers(result, fetched.identify(s3_object)):
+        wanted = to_fetch(result, s3_object) if result else s3_object
+        check_size(wanted.size, self.decoder.max_bytes)
+        fetched = self.storage.fetch(wanted, self.decoder.max_bytes)
+        if result and _answers(result, identify(fetched, wanted, s3_object)):
             return ALREADY_SCORED, f"its result is `{result.status}`, of {result.scored_at}"
         self.decoder.decode(fetched.pieces, fetched.sha256)
         doubt = "" if answered else "; Redis did not say whether it was scored"

@@ -62,6 +62,13 @@ def test_too_many_bytes_are_refused_by_their_length(fetch: Fetch) -> None:
         fetch(200, {"Content-Length": "11"}, b"")
 
 
+@pytest.mark.parametrize(("body", "length"), [(b"", {"Content-Length": "11"}), (b"x" * 11, {})])
+def test_an_object_that_is_too_large_is_named(fetch: Fetch, body: bytes, length: dict[str, str]) -> None:
+    with pytest.raises(TooManyBytesError) as caught:
+        fetch(200, {"ETag": '"e"', "x-amz-version-id": "v", **length}, body)
+    assert (caught.value.etag, caught.value.version_id) == ("e", "v")
+
+
 @pytest.mark.parametrize("headers", [{"Last-Modified": "long ago"}, {"x-amz-missing-meta": "many"}])
 def test_headers_that_boto3_cannot_parse_are_a_storage_error_only_there(
     monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]

@@ -1,74 +1,24 @@
 """Tests of the write on a real Valkey: it compares and writes in one step, by the rules of results/known.py."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.integration.redis.photos import connect, phash, photo
-from tests.support.overtaken import is_overtaken
 from tests.support.results import make_result as result
 from tests.support.rig import Rig
 from worker.adapters.redis.calls import Call, Refused
 from worker.adapters.redis.store import NOTE_EXPIRY, RedisStore
 from worker.errors import ResultRefusedError, StoreError
-from worker.messages import Answer, PhotoId, S3Object, Written
-from worker.result import Result
-from worker.results.known import makes_needless
+from worker.messages import Answer, PhotoId, Written
+from worker.result import DuplicateOf, Result
+from worker.results.look_alikes import DuplicateRule
 from worker.results.store import Tries
 
 
 @pytest.fixture
 def store(rig: Rig) -> RedisStore:
     return connect(rig.environment["WORKER_REDIS_URL"], window=0)
-
-
-PAIRS = [
-    (result(), result()),
-    (result(), result(etag="f")),
-    (result(), result(key="other")),
-    (result(), result(bucket="other")),
-    (result(), result(models="2")),
-    (result(models="2"), result()),
-    (result(models="10"), result(models="9")),
-    (result(models="9"), result(models="10")),
-    (result(models="next"), result()),
-    (result(), result(models="next")),
-    (result(models="02"), result(models="2")),
-    (result(version_id="v1"), result(version_id="v1", etag="f")),
-    (result(version_id="v1"), result(version_id="v2")),
-    (result(version_id="v1"), result()),
-    (result(sequencer="0A"), result(sequencer="0A1", etag="f")),
-    (result(sequencer="0A1"), result(sequencer="0a", etag="f")),
-    (result(sequencer="0A10"), result(sequencer="0A1", etag="f")),
-    (result(sequencer="0A1"), result(sequencer="0A2")),
-    (result(sequencer="0A1"), result(etag="f")),
-    (result(code="unreadable_image"), result()),
-    (result(code="object_gone", etag=None), result()),
-    (result(code="object_gone"), result()),
-    (result(etag=None), result(etag=None)),
-    (result(), result(sequencer="0A1")),  # a direct request, and S3's notification of the same bytes
-    (result(sequencer="0A1"), result()),
-    (result(version_id="v1"), result(version_id="v1", sequencer="0A1")),
-    (result(version_id="v2"), result(version_id="v1", sequencer="0A1")),
-    (result(sequencer="0A1", etag="f"), result()),
-    (result(etag="f"), result(sequencer="0A1")),
-]
-
-
-@pytest.mark.parametrize("seen", ["", "e", "f", "v1"])
-@pytest.mark.parametrize(("old", "new"), PAIRS)
-def test_the_script_follows_the_rules(store: RedisStore, old: Result, new: Result, seen: str) -> None:
-    event = S3Object(**new.source.model_dump())
-    assert store.write([old], [""]) == [Written(Answer.WRITTEN)]
-    expected = "overtaken" if is_overtaken(old, event, seen) else "written"
-    if makes_needless(old, event, new.models):
-        expected = "known"
-    assert store.write([new], [seen]) == [Written(Answer(expected))]
-    assert store.find([PhotoId("one")]) == [new if expected == "written" else old]
-
-
-def test_object_gone_does_not_overwrite_a_score(store: RedisStore) -> None:
-    store.write([result()], [""])
-    assert store.write([result(code="object_gone", etag=None)], [""]) == [Written(Answer.KNOWN)]
-    assert store.find([PhotoId("one")]) == [result()]
 
 
 @pytest.mark.parametrize("foreign", [b"\xff\xfe", b"{}", b"null", b'{"source": 1}'])
@@ -84,6 +34,23 @@ def test_a_key_of_another_type_is_overwritten(store: RedisStore, rig: Rig) -> No
     assert store.find([PhotoId("one")]) == [None]
     assert store.write([result()], [""]) == [Written(Answer.WRITTEN)]
     assert store.find([PhotoId("one")]) == [result()]
+
+
+def test_a_result_whose_answer_was_lost_counts_as_written(store: RedisStore) -> None:
+    ours, theirs = photo("one", "1"), another_try(photo("one", "1"))
+    copy = Written(Answer.WRITTEN, DuplicateOf(image_id="other", distance=0, kind="exact"))
+    with_index = replace(store, index=replace(store.index, rule=DuplicateRule(radius=6, window=60)))
+    with_index.write([photo("other", "1")], [""])
+    assert with_index.write([ours], [""]) == [copy]
+    later = ours.model_copy(update={"timings_ms": {"commit": 900.0, "total": 900.0}, "scored_at": "later"})
+    assert with_index.write([later], [""]) == [copy]
+    assert with_index.write([theirs], [""]) == [Written(Answer.KNOWN)]
+    assert with_index.find([PhotoId("one")]) == [ours.model_copy(update={"duplicate_of": copy.duplicate_of})]
+
+
+def another_try(one: Result) -> Result:
+    """The same result from another worker, or of another receive."""
+    return one.model_copy(update={"timings_ms": {"wait": 1.0}})
 
 
 TOO_LONG = "x" * 256  # an entry of the index has one byte for the length of an id

@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.support.fakes import START, ManualClock, MemoryStore
-from tests.support.overtaken import is_overtaken
+from tests.support.overtaken import answer_to
 from worker.errors import NotOursError, QueueError, StorageError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced
 from worker.intake.s3_uploads import BATCH, Refused
 from worker.messages import Answer, Fetched, Message, S3Object, Written
 from worker.result import Result
-from worker.results.known import makes_needless
 
 
 @dataclass(slots=True)
@@ -150,20 +149,14 @@ class ComparingStore(MemoryStore):
         said = [self._write_one(*pair) for pair in zip(results, seen, strict=True)]
         if self.forgetful:
             raise StoreError("the answer is lost")
-        return [Written(Answer(one)) for one in said]
+        return [Written(one) for one in said]
 
-    def _write_one(self, result: Result, seen: str) -> str:
-        stored, source = self.results.get(result.image_id), result.source
-        announced = S3Object(
-            source.bucket, source.key, source.version_id, source.etag, None, source.sequencer
-        )
-        if stored and makes_needless(stored, announced, result.models):
-            return "known"
-        if stored and is_overtaken(stored, announced, seen):
-            return "overtaken"
-        self.results[result.image_id] = result
-        self.written[result.image_id] += 1
-        return "written"
+    def _write_one(self, result: Result, seen: str) -> Answer:
+        answer = answer_to(self.results.get(result.image_id), result, seen)
+        if answer is Answer.WRITTEN:
+            self.results[result.image_id] = result
+            self.written[result.image_id] += 1
+        return answer
 
 
 def images_of(body: str) -> list[str]:

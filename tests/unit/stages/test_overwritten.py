@@ -14,7 +14,8 @@ from tests.support.overtaken import is_overtaken
 from tests.support.results import make_result
 from worker.messages import S3Object
 from worker.result import Result
-from worker.results.known import content, is_unordered, makes_needless
+from worker.results.content import content
+from worker.results.known import is_unordered, makes_needless
 
 MODELS = {"reference": "1"}
 

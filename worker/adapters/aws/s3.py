@@ -101,13 +101,9 @@ class Photos:
                 if answer.status != OK:
                     return None
                 size = int(answer.headers.get("Content-Length", 0))
-                pieces, sha256 = body.read(partial(answer.read1, decode_content=False), size)
-                return Fetched(
-                    pieces,
-                    _unquote(answer.headers.get("ETag")),
-                    answer.headers.get("x-amz-version-id"),
-                    sha256,
-                )
+                read1 = partial(answer.read1, decode_content=False)
+                headers = answer.headers
+                return body.read(read1, size, headers.get("ETag"), headers.get("x-amz-version-id"))
         except (BotoCoreError, ClientError, HTTPError, OSError, ValueError):
             return None
 
@@ -115,10 +111,9 @@ class Photos:
         body.check_time()
         answer: Any = self._s3.call(lambda s3: s3.get_object(**target))
         with answer["Body"] as stream:  # urllib3's response: boto3's own wrapper has no read1
-            pieces, sha256 = body.read(
-                partial(stream.read1, decode_content=False), answer.get("ContentLength", 0)
-            )
-        return Fetched(pieces, _unquote(answer.get("ETag")), answer.get("VersionId"), sha256)
+            read1 = partial(stream.read1, decode_content=False)
+            size = answer.get("ContentLength", 0)
+            return body.read(read1, size, answer.get("ETag"), answer.get("VersionId"))
 
 
 class _Body:
@@ -136,8 +131,17 @@ class _Body:
             raise StorageError(f"the photo was not received in {DOWNLOAD_TIMEOUT:.0f} s")
         self._alive()
 
-    def read(self, read1: Read1, expected: int) -> tuple[list[bytes], str]:
-        """Read a body, up to the limit and the deadline; returns its pieces and its SHA-256 in hex."""
+    def read(self, read1: Read1, expected: int, etag: str | None, version_id: str | None) -> Fetched:
+        """Read a body of so many bytes, up to the limit and the deadline."""
+        etag = _unquote(etag)
+        try:
+            pieces, sha256 = self._read(read1, expected)
+        except TooManyBytesError as error:
+            raise error.of(etag, version_id) from None
+        return Fetched(pieces, etag, version_id, sha256)
+
+    def _read(self, read1: Read1, expected: int) -> tuple[list[bytes], str]:
+        """Return the pieces and their SHA-256 in hex."""
         if expected > self._max_bytes:
             raise TooManyBytesError(f"{expected} bytes are more than the {self._max_bytes} allowed")
         pieces, size = list[bytes](), 0

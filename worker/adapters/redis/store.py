@@ -85,7 +85,7 @@ class RedisStore:
             again = self.nodes.run([calls[number] for number in moved])
             for number, answer in zip(moved, again, strict=True):
                 answers[number] = answer
-        return [_written(answer) for answer in answers]
+        return [_written(*pair) for pair in zip(results, answers, strict=True)]
 
     def begin_trial(self, message_id: str) -> None:
         """Note that a worker tries this message, which may end its process."""
@@ -146,13 +146,17 @@ def _says(answer: Any, word: str) -> bool:
     return not isinstance(answer, Refused) and answer[0] == word
 
 
-def _written(answer: Any) -> Written:
+def _written(result: Result, answer: Any) -> Written:
     if isinstance(answer, Refused):
         return Written(Answer.REFUSED, reason=answer.reason)
-    if _says(answer, "moved"):  # again: another worker changed the photo's entries meanwhile
-        return Written(Answer.OVERTAKEN)
-    word, *original = answer
-    if not original:
-        return Written(Answer(word))
-    image_id, distance, kind = original
-    return Written(Answer(word), DuplicateOf(image_id=image_id, distance=distance, kind=kind))
+    match answer:
+        case ["known", text]:
+            stored = parse(text)
+            if stored and stored.is_of_same_try(result):  # written before, but the answer was lost
+                return Written(Answer.WRITTEN, stored.duplicate_of)
+            return Written(Answer.KNOWN)
+        case ["written", image_id, distance, kind]:
+            return Written(Answer.WRITTEN, DuplicateOf(image_id=image_id, distance=distance, kind=kind))
+        case ["written"]:
+            return Written(Answer.WRITTEN)
+    return Written(Answer.OVERTAKEN)  # or moved again: another worker changed the photo's entries meanwhile

@@ -5,13 +5,14 @@
 -- flipped bits.
 -- ARGV: JSON up to the value of duplicate_of, JSON after it, expiry (s), content seen at the
 -- look-up, image id, window (s), beginning of the record, hash, radius, number of own buckets.
--- Returns known | overtaken | written with the original | moved with the record of other content:
--- remove that first.
+-- Returns known with the stored result | overtaken | written with the original | moved with the
+-- record of other content: remove that first.
 local head, tail, expiry, seen, id = unpack(ARGV, 1, 5)
 local window, content, hash, radius, bands = tonumber(ARGV[6]), ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
 
-local answer = verdict(text(KEYS[1]), head .. 'null' .. tail, seen)
-if answer then return {answer} end
+local stored = text(KEYS[1])
+local answer = verdict(stored, head .. 'null' .. tail, seen)
+if answer then return {answer, answer == 'known' and stored or nil} end
 local time = redis.call('TIME')
 local now = time[1] * 1e6 + time[2]
 local since = now - window * 1e6

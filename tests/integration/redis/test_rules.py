@@ -1,0 +1,179 @@
+"""Which of two results of a photo stays: the script on a real Valkey against its twin in Python, and by name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.integration.redis.photos import connect
+from tests.support.overtaken import answer_to
+from tests.support.results import make_result as result
+from worker.adapters.redis.store import RedisStore
+from worker.messages import Answer, PhotoId
+from worker.result import Result
+
+
+@pytest.fixture(scope="module")
+def store(url: str) -> RedisStore:
+    return connect(url, window=0)
+
+
+@pytest.fixture
+def _empty(store: RedisStore) -> None:
+    store.nodes.client.flushdb()
+
+
+FAILURES = ["object_gone", "unreadable_image", "too_costly"]
+KINDS: list[dict[str, Any]] = [  # the same content, nothing known of it, other content
+    {"models": "2"},
+    {"models": "2", "sequencer": "0B"},
+    {"etag": None},
+    {"etag": None, "sequencer": "0B"},
+    {"etag": "f"},
+    {"etag": "f", "sequencer": "0B"},
+]
+PAIRS = [
+    (result(), result()),
+    (result(), result(etag="f")),
+    (result(), result(key="other")),
+    (result(), result(bucket="other")),
+    (result(), result(models="2")),
+    (result(models="2"), result()),
+    (result(models="10"), result(models="9")),
+    (result(models="9"), result(models="10")),
+    (result(models="9007199254740993"), result(models="9007199254740992")),  # 2^53 + 1, 2^53
+    (result(models="9007199254740992"), result(models="9007199254740993")),
+    (result(models="1" * 5000), result(models="2")),
+    (result(models="010"), result(models="9")),
+    (result(models="9"), result(models="0")),
+    (result(models="0"), result(models="00")),
+    (result(models="next"), result()),
+    (result(), result(models="next")),
+    (result(models="02"), result(models="2")),
+    (result(version_id="v1"), result(version_id="v1", etag="f")),
+    (result(version_id="v1"), result(version_id="v2")),
+    (result(version_id="v1"), result()),
+    (result(version_id="null"), result(version_id="null", etag="f")),  # versioning suspended
+    (result(version_id="null"), result(version_id="null")),
+    (result(version_id="null", etag=None), result(version_id="null", etag=None)),
+    (result(version_id="null"), result(version_id="v1", etag="f")),
+    (result(version_id="v1"), result(version_id="null", etag="f")),
+    (result(sequencer="0A"), result(sequencer="0A1", etag="f")),
+    (result(sequencer="0A1"), result(sequencer="0a", etag="f")),
+    (result(sequencer="0A10"), result(sequencer="0A1", etag="f")),
+    (result(sequencer="0A1"), result(sequencer="0A2")),
+    (result(sequencer="0A1"), result(etag="f")),
+    (result(code="unreadable_image"), result()),
+    (result(code="object_gone", etag=None), result()),
+    (result(code="object_gone"), result()),
+    *((result(), result(code=code, **kind)) for code in FAILURES for kind in KINDS),
+    *((result(sequencer="0A"), result(code=code, **kind)) for code in FAILURES for kind in KINDS),
+    *((result(code=old), result(code=new, **kind)) for old in FAILURES for new in FAILURES for kind in KINDS),
+    (result(etag=None), result(etag=None)),
+    (result(), result(sequencer="0A1")),  # a direct request, and S3's notification of the same bytes
+    (result(sequencer="0A1"), result()),
+    (result(version_id="v1"), result(version_id="v1", sequencer="0A1")),
+    (result(version_id="v2"), result(version_id="v1", sequencer="0A1")),
+    (result(sequencer="0A1", etag="f"), result()),
+    (result(etag="f"), result(sequencer="0A1")),
+]
+
+
+SEEN = ["", "e", "f", "v1"]
+
+
+def test_the_script_follows_the_rules(store: RedisStore) -> None:
+    check_all(store, [(old, new, seen) for old, new in PAIRS for seen in SEEN])
+
+
+RESULTS = st.builds(
+    result,
+    code=st.sampled_from(["", "", *FAILURES]),
+    models=st.sampled_from(["1", "2", "10", "next", "9007199254740993", "9007199254740992"]),
+    key=st.sampled_from(["k", "k", "k", "other"]),
+    etag=st.sampled_from([None, "e", "f"]),
+    version_id=st.sampled_from([None, "null", "v1", "v2"]),
+    sequencer=st.sampled_from([None, "0A", "0a1", "0B"]),
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(RESULTS, RESULTS, st.sampled_from(SEEN)), min_size=100, max_size=100))
+def test_the_script_follows_the_rules_for_any_two_results(
+    store: RedisStore, cases: list[tuple[Result, Result, str]]
+) -> None:
+    check_all(store, cases)
+
+
+def check_all(store: RedisStore, cases: Sequence[tuple[Result, Result, str]]) -> None:
+    """Write the first result of each case, then the second, and compare the answers with the twin's."""
+    store.nodes.client.flushdb()
+    olds = [old.model_copy(update={"image_id": str(n)}) for n, (old, _, _) in enumerate(cases)]
+    news = [another_try(new).model_copy(update={"image_id": str(n)}) for n, (_, new, _) in enumerate(cases)]
+    seen = [case[2] for case in cases]
+    assert {written.answer for written in store.write(olds, seen)} == {Answer.WRITTEN}
+    expected = [answer_to(*case) for case in zip(olds, news, seen, strict=True)]
+    answers = [written.answer for written in store.write(news, seen)]
+    assert [
+        case for case in zip(olds, news, seen, answers, expected, strict=True) if case[3] != case[4]
+    ] == []
+    stored = store.find([PhotoId(str(n)) for n in range(len(cases))])
+    stays = [
+        new if answer is Answer.WRITTEN else old
+        for old, new, answer in zip(olds, news, expected, strict=True)
+    ]
+    assert stored == stays
+
+
+def another_try(one: Result) -> Result:
+    """The same result from another worker, or of another receive."""
+    return one.model_copy(update={"timings_ms": {"wait": 1.0}})
+
+
+@pytest.mark.usefixtures("_empty")
+@pytest.mark.parametrize("code", FAILURES)
+@pytest.mark.parametrize("kind", KINDS[:3])
+@pytest.mark.parametrize("first", ["scored", "failed"])
+def test_a_failure_never_takes_the_place_of_a_score_of_the_same_content(
+    store: RedisStore, code: str, kind: dict[str, Any], first: str
+) -> None:
+    scored, failed = result(), result(code=code, **kind)
+    for one in [scored, failed] if first == "scored" else [failed, scored]:
+        store.write([one], [""])
+    assert [one and one.status for one in store.find([PhotoId("one")])] == ["scored"]
+
+
+@pytest.mark.usefixtures("_empty")
+@pytest.mark.parametrize("code", FAILURES)
+def test_a_failure_of_other_content_replaces_a_score(store: RedisStore, code: str) -> None:
+    store.write([result(sequencer="0A")], [""])
+    newer = result(code=code, etag="f", sequencer="0B")
+    assert store.write([newer], ["e"])[0].answer is Answer.WRITTEN
+
+
+@pytest.mark.usefixtures("_empty")
+@pytest.mark.parametrize("code", FAILURES)
+def test_the_same_failure_is_written_and_published_once(store: RedisStore, url: str, code: str) -> None:
+    client: Any = redis.Redis.from_url(url)
+    with client.pubsub() as messages:
+        messages.subscribe("result:one")
+        assert messages.get_message(timeout=5)
+        for kind in ({}, {"sequencer": "0A"}, {"etag": None}, {"models": "2"}):
+            store.write([another_try(result(code=code, **kind))], ["e"])
+        published = [messages.get_message(timeout=0.2) for _ in range(3)]
+    assert [message is not None for message in published] == [True, False, False]
+
+
+@pytest.mark.usefixtures("_empty")
+def test_of_two_uploads_with_versioning_suspended_the_newest_stays(store: RedisStore) -> None:
+    """Earlier workers stored S3's name of such versions."""
+    store.write([result()], [""])
+    client: Any = store.nodes.client
+    client.set("result:one", client.get("result:one").replace('"version_id":null', '"version_id":"null"'))
+    assert store.find([PhotoId("one")]) == [result()]
+    newest = result(etag="f")
+    assert store.write([newest], ["e"])[0].answer is Answer.WRITTEN
+    assert store.find([PhotoId("one")]) == [newest]

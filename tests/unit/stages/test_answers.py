@@ -1,0 +1,168 @@
+"""Which result of a photo stays: photos that are overwritten, deleted and announced again, through all stages."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.support.bucket import BucketSource
+from tests.support.fakes import InlineDecoder, message
+from tests.support.stage_rig import IDS, StageRig, photo
+from tests.unit.stages.simulated import ComparingStore
+from worker.result import Result
+
+KEY = IDS[0]
+TOO_LARGE = b"x" * 1001  # StageRig's limit is 1000 bytes
+VERSIONING = ["off", "on", "suspended"]
+
+
+class AnswersRig(StageRig):
+    """Stages around a bucket and a store that compares as Redis does."""
+
+    source: BucketSource
+    store: ComparingStore
+
+    def __init__(self, versioning: str = "off") -> None:
+        super().__init__(BucketSource(versioning), store=ComparingStore())
+        self._sent = 0
+
+    def work(self, *texts: str) -> None:
+        """Take messages through all stages, one after the other."""
+        for text in texts:
+            self._sent += 1
+            self.source.waiting.append(message(text, number=self._sent))
+            self.poll.step()
+            self.finish()
+
+    def finish(self) -> None:
+        """Take what was received through the other stages."""
+        while self.uploads.qsize():
+            self.prepare.step()
+        while self.ready.qsize():
+            self.infer.steps[0]()
+        while self.outcomes.qsize():
+            self.commit.step()
+
+    def stored(self) -> Result:
+        return self.store.results[KEY]
+
+    def answer(self) -> tuple[str, int | str | None]:
+        """The status of the stored result, with its score or its code."""
+        result = self.stored()
+        return result.status, result.error.code if result.error else result.score
+
+    @property
+    def writes(self) -> int:
+        return self.store.written[KEY]
+
+
+@pytest.mark.parametrize("versioning", VERSIONING)
+def test_the_size_of_an_older_event_fails_no_photo_whose_newest_content_is_read(versioning: str) -> None:
+    rig = AnswersRig(versioning)
+    large, small = rig.source.put(KEY, TOO_LARGE), rig.source.put(KEY, photo(3))
+    rig.work(small.request(), large.notification(), large.request(), small.notification())
+    assert rig.answer() == ("scored", 3)
+    assert rig.writes == 1
+
+
+@pytest.mark.parametrize("versioning", VERSIONING)
+@pytest.mark.parametrize("bad", [TOO_LARGE, b"", b"text"], ids=["too large", "empty", "text"])
+def test_a_failure_of_the_newest_content_is_written_once(versioning: str, bad: bytes) -> None:
+    rig = AnswersRig(versioning)
+    first = rig.source.put(KEY, photo(3))
+    rig.work(first.request())
+    newest = rig.source.put(KEY, bad)
+    rig.work(newest.notification(), newest.request(), first.notification(), newest.notification())
+    assert (rig.stored().status, rig.stored().source.etag) == ("failed", newest.etag)
+    assert rig.writes == 2
+
+
+def test_a_photo_that_is_gone_fails_once() -> None:
+    rig = AnswersRig()
+    put = rig.source.put(KEY, photo(3))
+    rig.source.remove(KEY)
+    rig.work(put.request(), put.notification(), put.notification(), put.request())
+    assert rig.answer() == ("failed", "object_gone")
+    assert rig.writes == 1
+
+
+@pytest.mark.parametrize("versioning", VERSIONING)
+@pytest.mark.parametrize("announced", ["request", "notification"])
+def test_the_second_upload_under_a_key_is_the_one_that_stays(versioning: str, announced: str) -> None:
+    rig = AnswersRig(versioning)
+    for red in (2, 4):
+        put = rig.source.put(KEY, photo(red))
+        rig.work(put.request() if announced == "request" else put.notification())
+        assert rig.answer() == ("scored", red)
+    assert rig.writes == 2
+
+
+def test_a_result_that_took_long_does_not_replace_a_newer_one_where_versioning_is_suspended() -> None:
+    rig = AnswersRig("suspended")
+    first = rig.source.put(KEY, photo(2))
+
+    def overwrite() -> None:
+        rig.source.meanwhile_fetched = lambda: None
+        other = AnswersRig("suspended")
+        other.source.puts, other.source.objects = rig.source.puts, rig.source.objects
+        other.store.results, other.store.written = rig.store.results, rig.store.written
+        other.work(rig.source.put(KEY, photo(4)).request())
+
+    rig.source.meanwhile_fetched = overwrite
+    rig.work(first.request())
+    assert rig.answer() == ("scored", 4)
+
+
+def test_the_null_version_is_read_where_versioning_was_resumed() -> None:
+    rig = AnswersRig("suspended")
+    first = rig.source.put(KEY, photo(2))
+    rig.source.versioning = "on"
+    second = rig.source.put(KEY, photo(4))
+    rig.work(first.notification())
+    assert rig.answer() == ("scored", 2)
+    assert rig.stored().source.version_id is None
+    rig.work(second.notification(), first.request())
+    assert (*rig.answer(), rig.stored().source.version_id) == ("scored", 4, "v2")
+
+
+@pytest.mark.parametrize("becomes", ["deleted", "unreadable", "too large"])
+def test_a_late_failure_of_the_same_event_leaves_the_score(becomes: str) -> None:
+    """A newer model wants the photo again, and it cannot be read any more."""
+    rig = AnswersRig()
+    put = rig.source.put(KEY, photo(3))
+    rig.work(put.notification())
+    rig.commit.models = rig.poll.models = lambda: {"picky": "2"}
+    if becomes == "deleted":
+        rig.source.remove(KEY)
+    elif becomes == "unreadable":
+        assert isinstance(rig.decoder, InlineDecoder)
+        rig.decoder.max_pixels = 1
+    else:
+        rig.decoder.max_bytes = 10
+    rig.work(put.notification())
+    assert len(rig.source.fetched) == 2 or becomes == "too large"
+    assert rig.answer() == ("scored", 3)
+    assert rig.writes == 1
+
+
+def test_a_photo_that_was_overwritten_and_then_deleted_fails() -> None:
+    rig = AnswersRig()
+    rig.work(rig.source.put(KEY, photo(3)).notification())
+    newer = rig.source.put(KEY, photo(4))
+    rig.source.remove(KEY)
+    rig.work(newer.notification())
+    assert rig.answer() == ("failed", "object_gone")
+
+
+@pytest.mark.parametrize("versioning", VERSIONING)
+@pytest.mark.parametrize("late", [[1, 3, 2], [3, 1, 2], [1, 2, 3]])
+def test_bytes_are_not_ordered_by_the_event_that_happened_to_read_them(
+    versioning: str, late: Sequence[int]
+) -> None:
+    """The first upload's event reads the third upload's bytes. The second's comes last, and is no newer."""
+    rig = AnswersRig(versioning)
+    puts = [rig.source.put(KEY, photo(red)) for red in (1, 2)]
+    rig.work(puts[1].request())
+    puts.append(rig.source.put(KEY, photo(3)))
+    for number in late:
+        rig.work(puts[number - 1].notification())
+        assert rig.answer() == ("scored", 3)

@@ -1,0 +1,33 @@
+"""Names the content of an object by its version, else by its ETag. Pure."""
+
+from dataclasses import replace
+
+from worker.messages import Fetched, S3Object
+from worker.result import SourceObject, real_version
+
+Identity = SourceObject | S3Object
+
+
+def content(source: Identity) -> str:
+    """Name the bytes by their version, else by their ETag. Empty when neither is known."""
+    return real_version(source.version_id) or source.etag or ""
+
+
+def is_same_content(one: Identity, other: Identity) -> bool:
+    """Whether two objects of one key are known to be the same bytes."""
+    versions = real_version(one.version_id), real_version(other.version_id)
+    if all(versions):
+        return versions[0] == versions[1]
+    return one.etag is not None and one.etag == other.etag
+
+
+def identify(fetched: Fetched, wanted: S3Object, event: S3Object | None = None) -> S3Object:
+    """Name the bytes that S3 gave for the object `wanted`, on an event that may have named another one.
+
+    The object may have been overwritten since the event. Then nobody knows the sequencer of these
+    bytes: with the event's they would seem older than they are.
+    """
+    etag, version_id = fetched.etag or wanted.etag, fetched.version_id or wanted.version_id
+    read = replace(wanted, etag=etag, version_id=version_id, sha256=fetched.sha256)
+    event = event or wanted
+    return replace(read, sequencer=event.sequencer if is_same_content(read, event) else None)
