@@ -116,6 +116,7 @@ class S3Uploads:
     def give_back(self, messages: list[Message]) -> None:
         """Make messages visible again at once: nothing was tried with them."""
         self.telemetry.count("returned", len(messages))
+        self._report_lost(self.leases.lost())
         self._release(messages, lambda _: 0)
 
     def extend_due(self) -> None:
@@ -202,7 +203,6 @@ class S3Uploads:
     def _release_entries(self, entries: Entries) -> None:
         """Release those that are still held."""
         with self._visibility:
-            self._report_lost(self.leases.lost())
             dropped = self.leases.drop(message for message, _ in entries)
             held = {message.message_id for message in dropped}
             self._hide([entry for entry in entries if entry[0].message_id in held])
