@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Request:
     """What a client sent."""
 
-    path: str
+    path: str  # as it was sent
     headers: Mapping[str, str]
     body: bytes
 
@@ -27,7 +27,7 @@ def serve(respond: Callable[[Request], Response]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, headers, content = respond(Request(self.path, dict(self.headers), body))
+            status, headers, content = respond(Request(self.requestline.split()[1], dict(self.headers), body))
             with suppress(ConnectionError):  # the client may have gone
                 self.send_response(status)
                 for name, value in headers.items():

@@ -122,11 +122,29 @@ def test_a_missing_bucket_is_reported(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["s3://", "s3://bucket", "s3://bucket/", "s3://bucket/../meals", "s3://bucket/a//b"]
+    "location",
+    ["s3://", "s3://bucket", "s3://bucket/", "s3://bucket/../meals", "s3://bucket/a//b", "s3://../a"],
 )
 def test_a_malformed_location_is_reported(shop: Shop, location: str) -> None:
     with pytest.raises(ConfigurationError, match="is not the location of a model"):
         shop.library.newest(location)
+
+
+def test_a_model_is_published_from_inside_its_folder(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shop.publish(1)
+    monkeypatch.chdir(folder)
+    assert publish(Path(), shop.location, ModelBucket()).prefix == "team/meals/1"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\udcffb", "a\\b", " a"])
+def test_a_file_that_the_list_cannot_name_is_refused_before_anything_is_uploaded(
+    shop: Shop, name: str
+) -> None:
+    folder = shop.publish(1)
+    (folder / name).write_bytes(b"notes")
+    with pytest.raises(ConfigurationError, match="is not a list of checksums"):
+        publish(folder, f"s3://{shop.bucket}/elsewhere", ModelBucket())
+    assert ModelBucket().sizes(shop.bucket, "elsewhere/") == {}
 
 
 def test_a_published_version_is_never_changed(shop: Shop) -> None:

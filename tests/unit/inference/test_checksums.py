@@ -69,6 +69,10 @@ def test_a_missing_file_does_not_match(tmp_path: Path) -> None:
         f"{'0' * 64}  /a",
         f"{'0' * 64}  .",
         f"{'0' * 64}  a/../../b",
+        f"{'0' * 64}  a\0b",
+        f"{'0' * 64}  a\tb",
+        f"{'0' * 64}  a\u2028b",
+        f"{'0' * 64}  a\udcffb",  # a name that is not UTF-8
     ],
 )
 def test_malformed_lists_and_those_that_lead_elsewhere_are_refused(line: str) -> None:

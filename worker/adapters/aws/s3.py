@@ -13,6 +13,7 @@ from contextlib import closing
 from datetime import datetime
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import botocore.session
 import urllib3
@@ -22,7 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from worker.adapters.aws.clients import raise_as, s3_client
 from worker.adapters.aws.s3_errors import fault_of
-from worker.errors import ConfigurationError, StorageError, TooManyBytesError, reason
+from worker.errors import ConfigurationError, ObjectRefusedError, StorageError, TooManyBytesError, reason
 from worker.messages import Fetched, S3Object
 
 PIECE = 256 * 1024  # bytes read at a time, at most
@@ -80,6 +81,7 @@ class Photos:
 
         Raises PhotoError, ObjectRefusedError or StorageError.
         """
+        self._check_path(photo.key)
         version: Any = {"VersionId": photo.version_id} if photo.version_id else {}
         target = {"Bucket": photo.bucket, "Key": photo.key, **version}
         body = _Body(max_bytes, self._clock, alive)
@@ -91,13 +93,19 @@ class Photos:
         except (BotoCoreError, HTTPError, OSError, ValueError, KeyError) as error:
             raise StorageError(reason(error)) from error
 
+    def _check_path(self, key: str) -> None:
+        """Refuse a key that a proxy would change: for one of plain HTTP, boto3 sends whole URLs without dots."""
+        plain = self._s3.call(lambda s3: s3.meta.endpoint_url).startswith("http:")
+        if self._pool is None and plain and {".", ".."} & set(key.split("/")):
+            raise ObjectRefusedError(f"{key!r} cannot be read through a proxy: use HTTPS, or another key")
+
     def _fetch_by_url(self, target: dict[str, str], body: "_Body") -> Fetched | None:
         """Read by a signed URL; None if that failed. Errors are dropped: they contain the URL."""
         if self._pool is None:
             return None
         try:
             url = self._s3.call(lambda s3: s3.generate_presigned_url("get_object", target, SIGNED_FOR))
-            with closing(self._pool.request("GET", url, preload_content=False)) as answer:
+            with closing(_get(self._pool, url)) as answer:
                 if answer.status != OK:
                     return None
                 size = int(answer.headers.get("Content-Length", 0))
@@ -157,6 +165,17 @@ class _Body:
         if size < expected:
             raise StorageError(f"received {size} of {expected} bytes")
         return pieces, digest.hexdigest()
+
+
+def _get(pool: urllib3.PoolManager, url: str) -> urllib3.BaseHTTPResponse:
+    """Ask for exactly this URL. The pool's own `request` removes `.` and `..` from paths.
+
+    S3 knows no such segments: they are a part of the key, and without them it is another key, which
+    may even be in another bucket.
+    """
+    parts = urlsplit(url)
+    target = f"{parts.path}?{parts.query}"
+    return pool.connection_from_url(url).urlopen("GET", target, redirect=False, preload_content=False)
 
 
 def _unquote(etag: str | None) -> str | None:

@@ -44,7 +44,7 @@ def parse(text: str, source: str) -> dict[str, str]:
     sums: dict[str, str] = {}
     for line in text.splitlines():
         found = _LINE.fullmatch(line)
-        if found is None or not _is_below(found[2]):
+        if found is None or not (found[2].isprintable() and _is_below(found[2])):
             raise ConfigurationError(f"{source} is not a list of checksums: {line[:100]!r}")
         sums[PurePosixPath(found[2]).as_posix()] = found[1]  # removes a leading `./`, as of find
     if not sums:
@@ -54,10 +54,4 @@ def parse(text: str, source: str) -> dict[str, str]:
 
 def _is_below(name: str) -> bool:
     path = PurePosixPath(name)
-    return (
-        bool(path.parts)
-        and not path.is_absolute()
-        and ".." not in path.parts
-        and "\\" not in name
-        and "\0" not in name
-    )
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\\" not in name

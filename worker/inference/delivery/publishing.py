@@ -18,9 +18,10 @@ def publish(
     `tell` gets the name of each file before its upload. Raises StorageError and ConfigurationError,
     the latter also when that version was already published with other files.
     """
-    source = bundle.read(str(folder))
+    source = bundle.read(str(folder.resolve()))  # `.` would be no version, but a part of a key
     version = S3Folder.parse(location) / source.version
     sums = checksums.hash_folder(source.path)
+    checksums.parse(checksums.render(sums), f"what would be {version}{checksums.NAME}")  # as a reader will
     if read_checksums(bucket, version) not in (None, sums):
         raise ConfigurationError(
             f"{version} is published already, with other files; give yours a new version"

@@ -41,7 +41,7 @@ class S3Folder(NamedTuple):
         """Read `s3://bucket/prefix/`. Raises ConfigurationError."""
         bucket, _, prefix = location.removeprefix(SCHEME).partition("/")
         prefix = prefix.strip("/")
-        if not bucket or any(part in {"", ".", ".."} for part in prefix.split("/")):
+        if any(part in {"", ".", ".."} for part in (bucket, *prefix.split("/"))):
             raise ConfigurationError(
                 f"{location} is not the location of a model: use s3://bucket/prefix/NAME/"
             )
