@@ -63,3 +63,19 @@ def test_connections_that_break_in_the_middle_of_the_work_are_made_anew(rig: Fau
         rig.wire.cut()
     rig.account()
     assert rig.audit.counts["redelivered"] == 0
+
+
+@pytest.mark.parametrize("lost", [1, 4], ids=["once", "for a while"])
+def test_a_result_whose_answer_is_lost_after_the_write_counts_as_scored(
+    rig: FaultRig, photo: bytes, lost: int
+) -> None:
+    """Once, redis-py itself writes again; then commit does."""
+    worker = rig.start_worker()
+    rig.upload(1, photo)  # from here on Redis has the script
+    rig.wait_for_results(1)
+    rig.wire.answers_to_lose = lost
+    rig.upload(1, photo)
+    rig.account()
+    assert rig.wire.answers_to_lose == 0
+    assert (worker.count("write_failed") > 0) == (lost > 1)
+    assert (worker.count("scored"), worker.count("already_scored")) == (2, 0)

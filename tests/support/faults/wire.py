@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
@@ -10,7 +11,10 @@ Mode = Literal["open", "refuse", "hang"]
 
 
 class Wire:
-    """`open` passes bytes on, `refuse` closes connections, `hang` accepts them and passes nothing on."""
+    """`open` passes bytes on, `refuse` closes connections, `hang` accepts them and passes nothing on.
+
+    `answers_to_lose`: so many calls of scripts reach Redis, and their connections are cut instead of an answer.
+    """
 
     def __init__(self, upstream_port: int) -> None:
         self._upstream_port = upstream_port
@@ -18,6 +22,7 @@ class Wire:
         self._passing.set()
         self._refusing = False
         self._ended = False
+        self.answers_to_lose = 0
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server((HOST, 0))
@@ -69,18 +74,35 @@ class Wire:
     def _join(self, client: socket.socket, server: socket.socket) -> None:
         with self._lock:
             self._sockets += [client, server]
-        back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
+        is_script = threading.Event()  # the last call on this connection
+        back = threading.Thread(
+            target=self._pump, args=(server, client, self._unless_lost(is_script)), daemon=True
+        )
         back.start()
-        self._pump(client, server)
+        self._pump(client, server, lambda data: _note(is_script, data))
         back.join(60)
         with self._lock:
             self._sockets = [s for s in self._sockets if s not in (client, server)]
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _unless_lost(self, is_script: threading.Event) -> Callable[[bytes], bool]:
+        def passes(_: bytes) -> bool:
+            with self._lock:
+                lost = is_script.is_set() and self.answers_to_lose > 0
+                self.answers_to_lose -= lost
+            return not lost
+
+        return passes
+
+    def _pump(self, source: socket.socket, sink: socket.socket, passes: Callable[[bytes], bool]) -> None:
         with suppress(OSError):
-            while data := source.recv(65536):
+            while (data := source.recv(65536)) and passes(data):
                 self._passing.wait(60)
                 sink.sendall(data)
         for one in (source, sink):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+
+def _note(is_script: threading.Event, data: bytes) -> bool:
+    (is_script.set if b"EVALSHA" in data else is_script.clear)()
+    return True
