@@ -10,7 +10,7 @@ from tests.support.results import make_result
 from worker.errors import ObjectGoneError, UnreadableImageError
 from worker.messages import S3Object
 from worker.result import Result
-from worker.results.known import is_older, makes_needless
+from worker.results.known import are_as_new, is_older, makes_needless, to_fetch
 
 MODELS = {"m": "1"}
 result_of = partial(make_result, sequencer="10")
@@ -38,6 +38,8 @@ NEEDLESS = {
         event_of(version_id="v1", sequencer=None),
     ),
     "scored by a newer model": (result_of(models="10"), event_of()),
+    "scored by a model of many digits": (result_of(models="9" * 5000), event_of()),
+    "the same, with versioning suspended": (result_of(), event_of(version_id="null")),
 }
 
 
@@ -57,6 +59,15 @@ NEEDED = {
     "content of the event unknown": (result_of(), event_of(etag=None)),
     "another version of the same bytes": (result_of(version_id="v1"), event_of(version_id="v2")),
     "an older model": (result_of(models="0"), event_of()),
+    "the same model under another name": (result_of(models="01"), event_of()),
+    "other content, with versioning suspended": (
+        result_of(version_id="null"),
+        event_of(etag="two", version_id="null", sequencer="11"),
+    ),
+    "a version without versioning, of unknown content": (
+        result_of(etag=None, version_id="null"),
+        event_of(etag=None, version_id="null"),
+    ),
     "a model whose version is not a number": (result_of(models="next"), event_of()),
     "one model fewer": (result_of(models={"m": "1", "second": "1"}), event_of()),
     "gone then, maybe back now": (result_of(code=ObjectGoneError.code), event_of()),
@@ -78,6 +89,37 @@ NEEDED = {
 @pytest.mark.parametrize(("stored", "event"), NEEDED.values(), ids=NEEDED.keys())
 def test_scoring_is_needed(stored: Result, event: S3Object) -> None:
     assert not makes_needless(stored, event, MODELS)
+
+
+VERSIONS = st.from_regex(r"[0-9]{1,25}", fullmatch=True)
+
+
+@given(VERSIONS, VERSIONS)
+def test_versions_of_models_are_compared_as_numbers(one: str, other: str) -> None:
+    assert are_as_new({"m": one}, {"m": other}) == (one == other or int(one) > int(other))
+
+
+EXACT = ("9007199254740993", "9007199254740992")  # 2^53 + 1 and 2^53
+
+
+@pytest.mark.parametrize(("newer", "older"), [EXACT, ("9" * 5000, "9"), ("010", "9"), ("1", "0")])
+def test_versions_beyond_exact_numbers_are_compared_too(newer: str, older: str) -> None:
+    assert are_as_new({"m": newer}, {"m": older})
+    assert not are_as_new({"m": older}, {"m": newer})
+
+
+@pytest.mark.parametrize("sequencers", [(None, None), ("10", None), (None, "10")])
+def test_without_an_order_what_s3_has_now_is_read_whatever_the_event_says(
+    sequencers: tuple[str, str],
+) -> None:
+    stored = result_of(sequencer=sequencers[0])
+    event = event_of(etag="two", version_id="v", size=7, sequencer=sequencers[1])
+    assert to_fetch(stored, event) == S3Object("b", "k")
+
+
+def test_an_event_that_is_the_later_one_names_what_is_read() -> None:
+    event = event_of(etag="two", version_id="v", size=7, sequencer="11")
+    assert to_fetch(result_of(), event) == event
 
 
 @pytest.mark.parametrize(

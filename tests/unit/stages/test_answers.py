@@ -62,6 +62,9 @@ def test_the_size_of_an_older_event_fails_no_photo_whose_newest_content_is_read(
     rig.work(small.request(), large.notification(), large.request(), small.notification())
     assert rig.answer() == ("scored", 3)
     assert rig.writes == 1
+    rig.source.put(KEY, photo(4))
+    rig.work(large.request(size=len(TOO_LARGE)))
+    assert rig.answer() == ("scored", 4)
 
 
 @pytest.mark.parametrize("versioning", VERSIONING)

@@ -1,0 +1,68 @@
+"""Tests of what names the content of an object, and of what was read for an event."""
+
+import pytest
+
+from worker.messages import Fetched, S3Object
+from worker.result import SourceObject
+from worker.results.content import content, identify, is_same_content
+
+
+def named(version_id: str | None, etag: str | None) -> S3Object:
+    return S3Object("b", "k", version_id, etag)
+
+
+@pytest.mark.parametrize(
+    ("version_id", "etag", "expected"),
+    [("v", "e", "v"), (None, "e", "e"), ("null", "e", "e"), ("null", None, ""), (None, None, "")],
+)
+def test_content_is_named_by_its_version_else_by_its_etag(
+    version_id: str | None, etag: str | None, expected: str
+) -> None:
+    assert content(named(version_id, etag)) == expected
+
+
+SAME = [
+    (named("v", "e"), named("v", "f")),
+    (named("v", "e"), named(None, "e")),
+    (named("v", "e"), named("null", "e")),
+    (named("null", "e"), named("null", "e")),
+]
+OTHER = [
+    (named("v", "e"), named("w", "e")),
+    (named("null", "e"), named("null", "f")),
+    (named("null", None), named("null", None)),
+    (named(None, None), named(None, None)),
+]
+
+
+@pytest.mark.parametrize(("pair", "expected"), [(p, True) for p in SAME] + [(p, False) for p in OTHER])
+def test_versions_tell_content_apart_and_etags_where_there_are_none(
+    pair: tuple[S3Object, S3Object], expected: bool
+) -> None:
+    one, other = pair
+    assert is_same_content(one, other) is is_same_content(other, one) is expected
+
+
+def test_a_result_has_no_version_where_s3_names_none() -> None:
+    source = {"bucket": "b", "key": "k", "etag": "e", "sequencer": None}
+    assert SourceObject.model_validate({**source, "version_id": "null"}).version_id is None
+    assert SourceObject.model_validate(named("null", "e")).version_id is None
+    assert SourceObject.model_validate({**source, "version_id": "v"}).version_id == "v"
+
+
+EVENT = S3Object("b", "k", "null", "e", 7, "0A")
+
+
+@pytest.mark.parametrize(("etag", "sequencer"), [("e", "0A"), ("f", None)])
+@pytest.mark.parametrize("wanted", [EVENT, S3Object("b", "k")], ids=["as announced", "what S3 has now"])
+def test_only_bytes_that_were_announced_have_the_events_sequencer(
+    wanted: S3Object, etag: str, sequencer: str | None
+) -> None:
+    read = identify(Fetched((), etag, None, "abc"), wanted, EVENT)
+    assert (read.etag, read.sequencer, read.sha256) == (etag, sequencer, "abc")
+
+
+def test_bytes_that_s3_does_not_name_are_what_was_asked_for() -> None:
+    asked = S3Object("b", "k", "v", None, None, "0A")
+    assert identify(Fetched(()), asked) == asked
+    assert identify(Fetched(()), S3Object("b", "k"), asked) == S3Object("b", "k")
