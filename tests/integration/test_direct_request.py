@@ -181,3 +181,20 @@ def test_in_a_versioned_bucket_late_notifications_of_old_versions_change_nothing
             eventually(lambda number=number: count_known(telemetry) == number, rig.counts)  # type: ignore[misc] # mypy cannot infer it
         rig.settles()
     assert rig.result(image_id).source.etag == etag
+
+
+def test_with_versioning_suspended_the_second_photo_under_a_key_replaces_the_first(rig: Rig) -> None:
+    rig.s3.put_bucket_versioning(Bucket=rig.bucket, VersioningConfiguration={"Status": "Suspended"})
+    announcements = Announcements(rig)
+    key = "uploads/00000000-0000-4000-8000-000000000000.jpg"
+    with rig.worker() as telemetry:
+        for number, photo in enumerate([photos.coffee(), photos.NOT_FOOD.read_bytes()], start=1):
+            etag = rig.s3.put_object(Bucket=rig.bucket, Key=key, Body=photo)["ETag"].strip('"')
+            request = {"bucket": rig.bucket, "key": key, "etag": etag, "version_id": "null"}
+            rig.send(request)
+            eventually(lambda etag=etag: [s["source"]["etag"] for s in rig.stored().values()] == [etag])  # type: ignore[misc] # mypy cannot infer it
+            announcements.pass_on()
+            eventually(lambda number=number: count_known(telemetry) == number, rig.counts)  # type: ignore[misc] # mypy cannot infer it
+        rig.settles()
+    (stored,) = rig.stored().values()
+    assert (stored["status"], stored["source"]["version_id"]) == ("unrecognised", None)
