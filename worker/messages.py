@@ -81,6 +81,7 @@ class Prepared:
     upload: Upload
     pixels: Pixels = field(repr=False)  # of the model's input size
     image_hash: str | None  # algorithm-version:hex; None for a photo without content
+    image_colours: str | None  # likewise
     timings: Mapping[str, float]  # milliseconds by step, so far
     ready_at: float  # monotonic seconds
     deadline: float  # monotonic seconds; a score after this moment is late for the uploader
@@ -124,6 +125,7 @@ class Scored(_PhotoOutcome):
     upload: Upload
     scores: Scores
     image_hash: str | None
+    image_colours: str | None
     timings: Mapping[str, float]  # milliseconds by step, so far
     at: float  # monotonic seconds: when the outcome was known
 

@@ -91,6 +91,10 @@ class Result(Record):
     image_hash: str | None = Field(
         None, description="perceptual hash, `algorithm-version:hex`; null if the photo has no content"
     )
+    image_colours: str | None = Field(
+        default=None,
+        description="colours of the photo's parts, `algorithm-version:hex`; null without an `image_hash`",
+    )
     duplicate_of: DuplicateOf | None = None
     reused_from: str | None = Field(
         default=None,

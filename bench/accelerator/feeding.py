@@ -30,6 +30,7 @@ from worker.inference import bundle
 from worker.messages import Pixels
 from worker.photos.decoding import Target
 from worker.photos.hashes import Algorithm
+from worker.photos.looks import Look
 from worker.pipeline.service_times import ServiceTimes
 from worker.settings.capacity import make_decoder
 from worker.telemetry.counters import Telemetry
@@ -132,7 +133,7 @@ class ReadyArrays:
 
     def __init__(self, target: Target) -> None:
         array: Pixels = np.zeros((target.height, target.width, 3), np.uint8)
-        self._decoded = Decoded(array, READY_HASH, 0.0)
+        self._decoded = Decoded(array, Look(READY_HASH), 0.0)
 
     def decode(self, *_: object) -> Decoded:
         """Return the array."""

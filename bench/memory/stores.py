@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from worker.messages import Answer, Fetched, PhotoId, S3Object, Written
+from worker.photos.looks import Look
 from worker.result import Result
 from worker.results.store import Tries
 
@@ -45,7 +46,7 @@ class CountingStore:
     def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
         """Find no other photo."""
 
-    def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+    def find_look_alike(self, photo: PhotoId, look: Look) -> Result | None:
         """Find no other photo."""
 
     def begin_trial(self, message_id: str) -> None:

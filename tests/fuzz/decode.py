@@ -44,9 +44,9 @@ def _outcome(server: Server, data: bytes) -> str:
         return f"ESCAPED {type(error).__name__}: {error}"
     if "error" in reply:
         return str(reply["error"])
-    image_hash = reply["hash"] or "phash-1:"
-    fits = len(pixels) == 224 * 224 * 3 and image_hash.startswith("phash-1:")
-    return "pixels" if fits else f"MISSHAPEN {len(pixels)} {image_hash}"
+    look = (reply["hash"] or "phash-1:", reply["colours"] or "lab-1:")
+    fits = len(pixels) == 224 * 224 * 3 and look[0].startswith("phash-1:") and look[1].startswith("lab-1:")
+    return "pixels" if fits else f"MISSHAPEN {len(pixels)} {look}"
 
 
 def _pixels(data: bytes) -> int:

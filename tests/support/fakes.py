@@ -18,6 +18,7 @@ from worker.messages import Answer, Fetched, Message, Outcome, Outputs, PhotoId,
 from worker.photos import decoding
 from worker.photos.decoding import Target
 from worker.photos.hashes import PHASH
+from worker.photos.looks import Look
 from worker.result import Result
 from worker.results.store import Tries
 
@@ -72,8 +73,7 @@ class InlineDecoder:
     def decode(
         self, pieces: Sequence[bytes], sha256: str | None = None, alive: Callable[[], None] = lambda: None
     ) -> Decoded:
-        pixels, image_hash = decoding.prepare(b"".join(pieces), self.target, self.max_pixels)
-        return Decoded(pixels, image_hash, 0.0)
+        return Decoded(*decoding.prepare(b"".join(pieces), self.target, self.max_pixels), 0.0)
 
 
 class ScriptedSource:
@@ -171,10 +171,10 @@ class MemoryStore:
         scored = [r for r in self.results.values() if r.error is None and r.image_id != photo.image_id]
         return next((result for result in scored if result.source.sha256 == sha256), None)
 
-    def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+    def find_look_alike(self, photo: PhotoId, look: Look) -> Result | None:
         self._answer()
         others = [r for r in self.results.values() if r.image_id != photo.image_id]
-        return next((result for result in others if result.image_hash == image_hash), None)
+        return next((r for r in others if Look(r.image_hash, r.image_colours) == look), None)
 
     def _answer_to(self, image_id: str) -> Answer:
         if image_id in self.refused:

@@ -11,6 +11,7 @@ def make_result(
     code: str = "",
     models: str | dict[str, str] = "1",
     image_hash: str | None = None,
+    image_colours: str | None = None,
     owner: str | None = None,
     **source: Any,
 ) -> Result:
@@ -23,6 +24,7 @@ def make_result(
         score=None,
         score_mean=None,
         image_hash=image_hash,
+        image_colours=image_colours,
         source=SourceObject(**s3_object),
         models={"m": models} if isinstance(models, str) else models,
         timings_ms={},

@@ -69,7 +69,7 @@ class Server:
             image = decoding.open_photo(data, self._max_pixels)
             allowed += PER_PIXEL * image.width * image.height
             self._space.limit(allowed)
-            pixels, image_hash = decoding.decode(image, self._target, self._algorithm)
+            pixels, look = decoding.decode(image, self._target, self._algorithm)
         except PhotoError as error:
             return {"error": error.code, "text": str(error)[:MOST_TEXT]}, b""
         except MemoryError:
@@ -81,4 +81,4 @@ class Server:
                 "text": "the machine has no memory left",
                 "last": True,
             }, b""
-        return {"hash": image_hash}, pixels.tobytes()
+        return {"hash": look.image_hash, "colours": look.image_colours}, pixels.tobytes()

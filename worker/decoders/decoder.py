@@ -1,4 +1,4 @@
-"""The decoder: photos in, pixels and hashes out, decoded by processes of their own.
+"""The decoder: photos in, pixels and looks out, decoded by processes of their own.
 
 A photo that takes too long or too much memory fails alone. One that ends its process is tried once
 more while no other photo is decoded: only then is it certain that the photo is to blame.
@@ -33,6 +33,7 @@ from worker.errors import (
 from worker.messages import Pixels
 from worker.photos.decoding import Target
 from worker.photos.hashes import PHASH, Algorithm
+from worker.photos.looks import COLOURS, Look
 from worker.telemetry.counters import Telemetry
 
 ERRORS: dict[str, type[MessageError]] = {  # what a decoder process may reply
@@ -53,7 +54,7 @@ class Decoded(NamedTuple):
     """A decoded photo, and how long the decoding took once it began."""
 
     pixels: Pixels
-    image_hash: str | None
+    look: Look
     seconds: float
 
 
@@ -150,14 +151,16 @@ class Decoder:
             raise kind(_printable(reply.get("text")))
         return Decoded(*self._result(process, reply), self.clock() - begun)
 
-    def _result(self, process: DecoderProcess, reply: Reply) -> tuple[Pixels, str | None]:
+    def _result(self, process: DecoderProcess, reply: Reply) -> tuple[Pixels, Look]:
         """Check a reply. Raises DecoderEndedError for one that cannot be true."""
-        image_hash, pixels = reply.get("hash"), process.pixels(self._job.pixel_bytes)
-        is_hash = image_hash is None or (isinstance(image_hash, str) and self._hash.fullmatch(image_hash))
-        if "error" in reply or not is_hash or len(pixels) != self._job.pixel_bytes:
+        look, pixels = Look(reply.get("hash"), reply.get("colours")), process.pixels(self._job.pixel_bytes)
+        makes_sense = look == Look() or (
+            _is_text(self._hash, look.image_hash) and _is_text(COLOURS, look.image_colours)
+        )
+        if "error" in reply or not makes_sense or len(pixels) != self._job.pixel_bytes:
             raise DecoderEndedError(Ending.CRASHED, "its reply makes no sense")
         shape = (self.target.height, self.target.width, 3)
-        return np.frombuffer(pixels, np.uint8).reshape(shape), image_hash
+        return np.frombuffer(pixels, np.uint8).reshape(shape), look
 
     def _recall(self, sha256: str | None) -> None:
         """Raise the error of a photo with these bytes that cost too much."""
@@ -172,6 +175,10 @@ class Decoder:
             self._costly[sha256] = type(error), str(error)
             if len(self._costly) > REMEMBERED:
                 del self._costly[next(iter(self._costly))]
+
+
+def _is_text(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _printable(text: object) -> str:

@@ -1,4 +1,4 @@
-"""Bytes → an upright RGB array of the model's size, and the photo's hash. Pure.
+"""Bytes → an upright RGB array of the model's size, and the photo's look. Pure.
 
 The header gives format and size before anything is decoded. `draft` lets libjpeg decode a large JPEG
 at a fraction of its size; other large photos are reduced at once. The EXIF orientation and the hash
@@ -18,6 +18,7 @@ from worker.errors import EmptyObjectError, TooManyPixelsError, UnreadableImageE
 from worker.photos.avif import check_coded_size
 from worker.photos.costs import check_cost, webp_size
 from worker.photos.hashes import PHASH, Algorithm
+from worker.photos.looks import Look, look
 
 if TYPE_CHECKING:  # decoder processes load nothing that they do not need
     from worker.messages import Pixels
@@ -53,19 +54,19 @@ class Target:
 
 def prepare(
     data: bytes, target: Target, max_pixels: int, algorithm: Algorithm = PHASH
-) -> "tuple[Pixels, str | None]":
+) -> "tuple[Pixels, Look]":
     """Open and decode a photo. Raises PhotoError and MemoryError, nothing else."""
     return decode(open_photo(data, max_pixels), target, algorithm)
 
 
-def decode(image: Image.Image, target: Target, algorithm: Algorithm = PHASH) -> "tuple[Pixels, str | None]":
-    """Decode an open photo to uint8 [target.height, target.width, 3], and hash it upright.
+def decode(image: Image.Image, target: Target, algorithm: Algorithm = PHASH) -> "tuple[Pixels, Look]":
+    """Decode an open photo to uint8 [target.height, target.width, 3], and say how it looks upright.
 
-    The hash is None for a photo without content. Raises UnreadableImageError and MemoryError.
+    Raises UnreadableImageError and MemoryError.
     """
     try:
         upright = _upright(image, target)
-        return np.asarray(_fit(upright, target)), algorithm(upright)
+        return np.asarray(_fit(upright, target)), look(upright, algorithm)
     except MemoryError:
         raise  # not the photo's fault
     # Decoders raise nearly anything for damaged images: OSError, SyntaxError, struct.error, IndexError, …

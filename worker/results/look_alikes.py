@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, count
 
+from worker.photos import looks
+
 BAND = 16  # bits
 MOST_BUCKETS = 2_500  # for one look-up; Redis's Lua takes no more than some 8,000 values at once
 
@@ -37,6 +39,7 @@ class Fingerprint:
 
     sha256: str  # hex
     image_hash: str | None  # algorithm-version:hex
+    image_colours: str | None = None  # likewise; the record does not have them, its entries do
 
     def __str__(self) -> str:
         """Write the beginning of a record. The moment of the entry follows it."""
@@ -55,6 +58,11 @@ class Fingerprint:
     def bits(self) -> bytes:
         """The bits of the hash. Empty without one."""
         return bits(self.image_hash)
+
+    @property
+    def colours(self) -> bytes:
+        """The colours as an entry has them. Empty without any."""
+        return looks.packed(self.image_colours)
 
 
 def bits(image_hash: str | None) -> bytes:

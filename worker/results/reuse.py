@@ -7,6 +7,7 @@ from typing import Literal
 from worker.errors import Part, StoreError
 from worker.messages import Scores, Upload
 from worker.photos.hashes import Algorithm
+from worker.photos.looks import Look
 from worker.pipeline.outages import Outages
 from worker.result import Result
 from worker.results.store import ResultStore
@@ -27,19 +28,19 @@ class ScoreReuse:
     telemetry: Telemetry
     outages: Outages
 
-    def of_same_bytes(self, upload: Upload) -> tuple[Scores, str | None] | None:
-        """Find the scores and the hash of a photo with the same bytes."""
+    def of_same_bytes(self, upload: Upload) -> tuple[Scores, Look] | None:
+        """Find the scores and the look of a photo with the same bytes."""
         sha256 = upload.object.sha256
         if self.reuse == "none" or sha256 is None:
             return None
         original = self._find(lambda: self.store.find_original(upload.photo, sha256))
-        return (_scores(original), original.image_hash) if original else None
+        return (_scores(original), Look(original.image_hash, original.image_colours)) if original else None
 
-    def of_look_alike(self, upload: Upload, image_hash: str | None) -> Scores | None:
+    def of_look_alike(self, upload: Upload, look: Look) -> Scores | None:
         """Find the scores of a photo that looks the same."""
-        if self.reuse != "near" or image_hash is None:
+        if self.reuse != "near" or look.image_hash is None:
             return None
-        original = self._find(lambda: self.store.find_look_alike(upload.photo, image_hash))
+        original = self._find(lambda: self.store.find_look_alike(upload.photo, look))
         return None if original is None or _is_from_look_alike(original) else _scores(original)
 
     def _find(self, look_up: Callable[[], Result | None]) -> Result | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from worker.messages import PhotoId, Written
+from worker.photos.looks import Look
 from worker.result import Result
 
 
@@ -23,8 +24,8 @@ class ResultStore(Protocol):
     def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
         """Find the result of another photo with these bytes."""
 
-    def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
-        """Find the result of the oldest other photo that looks the same."""
+    def find_look_alike(self, photo: PhotoId, look: Look) -> Result | None:
+        """Find the result of the oldest other photo that is known to look the same, colours included."""
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         """Write and publish each result, and remember its photo.

@@ -184,4 +184,4 @@ class Infer:
         scores = scoring.score(bundles, outputs, index, photo.upload.photo.image_id)
         waited, took = (begun - photo.ready_at) * 1000, (done - begun) * 1000
         timings = {**photo.timings, "batch_wait": waited, "infer": took}
-        return Scored(photo.upload, scores, photo.image_hash, timings, done)
+        return Scored(photo.upload, scores, photo.image_hash, photo.image_colours, timings, done)

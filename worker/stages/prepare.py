@@ -97,8 +97,9 @@ class Prepare:
             fetched_at = self.clock()
             timings["fetch"] = (fetched_at - begun) * 1000
             if copy:
-                return Scored(upload, *copy, timings, fetched_at)
-            pixels, image_hash, decode_seconds = self._decode(fetched)
+                scores, look = copy
+                return Scored(upload, scores, *look, timings, fetched_at)
+            pixels, look, decode_seconds = self._decode(fetched)
         except MessageError as error:
             return self._fail(_name_refused(upload, error), timings, begun, error)
         except MemoryError as error:
@@ -106,9 +107,9 @@ class Prepare:
         ready_at = self.clock()
         timings["decode"] = (ready_at - fetched_at) * 1000
         self.window.note(fetch=fetched_at - begun, decode=decode_seconds)
-        if scores := self.reuse.of_look_alike(upload, image_hash):
-            return Scored(upload, scores, image_hash, timings, ready_at)
-        return Prepared(upload, pixels, image_hash, timings, ready_at, deadline)
+        if found := self.reuse.of_look_alike(upload, look):
+            return Scored(upload, found, *look, timings, ready_at)
+        return Prepared(upload, pixels, *look, timings, ready_at, deadline)
 
     def _fail(self, upload: Upload, timings: dict[str, float], begun: float, error: MessageError) -> Failed:
         """Count the time up to the error for the step that could not finish."""

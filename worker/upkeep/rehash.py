@@ -43,10 +43,10 @@ class Index(Protocol):
     """The index to rebuild. Its methods raise StoreError."""
 
     def read(self, photos: Sequence[PhotoId]) -> list[Fingerprint | None]:
-        """Read what the index has of each photo."""
+        """Read what the index has of each photo. None also for one that lacks its colours."""
 
     def enter(self, photos: Sequence[tuple[PhotoId, Fingerprint, int]]) -> list[bool]:
-        """Enter photos, each with its time of storage (Unix, microseconds). True for new ones."""
+        """Enter photos, each with its time of storage (Unix, microseconds). True for what is new."""
 
 
 def find_photos(
@@ -110,9 +110,9 @@ def _fingerprint(one: StoredPhoto, storage: Storage, decoder: PhotoDecoder) -> F
     """Fetch and hash a photo as a worker does. If that fails, return what to count it as."""
     try:
         fetched = storage.fetch(one.object, decoder.max_bytes)
-        image_hash = decoder.decode(fetched.pieces, fetched.sha256).image_hash
+        look = decoder.decode(fetched.pieces, fetched.sha256).look
     except PhotoError:
         return "unreadable"
     except (MessageError, MemoryError):
         return "failed"
-    return Fingerprint(fetched.sha256 or "", image_hash)
+    return Fingerprint(fetched.sha256 or "", *look)

@@ -88,4 +88,4 @@ def confuse(algorithm: Algorithm, pictures: Sequence[Picture]) -> dict[str, Any]
 
 
 def _hash(algorithm: Algorithm, data: bytes) -> str | None:
-    return decoding.prepare(data, TARGET, ENOUGH, algorithm)[1]
+    return decoding.prepare(data, TARGET, ENOUGH, algorithm)[1].image_hash

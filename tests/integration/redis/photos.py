@@ -5,11 +5,13 @@ import hashlib
 from tests.support.results import make_result
 from worker.adapters.redis.store import RedisStore
 from worker.messages import Answer, PhotoId
+from worker.photos.looks import Look
 from worker.result import DuplicateOf, Result
 from worker.results.look_alikes import DuplicateRule, Fingerprint
 from worker.results.redis_keys import Keys
 
 WINDOW = 60  # seconds
+GREY = "lab-1:" + "88" * 16  # the colours of photos whose colours do not matter
 
 
 def connect(
@@ -24,17 +26,30 @@ def connect(
     return RedisStore.connect(url, keys=Keys(template), expiry=WINDOW, timeout=timeout, rule=rule)
 
 
-def photo(image_id: str, content: str, image_hash: str | None = None, owner: str | None = None) -> Result:
-    """The result of a photo with these bytes and this hash."""
+def photo(
+    image_id: str,
+    content: str,
+    image_hash: str | None = None,
+    owner: str | None = None,
+    *,
+    colours: str | None = GREY,
+) -> Result:
+    """The result of a photo with these bytes and this look."""
     source = {"key": f"uploads/{image_id}", "etag": content, "sha256": sha256(content)}
-    return make_result(image_id, image_hash=image_hash, owner=owner, **source)
+    return make_result(image_id, image_hash=image_hash, image_colours=colours, owner=owner, **source)
 
 
 def write(
-    store: RedisStore, image_id: str, content: str, image_hash: str | None = None, owner: str | None = None
+    store: RedisStore,
+    image_id: str,
+    content: str,
+    image_hash: str | None = None,
+    owner: str | None = None,
+    *,
+    colours: str | None = GREY,
 ) -> DuplicateOf | None:
     """Write the result of a photo. Returns what it duplicates, which must be stored too."""
-    result = photo(image_id, content, image_hash, owner)
+    result = photo(image_id, content, image_hash, owner, colours=colours)
     (written,) = store.write([result], [""])
     assert written.answer is Answer.WRITTEN
     (stored,) = store.find([PhotoId(image_id, owner or "")])
@@ -42,9 +57,18 @@ def write(
     return written.duplicate_of
 
 
-def enter(store: RedisStore, image_id: str, content: str, image_hash: str, moment: int) -> bool:
+def enter(
+    store: RedisStore,
+    image_id: str,
+    content: str,
+    image_hash: str,
+    moment: int,
+    *,
+    colours: str | None = GREY,
+) -> bool:
     """Enter a photo that was stored at a moment, in microseconds. False if it was known."""
-    return store.index.enter([(PhotoId(image_id), Fingerprint(sha256(content), image_hash), moment)])[0]
+    fingerprint = Fingerprint(sha256(content), image_hash, colours)
+    return store.index.enter([(PhotoId(image_id), fingerprint, moment)])[0]
 
 
 def now(store: RedisStore) -> int:
@@ -52,8 +76,10 @@ def now(store: RedisStore) -> int:
     return int(store.nodes.client.time()[0]) * 1_000_000
 
 
-def find_look_alike(store: RedisStore, image_id: str, image_hash: str) -> str | None:
-    look_alike = store.find_look_alike(PhotoId(image_id), image_hash)
+def find_look_alike(
+    store: RedisStore, image_id: str, image_hash: str, colours: str | None = GREY
+) -> str | None:
+    look_alike = store.find_look_alike(PhotoId(image_id), Look(image_hash, colours))
     return look_alike.image_id if look_alike else None
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.integration.redis.photos import (
+    GREY,
     WINDOW,
     connect,
     enter,
@@ -18,6 +19,7 @@ from tests.support.rig import Rig
 from tests.support.waiting import eventually
 from worker.adapters.redis.store import RedisStore
 from worker.messages import PhotoId
+from worker.photos.looks import Look
 
 
 def test_entries_expire_and_leave_nothing(url: str, rig: Rig) -> None:
@@ -34,7 +36,7 @@ def test_an_aged_entry_is_not_found_and_is_removed_when_its_bucket_is_written(ur
     write(old, "one", "1", phash(0))
     bucket = "seen:phash-1:0:0000"
     length = rig.redis.strlen(bucket)
-    eventually(lambda: young.find_look_alike(PhotoId("other"), phash(0)) is None)
+    eventually(lambda: young.index.find_look_alike(PhotoId("other"), Look(phash(0), GREY)) is None)
     assert write(young, "two", "2", phash(0)) is None
     assert rig.redis.strlen(bucket) == length
     assert rig.redis.ttl(bucket) > 1  # what another window still needs is not cut short
@@ -108,7 +110,7 @@ def test_a_damaged_bucket_counts_as_empty_and_is_written_anew(
     rig.redis.set(bucket, damaged)
     assert find_look_alike(store, "other", phash(1)) == "one"  # by its other buckets
     assert write(store, "two", "2", phash(0)) == near("one", 0)
-    assert rig.redis.strlen(bucket) == 8 + 8 + 1 + len("two")
+    assert rig.redis.strlen(bucket) == 8 + 8 + 1 + len("two") + 8 + 8 + 1 + 17  # with its colours
     assert write(store, "three", "3", phash(0)) == near("one", 0)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.redis.photos import connect, exact, near, phash, photo, sha256, write
+from tests.integration.redis.photos import connect, exact, find_look_alike, near, phash, photo, sha256, write
 from tests.support.results import make_result
 from tests.support.rig import Rig
 from worker.adapters.redis.calls import Call
@@ -56,7 +56,7 @@ def test_a_result_whose_bytes_differ_from_the_index_is_not_an_original(store: Re
     other = photo("one", "others", phash(2**40 - 1))
     assert connect(url, window=0).write([other], ["bytes"])[0].answer is Answer.WRITTEN
     assert store.find_original(PhotoId("two"), sha256("bytes")) is None
-    assert store.find_look_alike(PhotoId("two"), phash(0)) is None
+    assert find_look_alike(store, "two", phash(0)) is None
 
 
 def test_a_photo_scored_again_is_not_a_duplicate_of_a_younger_one(store: RedisStore, rig: Rig) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.integration.redis.photos import connect, phash, photo
+from tests.integration.redis.photos import connect, find_look_alike, phash, photo
 from tests.support.results import make_result as result
 from tests.support.rig import Rig
 from worker.adapters.redis.calls import Call, Refused
@@ -69,7 +69,7 @@ def test_a_result_that_redis_refuses_is_named_and_the_others_are_written(rig: Ri
 def test_a_look_up_that_redis_refuses_is_an_error_of_this_photo(rig: Rig) -> None:
     store = connect(rig.environment["WORKER_REDIS_URL"])
     with pytest.raises(ResultRefusedError, match="user_script"):
-        store.find_look_alike(PhotoId(TOO_LONG), phash(0))
+        find_look_alike(store, TOO_LONG, phash(0))
 
 
 def run_script(store: RedisStore, lua: str) -> object:

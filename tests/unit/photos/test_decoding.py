@@ -25,8 +25,9 @@ from worker.errors import (
     UnsupportedFormatError,
 )
 from worker.messages import Pixels
-from worker.photos import decoding
+from worker.photos import decoding, looks
 from worker.photos.decoding import Fit, Target
+from worker.photos.looks import Look
 
 SMALL = Target(32, 32, "squash")
 MAX_PIXELS = 4_000_000
@@ -63,8 +64,8 @@ def pixels_of(data: bytes, target: Target = SMALL, max_pixels: int = MAX_PIXELS)
     return decoding.prepare(data, target, max_pixels)[0]
 
 
-def hash_of(data: bytes) -> str:
-    image_hash = decoding.prepare(data, SMALL, MAX_PIXELS)[1]
+def hash_of(data: bytes, target: Target = SMALL, max_pixels: int = MAX_PIXELS) -> str:
+    image_hash = decoding.prepare(data, target, max_pixels)[1].image_hash
     assert image_hash is not None
     return image_hash
 
@@ -104,12 +105,12 @@ def reference(image: Image.Image) -> Pixels:
 )
 def test_a_format_on_the_list_gives_the_picture(image_format: str, options: dict[str, Any]) -> None:
     image = textured_scene(320, 256)
-    pixels, image_hash = decoding.prepare(encode(image, image_format, **options), SMALL, MAX_PIXELS)
+    pixels, look = decoding.prepare(encode(image, image_format, **options), SMALL, MAX_PIXELS)
     assert pixels.shape == (32, 32, 3)
     assert pixels.dtype == np.uint8
     assert difference(pixels, np.asarray(image.resize((32, 32), Image.Resampling.BILINEAR))) < 8
     bits = 12 if image_format == "GIF" else 4  # 256 colours; another picture would differ in some 32
-    assert differing_bits(image_hash, hash_of(encode(image, "PNG"))) <= bits
+    assert differing_bits(look.image_hash, hash_of(encode(image, "PNG"))) <= bits
 
 
 def test_cmyk_and_grey_jpegs_become_rgb() -> None:
@@ -390,15 +391,15 @@ STORED_AS = {  # EXIF orientation → how a camera held that way turns the pictu
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
-def test_every_orientation_gives_the_same_upright_pixels_and_hash(orientation: int, fit: Fit) -> None:
+def test_every_orientation_gives_the_same_upright_pixels_and_look(orientation: int, fit: Fit) -> None:
     turned = Image.fromarray(np.ascontiguousarray(STORED_AS[orientation](np.asarray(scene()))))
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     target = Target(32, 48, fit)
-    pixels, image_hash = decoding.prepare(encode(turned, "PNG", exif=exif), target, MAX_PIXELS)
-    upright, upright_hash = decoding.prepare(encode(scene(), "PNG"), target, MAX_PIXELS)
+    pixels, look = decoding.prepare(encode(turned, "PNG", exif=exif), target, MAX_PIXELS)
+    upright, upright_look = decoding.prepare(encode(scene(), "PNG"), target, MAX_PIXELS)
     assert (pixels == upright).all()
-    assert image_hash == upright_hash
+    assert look == upright_look
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "WEBP", "HEIF", "AVIF"])
@@ -471,15 +472,16 @@ def test_a_large_photo_is_reduced_before_it_is_turned_and_looks_the_same(
 ) -> None:
     data = large_mirrored(image_format)
     target = Target(96, 96, fit)
-    quick, quick_hash = decoding.prepare(data, target, MAX_PIXELS)
+    quick, quick_look = decoding.prepare(data, target, MAX_PIXELS)
     monkeypatch.setattr(decoding, "_draft_size", lambda size, _: size)
     monkeypatch.setattr(decoding, "_reduce", lambda image, _: image)
-    full, full_hash = decoding.prepare(data, target, MAX_PIXELS)
+    full, full_look = decoding.prepare(data, target, MAX_PIXELS)
     if image_format != "HEIF":
         assert 96 <= min(turned[0]) < most * 96
         assert turned[1] == (1920, 1280)
     assert difference(quick, full) < 3
-    assert differing_bits(quick_hash, full_hash) <= 2
+    assert differing_bits(quick_look.image_hash, full_look.image_hash) <= 2
+    assert looks.are_alike(quick_look.image_colours, full_look.image_colours)
 
 
 def plain_hash(data: bytes) -> str:
@@ -498,15 +500,13 @@ def test_at_most_2_bits_of_the_hash_differ_from_that_of_the_whole_photo(
         upright = ImageOps.exif_transpose(image).convert("RGB")
     data = encode(upright.resize(size) if size else upright, "JPEG", quality=quality)
     target = Target(224, 224, "crop")
-    assert differing_bits(decoding.prepare(data, target, 12_000_000)[1], plain_hash(data)) <= 2
+    assert differing_bits(hash_of(data, target, 12_000_000), plain_hash(data)) <= 2
 
 
 @pytest.mark.parametrize("path", SAMPLE_PHOTOS, ids=lambda path: path.name)
 def test_the_same_holds_for_unchanged_samples(path: Path) -> None:
     data = path.read_bytes()
-    assert (
-        differing_bits(decoding.prepare(data, Target(224, 224, "crop"), MAX_PIXELS)[1], plain_hash(data)) <= 2
-    )
+    assert differing_bits(hash_of(data, Target(224, 224, "crop")), plain_hash(data)) <= 2
 
 
 @pytest.mark.parametrize("size", [(32, 32), (60, 45), (95, 95)])
@@ -542,7 +542,7 @@ def test_the_hash_depends_on_the_picture_not_on_its_size_or_the_model() -> None:
         textured_scene(640, 448).resize((320, 224), Image.Resampling.LANCZOS), "JPEG", quality=80
     )
     other = encode(textured_scene(640, 448).transpose(Image.Transpose.ROTATE_180), "PNG")
-    assert decoding.prepare(data, Target(200, 100, "crop"), MAX_PIXELS)[1] == hash_of(data)
+    assert hash_of(data, Target(200, 100, "crop")) == hash_of(data)
     assert differing_bits(hash_of(data), hash_of(smaller)) <= 4
     assert differing_bits(hash_of(data), hash_of(other)) >= 16
 
@@ -556,11 +556,11 @@ def test_the_warm_up_reads_every_format() -> None:
 
 def assert_pixels_or_photo_error(data: bytes) -> None:
     try:
-        pixels, image_hash = decoding.prepare(data, SMALL, MAX_PIXELS)
+        pixels, look = decoding.prepare(data, SMALL, MAX_PIXELS)
     except PhotoError:
         return
     assert pixels.shape == (32, 32, 3)
-    assert image_hash is None or image_hash.startswith("phash-1:")
+    assert look == Look() or str(look.image_hash).startswith("phash-1:")
 
 
 @settings(deadline=None)  # a decoder may load its library

@@ -44,7 +44,7 @@ def photo_of(grey: Pixels, quality: int = 90) -> bytes:
 
 
 def hash_of(data: bytes) -> str | None:
-    return decoding.prepare(data, TARGET, 10**8)[1]
+    return decoding.prepare(data, TARGET, 10**8)[1].image_hash
 
 
 # what they say

@@ -8,6 +8,8 @@ from worker.adapters.redis.calls import Call, Refused, Script
 from worker.adapters.redis.nodes import Nodes
 from worker.errors import ResultRefusedError
 from worker.messages import PhotoId
+from worker.photos import looks
+from worker.photos.looks import Look
 from worker.result import Result
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule, Fingerprint
@@ -15,7 +17,9 @@ from worker.results.redis_keys import Keys
 
 REMOVE_TRIES = 5  # while other workers keep changing the entries
 
-_LOOK_UP, _ENTER, _REMOVE = (Script("entries", name) for name in ("look_up", "enter", "remove"))
+_LOOK_UP, _ENTER, _REMOVE, _LACKS_COLOURS = (
+    Script("entries", name) for name in ("look_up", "enter", "remove", "lacks_colours")
+)
 
 
 @dataclass(eq=False)
@@ -27,12 +31,20 @@ class Index:
     rule: DuplicateRule
 
     def read(self, photos: Sequence[PhotoId]) -> list[Fingerprint | None]:
-        """Read what the index has of each photo."""
+        """Read what the index has of each photo. None also for one that lacks its colours."""
         names = [self.keys.index(photo.owner).record(photo.image_id) for photo in photos]
-        return [_read(record) for record in self.nodes.get(names)]
+        found = [_read(record) for record in self.nodes.get(names)]
+        hashed = [number for number, known_as in enumerate(found) if known_as and known_as.image_hash]
+        calls = [self._lacks_colours(photos[number], found[number]) for number in hashed]
+        for number, lacks in zip(hashed, self._run(calls), strict=True):
+            found[number] = None if lacks else found[number]
+        return found
 
     def enter(self, photos: Sequence[tuple[PhotoId, Fingerprint, int]]) -> list[bool]:
-        """Enter photos, each with its time of storage (Unix, microseconds). True for new ones."""
+        """Enter photos, each with its time of storage (Unix, microseconds).
+
+        True for new ones, and for those that had been entered without their colours.
+        """
         calls = [self._enter(*photo) for photo in photos]
         answers = self._run(calls)
         for number, (answer, *records) in enumerate(answers):
@@ -40,7 +52,7 @@ class Index:
             if answer == "moved" and _gives_way(records[0], fingerprint):
                 self.remove(photo)
                 (answers[number],) = self._run([calls[number]])
-        return [answer[0] == "entered" for answer in answers]
+        return [answer[0] in {"entered", "coloured"} for answer in answers]
 
     def remove(self, photo: PhotoId) -> bool:
         """Remove a photo. False if it was not there."""
@@ -66,11 +78,12 @@ class Index:
         image_ids = (value or "").split()[1::2]  # moment, image id, moment, image id
         return [PhotoId(image_id, photo.owner) for image_id in image_ids if image_id != photo.image_id]
 
-    def find_look_alike(self, photo: PhotoId, image_hash: str) -> PhotoId | None:
-        """Find the oldest other photo within the radius of a hash."""
-        buckets = self.keys.index(photo.owner).buckets(image_hash, self.rule.radius)
-        bits = look_alikes.bits(image_hash)
-        call = Call.of(_LOOK_UP, buckets, photo.image_id, self.rule.window, bits, self.rule.radius)
+    def find_look_alike(self, photo: PhotoId, look: Look) -> PhotoId | None:
+        """Find the oldest other photo within the radius of a hash that is known to have the same colours."""
+        buckets = self.keys.index(photo.owner).buckets(look.image_hash, self.rule.radius)
+        bits, colours = look_alikes.bits(look.image_hash), looks.packed(look.image_colours)
+        rule = (self.rule.window, bits, self.rule.radius, colours, looks.MOST_APART)
+        call = Call.of(_LOOK_UP, buckets, photo.image_id, *rule)
         (answer,) = self._run([call])
         return PhotoId(answer[0], photo.owner) if answer else None
 
@@ -82,11 +95,12 @@ class Index:
         if window:
             names = [keys.record(result.image_id), keys.clock]
             if result.source.sha256 and result.error is None:
-                fingerprint = Fingerprint(result.source.sha256, result.image_hash)
+                fingerprint = Fingerprint(result.source.sha256, result.image_hash, result.image_colours)
                 own_buckets = keys.buckets(result.image_hash)
                 names += [keys.exact(fingerprint.sha256), *keys.buckets(result.image_hash, radius)]
-        bits = fingerprint.bits if fingerprint else b""
-        return names, [result.image_id, window, str(fingerprint or ""), bits, radius, len(own_buckets)]
+        bits, colours = (fingerprint.bits, fingerprint.colours) if fingerprint else (b"", b"")
+        look = [bits, radius, len(own_buckets), colours, looks.MOST_APART]
+        return names, [result.image_id, window, str(fingerprint or ""), *look]
 
     def _remove(self, photo: PhotoId, record: str) -> Call:
         keys, fingerprint = self.keys.index(photo.owner), _read(record)
@@ -107,7 +121,14 @@ class Index:
     def _enter(self, photo: PhotoId, fingerprint: Fingerprint, moment: int) -> Call:
         names = self.keys.index(photo.owner).of(photo.image_id, fingerprint)
         fields = [photo.image_id, self.rule.window, str(fingerprint), fingerprint.bits, moment]
-        return Call.of(_ENTER, names, *fields)
+        return Call.of(_ENTER, names, *fields, fingerprint.colours)
+
+    def _lacks_colours(self, photo: PhotoId, fingerprint: Fingerprint | None) -> Call:
+        image_hash = fingerprint.image_hash if fingerprint else None
+        first = self.keys.index(photo.owner).buckets(image_hash)[:1]
+        return Call.of(
+            _LACKS_COLOURS, first, photo.image_id, looks.VERSION, len(look_alikes.bits(image_hash))
+        )
 
 
 def _removed(answer: Any) -> bool | Refused | None:

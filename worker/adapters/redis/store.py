@@ -12,6 +12,8 @@ from worker.adapters.redis.index import Index
 from worker.adapters.redis.nodes import Nodes
 from worker.errors import ConfigurationError
 from worker.messages import Answer, PhotoId, Written
+from worker.photos import looks
+from worker.photos.looks import Look
 from worker.result import DuplicateOf, Result, parse
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule
@@ -62,14 +64,15 @@ class RedisStore:
                 return result  # others were overwritten, or belong to another owner
         return None
 
-    def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
-        """Find the result of the oldest other photo within the radius of a hash."""
-        look_alike = self.index.find_look_alike(photo, image_hash)
+    def find_look_alike(self, photo: PhotoId, look: Look) -> Result | None:
+        """Find the result of the oldest other photo within the radius that has the same colours."""
+        look_alike = self.index.find_look_alike(photo, look)
         result = self.find([look_alike])[0] if look_alike else None
         if result is None or _owner(result) != photo.owner:
             return None
-        distance = look_alikes.distance(image_hash, result.image_hash)
-        return result if distance is not None and distance <= self.index.rule.radius else None
+        distance = look_alikes.distance(look.image_hash, result.image_hash)
+        is_near = distance is not None and distance <= self.index.rule.radius
+        return result if is_near and looks.are_alike(look.image_colours, result.image_colours) else None
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         """Write and publish each result, and enter its photo into the index, in four calls at most.

@@ -1,22 +1,33 @@
 -- Enter a photo into the index by the time it was stored, without a result.
 -- KEYS: record, exact, own buckets.
 -- ARGV: image id, window (s), beginning of the record, hash, time it was stored (Unix,
--- microseconds).
--- Returns known | aged | entered | moved with the record of other content: remove that first.
-local id, window, content, hash, moment = unpack(ARGV)
+-- microseconds), colours.
+-- Returns known | coloured: known, but without its colours so far | aged | entered | moved with the
+-- record of other content: remove that first.
+local id, window, content, hash, moment, colours = unpack(ARGV)
+local own = {id = packed(id), moment = math.huge, colours = ''}
 local record = text(KEYS[1])
-if record then
-  return string.match(record, '^(.*) %d+$') == content and {'known'} or {'moved', record}
-end
+if record and string.match(record, '^(.*) %d+$') ~= content then return {'moved', record} end
 local time = redis.call('TIME')
 local since = time[1] * 1e6 + time[2] - window * 1e6
+if record then
+  local answer, first_seen = 'known', tonumber(string.match(record, '%d+$'))
+  for number = 3, colours ~= '' and #KEYS or 0 do
+    local bucket, entry = text(KEYS[number]), entry_of(hash, first_seen, own.id, colours)
+    if bucket and sound(bucket, #hash) and not string.find(bucket, entry, 1, true)
+      and without(bucket, own.id, #hash) ~= bucket then
+      put(KEYS[number], bucket, entry, since, 1, #hash, first_seen, own.id)
+      answer = 'coloured'
+    end
+  end
+  return {answer}
+end
 local left = math.ceil((moment - since) / 1e6) -- seconds until it ages
 if left <= 0 then return {'aged'} end
 redis.call('SET', KEYS[1], content .. ' ' .. moment, 'EX', left + window)
 share(KEYS[2], sharers(KEYS[2], since), {moment, id}, left)
 if hash ~= '' then
-  local own = {id = packed(id), moment = math.huge}
-  local entry = hash .. struct.pack('>I8', moment) .. own.id
+  local entry = entry_of(hash, moment, own.id, colours)
   local buckets = redis.call('MGET', unpack(KEYS, 3))
   heal(buckets, #hash)
   local _, copies = nearest({buckets[1]}, hash, 0, since, own)

@@ -2,7 +2,12 @@
 -- moment it was first seen (8 bytes: microseconds, made unique by the clock's key), and its image
 -- id (1 byte of length and the id, or 0 and the 16 bytes of a UUID). worker/results/look_alikes.py
 -- computes the buckets of a hash.
+-- The colours of the photo follow as an entry of their own kind, whose id begins with their version,
+-- a character that no image id has (worker/photos/looks.py). Workers that know no colours read it as
+-- an entry of the same moment, and never as a look-alike: its hash is the photo's with each bit
+-- flipped.
 local SEEN, COPIES = 8, 16 -- bytes of a moment; entries kept of equal hashes: the oldest and the youngest
+local VERSIONS = 32 -- versions of colours are below, characters of image ids are not
 
 local function text(key) -- a key that is not a string is not ours
   local value = redis.pcall('GET', key)
@@ -27,9 +32,37 @@ local function id_of(bucket, at, width)
   local length = string.byte(bucket, from)
   return string.sub(bucket, from, from + (length > 0 and length or 16))
 end
+-- Where the colours of the entry that ends before `at` end, and the next one begins.
+local function skip_colours(bucket, at, width)
+  local length, version = string.byte(bucket, at + width + SEEN, at + width + SEEN + 1)
+  return version and version < VERSIONS and length > 0 and at + width + SEEN + 1 + length or at
+end
 local function next_of(bucket, at, width)
   local length = string.byte(bucket, at + width + SEEN)
-  return at + width + SEEN + 1 + (length > 0 and length or 16)
+  return skip_colours(bucket, at + width + SEEN + 1 + (length > 0 and length or 16), width)
+end
+
+local function entry_of(hash, moment, id, colours)
+  local seen = struct.pack('>I8', moment)
+  if colours == '' then return hash .. seen .. id end
+  local flipped = string.gsub(hash, '.', function(c) return string.char(255 - string.byte(c)) end)
+  return hash .. seen .. id .. flipped .. seen .. packed(colours)
+end
+-- The colours after an entry that ends before `at`. Empty if there are none, or another entry's: a
+-- worker that knows no colours leaves them behind.
+local function colours_at(bucket, at, width, moment)
+  if skip_colours(bucket, at, width) == at or moment_of(bucket, at, width) ~= moment then return '' end
+  return string.sub(id_of(bucket, at, width), 2)
+end
+-- Whether no cell of two photos differs by more than `apart`. Nil if that is unknown.
+local function agree(mine, theirs, apart)
+  if #mine ~= #theirs or string.byte(mine) ~= string.byte(theirs) or mine == '' then return nil end
+  for cell = 2, #mine do
+    local m, t = string.byte(mine, cell), string.byte(theirs, cell)
+    local a, b = math.floor(m / 16) - math.floor(t / 16), m % 16 - t % 16
+    if a * a + b * b > apart then return false end
+  end
+  return true
 end
 
 -- Whether a bucket can be read to its end. One that is damaged counts as empty, and is written anew.
@@ -78,8 +111,9 @@ local function share(key, found, own, expiry)
 end
 
 -- Returns the oldest entry within the radius as {id, distance, moment}; of two equally old ones,
--- the one with the lesser id. Leaves out entries from before `since`, the photo `own`, and entries
--- younger than that. Also returns the number of photos with this very hash and the id of the
+-- the one with the lesser id. Leaves out entries from before `since`, the photo `own`, entries
+-- younger than that, and those of other colours; if `own` is `strict`, also those of unknown ones,
+-- and if the photo's own are unknown, all. Also returns the number of photos with this very hash and the id of the
 -- youngest of them, both from the first bucket, which they all share.
 -- Nearly all entries of a bucket are far away, and this loop takes most of the time. Function calls
 -- are what costs most in Lua, so it calls none of ours for them, and compares one byte of every
@@ -96,7 +130,9 @@ local function nearest(buckets, hash, radius, since, own)
       local a, b, c, d, e, f, g, h = byte(bucket, at, at + 7)
       local distance = ones[bxor(a, A)] + ones[bxor(c, C)] + ones[bxor(e, E)] + ones[bxor(g, G)]
       local length = byte(bucket, at + length_at)
-      local following = at + id_at + (length > 0 and length or 16)
+      local ending = at + id_at + (length > 0 and length or 16)
+      local more_length, version = byte(bucket, ending + length_at, ending + id_at) -- as in skip_colours
+      local following = version and version < VERSIONS and more_length > 0 and ending + id_at + more_length or ending
       if distance <= radius then
         distance = distance + ones[bxor(b, B)] + ones[bxor(d, D)] + ones[bxor(f, F)] + ones[bxor(h, H)]
         for more = 8, distance <= radius and width - 1 or 0 do
@@ -104,11 +140,13 @@ local function nearest(buckets, hash, radius, since, own)
         end
       end
       if distance <= radius then
-        local moment, id = moment_of(bucket, at, width), string.sub(bucket, at + length_at, following - 1)
+        local moment, id = moment_of(bucket, at, width), string.sub(bucket, at + length_at, ending - 1)
         local older = moment < own.moment or (moment == own.moment and id < own.id)
-        if moment >= since and older and id ~= own.id
+        local is_photo = length == 0 or byte(bucket, at + id_at) >= VERSIONS -- not colours left behind
+        if is_photo and moment >= since and older and id ~= own.id
           and (not best or moment < best.moment or (moment == best.moment and id < best.id)) then
-          best = {id = id, distance = distance, moment = moment}
+          local same = agree(own.colours, colours_at(bucket, ending, width, moment), own.apart)
+          if same or (same == nil and not own.strict) then best = {id = id, distance = distance, moment = moment} end
         end
         if number == 1 and distance == 0 then
           copies = copies + 1
@@ -130,7 +168,7 @@ local function nearest_in(buckets, hash, ...)
   return nearest(buckets, hash, ...)
 end
 
--- Returns a bucket without the entries of an image.
+-- Returns a bucket without the entries of an image, and without their colours.
 local function without(bucket, id, width)
   local kept, at = {}, 1
   while at <= #bucket do

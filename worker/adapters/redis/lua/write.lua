@@ -4,11 +4,13 @@
 -- KEYS: result; then, unless duplicates are off: record, clock, exact, own buckets, buckets with
 -- flipped bits.
 -- ARGV: JSON up to the value of duplicate_of, JSON after it, expiry (s), content seen at the
--- look-up, image id, window (s), beginning of the record, hash, radius, number of own buckets.
+-- look-up, image id, window (s), beginning of the record, hash, radius, number of own buckets,
+-- colours, how far apart two cells of one colour may be. Photos of unknown colours may look alike.
 -- Returns known with the stored result | overtaken | written with the original | moved with the
 -- record of other content: remove that first.
 local head, tail, expiry, seen, id = unpack(ARGV, 1, 5)
 local window, content, hash, radius, bands = tonumber(ARGV[6]), ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
+local colours, apart = ARGV[11], tonumber(ARGV[12])
 
 local stored = text(KEYS[1])
 local answer = verdict(stored, head .. 'null' .. tail, seen)
@@ -30,6 +32,7 @@ if window > 0 and content ~= '' then
   local clock = tonumber(text(KEYS[3]) or 0)
   if not clock or not (clock < latest) then clock = 0 end
   local own = {id = packed(id), moment = tonumber(since_when) or math.max(now, clock + 1)}
+  own.colours, own.apart = colours, apart
   local moment = string.format('%.0f', own.moment)
   local same = sharers(KEYS[4], since)
   for _, twin in ipairs(same) do
@@ -49,7 +52,7 @@ if window > 0 and content ~= '' then
     redis.call('SET', KEYS[3], moment, 'EX', window)
     -- Longer than its entries can stay in a bucket that other photos keep alive.
     redis.call('SET', KEYS[2], content .. ' ' .. moment, 'EX', 2 * window)
-    local entry = hash .. struct.pack('>I8', own.moment) .. own.id
+    local entry = entry_of(hash, own.moment, own.id, colours)
     for band = 1, hash ~= '' and bands or 0 do
       put(KEYS[4 + band], buckets[band], entry, since, window, #hash, nil, copies >= COPIES and youngest)
     end
