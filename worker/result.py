@@ -93,7 +93,7 @@ class Result(Record):
     )
     image_colours: str | None = Field(
         default=None,
-        description="colours of the photo's parts, `algorithm-version:hex`; null without an `image_hash`",
+        description="colours of 4 × 4 parts of the photo, `algorithm-version:hex`; null without an `image_hash`",
     )
     duplicate_of: DuplicateOf | None = None
     reused_from: str | None = Field(

@@ -59,12 +59,15 @@ def quality() -> dict[str, Any]:
     for name, one in ALGORITHMS.items():
         bits, rule = one.bits, (one.bits, one.radius)
         variants = {"JPEG 30": _counts([0, 1], *rule), "all": _counts([0, 1, bits, bits], *rule)}
+        variants["by_hash"] = _counts([0, 1, 2, bits], *rule)
+        counted = {"count": 20, "by_hash": 19, "with_colours": 1}
         different = _counts([0] + [bits] * 199, *rule)
         empty = {"gated": _counts([bits] * 4, *rule), "ungated": _counts([0] * 3 + [bits], *rule)}
         algorithms[name] = {
             "bits": bits,
             "radius": one.radius,
             "variants": variants,
+            "recoloured": {"hue turned by 120°": counted, "all": counted},
             "different": {"gated": different, "ungated": different},
             "empty": empty,
         }

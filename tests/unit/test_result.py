@@ -29,6 +29,7 @@ SCORED: dict[str, Any] = {
     },
     "tip": {"id": "drink-4-a", "text": "Enjoy it without sugar."},
     "image_hash": "phash-1:c3d4c3d4c3d4c3d4",
+    "image_colours": "lab-1:8898a8b89898a8a888989898889888a8",
     "duplicate_of": {"image_id": "0b6c3a1e-0000-4000-8000-000000000000", "distance": 2, "kind": "near"},
     "reused_from": None,
     "source": {
@@ -50,6 +51,7 @@ NOTHING: dict[str, Any] = {
     "inference": {},
     "tip": None,
     "image_hash": None,
+    "image_colours": None,
     "duplicate_of": None,
 }
 FAULT = {"code": "unreadable_image", "message": "cut short"}

@@ -50,7 +50,7 @@ def colours(photo: Image.Image) -> str:
     least. docs/duplicates.md has what was measured.
     """
     cells = photo.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=GAP)
-    steps = np.rint(_chroma(np.asarray(cells, np.float64) / 255) / STEP).clip(-8, 7).astype(int) + 8
+    steps = np.rint(chroma(np.asarray(cells, np.float64) / 255) / STEP).clip(-8, 7).astype(int) + 8
     return f"{LABEL}:{bytes((steps @ [16, 1]).ravel().tolist()).hex()}"
 
 
@@ -75,7 +75,7 @@ def _steps(colours: bytes) -> npt.NDArray[np.int64]:
     return np.stack([cells // 16, cells % 16], axis=1)
 
 
-def _chroma(rgb: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def chroma(rgb: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Convert sRGB, 0 … 1, to a* and b* of CIELAB (ISO/CIE 11664-4): [..., 3] → [..., 2]."""
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     xyz = linear @ _TO_XYZ.T

@@ -125,7 +125,7 @@ class Settings(BaseModel):
     """Most bits by which the hashes of two copies may differ. Empty: the default of the hash."""
     reuse: Literal["exact", "near", "none"] = "exact"
     """exact: a photo with the same bytes as an earlier one gets its scores without running the
-    model. near: so does a photo that looks the same."""
+    model. near: so does a photo that looks the same, colours included."""
     redis_timeout: float = number(2.0, 0.05, 30, "s")
     """Longest wait for an answer from Redis."""
     state_file: str = worker.STATE_FILE

@@ -9,14 +9,20 @@ SHOWN = range(0, 17, 2)  # positions of the radii: phash's distances are even
 
 
 def quality(measured: Mapping[str, Any]) -> list[Table]:
-    """Return the tables: found by transformation and by radius, confused, without content."""
-    return [_by_transformation(measured), _found(measured), _mistaken(measured), _empty(measured)]
+    """Return the tables: found by transformation and by radius, in other colours, confused, without content."""
+    return [
+        _by_transformation(measured),
+        _found(measured),
+        _recoloured(measured),
+        _mistaken(measured),
+        _empty(measured),
+    ]
 
 
 def _by_transformation(measured: Mapping[str, Any]) -> Table:
     some = measured["algorithms"]
     columns = ["transformation", *(f"{name}, radius {one['radius']}" for name, one in some.items())]
-    names = list(next(iter(some.values()))["variants"])
+    names = [name for name in next(iter(some.values()))["variants"] if name != "by_hash"]
     rows = [(name, *(_known(one["variants"][name]) for one in some.values())) for name in names]
     return Table(
         f"Share of {measured['photos']} photos found at the default radius, and the median of the bits that differ",
@@ -33,6 +39,19 @@ def _found(measured: Mapping[str, Any]) -> Table:
     return Table(f"Variants found by radius{_scale(measured)}", ("", *map(str, SHOWN)), rows)
 
 
+def _recoloured(measured: Mapping[str, Any]) -> Table:
+    """Of the first algorithm, which is the default: the others see no more colour."""
+    name, one = next(iter(measured["algorithms"].items()))
+    variants, by_hash = one["variants"]["all"], one["variants"]["by_hash"]
+    rows = [("the transformations above", f"{variants['count']:,}", _part(by_hash), _part(variants))]
+    rows += [
+        (kind, str(row["count"]), _of(row["by_hash"], row), _of(row["with_colours"], row))
+        for kind, row in one["recoloured"].items()
+    ]
+    columns = ("", "photos that changed visibly", f"near by {name} alone", "by hash and colours")
+    return Table("The same photo in other colours, as bright as before", columns, rows)
+
+
 def _mistaken(measured: Mapping[str, Any]) -> Table:
     some = measured["algorithms"]
     pairs = next(iter(some.values()))["different"]["gated"]["count"]
@@ -45,7 +64,7 @@ def _mistaken(measured: Mapping[str, Any]) -> Table:
         for name, one in some.items()
     ]
     return Table(
-        f"Share of {pairs:,} pairs of different pictures called duplicates, by radius{_scale(measured)}",
+        f"Share of {pairs:,} pairs of different pictures called duplicates by hash alone, by radius{_scale(measured)}",
         ("", *map(str, SHOWN), "nearest pair, bits"),
         rows,
     )
@@ -75,6 +94,14 @@ def _empty(measured: Mapping[str, Any]) -> Table:
 
 def _known(counted: Mapping[str, Any]) -> str:
     return f"{_share(counted):.0%} · {counted['median']:g}"
+
+
+def _part(counted: Mapping[str, Any]) -> str:
+    return f"{_share(counted):.1%}"
+
+
+def _of(count: int, row: Mapping[str, Any]) -> str:
+    return f"{count} · {count / row['count']:.1%}" if row["count"] else "–"
 
 
 def _share(counted: Mapping[str, Any]) -> float:

@@ -38,6 +38,9 @@ def variants() -> dict[str, Make]:
         f"brightness {change:+d} %": partial(_brighten, factor=1 + change / 100)
         for change in (-20, -10, 10, 20)
     }
+    made |= {
+        f"white balance {change:+d} %": partial(_warm, change=change / 100) for change in (-10, -5, 5, 10)
+    }
     made |= {f"orientation {tag}": partial(_turn, tag=tag) for tag in TURNED}
     return made | {
         name: partial(_encode, image_format=image_format) for name, image_format in FORMATS.items()
@@ -51,13 +54,14 @@ def _encode(image: Image.Image, image_format: str = "JPEG", **options: Any) -> b
     return stream.getvalue()
 
 
-def _jpeg(image: Image.Image, **options: Any) -> bytes:
+def jpeg(image: Image.Image, **options: Any) -> bytes:
+    """Encode as a JPEG of ordinary quality."""
     return _encode(image, quality=QUALITY, **options)
 
 
 def _resize(image: Image.Image, share: float) -> bytes:
     size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
-    return _jpeg(image.resize(size, Image.Resampling.LANCZOS))
+    return jpeg(image.resize(size, Image.Resampling.LANCZOS))
 
 
 def _crop(image: Image.Image, share: float, sides: tuple[int, int, int, int]) -> bytes:
@@ -65,14 +69,24 @@ def _crop(image: Image.Image, share: float, sides: tuple[int, int, int, int]) ->
     left, top, right, bottom = sides
     x, y = image.width * share, image.height * share
     box = (left * x, top * y, image.width - right * x, image.height - bottom * y)
-    return _jpeg(image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3]))))
+    return jpeg(image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3]))))
 
 
 def _brighten(image: Image.Image, factor: float) -> bytes:
-    return _jpeg(ImageEnhance.Brightness(image).enhance(factor))
+    return jpeg(ImageEnhance.Brightness(image).enhance(factor))
+
+
+def _warm(image: Image.Image, change: float) -> bytes:
+    """Make it warmer, or colder, as cameras do that see another light: by red against blue."""
+    gains = (1 + change / 2, 1.0, 1 - change / 2)
+    planes = [
+        plane.point(lambda value, gain=gain: round(value * gain))
+        for plane, gain in zip(image.split(), gains, strict=True)
+    ]
+    return jpeg(Image.merge("RGB", planes))
 
 
 def _turn(image: Image.Image, tag: int) -> bytes:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = tag
-    return _jpeg(image.transpose(TURNED[tag]), exif=exif)
+    return jpeg(image.transpose(TURNED[tag]), exif=exif)

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps
 
-from bench.duplicates.quality import album, chart, counts, recognition, tables
+from bench.duplicates.quality import album, chart, counts, recognition, recoloured, tables
 from bench.duplicates.quality.album import Picture
 from bench.duplicates.quality.variants import TURNED, variants
 from docs.tools import plot
+from tests.support.colours import turn_hue
 from tests.support.measured import quality
+from tests.support.photos import COFFEE
 from worker.photos.hashes import ALGORITHMS, PHASH
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -125,7 +127,31 @@ def test_a_different_picture_is_not_recognised() -> None:
     whole = Picture("scene", 0, album.png(noise))
     made = {"same": [whole.data], "turned": [album.png(noise.rotate(180))]}
     found = recognition.recognise(PHASH, [whole], made)
-    assert {name: one["within_default"] for name, one in found.items()} == {"same": 1, "turned": 0, "all": 1}
+    assert {name: one["within_default"] for name, one in found.items()} == {
+        "same": 1,
+        "turned": 0,
+        "all": 1,
+        "by_hash": 1,
+    }
+
+
+def test_a_photo_in_other_colours_is_recognised_by_its_hash_alone() -> None:
+    with Image.open(COFFEE) as image:
+        whole = Picture("coffee", 0, album.png(image.convert("RGB")))
+        made = {"red": [album.png(turn_hue(image.convert("RGB"), 120))]}
+    found = recognition.recognise(PHASH, [whole], made)
+    assert {name: one["within_default"] for name, one in found.items()} == {"red": 0, "all": 0, "by_hash": 1}
+
+
+def test_only_photos_that_changed_visibly_count_as_recoloured() -> None:
+    with Image.open(COFFEE) as image:
+        coffee, grey = (album.png(one) for one in (image.convert("RGB"), image.convert("L")))
+    counted = recoloured.confuse(
+        PHASH, [Picture("coffee", 0, coffee), Picture("grey", 0, grey)], recognition.look_of
+    )
+    assert counted["hue turned by 120°"] == {"count": 1, "by_hash": 1, "with_colours": 0}
+    assert counted["all"]["count"] == len(recoloured.recolourings())
+    assert counted["all"]["with_colours"] == 0 < counted["all"]["by_hash"]
 
 
 # how it is shown
@@ -154,11 +180,12 @@ def test_shares_of_wrong_pairs_are_logarithmic_with_a_place_for_none_below() -> 
 
 
 def test_the_tables_say_what_was_counted() -> None:
-    by_transformation, found, mistaken, empty = tables.quality(quality())
+    by_transformation, found, recoloured, mistaken, empty = tables.quality(quality())
     assert by_transformation.rows[0][:2] == ("JPEG 30", "100% · 0.5")
     assert by_transformation.rows[1][:2] == ("all", "50% · 32.5")
     assert found.rows[0][:3] == ("phash", "25.0%", "50.0%")
+    assert [row[2:] for row in recoloured.rows] == [("75.0%", "50.0%")] + 2 * [("19 · 95.0%", "1 · 5.0%")]
     assert mistaken.rows[0][:2] == ("phash", "0.50%")
     assert empty.rows[0] == ("phash", "3 of 3", "75.0%", "0.0%", "3 of 10")
-    for table in (by_transformation, found, mistaken, empty):
+    for table in (by_transformation, found, recoloured, mistaken, empty):
         assert {len(row) for row in table.rows} == {len(table.columns)}

@@ -130,4 +130,4 @@ class InterleavedWorker(Assembly):
         error, now = self.schedule.chance.choice(errors), self.schedule.now
         if error:
             return Failed(upload, error, {}, at=now)
-        return Scored(upload, Scores(3, 3.0, None, {}, {"picky": "1"}), None, {}, at=now)
+        return Scored(upload, Scores(3, 3.0, None, {}, {"picky": "1"}), None, None, {}, at=now)
