@@ -8,7 +8,8 @@ from worker.adapters.aws import s3, sqs
 from worker.adapters.redis.store import RedisStore
 from worker.errors import ConfigurationError
 from worker.intake.leases import Leases
-from worker.intake.s3_uploads import MessageQueue, S3Uploads, Storage, back_off
+from worker.intake.queue_calls import MessageQueue
+from worker.intake.s3_uploads import S3Uploads, Storage, back_off
 from worker.photos import hashes
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule

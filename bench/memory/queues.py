@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bench.latency.notifier import notification
-from worker.intake.s3_uploads import Refused
+from worker.intake.queue_calls import Refused
 from worker.messages import Message, S3Object
 
 BUCKET = "photos"

@@ -5,38 +5,16 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from worker.errors import QueueError, StoreError, Verdict
+from worker.errors import QueueError, Verdict
 from worker.intake.leases import Leases
+from worker.intake.queue_calls import BATCH, MessageQueue, QueueCalls, Refused
 from worker.intake.receivers import Entries, Receivers
+from worker.intake.survivors import Notes, Survivors
 from worker.messages import Fetched, Message, Outcome, S3Object, Upload
 from worker.telemetry.counters import Telemetry
 
-BATCH = 10  # SQS's limit of entries a call
 EXTENDING = 5.0  # seconds at a time
-SILENCE = 60.0  # seconds without notes after one has failed
 LONGEST_HIDDEN = 43_200  # seconds: SQS's limit of a visibility timeout
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An entry of a batch call that SQS refused. `stale`: its receipt handle is no longer valid."""
-
-    message: Message
-    reason: str
-    stale: bool
-
-
-class MessageQueue(Protocol):
-    """A queue like SQS. Every method raises QueueError when the whole call fails."""
-
-    def receive(self, most: int) -> list[Message]:
-        """Wait for 1 … `most` messages, up to the long poll's time."""
-
-    def delete(self, messages: Sequence[Message]) -> list[Refused]:
-        """Delete up to ten messages. Returns the refused ones."""
-
-    def hide(self, messages: Sequence[tuple[Message, int]]) -> list[Refused]:
-        """Hide up to ten messages for so many seconds from now; 0 makes them visible. Returns the refused ones."""
 
 
 class Storage(Protocol):
@@ -44,13 +22,6 @@ class Storage(Protocol):
 
     def fetch(self, s3_object: S3Object, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
         """Read an object, and call `alive` whenever bytes arrive. Raises PhotoError or TroubleError."""
-
-
-class Notes(Protocol):
-    """Tells later workers what they cannot see themselves: see worker/intake/turns.py."""
-
-    def note_survived(self, message_ids: Sequence[str]) -> None:
-        """Note that a worker has come back from a receive of each message. Raises StoreError."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -69,7 +40,8 @@ class S3Uploads:
         # An extension must not arrive after the release of the same message: it would hide it again.
         self._visibility = threading.Lock()
         self._receivers = Receivers()
-        self._silent_until = 0.0  # no notes before this moment
+        self._calls = QueueCalls(self.queue, self.telemetry)
+        self._survivors = Survivors(self.notes, self.clock)
 
     @property
     def in_flight(self) -> int:
@@ -111,7 +83,7 @@ class S3Uploads:
         self._delete(done[Verdict.ACKNOWLEDGE])
         self._release(done[Verdict.RETURN], lambda _: 0)
         self._release(done[Verdict.RELEASE], lambda message: self.retry_delay(message.receive_count))
-        self._note_survived(self.leases.drop(done[Verdict.LEAVE]))
+        self._survivors.note(self.leases.drop(done[Verdict.LEAVE]))
 
     def give_back(self, messages: list[Message]) -> None:
         """Make messages visible again at once: nothing was tried with them."""
@@ -129,7 +101,7 @@ class S3Uploads:
         self._report_lost(self.leases.lost())
         if over:
             self.telemetry.warn("held_too_long", messages=[m.message_id for m in over])
-            self._hide([(message, self.retry_delay(message.receive_count)) for message in over])
+            self._calls.hide([(message, self.retry_delay(message.receive_count)) for message in over])
         due, deadline = self.leases.due(), self.clock() + EXTENDING
         for start in range(0, len(due), BATCH):
             with self._visibility:
@@ -166,9 +138,9 @@ class S3Uploads:
         with self._visibility:
             left = self.leases.drop(self.leases.outstanding())
             self.telemetry.count("released", len(left))
-            self._hide([(message, 0) for message in left])
+            self._calls.hide([(message, 0) for message in left])
         if survived:
-            self._note_survived(left)
+            self._survivors.note(left)
         return len(left)
 
     def _extend(self, due: Entries) -> None:
@@ -192,7 +164,7 @@ class S3Uploads:
             held = [message for message, _ in ten if self.leases.holds(message)]
             return self.queue.delete(held) if held else []
 
-        self._carry_out("delete", [(message, 0) for message in messages], delete_held)
+        self._calls.carry_out("delete", [(message, 0) for message in messages], delete_held)
         self.leases.drop(messages)
 
     def _release(self, messages: Sequence[Message], seconds: Callable[[Message], int]) -> None:
@@ -205,42 +177,8 @@ class S3Uploads:
         with self._visibility:
             dropped = self.leases.drop(message for message, _ in entries)
             held = {message.message_id for message in dropped}
-            self._hide([entry for entry in entries if entry[0].message_id in held])
-        self._note_survived(dropped)
-
-    def _note_survived(self, messages: Sequence[Message]) -> None:
-        """Tell later workers that these did no harm, after their release: a silent Redis must not delay it."""
-        if messages and self.clock() >= self._silent_until:
-            try:
-                self.notes.note_survived([message.message_id for message in messages])
-            except StoreError:  # then they may be worked alone
-                self._silent_until = self.clock() + SILENCE
-
-    def _hide(self, entries: Entries) -> None:
-        """Hide. A message that cannot be hidden is visible again when its timeout ends."""
-        self._carry_out("release", entries, self.queue.hide)
-
-    def _carry_out(self, verb: str, entries: Entries, call: Callable[[Entries], list[Refused]]) -> None:
-        """Call for each ten, and once more for entries that may succeed the second time."""
-        for entry in self._try_once(verb, self._try_once(verb, entries, call), call):
-            self.telemetry.warn(f"{verb}_given_up", message_id=entry[0].message_id)
-
-    def _try_once(
-        self, verb: str, entries: Entries, call: Callable[[Entries], list[Refused]]
-    ) -> list[tuple[Message, int]]:
-        """Call for each ten, up to the first call that fails as a whole. Returns entries to try again."""
-        again: list[tuple[Message, int]] = []
-        for start in range(0, len(entries), BATCH):
-            try:
-                refused = call(entries[start : start + BATCH])
-            except QueueError as error:
-                self.telemetry.warn(f"{verb}_failed", messages=len(entries) - start, reason=str(error))
-                return [*again, *entries[start:]]
-            for one in refused:
-                self.telemetry.warn(f"{verb}_refused", message_id=one.message.message_id, reason=one.reason)
-            retryable = {one.message.message_id for one in refused if not one.stale}
-            again += [entry for entry in entries[start : start + BATCH] if entry[0].message_id in retryable]
-        return again
+            self._calls.hide([entry for entry in entries if entry[0].message_id in held])
+        self._survivors.note(dropped)
 
     def _report_lost(self, messages: list[Message]) -> None:
         for message in messages:

@@ -11,7 +11,7 @@ from tests.support.fakes import START, MemoryStore
 from tests.support.schedule import Schedule
 from tests.support.stage_rig import IDS
 from worker.errors import QueueError
-from worker.intake.s3_uploads import Refused
+from worker.intake.queue_calls import Refused
 from worker.messages import Message
 
 TIMEOUT = 8  # seconds of a message's visibility; a longer one is no extension but a release with a delay

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from tests.support.fakes import ManualClock, MemoryStore, message
 from worker.errors import MessageError, QueueError
 from worker.intake.leases import Leases
-from worker.intake.s3_uploads import Refused, S3Uploads, back_off
+from worker.intake.queue_calls import Refused
+from worker.intake.s3_uploads import S3Uploads, back_off
 from worker.messages import Failed, Fetched, Known, Message, Outcome, PhotoId, S3Object, Upload
 from worker.telemetry.counters import Telemetry
 

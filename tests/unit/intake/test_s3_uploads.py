@@ -8,7 +8,9 @@ import pytest
 from tests.support.fakes import message
 from tests.unit.intake.source_rig import TIMEOUT, SourceRig, for_good, in_passing, not_at_all
 from worker.errors import MessageError, ModelError, QueueError, StoppingError, UnknownBodyError
-from worker.intake.s3_uploads import SILENCE, Refused, back_off
+from worker.intake.queue_calls import Refused
+from worker.intake.s3_uploads import back_off
+from worker.intake.survivors import SILENCE
 from worker.messages import Message, PhotoId, S3Object, Upload
 
 # receiving

@@ -13,7 +13,7 @@ from tests.support.overtaken import answer_to
 from worker.errors import NotOursError, QueueError, StorageError, StoreError
 from worker.intake import events
 from worker.intake.events import Announced
-from worker.intake.s3_uploads import BATCH, Refused
+from worker.intake.queue_calls import BATCH, Refused
 from worker.messages import Answer, Fetched, Message, S3Object, Written
 from worker.result import Result
 

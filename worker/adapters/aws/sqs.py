@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from worker.adapters.aws.clients import Client, parse_time, raise_as, sqs_client
 from worker.errors import ConfigurationError, QueueError, reason
-from worker.intake.s3_uploads import Refused
+from worker.intake.queue_calls import Refused
 from worker.messages import Message
 
 if TYPE_CHECKING:
