@@ -30,3 +30,8 @@ def test_the_results_of_two_services_are_compared(rig: Rig) -> None:
 def test_nothing_to_compare_is_reported(rig: Rig, key: str, code: int, message: str) -> None:
     ended, out, err = rig.run("compare", key)
     assert (ended, message in out + err) == (code, True)
+
+
+def test_templates_of_which_only_one_names_an_owner_are_refused(rig: Rig) -> None:
+    code, _, err = rig.run("compare", "old:{owner}:{image_id}")
+    assert (code, "name an {owner}" in err) == (2, True)

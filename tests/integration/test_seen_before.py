@@ -99,6 +99,12 @@ def test_a_photo_can_be_forgotten(rig: Rig) -> None:
     assert set(rig.redis.keys("*")) <= {"seen:clock"}
 
 
+def test_an_id_that_reaches_into_other_keys_cannot_be_forgotten(rig: Rig) -> None:
+    rig.redis.set("result:ada:one", "{}")
+    code, _, err = rig.run("forget", "ada:one")
+    assert (code, "is no image id" in err, rig.redis.exists("result:ada:one")) == (2, True, 1)
+
+
 def test_owners_learn_nothing_of_one_another(rig: Rig) -> None:
     rig.environment.update(PER_OWNER)
     loaded = settings.load(rig.environment)

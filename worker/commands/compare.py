@@ -29,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
         other = Keys(options.other_key)
     except ValueError as error:
         raise ConfigurationError(f"the key template {options.other_key!r} {error}") from None
+    if other.names_owner is not Keys(settings.result_key).names_owner:
+        raise ConfigurationError("either both WORKER_RESULT_KEY and KEY name an {owner}, or none of them")
     found = comparison.compare(result_store(settings).scan(other), options.score)
     show(found, Console())
     return OK if found.compared else FAILED

@@ -5,8 +5,8 @@ import re
 
 from worker.commands import OK
 from worker.connections import result_store
-from worker.errors import ConfigurationError
-from worker.messages import PhotoId
+from worker.errors import ConfigurationError, NoImageIdError
+from worker.intake.events import safe_id
 from worker.settings import load
 
 
@@ -22,8 +22,11 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("WORKER_IMAGE_ID_PATTERN names an owner: name it with --owner")
     if options.owner and not has_owner:
         raise ConfigurationError("WORKER_IMAGE_ID_PATTERN names no owner: --owner means nothing here")
+    try:
+        photos = [safe_id(image_id, options.owner) for image_id in options.image_ids]
+    except NoImageIdError as error:
+        raise ConfigurationError(str(error)) from None
     store = result_store(settings)
-    for image_id in options.image_ids:
-        known = store.forget(PhotoId(image_id, options.owner))
-        print(f"{image_id}: {'forgotten' if known else 'nothing was known of it'}")
+    for photo in photos:
+        print(f"{photo.image_id}: {'forgotten' if store.forget(photo) else 'nothing was known of it'}")
     return OK

@@ -3,6 +3,9 @@
 In a Redis Cluster all keys of one script must be in one slot. The part of a key in braces, its hash
 tag, decides the slot. The index takes the hash tag of the results: `{photos}:result:{image_id}`
 keeps everything in one slot, `{{owner}}:result:{image_id}` spreads the owners over the cluster.
+
+No two photos share a key. A key has other characters than names only where its template has them, so
+they cut both into the same pieces. With one field at most in a piece, the key tells what each field is.
 """
 
 import re
@@ -14,6 +17,8 @@ from worker.results.look_alikes import Fingerprint
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"  # of an image id, and of an owner
 
+_ANY = "\0"  # in place of a name: any one
+_PIECES = re.compile(rf"([^A-Za-z0-9._{_ANY}-])")  # cuts at the characters that no name has
 _FIELDS = re.compile(r"\{(image_id|owner)\}")
 _TAG = re.compile(r"\{([^{}]+)\}")
 
@@ -22,19 +27,29 @@ class Keys:
     """Fills in a template with `{image_id}` and, where photos have owners, `{owner}`."""
 
     def __init__(self, template: str) -> None:
-        """Other braces are a hash tag. Raises ValueError for a template that cannot name photos."""
+        """Other braces are a hash tag. Raises ValueError for a template that two photos could share.
+
+        It must not give another key of the worker's either.
+        """
         fields = _FIELDS.findall(template)
         if fields.count("image_id") != 1:
             raise ValueError("must contain {image_id} once")
-        sample = _fill(template, PhotoId("\0", "OWNER"))
+        sample = _fill(template, PhotoId(_ANY, "OWNER"))
         if re.search(r"[{}]", _TAG.sub("", sample, count=1)):
             raise ValueError("may have one more pair of braces, for a hash tag, and no others")
         tag = _TAG.search(sample)
-        if tag and "\0" in tag[0]:
+        if tag and _ANY in tag[0]:
             raise ValueError("must not have {image_id} in its hash tag: photos are compared with one another")
         self._template = template
         self.names_owner = "owner" in fields
         self.has_tag = tag is not None  # a cluster needs one
+        result = self.result(PhotoId(_ANY, _ANY))
+        if any(piece.count(_ANY) > 1 for piece in _PIECES.split(result)):
+            raise ValueError(
+                "must have a character between its fields that no id and no owner has, such as :"
+            )
+        if any(_can_meet(result, other) for other in self._others()):
+            raise ValueError("must not give keys that the worker has for other things: begin it otherwise")
 
     def result(self, photo: PhotoId) -> str:
         """Name the key, and the channel, of a photo's result."""
@@ -49,6 +64,13 @@ class Keys:
         """Name the key of the note on a message's tries."""
         return f"{self.index('').root}tries:{message_id}"
 
+    def _others(self) -> list[str]:
+        """The worker's other keys, with _ANY for whatever varies in them."""
+        index = self.index(_ANY if self.names_owner else "")
+        bucket = f"{index.root}{_ANY}:{_ANY}:{_ANY}"
+        of_photo = [index.record(_ANY), index.exact(_ANY), index.forgotten(_ANY)]
+        return [index.clock, bucket, *of_photo, self.tries(_ANY)]
+
     @property
     def glob(self) -> str:
         """The pattern for Redis's SCAN that matches the key of every result."""
@@ -58,7 +80,7 @@ class Keys:
         """Read the key of a result back. None for any other key."""
         pattern = re.escape(self._template)
         for field in ("image_id", "owner"):
-            pattern = pattern.replace(re.escape(f"{{{field}}}"), f"(?P<{field}>[^:]+)", 1)
+            pattern = pattern.replace(re.escape(f"{{{field}}}"), f"(?P<{field}>{NAME})", 1)
             pattern = pattern.replace(re.escape(f"{{{field}}}"), f"(?P={field})")
         match = re.fullmatch(pattern, name)
         return PhotoId(**match.groupdict()) if match else None
@@ -79,6 +101,10 @@ class IndexKeys:
         """Name the key of a photo's record."""
         return f"{self.root}photo:{image_id}"
 
+    def forgotten(self, image_id: str) -> str:
+        """Name the key that says when a photo was forgotten."""
+        return f"{self.root}forgotten:{image_id}"
+
     def exact(self, sha256: str) -> str:
         """Name the key that says which photos have these bytes."""
         return f"{self.root}exact:{sha256}"
@@ -97,3 +123,15 @@ class IndexKeys:
 
 def _fill(template: str, photo: PhotoId) -> str:
     return _FIELDS.sub(lambda field: str(getattr(photo, field[1])), template)
+
+
+def _can_meet(one: str, other: str) -> bool:
+    """Whether two samples can be the same key. If in doubt, yes."""
+    ours, others = _PIECES.split(one), _PIECES.split(other)
+    return len(ours) == len(others) and all(map(_can_be, ours, others))
+
+
+def _can_be(piece: str, other: str) -> bool:
+    if _ANY in other:
+        return piece != ""
+    return re.fullmatch(NAME.join(map(re.escape, piece.split(_ANY))), other) is not None

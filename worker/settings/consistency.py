@@ -52,7 +52,13 @@ def contradictions(settings: "Settings") -> Iterator[str]:
     if settings.pad_to and settings.pad_to[-1] != settings.batch_size:
         yield f"WORKER_PAD_TO must end with WORKER_BATCH_SIZE ({settings.batch_size}), not {settings.pad_to[-1]}"
     has_owner = "owner" in re.compile(settings.image_id_pattern).groupindex
-    if Keys(settings.result_key).names_owner and not has_owner:
+    names_owner = Keys(settings.result_key).names_owner
+    if has_owner and not names_owner:
+        yield (
+            "WORKER_IMAGE_ID_PATTERN names an owner: WORKER_RESULT_KEY must name the {owner} too, such as "
+            "result:{owner}:{image_id}, or owners would read one another's results"
+        )
+    if names_owner and not has_owner:
         yield "WORKER_RESULT_KEY names an {owner}: WORKER_IMAGE_ID_PATTERN must have a group of that name"
     if settings.engine == "litert" and settings.precision == "mixed":
         yield "WORKER_PRECISION=mixed is for GPUs, WORKER_ENGINE=litert for CPUs"

@@ -113,8 +113,8 @@ class Settings(BaseModel):
 
     # What comes out
     result_key: ResultKey = "result:{image_id}"
-    """Redis key, and channel, of a result. It may contain `{owner}`. A Redis Cluster needs a hash
-    tag: `{photos}:result:{image_id}`."""
+    """Redis key, and channel, of a result. It contains `{owner}` if the pattern has such a group:
+    `result:{owner}:{image_id}`. A Redis Cluster needs a hash tag: `{photos}:result:{image_id}`."""
     result_expiry: int = number(86_400, 1, 31_536_000, "s")
     """How long a result is kept."""
     duplicate_window: int = number(604_800, 0, 31_536_000, "s")

@@ -28,6 +28,7 @@ ROOMY = {  # with these, each setting can take its bounds without contradicting 
     "WORKER_RETRY_DELAY": "0",
     "WORKER_RETRY_DELAY_MAX": "43200",
 }
+OWNED = r"^(?P<owner>[^/]+)/(?P<image_id>[^/.]+)"
 BOUNDS = [
     (variable, float(bounds.split(" … ")[0]), float(bounds.split(" … ")[1]))
     for variable, _, bounds, _, _ in settings.rows()
@@ -120,6 +121,8 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         ("WORKER_RESULT_KEY", "{app}:{image_id}:{size}", "for a hash tag, and no others"),
         ("WORKER_RESULT_KEY", "{{app}}:{image_id}", "for a hash tag, and no others"),
         ("WORKER_RESULT_KEY", "{{image_id}}", "must not have {image_id} in its hash tag"),
+        ("WORKER_RESULT_KEY", "{owner}-{image_id}", "must have a character between its fields"),
+        ("WORKER_RESULT_KEY", "seen:{image_id}", "must not give keys that the worker has for other things"),
         ("WORKER_PAD_TO", "8,many", "must be whole numbers above 0"),
         ("WORKER_PAD_TO", "0,32", "must be whole numbers above 0"),
         ("WORKER_PAD_TO", "8,8,32", "each larger than the one before"),
@@ -167,6 +170,8 @@ def test_an_invalid_text_is_refused_with_name_value_and_reason(
         ),
         ({"pad_to": "8,16", "batch_size": "32"}, ["PAD_TO", "BATCH_SIZE (32)"]),
         ({"pad_to": "8,64", "batch_size": "32"}, ["PAD_TO", "BATCH_SIZE (32)"]),
+        ({"image_id_pattern": OWNED}, ["IMAGE_ID_PATTERN", "RESULT_KEY must name the {owner} too"]),
+        ({"result_key": "{owner}:{image_id}"}, ["RESULT_KEY", "IMAGE_ID_PATTERN"]),
         ({"engine": "litert", "precision": "mixed"}, ["ENGINE=litert", "PRECISION=mixed"]),
     ],
 )
