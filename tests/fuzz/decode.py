@@ -10,7 +10,7 @@ from pathlib import Path
 
 from worker.decoders.child import Server
 from worker.errors import PhotoError
-from worker.photos import decoding
+from worker.photos import decoding, opening
 from worker.photos.hashes import PHASH
 
 TARGET = decoding.Target(224, 224, "crop")
@@ -52,7 +52,7 @@ def _outcome(server: Server, data: bytes) -> str:
 def _pixels(data: bytes) -> int:
     """Return the pixels that the header names; 0 if it cannot be read."""
     try:
-        image = decoding.open_photo(data, MAX_PIXELS)
+        image = opening.open_photo(data, MAX_PIXELS)
     except (PhotoError, MemoryError):
         return 0
     return image.width * image.height

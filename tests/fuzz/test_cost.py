@@ -9,7 +9,7 @@ from bench.hostile import photos as hostile
 from tests.fuzz.child import ALLOWED, DIED, decode
 from tests.fuzz.floods import FLOODS
 from tests.fuzz.mutants import mutants
-from worker.photos import decoding
+from worker.photos import opening
 
 MUTANTS = 80  # of each format
 DECODED_NOTHING = 16_000_000  # bytes; each pixel of 4,000 × 4,000 takes at least one
@@ -43,7 +43,7 @@ def test_a_picture_larger_than_its_header_says_is_refused_before_it_is_decoded(
     assert decoded.memory <= DECODED_NOTHING, decoded
 
 
-@pytest.mark.parametrize("image_format", decoding.FORMATS)
+@pytest.mark.parametrize("image_format", opening.FORMATS)
 def test_a_damaged_photo_is_decoded_or_refused_within_the_bounds(tmp_path: Path, image_format: str) -> None:
     paths = [tmp_path / f"{number}" for number in range(MUTANTS)]
     for path, mutant in zip(paths, mutants(image_format, MUTANTS, seed=1), strict=True):

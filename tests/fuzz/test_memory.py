@@ -10,9 +10,9 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.fuzz.child import decode
-from worker.photos import decoding
+from worker.photos import opening
 
-assert decoding.FORMATS  # importing it registers HEIF with Pillow
+assert opening.FORMATS  # importing it registers HEIF with Pillow
 WIDTH, HEIGHT = 3_200, 2_400
 LARGE = 5_000
 FAST = {"preset": "ultrafast"}  # for HEIF's encoder, which takes ten times as long otherwise

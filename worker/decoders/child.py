@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from worker.decoders.confinement import AddressSpace, confine
 from worker.errors import OutOfMemoryError, PhotoError, TooCostlyError
-from worker.photos import decoding, hashes
+from worker.photos import decoding, hashes, opening
 from worker.photos.costs import webp_size
 from worker.photos.decoding import Target
 
@@ -66,7 +66,7 @@ class Server:
         try:
             width, height = webp_size(data)  # taken at the opening, if it is allowed
             self._space.limit(allowed + PER_PIXEL * min(width * height, self._max_pixels))
-            image = decoding.open_photo(data, self._max_pixels)
+            image = opening.open_photo(data, self._max_pixels)
             allowed += PER_PIXEL * image.width * image.height
             self._space.limit(allowed)
             pixels, look = decoding.decode(image, self._target, self._algorithm)

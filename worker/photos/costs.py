@@ -48,15 +48,40 @@ def webp_size(data: bytes) -> tuple[int, int]:
     return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
 
 
+def first_webp_frame(data: bytes) -> tuple[int, int, int, int] | None:
+    """Read which part of the canvas an animated WebP's first frame covers: left, top, right, bottom, in pixels."""
+    position = 12
+    for _ in range(MOST_CHUNKS):
+        kind, length = (
+            data[position : position + 4],
+            int.from_bytes(data[position + 4 : position + 8], "little"),
+        )
+        if kind == b"ANMF":
+            x, y, width, height = (
+                int.from_bytes(data[at : at + 3], "little") for at in range(position + 8, position + 20, 3)
+            )
+            return 2 * x, 2 * y, 2 * x + width + 1, 2 * y + height + 1
+        position += 8 + length + length % 2
+    return None
+
+
+def segments(data: bytes) -> Iterator[tuple[int, memoryview]]:
+    """Yield a JPEG's segments, each with its marker and content, up to the end of the picture."""
+    for marker, start, end in _segments(_SEGMENT_OR_END, data, len(_JPEG)):
+        if marker == _END:
+            return
+        yield marker, memoryview(data)[start + 4 : end]
+
+
 def _read_header(data: bytes) -> tuple[int, bool]:
     """Return the position behind the head of the first scan, and whether the JPEG is progressive."""
     behind, junk, is_progressive = len(_JPEG), 0, False
-    for segments, (marker, start, end) in enumerate(_segments(_SEGMENT, data, behind)):
+    for number, (marker, start, end) in enumerate(_segments(_SEGMENT, data, behind)):
         junk, behind = junk + start - behind, end
         is_progressive = is_progressive or marker in _PROGRESSIVE
         if marker == _SCAN:
             return end, is_progressive
-        if segments >= MOST_SEGMENTS or junk > MOST_JUNK:
+        if number >= MOST_SEGMENTS or junk > MOST_JUNK:
             break
     else:
         if len(data) - behind + junk > MOST_JUNK:  # an upload that ends in zeros, perhaps
@@ -69,11 +94,11 @@ def _read_header(data: bytes) -> tuple[int, bool]:
 
 def _check_scans(data: bytes, position: int) -> None:
     scans = 1
-    for segments, (marker, _, _) in enumerate(_segments(_SEGMENT_OR_END, data, position)):
+    for number, (marker, _, _) in enumerate(_segments(_SEGMENT_OR_END, data, position)):
         scans += marker == _SCAN
         if marker == _END:
             return
-        if scans > MOST_SCANS or segments > MOST_SEGMENTS:
+        if scans > MOST_SCANS or number > MOST_SEGMENTS:
             raise TooCostlyError(f"the JPEG has more than {MOST_SCANS} scans, or {MOST_SEGMENTS} segments")
 
 

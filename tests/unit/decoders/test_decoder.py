@@ -29,7 +29,7 @@ from worker.errors import (
     UnreadableImageError,
     UnsupportedFormatError,
 )
-from worker.photos import decoding
+from worker.photos import decoding, opening
 from worker.photos.decoding import Target
 from worker.telemetry.counters import Telemetry
 
@@ -81,7 +81,7 @@ def count_replaced(decoder: Decoder) -> int:
 # what a decoder gives
 
 
-@pytest.mark.parametrize("image_format", decoding.FORMATS)
+@pytest.mark.parametrize("image_format", opening.FORMATS)
 def test_pixels_and_look_are_those_of_decoding_in_this_process(decoder: Decoder, image_format: str) -> None:
     data = hostile.tiny(image_format)
     pixels, look = decoding.prepare(data, TARGET, MAX_PIXELS)

@@ -12,7 +12,7 @@ from PIL import Image
 from bench.hostile.photos import false_size
 from tests.support.avif import Item, av1, box, full, grid, still
 from worker.errors import PhotoError, TooCostlyError, TooManyPixelsError, UnreadableImageError
-from worker.photos import decoding
+from worker.photos import decoding, opening
 from worker.photos.av1 import Size, sizes
 from worker.photos.avif import check_coded_size
 from worker.photos.boxes import MOST_PARTS
@@ -113,14 +113,14 @@ def test_whatever_the_picture_is_made_of_counts(
 ) -> None:
     data = still(items, pieces=pieces, inside=inside, brand=brand)
     with pytest.raises(UnreadableImageError, match=r"1100 × 1100|300 × 300"):
-        decoding.open_photo(data, MAX_PIXELS)
+        opening.open_photo(data, MAX_PIXELS)
 
 
 def test_the_cells_of_a_grid_count_together() -> None:
     cells = [Item(av1(1000, 1000), (64, 64))] * 9
     first = Item(grid(3, 3, (192, 192)), (192, 192), b"grid", {b"dimg": list(range(2, 11))})
     with pytest.raises(UnreadableImageError, match="9000000 pixels are coded"):
-        decoding.open_photo(still([first, *cells]), MAX_PIXELS)
+        opening.open_photo(still([first, *cells]), MAX_PIXELS)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
@@ -130,12 +130,12 @@ def test_a_sequence_whose_frames_are_larger_is_unreadable(mode: str) -> None:
     assert data[8:12] == b"avis"
     smaller = struct.pack(">II", 64 << 16, 64 << 16)
     with pytest.raises(UnreadableImageError, match="64 × 64 pixels, the picture 300 × 300"):
-        decoding.open_photo(data.replace(struct.pack(">II", 300 << 16, 300 << 16), smaller), MAX_PIXELS)
+        opening.open_photo(data.replace(struct.pack(">II", 300 << 16, 300 << 16), smaller), MAX_PIXELS)
 
 
 def test_a_picture_without_a_sequence_header_is_unreadable() -> None:
     with pytest.raises(UnreadableImageError, match="no AV1 picture"):
-        decoding.open_photo(still([Item(b"\x12\0" * 8, (64, 64))]), MAX_PIXELS)
+        opening.open_photo(still([Item(b"\x12\0" * 8, (64, 64))]), MAX_PIXELS)
 
 
 # sizes in AV1 data

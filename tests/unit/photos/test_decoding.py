@@ -25,7 +25,7 @@ from worker.errors import (
     UnsupportedFormatError,
 )
 from worker.messages import Pixels
-from worker.photos import decoding, looks
+from worker.photos import decoding, looks, opening
 from worker.photos.decoding import Fit, Target
 from worker.photos.looks import Look
 
@@ -261,7 +261,7 @@ def heic_of_size(width: int, height: int) -> bytes:
 
 
 # Made before any test, because making them needs the decoding that some tests forbid.
-ENCODED = {image_format: encode(scene(), image_format) for image_format in decoding.FORMATS}
+ENCODED = {image_format: encode(scene(), image_format) for image_format in opening.FORMATS}
 HUGE_HEIC = heic_of_size(20_000, 10_000)
 
 
@@ -272,26 +272,26 @@ def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(image: ImageFile.ImageFile) -> None:
         pytest.fail(f"a {image.format} was decoded")
 
-    for image_format in decoding.FORMATS:
+    for image_format in opening.FORMATS:
         with Image.open(io.BytesIO(ENCODED[image_format])) as image:
             monkeypatch.setattr(type(image), "load", refuse)
 
 
 @pytest.mark.usefixtures("no_decoding")
-@pytest.mark.parametrize("image_format", decoding.FORMATS)
+@pytest.mark.parametrize("image_format", opening.FORMATS)
 def test_the_header_alone_decides_about_the_pixel_limit(image_format: str) -> None:
     with pytest.raises(TooManyPixelsError, match="96 × 64"):
         pixels_of(ENCODED[image_format], max_pixels=96 * 64 - 1)
 
 
 @pytest.mark.usefixtures("no_decoding")
-@pytest.mark.parametrize("image_format", decoding.FORMATS)
+@pytest.mark.parametrize("image_format", opening.FORMATS)
 def test_the_guard_against_decoding_works(image_format: str) -> None:
     with pytest.raises(pytest.fail.Exception, match="was decoded"):
         pixels_of(ENCODED[image_format])
 
 
-@pytest.mark.parametrize("image_format", decoding.FORMATS)
+@pytest.mark.parametrize("image_format", opening.FORMATS)
 def test_a_photo_at_the_pixel_limit_is_read(image_format: str) -> None:
     assert pixels_of(ENCODED[image_format], max_pixels=96 * 64).shape == (32, 32, 3)
 
@@ -531,7 +531,7 @@ def test_an_rgb_image_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     assert converted == [("RGB", "L")]
 
 
-@pytest.mark.parametrize("image_format", decoding.FORMATS)
+@pytest.mark.parametrize("image_format", opening.FORMATS)
 def test_the_hash_names_its_algorithm_and_64_bits(image_format: str) -> None:
     assert re.fullmatch(r"phash-1:[0-9a-f]{16}", hash_of(ENCODED[image_format]))
 
@@ -575,11 +575,11 @@ def test_any_bytes_give_pixels_or_a_photo_error(data: bytes) -> None:
     assert_pixels_or_photo_error(data)
 
 
-TINY = {image_format: encode(scene(24, 16), image_format) for image_format in decoding.FORMATS}
+TINY = {image_format: encode(scene(24, 16), image_format) for image_format in opening.FORMATS}
 
 
 @settings(deadline=None)
-@given(st.sampled_from(decoding.FORMATS), st.data())
+@given(st.sampled_from(opening.FORMATS), st.data())
 def test_a_damaged_photo_gives_pixels_or_a_photo_error(image_format: str, data: st.DataObject) -> None:
     damaged = bytearray(TINY[image_format])
     for _ in range(data.draw(st.integers(1, 5))):

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from PIL import Image
 
-from worker.photos import decoding
+from worker.photos import opening
 
 MARK = b"#fault:"
 
@@ -57,7 +57,7 @@ FAULTS: dict[bytes, Callable[[], object]] = {
     b"allocate": allocate,
     b"killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
 }
-_open_photo = decoding.open_photo
+_open_photo = opening.open_photo
 
 
 def open_photo(data: bytes, max_pixels: int) -> Image.Image:
@@ -67,4 +67,4 @@ def open_photo(data: bytes, max_pixels: int) -> Image.Image:
     return _open_photo(data, max_pixels)
 
 
-decoding.open_photo = open_photo
+opening.open_photo = open_photo

@@ -1,0 +1,79 @@
+"""Reads a PNG's chunks, and leaves out those that decoders need not see.
+
+A wrong checksum in a chunk that is not critical costs that chunk only, as in browsers (PNG
+specification, 13.1). Pillow refuses the file for it, and for odd texts. So it gets the picture, its
+transparency and its EXIF data, and nothing else.
+"""
+
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PICTURE = b"IDAT"
+GREY, COLOUR = 0, 2  # kinds of pictures whose transparency is one value
+LEAST = {GREY: 2, COLOUR: 6}  # bytes of it
+
+
+class Chunk(NamedTuple):
+    """A chunk: its name, and where it and its content are in the file."""
+
+    name: bytes
+    start: int
+    content: int
+    end: int
+
+    def is_whole(self, data: bytes) -> bool:
+        """Whether its checksum is right."""
+        with memoryview(data) as view:
+            return zlib.crc32(view[self.start + 4 : self.end]) == int.from_bytes(
+                data[self.end : self.end + 4]
+            )
+
+
+def chunks(data: bytes) -> Iterator[Chunk]:
+    """Yield the chunks up to the last one."""
+    position = len(SIGNATURE)
+    while position + 8 <= len(data):
+        name = data[position + 4 : position + 8]
+        content = position + 8
+        end = content + int.from_bytes(data[position : position + 4])
+        yield Chunk(name, position, content, end)
+        if name == b"IEND":
+            return
+        position = end + 4
+
+
+def simplify(data: bytes) -> bytes:
+    """Leave out chunks that are damaged or not needed. The same bytes if there are none."""
+    parts, kept_from, has_picture = [], 0, False
+    for chunk in chunks(data):
+        has_picture = has_picture or chunk.name == PICTURE
+        if not _is_needed(data, chunk, has_picture):
+            parts.append(data[kept_from : chunk.start])
+            kept_from = chunk.end + 4
+    return b"".join([*parts, data[kept_from:]]) if parts else data
+
+
+def _is_needed(data: bytes, chunk: Chunk, has_picture: bool) -> bool:
+    if not chunk.name[0] & 0x20:  # names of critical chunks begin with a capital letter
+        return True
+    if chunk.name == b"tRNS":
+        is_right = not has_picture and chunk.end - chunk.content >= LEAST.get(data[25], 1)
+    else:
+        is_right = chunk.name == b"eXIf"
+    return is_right and chunk.is_whole(data)
+
+
+def scale_transparency(data: bytes, value: object) -> object:
+    """Bring a transparent value to the 8 bits of the pixels that Pillow returns; it does so only for palettes.
+
+    It returns pixels of 16 bits for grey ones of 16 bits, so that their value stays.
+    """
+    depth, kind = data[24], data[25]
+    if kind == GREY and depth < 8 and isinstance(value, int):
+        most = (1 << depth) - 1
+        return (value & most) * 255 // most
+    if kind == COLOUR and depth == 16 and isinstance(value, tuple):
+        return tuple(part >> 8 for part in value)
+    return value
