@@ -10,7 +10,7 @@ VENV := .venv/.installed
 LOCALSTACK := .localstack-venv/.installed
 PEERS := .bench-peers/.installed
 
-.PHONY: help install model run demo submit unit test check fmt bench publish soak docs simulate image image-check lock clean
+.PHONY: help install model run demo submit unit test check fmt mutants bench publish soak docs simulate image image-check lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ fmt: $(VENV) ## format, and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+mutants: install ## plant faults and see whether the tests notice; MODULE=intake.leases|rules.lua|… PART=tool|hand
+	@exec $(BIN)/python -m tests.mutants $(if $(MODULE),--module $(MODULE)) $(if $(PART),--part $(PART))
+
 bench: install model $(PEERS) ## measure speed side by side; 30 minutes; writes bench-out/; PART=throughput|latency|hostile|accelerator|duplicates
 	@exec $(BIN)/python -m bench $(if $(PART),--part $(PART))
 
@@ -77,7 +80,7 @@ lock: ## resolve the dependencies anew, with hashes
 
 clean: ## remove all that these commands made
 	rm -rf .venv .localstack-venv .bench-peers .localstack .run models/reference/built models/reference/inputs bench-out .image
-	rm -rf .corpus .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .corpus mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # A stamp is written only when the installation is whole.
 $(VENV): deploy/locks/dev.txt

@@ -36,7 +36,11 @@ def pillow_may_warn_of_metadata() -> None:
 
 @pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """LocalStack and Valkey on free ports."""
+    """LocalStack and Valkey on free ports, unless others run already: their ports are in RUNNING_SERVICES."""
+    if ports := os.environ.get("RUNNING_SERVICES"):
+        gateway, valkey = map(int, ports.split())
+        yield Services(tmp_path_factory.mktemp("services"), gateway_port=gateway, redis_port=valkey)
+        return
     with Services(tmp_path_factory.mktemp("services")) as running:
         yield running
 

@@ -234,3 +234,9 @@ def test_any_distribution_gives_a_score_near_its_mean(probs: list[float]) -> Non
     assert 1 <= answer.score <= 5
     assert 1 <= answer.score_mean <= 5
     assert abs(answer.score - answer.score_mean) <= 0.5
+
+
+def test_labels_out_of_range_by_a_rounding_error_are_shown_within_it() -> None:
+    shown = score_photo(score=[3], labels=[[1.001, -0.001, -0.002, -0.003]], top=9).inference["model"].labels
+    assert shown is not None
+    assert [label.probability for label in shown] == [1.0, 0.0, 0.0, 0.0]

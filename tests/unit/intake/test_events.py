@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.errors import NoImageIdError, NotOursError, UnknownBodyError
+from worker.errors import ForeignBucketError, NoImageIdError, NotOursError, UnknownBodyError
 from worker.intake import events
 from worker.intake.events import Announced, Ignored
 from worker.messages import S3Object
@@ -299,7 +299,7 @@ SURROGATE = "\ud800"  # half a surrogate pair: JSON can hold it, UTF-8 cannot
         direct(image_id=5),
         direct(version_id=SURROGATE),
     ],
-    ids=lambda text: ascii(text[-60:]),
+    ids=lambda text: re.sub(r"\W+", " ", ascii(text[-60:])),
 )
 def test_an_unknown_shape_is_refused_with_a_reason(text: str) -> None:
     assert refusal(text)
@@ -517,3 +517,40 @@ def test_the_reason_of_a_refused_id_stays_short() -> None:
 
 def test_the_longest_id_is_accepted() -> None:
     assert name_of("photo.jpg", given_id="a" * 128) == "a" * 128
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (json.dumps({"source": "aws.s3", "detail-type": "Object Created"}), "detail is not a JSON object"),
+        (
+            json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": {}}),
+            "detail.bucket is not a JSON object",
+        ),
+        (
+            json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": {"bucket": {}}}),
+            "detail.object is not a JSON object",
+        ),
+        (direct(image_id=7), "image_id is not a string"),
+        (
+            notification({"eventVersion": "9" * 500}),
+            f"a record has event version '{'9' * 80}'; 2.x is understood",
+        ),
+        (
+            notification({"eventSource": [1] * 500}),
+            f"a record comes from {str([1] * 500)[:160]}, not from S3",
+        ),
+    ],
+    ids=["detail", "bucket", "object", "image id", "long text", "long list"],
+)
+def test_a_reason_names_what_is_wrong(text: str, reason: str) -> None:
+    assert refusal(text) == reason
+
+
+def test_an_announced_photo_has_the_id_that_its_sender_named() -> None:
+    announced = read_upload(direct(image_id="mine"))
+    assert announced.photo({"photos"}, re.compile(UUID_SEGMENT)).image_id == "mine"
+    with pytest.raises(NoImageIdError, match=r"^'no spaces' is no image id: "):
+        read_upload(direct(image_id="no spaces")).photo({"photos"}, re.compile(UUID_SEGMENT))
+    with pytest.raises(ForeignBucketError, match="'photos' is not in WORKER_BUCKETS"):
+        announced.photo({"others"}, re.compile(UUID_SEGMENT))

@@ -30,6 +30,14 @@ def test_messages_in_work_are_extended_at_half_their_timeout() -> None:
     assert rig.count_of("leases_extended") == 2
 
 
+def test_what_sqs_refuses_does_not_count_as_extended() -> None:
+    rig = SourceRig(5)
+    rig.queue.answers = [lambda five: [*for_good(five[:1]), *in_passing(five[1:3])]]
+    extend_after(rig, HALF)
+    assert rig.count_of("leases_extended") == 2
+    assert extend_after(rig, TIMEOUT / 10) == [{1: TIMEOUT, 2: TIMEOUT}]
+
+
 def test_leases_are_extended_ten_per_call() -> None:
     assert [len(ten) for ten in extend_after(SourceRig(23), HALF)] == [10, 10, 3]
 

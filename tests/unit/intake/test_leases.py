@@ -159,6 +159,30 @@ def test_a_message_is_settled_once() -> None:
     assert leases.settle_record(message(number=1), Verdict.ACKNOWLEDGE) is None
 
 
+def being_settled() -> tuple[Leases, ManualClock]:
+    """Message 1 is in work; message 2 is being settled, and has been reported once more since."""
+    leases, clock = held(1, 2)
+    leases.settle_record(message(number=2), Verdict.ACKNOWLEDGE)
+    assert leases.settle_record(message(number=2), Verdict.RELEASE) is None
+    return leases, clock
+
+
+def test_what_is_being_settled_is_not_held_too_long() -> None:
+    leases, clock = being_settled()
+    for number in (1, 2):
+        leases.note_extension(message(number=number), TIMEOUT, since=clock.seconds + LONGEST - TIMEOUT)
+    clock.seconds += LONGEST - 8
+    assert leases.over() == [message(number=1)]
+    assert outstanding(leases) == ["message-2"]
+
+
+def test_of_leases_that_are_gone_those_being_settled_are_nobodys_loss() -> None:
+    leases, _ = being_settled()
+    both = [message(number=1), message(number=2)]
+    assert leases.lose([*both, message(number=3)]) == [message(number=1)]
+    assert outstanding(leases) == ["message-2"]
+
+
 def test_a_message_that_is_not_held_is_not_settled() -> None:
     leases, _ = held()
     assert leases.settle_record(message(number=1), Verdict.ACKNOWLEDGE) is None
@@ -203,3 +227,51 @@ def test_among_many_threads_exactly_one_record_settles_the_message() -> None:
         thread.join(10)
     assert answers.count(Verdict.ACKNOWLEDGE) == 1
     assert answers.count(None) == 79
+
+
+def test_a_short_timeout_has_a_shorter_safety() -> None:
+    clock = ManualClock()
+    leases = Leases(8.0, LONGEST, clock)
+    leases.hold([message()], since=clock.seconds)
+    clock.seconds += 5.999
+    assert leases.holds(message())
+    clock.seconds += 0.001
+    assert not leases.holds(message())
+
+
+def test_the_last_extension_is_a_second_and_none_comes_after_it() -> None:
+    leases, clock = held(1)
+    start = clock.seconds
+    leases.note_extension(message(number=1), TIMEOUT, since=start + LONGEST - TIMEOUT)
+    clock.seconds = start + LONGEST - 0.5
+    assert leases.due() == [(message(number=1), 1)]
+    leases.note_extension(message(number=1), TIMEOUT, since=start + LONGEST - TIMEOUT)
+    clock.seconds = start + LONGEST
+    assert leases.due() == []
+
+
+def test_a_lease_at_its_longest_is_over_at_the_very_moment() -> None:
+    leases, clock = held(1)
+    leases.note_extension(message(number=1), TIMEOUT, since=clock.seconds + LONGEST - TIMEOUT)
+    clock.seconds += LONGEST - 8.001
+    assert leases.over() == []
+    clock.seconds += 0.001
+    assert leases.over() == [message(number=1)]
+
+
+def test_a_lost_lease_is_not_over_too() -> None:
+    leases, clock = held(1)
+    clock.seconds += LONGEST
+    assert leases.over() == []
+    assert leases.lost() == [message(number=1)]
+
+
+def test_a_wait_until_nothing_else_is_held_ends_with_the_last_of_the_others() -> None:
+    leases, _ = held(1, 2)
+    ours = [message(number=1)]
+    assert not leases.wait_until_only(ours, timeout=0.01)
+    dropping = threading.Timer(0.01, leases.drop, args=[[message(number=2)]])
+    dropping.start()
+    assert leases.wait_until_only(ours, timeout=10.0)
+    assert leases.wait_until_only(ours, timeout=0.0)
+    assert outstanding(leases) == ["message-1"]

@@ -63,6 +63,7 @@ class Arriving(BoundedQueue[float]):
         self._arrive()
 
     def get(self, block: bool = True, timeout: float | None = None) -> float:
+        assert not block or timeout is not None, "it would wait for ever"
         self._arrive()
         if block and timeout is not None and not self.qsize():
             self.waits.append(timeout)
@@ -151,8 +152,8 @@ def test_it_waits_if_a_fuller_batch_saves_more_time_than_the_wait() -> None:
 
 @pytest.mark.parametrize(
     ("base", "wait", "gap"),
-    [(0.0, 5.0, 0.1), (1.0, 0.0, 0.1), (1.0, 5.0, 3.0)],
-    ids=["company saves nothing", "no wait is allowed", "the next is far"],
+    [(0.0, 5.0, 0.1), (1.0, 0.0, 0.1), (1.0, 5.0, 3.0), (1.0, 5.0, 1.0)],
+    ids=["company saves nothing", "no wait is allowed", "the next is far", "it saves no more than it costs"],
 )
 def test_it_does_not_wait_if_that_does_not_pay(base: float, wait: float, gap: float) -> None:
     clock = Clock(100.0)
@@ -198,3 +199,28 @@ def test_an_empty_queue_gives_nothing_and_a_closed_one_what_was_taken() -> None:
     assert batching(closed, clock).take(8, 1.0) == ([1.0], "device_free")
     with pytest.raises(ShutDown):
         batching(closed, clock).take(8, 1.0)
+
+
+def test_what_another_device_took_meanwhile_is_not_waited_for() -> None:
+    clock = Clock(10.0)
+    items = Arriving(clock, 1, 2, 3)
+    gathering = batching(items, clock)
+
+    def while_taken(_: int) -> float:
+        items.queue.clear()
+        return 1.0
+
+    gathering.expected = while_taken
+    assert gathering.take(8, 1.0) == ([1], "device_free")
+    assert items.waits == []
+
+
+@pytest.mark.parametrize(("saved", "waits"), [(2.1, [2.1]), (1.9, [])])
+def test_the_gap_is_a_mean_that_follows_slowly(saved: float, waits: list[float]) -> None:
+    clock = Clock(30.0)
+    items = Arriving(clock, 10.0, 11.0, 20.0)  # gaps of 1 s and 9 s: a mean of 1 + 8/8
+    gathering = batching(items, clock, base=saved, wait=5.0)
+    learn_gap(items, gathering)
+    items.coming = [30.0]
+    assert gathering.take(8, 1.0)[0] == [30.0]
+    assert items.waits == [pytest.approx(wait) for wait in waits]

@@ -4,8 +4,9 @@ import json
 import threading
 
 import pytest
+from structlog.testing import capture_logs
 
-from tests.support.fakes import ImpatientEvent, ScriptedSource, message
+from tests.support.fakes import START, ImpatientEvent, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, body, photo
 from worker.errors import Part, QueueError, Verdict
 from worker.messages import Known, Skipped, Upload
@@ -224,3 +225,54 @@ def test_poll_hands_on_a_scored_photo_while_the_store_is_away() -> None:
     rig.source.waiting = [message(body(IDS[0]), number=2)]
     rig.poll.step()
     assert isinstance(rig.uploads.get(), Upload)
+
+
+def test_each_record_knows_its_place_its_source_and_its_upload_time() -> None:
+    rig = StageRig(ScriptedSource([message(body(*IDS[:3]))]))
+    rig.poll.step()
+    items = [rig.uploads.get() for _ in range(3)]
+    assert [item.record for item in items if isinstance(item, Upload)] == [0, 1, 2]
+    assert {item.uploaded_at for item in items if isinstance(item, Upload)} == {START}
+    assert all(item.source is rig.source for item in items)
+
+
+def test_what_is_not_handed_on_to_the_model_is_logged_by_name() -> None:
+    rig = StageRig()
+    score_once(rig, IDS[0])
+    texts = ['{"Event": "s3:TestEvent"}', "no JSON", body(IDS[0])]
+    rig.source.waiting = [message(text, number=n, receive_count=2) for n, text in enumerate(texts, 1)]
+    with capture_logs() as logs:
+        rig.poll.step()
+    assert [rig.uploads.get().source for _ in texts] == [rig.source] * 3
+    assert [line for line in logs if line["event"] != "received"] == [
+        {"event": "ignored", "log_level": "info", "what": "s3:TestEvent", "message_id": "message-1"},
+        {
+            "event": "left_to_dead_letter_queue",
+            "log_level": "warning",
+            "message_id": "message-2",
+            "code": "unknown_body",
+            "reason": "the body is not JSON: Expecting value: line 1 column 1 (char 0)",
+            "receive_count": 2,
+        },
+        {"event": "already_scored", "log_level": "info", "image_id": IDS[0]},
+    ]
+
+
+def test_what_fails_in_a_receive_is_logged_with_its_reason() -> None:
+    rig = StageRig(ScriptedSource([message(body(IDS[0]))]))
+    rig.store.away = True
+    with capture_logs() as logs:
+        rig.poll.step()
+        rig.store.away = False
+        rig.source.failures = [QueueError("no answer")] * 2
+        rig.poll.step()
+        rig.poll.step()
+    failed = {
+        "event": "receive_failed",
+        "log_level": "warning",
+        "code": "queue_trouble",
+        "reason": "no answer",
+    }
+    look_up = {"event": "look_up_failed", "log_level": "warning", "reason": "Redis does not answer"}
+    assert [line for line in logs if line["log_level"] == "warning"] == [look_up, failed, failed]
+    assert rig.outages.longest()[1].endswith(" fails: no answer")
