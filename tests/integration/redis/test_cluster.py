@@ -52,7 +52,8 @@ def test_results_and_index_work_as_on_a_single_redis(nodes: Nodes) -> None:
         assert announcements.wait(5.0)
     assert write(store, "two", "1", phash(0)) == exact("one")
     assert write(store, "three", "3", phash(3)) == near("one", 2)
-    assert store.write([photo("three", "3", phash(3))], [""])[0].answer is Answer.KNOWN
+    again = photo("three", "3", phash(3)).model_copy(update={"timings_ms": {"infer": 1.0}})  # another try
+    assert store.write([again], [""])[0].answer is Answer.KNOWN
     assert find_look_alike(store, "four", phash(1)) == "one"
     assert store.forget(PhotoId("one"))
     just_now = nodes[0].time()[0] * 1_000_000 - 1_000_000

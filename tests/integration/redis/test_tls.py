@@ -97,7 +97,7 @@ def test_the_rights_of_the_security_page_are_enough(port: int, authority: trustm
         assert announcements.wait(5.0)  # Redis's confirmation
         assert store.write([make_result()], [""]) == [Written(Answer.WRITTEN)]
         assert announcements.wait(5.0)
-    assert store.write([make_result()], [""]) == [Written(Answer.KNOWN)]
+    assert store.write([make_result(sequencer="0A")], [""]) == [Written(Answer.KNOWN)]
     copied = photo("two", "bytes", "phash-1:0123456789abcdef")
     assert store.write([copied], [""]) == [Written(Answer.WRITTEN)]
     assert find_look_alike(store, "three", "phash-1:0123456789abcdef") == "two"
