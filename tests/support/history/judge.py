@@ -52,9 +52,11 @@ def _in_order(life: Life, emptied: Sequence[float]) -> Iterator[str]:
 
 def _compare(before: tuple[int, Published], after: tuple[int, Published]) -> Iterator[str]:
     (old_number, old), (number, new) = before, after
+    if _is_gone(old.result):  # it may be back, and older versions may still be there
+        return
     if number < old_number:
         yield f"the result of PUT {old_number + 1} was replaced by that of PUT {number + 1}"
-    elif number == old_number and not _is_gone(old.result):
+    elif number == old_number:
         if any(_is_older(new.result.models.get(name), than) for name, than in old.result.models.items()):
             yield f"models went back from {old.result.models} to {new.result.models}"
         if old.result.models == new.result.models:

@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.bucket import BucketSource
 from tests.support.fakes import InlineDecoder, message
+from tests.support.machine.redis import TwinStore
 from tests.support.stage_rig import IDS, StageRig, photo
-from tests.unit.stages.simulated import ComparingStore
 from worker.result import Result
 
 KEY = IDS[0]
@@ -19,10 +19,10 @@ class AnswersRig(StageRig):
     """Stages around a bucket and a store that compares as Redis does."""
 
     source: BucketSource
-    store: ComparingStore
+    store: TwinStore
 
     def __init__(self, versioning: str = "off") -> None:
-        super().__init__(BucketSource(versioning), store=ComparingStore())
+        super().__init__(BucketSource(versioning), store=TwinStore())
         self._sent = 0
 
     def work(self, *texts: str) -> None:

@@ -1,0 +1,103 @@
+"""Redis for the state machine: the real one, or its rules in Python; it fails on command and is watched."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tests.support.fakes import MemoryStore
+from tests.support.history.events import Published
+from tests.support.overtaken import answer_to
+from worker.errors import StoreError
+from worker.messages import Answer, PhotoId, Written
+from worker.result import Result
+from worker.results.store import ResultStore, Tries
+
+
+class TwinStore(MemoryStore):
+    """The rules of Redis's scripts in Python, without duplicates. A test holds the two together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: Counter[str] = Counter()  # by the name of the photo
+
+    def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
+        return [self.results.get(_name(photo)) for photo in photos]
+
+    def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
+        own = [r for r in self.results.values() if (r.owner or "") == photo.owner]
+        others = [r for r in own if r.image_id != photo.image_id and r.error is None]
+        return next((result for result in others if result.source.sha256 == sha256), None)
+
+    def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+        return None
+
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+        return [Written(self._write(*pair)) for pair in zip(results, seen, strict=True)]
+
+    def _write(self, result: Result, seen: str) -> Answer:
+        name = _name(PhotoId(result.image_id, result.owner or ""))
+        stored = self.results.get(name)
+        answer = answer_to(stored, result, seen)
+        if answer is Answer.WRITTEN:
+            self.results[name] = result
+            self.written[name] += 1
+        was_written = answer is Answer.KNOWN and stored and stored.is_of_same_try(result)
+        return Answer.WRITTEN if was_written else answer
+
+
+@dataclass(eq=False)
+class WatchedStore:
+    """Any store, with faults: `away`, and `forgets`, which writes but loses the answer."""
+
+    inner: ResultStore
+    clock: Callable[[], float]
+    faults: set[str] = field(default_factory=set)
+    published: list[Published] = field(default_factory=list)
+
+    def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
+        self._answer()
+        return self.inner.find(photos)
+
+    def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
+        self._answer()
+        return self.inner.find_original(photo, sha256)
+
+    def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+        self._answer()
+        return self.inner.find_look_alike(photo, image_hash)
+
+    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+        self._answer()
+        answers = [self._write(*pair) for pair in zip(results, seen, strict=True)]
+        if "forgets" in self.faults:
+            raise StoreError("the answer is lost")
+        return answers
+
+    def begin_trial(self, message_id: str) -> None:
+        self._answer()
+        self.inner.begin_trial(message_id)
+
+    def note_survived(self, message_ids: Sequence[str]) -> None:
+        self._answer()
+        self.inner.note_survived(message_ids)
+
+    def tries(self, message_ids: Sequence[str]) -> list[Tries]:
+        self._answer()
+        return self.inner.tries(message_ids)
+
+    def _write(self, result: Result, seen: str) -> Written:
+        photo = PhotoId(result.image_id, result.owner or "")
+        before = self.inner.find([photo])
+        (written,) = self.inner.write([result], [seen])
+        after = self.inner.find([photo])
+        if after[0] and after != before:
+            self.published.append(Published(self.clock(), photo, after[0]))
+        return written
+
+    def _answer(self) -> None:
+        if "away" in self.faults:
+            raise StoreError("Redis does not answer")
+
+
+def _name(photo: PhotoId) -> str:
+    return f"{photo.owner}/{photo.image_id}" if photo.owner else photo.image_id
