@@ -24,10 +24,10 @@ def is_same_content(one: Identity, other: Identity) -> bool:
 def identify(fetched: Fetched, wanted: S3Object, event: S3Object | None = None) -> S3Object:
     """Name the bytes that S3 gave for the object `wanted`, on an event that may have named another one.
 
-    The object may have been overwritten since the event. Then nobody knows the sequencer of these
-    bytes: with the event's they would seem older than they are.
+    The object may have been overwritten since the event, even by the same bytes. Then nobody knows
+    the sequencer of this content: with the event's it would seem older than it is.
     """
     etag, version_id = fetched.etag or wanted.etag, fetched.version_id or wanted.version_id
     read = replace(wanted, etag=etag, version_id=version_id, sha256=fetched.sha256)
     event = event or wanted
-    return replace(read, sequencer=event.sequencer if is_same_content(read, event) else None)
+    return replace(read, sequencer=event.sequencer if content(read) == content(event) else None)

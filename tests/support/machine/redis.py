@@ -53,6 +53,7 @@ class WatchedStore:
     clock: Callable[[], float]
     faults: set[str] = field(default_factory=set)
     published: list[Published] = field(default_factory=list)
+    unconfirmed: list[Published] = field(default_factory=list)  # those of them whose answer was lost
 
     def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
         self._answer()
@@ -68,8 +69,10 @@ class WatchedStore:
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         self._answer()
+        before = len(self.published)
         answers = [self._write(*pair) for pair in zip(results, seen, strict=True)]
         if "forgets" in self.faults:
+            self.unconfirmed += self.published[before:]
             raise StoreError("the answer is lost")
         return answers
 

@@ -151,11 +151,19 @@ class World:
     def _has_result(self, announced: S3Object) -> bool:
         photo = photo_of(announced.key)
         (stored,) = self.inner.find([photo])
-        if stored is None or self.is_deleted(photo):
-            return stored is not None
-        puts = [e.object for e in self.history if isinstance(e, Put) and e.photo == photo]
-        first = min((n for n, put in enumerate(puts) if _content(put) == _content(announced)), default=0)
-        return any(put.etag == stored.source.etag for put in puts[first:])
+        own = [event for event in self.history if isinstance(event, Put | Deleted) and event.photo == photo]
+        first = next(
+            (
+                n
+                for n, e in enumerate(own)
+                if isinstance(e, Put) and _content(e.object) == _content(announced)
+            ),
+            0,
+        )
+        since = own[first:]
+        if stored is None or any(isinstance(event, Deleted) for event in since):
+            return stored is not None  # it may have been gone when it was read
+        return any(isinstance(e, Put) and e.object.etag == stored.source.etag for e in since)
 
 
 def _content(one: S3Object) -> str | None:

@@ -169,3 +169,13 @@ def test_bytes_are_not_ordered_by_the_event_that_happened_to_read_them(
     for number in late:
         rig.work(puts[number - 1].notification())
         assert rig.answer() == ("scored", 3)
+
+
+def test_the_same_bytes_put_again_are_not_ordered_by_the_event_of_the_first_time() -> None:
+    """Versioning began meanwhile: the first upload's event names no version, and reads the third one's."""
+    rig = AnswersRig()
+    puts = [rig.source.put(KEY, photo(1))]
+    rig.source.versioning = "on"
+    puts += [rig.source.put(KEY, photo(red)) for red in (2, 1)]
+    rig.work(puts[0].notification(), puts[2].notification(), puts[1].notification())
+    assert rig.answer() == ("scored", 1)
