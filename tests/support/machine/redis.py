@@ -9,6 +9,7 @@ from tests.support.history.events import Published
 from tests.support.overtaken import answer_to
 from worker.errors import StoreError
 from worker.messages import Answer, PhotoId, Written
+from worker.photos.looks import Look
 from worker.result import Result
 from worker.results.store import ResultStore, Tries
 
@@ -28,7 +29,7 @@ class TwinStore(MemoryStore):
         others = [r for r in own if r.image_id != photo.image_id and r.error is None]
         return next((result for result in others if result.source.sha256 == sha256), None)
 
-    def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+    def find_look_alike(self, photo: PhotoId, look: Look) -> Result | None:
         return None
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
@@ -63,9 +64,9 @@ class WatchedStore:
         self._answer()
         return self.inner.find_original(photo, sha256)
 
-    def find_look_alike(self, photo: PhotoId, image_hash: str) -> Result | None:
+    def find_look_alike(self, photo: PhotoId, look: Look) -> Result | None:
         self._answer()
-        return self.inner.find_look_alike(photo, image_hash)
+        return self.inner.find_look_alike(photo, look)
 
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         self._answer()
