@@ -1,17 +1,27 @@
 """Tests of photos seen before, with a whole worker: copies, look-alikes, owners, forget and rehash."""
 
+import hashlib
 import io
 import json
+import time
 import uuid
 
 from PIL import Image
 
+from tests.support.colours import turn_hue
 from tests.support.photos import COFFEE, SAMPLES, coffee
 from tests.support.rig import Rig
 from tests.support.waiting import PATIENCE
 from worker import settings
+from worker.adapters.redis.store import RedisStore
 from worker.client import Client
+from worker.messages import PhotoId
+from worker.photos.decoding import Target, prepare
+from worker.photos.hashes import PHASH
 from worker.result import DuplicateOf, Result
+from worker.results import look_alikes
+from worker.results.look_alikes import DuplicateRule, Fingerprint
+from worker.results.redis_keys import Keys
 
 PHOTO = coffee()
 OTHER = (SAMPLES / "croissant.jpg").read_bytes()
@@ -25,6 +35,13 @@ def shrink(photo: bytes) -> bytes:
     """The same picture, smaller and compressed again."""
     image, stream = Image.open(io.BytesIO(photo)), io.BytesIO()
     image.resize((round(image.width * 0.8), round(image.height * 0.8))).save(stream, "JPEG", quality=60)
+    return stream.getvalue()
+
+
+def recolour(photo: bytes) -> bytes:
+    """The same picture in other colours, as bright as before."""
+    image, stream = Image.open(io.BytesIO(photo)), io.BytesIO()
+    turn_hue(image.convert("RGB"), 120).save(stream, "JPEG", quality=90)
     return stream.getvalue()
 
 
@@ -57,6 +74,35 @@ def test_look_alikes_get_the_scores_of_the_first_photo_if_configured(rig: Rig) -
         alike = score(rig, shrink(PHOTO))
     assert (alike.reused_from, alike.score_mean) == (first.image_id, first.score_mean)
     assert alike.duplicate_of is not None
+
+
+def test_a_photo_in_other_colours_is_no_look_alike_although_its_hash_is_the_same(rig: Rig) -> None:
+    with rig.worker(reuse="near"):
+        first = score(rig, PHOTO)
+        other = score(rig, recolour(PHOTO))
+        alike = score(rig, shrink(recolour(PHOTO)))
+    assert look_alikes.distance(other.image_hash, first.image_hash) in range(7)
+    assert (other.duplicate_of, other.reused_from) == (None, None)
+    assert alike.reused_from == other.image_id
+
+
+def test_rehash_fills_in_colours_that_an_earlier_worker_did_not_know(rig: Rig) -> None:
+    image_id = str(uuid.uuid4())
+    rig.put(image_id, PHOTO)
+    store = RedisStore.connect(
+        rig.environment["WORKER_REDIS_URL"],
+        keys=Keys("result:{image_id}"),
+        expiry=60,
+        timeout=5,
+        rule=DuplicateRule(PHASH.radius, settings.load(rig.environment).duplicate_window),
+    )
+    look = prepare(PHOTO, Target(224, 224, "crop"), 10**8)[1]
+    before = Fingerprint(hashlib.sha256(PHOTO).hexdigest(), look.image_hash)
+    store.index.enter([(PhotoId(image_id), before, int(time.time() * 1e6))])
+    assert store.index.find_look_alike(PhotoId("other"), look) is None
+    assert rig.run("rehash")[:2] == (0, "1 entered\n")
+    assert store.index.find_look_alike(PhotoId("other"), look) == PhotoId(image_id)
+    assert rig.run("rehash")[:2] == (0, "1 known\n")
 
 
 def test_the_index_is_rebuilt_from_the_bucket(rig: Rig) -> None:

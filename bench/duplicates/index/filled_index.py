@@ -20,7 +20,9 @@ from worker.results.look_alikes import DuplicateRule
 from worker.results.redis_keys import Keys
 
 QUERIES = 400  # look-ups in a row; every second one has a look-alike
-ENTRY = 33  # bytes in a bucket: hash, time, the id of a UUID with its length
+ENTRY = (
+    33 + 34
+)  # bytes in a bucket: hash, time, the id of a UUID with its length; the same again for the colours
 LOT = 1000  # photos added at a time
 DAY = 86_400  # seconds
 SAMPLE = 200  # photos whose keys are weighed

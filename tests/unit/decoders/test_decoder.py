@@ -138,6 +138,7 @@ def test_a_photo_that_arrived_byte_by_byte_is_the_same_photo(decoder: Decoder) -
         ("flood", OutOfMemoryError, 2),  # its end is not told
         ("killed", OutOfMemoryError, 2),
         ("allocate", TooCostlyError, 0),
+        *((lie, DecoderCrashedError, 2) for lie in ("hash", "colours", "number", "no colours", "no hash")),
     ],
 )
 def test_a_photo_that_breaks_its_decoder_fails_after_a_second_try_and_the_next_one_is_decoded(

@@ -31,6 +31,15 @@ def noisy(level: int) -> bytes:
     return stream.getvalue()
 
 
+def soup(tint: tuple[float, float]) -> bytes:
+    """A photo with content; whatever its colours are, it is as bright."""
+    stream = io.BytesIO()
+    luma = np.random.default_rng(5).integers(60, 190, (10, 10), dtype=np.uint8)
+    planes = [luma, *(np.full_like(luma, 128 + shift) for shift in tint)]
+    Image.fromarray(np.stack(planes, axis=-1), "YCbCr").convert("RGB").save(stream, "PNG")
+    return stream.getvalue()
+
+
 def look_alikes(reuse: Reuse) -> StageRig:
     """A rig with two photos that look the same."""
     source = ScriptedSource(photos={IDS[0]: noisy(0), IDS[1]: noisy(9)})
@@ -115,6 +124,15 @@ def test_a_look_alike_is_scored_unless_its_scores_may_be_reused(reuse: Reuse, ba
     rig.commit.step()
     assert rig.models[0].batches == batches
     assert rig.store.results[IDS[1]].reused_from == (IDS[0] if reuse == "near" else None)
+
+
+def test_the_score_of_a_tomato_soup_is_not_passed_to_a_pea_soup() -> None:
+    photos = {IDS[0]: soup((-20, 40)), IDS[1]: soup((-20, -30))}
+    rig = StageRig(ScriptedSource(photos=dict(photos)), reuse="near", models=[TolerantModel()])
+    tomato, pea = commit(rig, *IDS[:2])
+    assert tomato.image_hash == pea.image_hash is not None
+    assert None is not tomato.image_colours != pea.image_colours is not None
+    assert (pea.reused_from, sum(rig.models[0].batches)) == (None, 2)
 
 
 def test_the_timings_include_the_look_up_of_a_look_alike(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ from contextlib import suppress
 
 from PIL import Image
 
-from worker.photos import opening
+from worker.photos import decoding, opening
+from worker.photos.looks import Look
 
 MARK = b"#fault:"
 
@@ -47,6 +48,12 @@ def flood() -> None:
     os._exit(1)
 
 
+def reply(*look: object) -> None:
+    """Say of the photo what no decoder says."""
+    vars(decoding)["look"] = lambda *_: Look(*look)  # type: ignore[arg-type] # that is the fault
+
+
+HASH, COLOURS = "phash-1:0123456789abcdef", "lab-1:" + "88" * 16
 FAULTS: dict[bytes, Callable[[], object]] = {
     b"segfault": crash,
     b"abort": os.abort,
@@ -55,6 +62,11 @@ FAULTS: dict[bytes, Callable[[], object]] = {
     b"hang": lambda: time.sleep(1_000_000),
     b"spin": spin,
     b"allocate": allocate,
+    b"hash": lambda: reply("phash-1:", COLOURS),
+    b"colours": lambda: reply(HASH, COLOURS + "8"),
+    b"number": lambda: reply(HASH, 8),
+    b"no colours": lambda: reply(HASH, None),
+    b"no hash": lambda: reply(None, COLOURS),
     b"killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
 }
 _open_photo = opening.open_photo
