@@ -1,5 +1,7 @@
 """Tests of colours on a real Valkey: a hash alone makes no look-alike, and older workers get along with it."""
 
+from itertools import combinations
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -67,6 +69,24 @@ def test_redis_compares_colours_as_python_does(url: str, one: str, steps: list[i
     write(store, "one", "1", phash(0), colours=one)
     expected = near("one", 0) if are_alike(one, other) else None
     assert write(store, "two", "2", phash(0), colours=other) == expected
+
+
+@pytest.mark.parametrize(("photos", "found"), [(50, "grey"), (600, None)])
+def test_a_flood_of_other_colours_costs_a_bounded_number_of_comparisons(
+    store: RedisStore, photos: int, found: str | None
+) -> None:
+    """Nothing is found beyond them, which is the safe side."""
+    hashes = [phash(1 << one | 1 << other) for one, other in combinations(range(64), 2)][:photos]
+    looks = [(f"tomato-{number}", image_hash, TOMATO) for number, image_hash in enumerate(hashes)]
+    moment = now(store) - 30_000_000
+    entries = [
+        (PhotoId(name), Fingerprint(sha256(name), image_hash, colours), moment + number)
+        for number, (name, image_hash, colours) in enumerate([*looks, ("grey", phash(0), GREY)])
+    ]
+    assert all(store.index.enter(entries))
+    assert store.index.find_look_alike(PhotoId("x"), Look(phash(0), TOMATO)) == PhotoId("tomato-0")
+    last = store.index.find_look_alike(PhotoId("x"), Look(phash(0), GREY))
+    assert last == (PhotoId(found) if found else None)
 
 
 def test_the_same_bytes_are_exact_whatever_is_known_of_their_colours(store: RedisStore) -> None:

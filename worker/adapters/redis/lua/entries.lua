@@ -8,6 +8,7 @@
 -- flipped.
 local SEEN, COPIES = 8, 16 -- bytes of a moment; entries kept of equal hashes: the oldest and the youngest
 local VERSIONS = 32 -- versions of colours are below, characters of image ids are not
+local MOST_COMPARED = 200 -- colours in one look-up, a millisecond; whoever floods the index finds less
 
 local function text(key) -- a key that is not a string is not ours
   local value = redis.pcall('GET', key)
@@ -120,7 +121,7 @@ end
 -- band first.
 local function nearest(buckets, hash, radius, since, own)
   local ones, bxor, byte, best, copies = set_bits(), bit.bxor, string.byte, nil, 0
-  local youngest, youngest_moment = nil, -1
+  local youngest, youngest_moment, compared = nil, -1, 0
   local A, B, C, D, E, F, G, H = byte(hash, 1, 8)
   local width = #hash
   local length_at, id_at = width + SEEN, width + SEEN + 1
@@ -143,8 +144,9 @@ local function nearest(buckets, hash, radius, since, own)
         local moment, id = moment_of(bucket, at, width), string.sub(bucket, at + length_at, ending - 1)
         local older = moment < own.moment or (moment == own.moment and id < own.id)
         local is_photo = length == 0 or byte(bucket, at + id_at) >= VERSIONS -- not colours left behind
-        if is_photo and moment >= since and older and id ~= own.id
+        if is_photo and moment >= since and older and id ~= own.id and compared < MOST_COMPARED
           and (not best or moment < best.moment or (moment == best.moment and id < best.id)) then
+          compared = compared + 1
           local same = agree(own.colours, colours_at(bucket, ending, width, moment), own.apart)
           if same or (same == nil and not own.strict) then best = {id = id, distance = distance, moment = moment} end
         end
