@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.fakes import ImpatientEvent, PickyModel, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, answers, photo
@@ -10,12 +11,14 @@ from worker.errors import (
     AccessDeniedError,
     EmptyObjectError,
     Part,
+    StoppingError,
     UnknownBodyError,
     UnsupportedFormatError,
     Verdict,
 )
-from worker.messages import Failed, Skipped
+from worker.messages import Failed, Outcome, Scored, Scores, Skipped
 from worker.pipeline.queues import ShutDown
+from worker.result import Inference, Tip
 
 
 def test_the_timings_add_up_from_upload_to_write() -> None:
@@ -217,3 +220,101 @@ def test_a_stage_ends_once_its_input_is_closed_and_empty(stage: str) -> None:
     step = {"help": rig.prepare.step, "infer": rig.infer.steps[0], "commit": rig.commit.step}[stage]
     with pytest.raises(ShutDown):
         step()
+
+
+def outcomes_of_all_kinds(rig: StageRig) -> list[Outcome]:
+    """A score that was reused, a bad photo, one that S3 refused and one that was not begun, all a second old."""
+    source = rig.source
+    uploads = [source.upload(image_id, number=n) for n, image_id in enumerate(IDS[:4], 1)]
+    uploads = [replace(u, photo=u.photo._replace(owner="ada")) for u in uploads]
+    inference = Inference(score_probs=None, score_mean=3.9, food_probability=0.9, labels=None)
+    scores = Scores(4, 3.9, Tip(id="tip", text="Good."), {"m": inference}, {"m": "7"}, reused_from=IDS[9])
+    at = rig.clock.seconds - 1
+    scored = Scored(
+        uploads[0], scores, "phash-1:00ff00ff00ff00ff", None, {"fetch": 2.004, "decode": 3.0}, at=at
+    )
+    errors = [UnsupportedFormatError("no picture"), AccessDeniedError("403"), StoppingError("not begun")]
+    failed = [Failed(u, error, {"fetch": 2.0}, at=at) for u, error in zip(uploads[1:], errors, strict=True)]
+    return [scored, *failed]
+
+
+def test_a_result_has_all_that_is_known_of_its_photo() -> None:
+    rig = StageRig()
+    for outcome in outcomes_of_all_kinds(rig):
+        rig.outcomes.put(outcome)
+    rig.commit.step()
+    scored, failed = (rig.store.results[image_id].model_dump() for image_id in IDS[:2])
+    common = {
+        "schema_version": 1,
+        "owner": "ada",
+        "duplicate_of": None,
+        "scored_at": "2026-01-01T00:00:00.000Z",
+    }
+    for result in (scored, failed):
+        assert result["source"]["key"] == result["image_id"]
+        assert {name: result[name] for name in common} == common
+    shown = (
+        "image_id",
+        "status",
+        "score",
+        "score_mean",
+        "tip",
+        "image_hash",
+        "reused_from",
+        "models",
+        "error",
+    )
+    assert [scored[name] for name in shown] == [
+        *(IDS[0], "scored", 4, 3.9, {"id": "tip", "text": "Good."}, "phash-1:00ff00ff00ff00ff", IDS[9]),
+        *({"m": "7"}, None),
+    ]
+    assert scored["inference"]["m"]["food_probability"] == 0.9
+    assert scored["timings_ms"] == {"fetch": 2.0, "decode": 3.0, "commit": 1000.0, "total": 1005.0}
+    assert [failed[name] for name in shown] == [
+        *(IDS[1], "failed", None, None, None, None, None, {"picky": "1"}),
+        {"code": "unsupported_format", "message": "no picture"},
+    ]
+    assert failed["timings_ms"] == {"fetch": 2.0, "commit": 1000.0, "total": 1002.0}
+
+
+def test_each_outcome_is_logged_and_counted_by_what_became_of_it() -> None:
+    rig = StageRig()
+    rig.store.away = True
+    for outcome in outcomes_of_all_kinds(rig):
+        rig.outcomes.put(outcome)
+    with capture_logs() as logs:
+        rig.commit.step()
+        rig.store.away = False
+        rig.commit.step()
+    timings = {"fetch": 2.0, "commit": 1000.0, "total": 1002.0}
+    photo_fields = {"duplicate_of": None, "receive_count": 1, "log_level": "info"}
+    assert logs == [
+        {
+            "event": "released",
+            "log_level": "warning",
+            "image_id": IDS[2],
+            "code": "access_denied",
+            "reason": "403",
+            "receive_count": 1,
+        },
+        {"event": "write_failed", "log_level": "warning", "reason": "Redis does not answer", "photos": 2},
+        {
+            **photo_fields,
+            "event": "scored",
+            "image_id": IDS[0],
+            "score": 4,
+            "code": None,
+            "timings_ms": {"fetch": 2.0, "decode": 3.0, "commit": 1000.0, "total": 1005.0},
+        },
+        {
+            **photo_fields,
+            "event": "failed",
+            "image_id": IDS[1],
+            "score": None,
+            "code": "unsupported_format",
+            "timings_ms": timings,
+        },
+    ]
+    counted = {"released": 1, "returned": 1, "write_failed": 1, "photos_scored": 1, "photos_failed": 1}
+    missed = {"scores_reused": 1, "objective_missed": 2, "objective_missed_by_commit": 2}
+    assert rig.telemetry.counts == {**counted, **missed}
