@@ -269,9 +269,8 @@ def test_a_lost_lease_is_not_over_too() -> None:
 def test_a_wait_until_nothing_else_is_held_ends_with_the_last_of_the_others() -> None:
     leases, _ = held(1, 2)
     ours = [message(number=1)]
-    assert not leases.wait_until_only(ours, timeout=0.01)
-    dropping = threading.Timer(0.01, leases.drop, args=[[message(number=2)]])
-    dropping.start()
+    threading.Timer(0.2, leases.drop, args=[[message(number=2)]]).start()
+    assert not leases.wait_until_only(ours, timeout=0.001)
     assert leases.wait_until_only(ours, timeout=10.0)
     assert leases.wait_until_only(ours, timeout=0.0)
     assert outstanding(leases) == ["message-1"]
