@@ -29,7 +29,7 @@ def recolourings() -> dict[str, Callable[[Image.Image], bytes]]:
     made: dict[str, Callable[[Image.Image], bytes]] = {}
     for degrees in DEGREES:
         made[f"hue turned by {degrees}°"] = partial(_turn, degrees=degrees)
-        made[f"… in the middle by {degrees}°"] = partial(_turn, degrees=degrees, middle=MIDDLE)
+        made[f"hue of the middle turned by {degrees}°"] = partial(_turn, degrees=degrees, middle=MIDDLE)
     return made | {"without colours": lambda image: jpeg(image.convert("L").convert("RGB"))}
 
 

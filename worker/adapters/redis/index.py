@@ -34,11 +34,10 @@ class Index:
         """Read what the index has of each photo. None also for one that lacks its colours."""
         names = [self.keys.index(photo.owner).record(photo.image_id) for photo in photos]
         found = [_read(record) for record in self.nodes.get(names)]
-        hashed = [number for number, known_as in enumerate(found) if known_as and known_as.image_hash]
-        calls = [self._lacks_colours(photos[number], found[number]) for number in hashed]
-        for number, lacks in zip(hashed, self._run(calls), strict=True):
-            found[number] = None if lacks else found[number]
-        return found
+        hashes = {number: one.image_hash for number, one in enumerate(found) if one and one.image_hash}
+        answers = self._run([self._lacks_colours(photos[number], one) for number, one in hashes.items()])
+        lacking = {number for number, lacks in zip(hashes, answers, strict=True) if lacks}
+        return [None if number in lacking else one for number, one in enumerate(found)]
 
     def enter(self, photos: Sequence[tuple[PhotoId, Fingerprint, int]]) -> list[bool]:
         """Enter photos, each with its time of storage (Unix, microseconds).
@@ -123,8 +122,7 @@ class Index:
         fields = [photo.image_id, self.rule.window, str(fingerprint), fingerprint.bits, moment]
         return Call.of(_ENTER, names, *fields, fingerprint.colours)
 
-    def _lacks_colours(self, photo: PhotoId, fingerprint: Fingerprint | None) -> Call:
-        image_hash = fingerprint.image_hash if fingerprint else None
+    def _lacks_colours(self, photo: PhotoId, image_hash: str) -> Call:
         first = self.keys.index(photo.owner).buckets(image_hash)[:1]
         return Call.of(
             _LACKS_COLOURS, first, photo.image_id, looks.VERSION, len(look_alikes.bits(image_hash))
