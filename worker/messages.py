@@ -59,7 +59,7 @@ class Upload:
     uploaded_at: datetime | None
     message: Message
     source: "Source" = field(repr=False)
-    seen: str = ""  # content of the result that was stored when `poll` looked
+    seen: str = ""  # state of the result that was stored when `poll` looked
     record: int = 0  # its place among the records of the message
     event: S3Object | None = None  # what the message announces, if that may be another one
 

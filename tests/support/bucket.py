@@ -27,11 +27,13 @@ class Put:
         version = {"version_id": self.version_id} if self.version_id else {}
         return json.dumps(bodies.direct("photos", self.key, etag=self.etag, **version, **fields))
 
-    def notification(self, **fields: Any) -> str:
-        """S3's own event."""
+    def notification(self, at: str = "2026-01-01T00:00:00.000Z", **fields: Any) -> str:
+        """S3's own event, and when it happened."""
         version = {"versionId": self.version_id} if self.version_id else {}
         stored = {"eTag": self.etag, "size": len(self.photo), "sequencer": self.sequencer, **version}
-        return json.dumps(bodies.notification("photos", self.key, **{**stored, **fields}))
+        body = bodies.notification("photos", self.key, **{**stored, **fields})
+        body["Records"][0]["eventTime"] = at
+        return json.dumps(body)
 
 
 class BucketSource(ScriptedSource):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tests.support.overtaken import in_order
 from worker.decoders.decoder import Decoded
 from worker.errors import BatchTooLargeError, MessageError, ModelError, QueueError, StoreError
 from worker.inference.bundle import Bundle
@@ -20,6 +21,7 @@ from worker.photos.decoding import Target
 from worker.photos.hashes import PHASH
 from worker.photos.looks import Look
 from worker.result import Result
+from worker.results.content import is_same_content
 from worker.results.store import Tries
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -165,6 +167,14 @@ class MemoryStore:
             if answer is Answer.WRITTEN:
                 self.results[result.image_id] = result
         return [Written(answer) for answer in answers]
+
+    def note_order(self, photo: PhotoId, s3_object: S3Object) -> bool:
+        self._answer()
+        stored = self.results[photo.image_id]
+        if not is_same_content(stored.source, s3_object):
+            return False
+        self.results[photo.image_id] = in_order(stored, s3_object, surely=True)
+        return True
 
     def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
         self._answer()

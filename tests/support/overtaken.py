@@ -2,13 +2,13 @@
 
 from worker.errors import ObjectGoneError
 from worker.messages import Answer, S3Object
-from worker.result import Result
+from worker.result import Result, SourceObject
 from worker.results.content import content, is_same_content
-from worker.results.known import are_as_new, is_older, is_unordered
+from worker.results.known import are_as_new, is_older, is_unordered, state
 
 
 def answer_to(stored: Result | None, new: Result, seen: str) -> Answer:
-    """What becomes of a result, where `seen` is the content that was stored when its photo was looked up."""
+    """What becomes of a result, where `seen` is the state that was stored when its photo was looked up."""
     if stored is None or not _same_object(stored, new):
         return Answer.WRITTEN
     if _is_needless(stored, new):
@@ -16,9 +16,22 @@ def answer_to(stored: Result | None, new: Result, seen: str) -> Answer:
     return Answer.OVERTAKEN if is_overtaken(stored, _event(new), seen) else Answer.WRITTEN
 
 
+def in_order(stored: Result, event: S3Object | SourceObject, *, surely: bool = False) -> Result:
+    """A stored result of an event's content has the sequencer of the later of both events.
+
+    One without a sequencer gets one only if it is surely from before the event.
+    """
+    source = stored.source
+    is_later = is_older(source.sequencer, event.sequencer) or (surely and not source.sequencer)
+    if not is_later or not is_same_content(source, event) or source.key != event.key:
+        return stored
+    later = source.model_copy(update={"sequencer": event.sequencer})
+    return stored.model_copy(update={"source": later})
+
+
 def is_overtaken(stored: Result, scored: S3Object, seen: str) -> bool:
-    """Whether other content than `seen` is stored meanwhile, so that `scored` may be the older one."""
-    other = content(stored.source) not in {content(scored), seen}
+    """Whether other content was stored since `seen`, so that `scored` may be the older one."""
+    other = content(stored.source) != content(scored) and state(stored) != seen
     return other and _code(stored) != ObjectGoneError.code and is_unordered(stored, scored)
 
 

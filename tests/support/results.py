@@ -31,3 +31,8 @@ def make_result(
         error=Fault(code=code, message="") if code else None,
         scored_at="2026-01-01T00:00:00.000Z",
     )
+
+
+def another_try(one: Result) -> Result:
+    """The same result from another worker, or of another receive."""
+    return one.model_copy(update={"timings_ms": {"wait": 1.0}})

@@ -1,4 +1,4 @@
-"""Names the content of an object by its version, else by its ETag. Pure."""
+"""Tells the content of objects apart, by their versions, else by their ETags. Pure."""
 
 from dataclasses import replace
 

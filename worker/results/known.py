@@ -4,10 +4,11 @@ Events arrive at least once and in any order.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from worker.errors import ObjectGoneError
 from worker.messages import S3Object
-from worker.result import Result, SourceObject
+from worker.result import Result, SourceObject, timestamp
 from worker.results.content import is_same_content
 
 
@@ -27,6 +28,11 @@ def makes_needless(stored: Result, event: S3Object, models: Mapping[str, str]) -
     return are_as_new(stored.models, models) and not gone and is_same_content(source, event)
 
 
+def state(stored: Result) -> str:
+    """Name a stored result, and the last event that announced its content."""
+    return f"{stored.scored_at} {stored.source.sequencer or ''}"
+
+
 def is_unordered(stored: Result, event: S3Object) -> bool:
     """Whether nothing tells which event of one object is the later: one has no sequencer.
 
@@ -34,6 +40,19 @@ def is_unordered(stored: Result, event: S3Object) -> bool:
     """
     source = stored.source
     return _same_object(source, event) and not (source.sequencer and event.sequencer)
+
+
+def puts_again(stored: Result, event: S3Object, uploaded_at: datetime | None) -> bool:
+    """Whether an event tells that the stored content was put once more, perhaps after other content.
+
+    Whoever still works on the other content must learn that it is the older one. Without a stored
+    sequencer, a result that is younger than the upload has read what the upload left.
+    """
+    if not event.sequencer or not is_same_content(stored.source, event):
+        return False
+    if stored.source.sequencer:
+        return is_older(stored.source.sequencer, event.sequencer)
+    return uploaded_at is not None and timestamp(uploaded_at) > stored.scored_at
 
 
 def to_fetch(stored: Result, event: S3Object) -> S3Object:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from worker.messages import PhotoId, Written
+from worker.messages import PhotoId, S3Object, Written
 from worker.photos.looks import Look
 from worker.result import Result
 
@@ -30,10 +30,13 @@ class ResultStore(Protocol):
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         """Write and publish each result, and remember its photo.
 
-        `seen` is the content that `poll` saw stored for each photo. A result that would replace
-        other content, which may be newer, is not written: it is `overtaken`. One that cannot be
-        stored, while others can, is `refused`.
+        `seen` is the state that `poll` saw stored for each photo, see known.py. A result that would
+        replace other content, which may be newer, is not written: it is `overtaken`. One that cannot
+        be stored, while others can, is `refused`.
         """
+
+    def note_order(self, photo: PhotoId, s3_object: S3Object) -> bool:
+        """Give a stored result the sequencer of a later event of its content. False if it has other content."""
 
     def begin_trial(self, message_id: str) -> None:
         """Note that a worker tries this message, which may end its process."""

@@ -14,8 +14,7 @@ from worker.messages import Known, Message, Outcome, Skipped, Source, Upload
 from worker.pipeline.outages import Outages, Place
 from worker.pipeline.queues import SLICE, BoundedQueue
 from worker.result import Result
-from worker.results.content import content
-from worker.results.known import makes_needless, to_fetch
+from worker.results.known import makes_needless, puts_again, state, to_fetch
 from worker.results.store import ResultStore
 from worker.telemetry.counters import Telemetry
 
@@ -182,12 +181,22 @@ class Poll:
             result = next(stored) if isinstance(item, Upload) else None
             if not isinstance(item, Upload) or result is None:
                 yield item
-            elif makes_needless(result, item.object, models):
+            elif makes_needless(result, item.object, models) and self._is_in_order(item, result):
                 self.telemetry.event("already_scored", image_id=item.photo.image_id)
                 yield Known(item)
             else:
-                replaced, wanted = content(result.source), to_fetch(result, item.object)
-                yield replace(item, object=wanted, event=item.object, seen=replaced)
+                wanted = to_fetch(result, item.object)
+                yield replace(item, object=wanted, event=item.object, seen=state(result))
+
+    def _is_in_order(self, upload: Upload, stored: Result) -> bool:
+        """Note that the stored content was put again. False if that is due and cannot be done now."""
+        if not puts_again(stored, upload.object, upload.uploaded_at):
+            return True
+        try:
+            return self.results.note_order(upload.photo, upload.object)
+        except StoreError as error:
+            self.telemetry.warn("look_up_failed", reason=str(error))
+            return False
 
     def _find(self, uploads: list[Upload]) -> list[Result | None]:
         try:

@@ -13,6 +13,9 @@ from tests.support.rig import Rig
 from worker.adapters.redis.calls import Call
 from worker.adapters.redis.store import RedisStore
 from worker.messages import Answer, PhotoId, Written
+from worker.results.known import state
+
+SEEN = state(make_result())  # stored when a photo was looked up
 
 
 def test_a_photo_with_the_same_bytes_is_an_exact_duplicate(store: RedisStore) -> None:
@@ -54,7 +57,7 @@ def test_a_result_is_found_by_its_bytes_if_the_first_or_the_latest_photo_has_one
 def test_a_result_whose_bytes_differ_from_the_index_is_not_an_original(store: RedisStore, url: str) -> None:
     write(store, "one", "bytes", phash(0))
     other = photo("one", "others", phash(2**40 - 1))
-    assert connect(url, window=0).write([other], ["bytes"])[0].answer is Answer.WRITTEN
+    assert connect(url, window=0).write([other], [SEEN])[0].answer is Answer.WRITTEN
     assert store.find_original(PhotoId("two"), sha256("bytes")) is None
     assert find_look_alike(store, "two", phash(0)) is None
 
@@ -99,7 +102,7 @@ def test_a_result_that_is_not_written_leaves_no_trace(store: RedisStore, rig: Ri
 
 def test_an_overwritten_photo_is_found_only_by_its_new_content(store: RedisStore) -> None:
     write(store, "one", "1", phash(0))
-    store.write([photo("one", "2", phash(2**40 - 1))], ["1"])
+    store.write([photo("one", "2", phash(2**40 - 1))], [SEEN])
     assert write(store, "two", "1", phash(0)) is None
     assert write(store, "three", "3", phash(2**40 - 1)) == near("one", 0)
 
@@ -116,7 +119,7 @@ def test_any_number_of_overwritten_photos_takes_four_calls(store: RedisStore) ->
 
     store.nodes.run = count  # type: ignore[method-assign] # a store with a counter
     newer = [photo(name, f"new-{n}", phash(n << 32)) for n, name in enumerate(names)]
-    answers = store.write(newer, [f"old-{n}" for n in range(20)])
+    answers = store.write(newer, [SEEN] * 20)
     assert [one.answer for one in answers] == [Answer.WRITTEN] * 20
     assert runs == [20] * 4
 
@@ -124,7 +127,7 @@ def test_any_number_of_overwritten_photos_takes_four_calls(store: RedisStore) ->
 def test_a_photo_that_became_unreadable_is_not_an_original(store: RedisStore) -> None:
     write(store, "one", "1", phash(0))
     broken = make_result("one", code="unreadable_image", key="uploads/one", etag="2", sha256=sha256("2"))
-    assert store.write([broken], ["1"])[0].answer is Answer.WRITTEN
+    assert store.write([broken], [SEEN])[0].answer is Answer.WRITTEN
     assert write(store, "two", "1", phash(0)) is None
 
 

@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.integration.redis.photos import connect
-from tests.support.overtaken import answer_to
+from tests.support.overtaken import answer_to, in_order
+from tests.support.results import another_try
 from tests.support.results import make_result as result
 from worker.adapters.redis.store import RedisStore
-from worker.messages import Answer, PhotoId
+from worker.messages import Answer, PhotoId, S3Object
 from worker.result import Result
+from worker.results.known import state
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ PAIRS = [
 ]
 
 
-SEEN = ["", "e", "f", "v1"]
+SEEN = ["", state(result()), state(result(sequencer="0A")), "of another result "]
 
 
 def test_the_script_follows_the_rules(store: RedisStore) -> None:
@@ -122,15 +124,10 @@ def check_all(store: RedisStore, cases: Sequence[tuple[Result, Result, str]]) ->
     ] == []
     stored = store.find([PhotoId(str(n)) for n in range(len(cases))])
     stays = [
-        new if answer is Answer.WRITTEN else old
+        new if answer is Answer.WRITTEN else in_order(old, new.source) if answer is Answer.KNOWN else old
         for old, new, answer in zip(olds, news, expected, strict=True)
     ]
     assert stored == stays
-
-
-def another_try(one: Result) -> Result:
-    """The same result from another worker, or of another receive."""
-    return one.model_copy(update={"timings_ms": {"wait": 1.0}})
 
 
 @pytest.mark.usefixtures("_empty")
@@ -142,7 +139,7 @@ def test_a_failure_never_takes_the_place_of_a_score_of_the_same_content(
 ) -> None:
     scored, failed = result(), result(code=code, **kind)
     for one in [scored, failed] if first == "scored" else [failed, scored]:
-        store.write([one], [""])
+        store.write([one], [state(result())])
     assert [one and one.status for one in store.find([PhotoId("one")])] == ["scored"]
 
 
@@ -151,7 +148,7 @@ def test_a_failure_never_takes_the_place_of_a_score_of_the_same_content(
 def test_a_failure_of_other_content_replaces_a_score(store: RedisStore, code: str) -> None:
     store.write([result(sequencer="0A")], [""])
     newer = result(code=code, etag="f", sequencer="0B")
-    assert store.write([newer], ["e"])[0].answer is Answer.WRITTEN
+    assert store.write([newer], [state(result())])[0].answer is Answer.WRITTEN
 
 
 @pytest.mark.usefixtures("_empty")
@@ -162,7 +159,7 @@ def test_the_same_failure_is_written_and_published_once(store: RedisStore, url: 
         messages.subscribe("result:one")
         assert messages.get_message(timeout=5)
         for kind in ({}, {"sequencer": "0A"}, {"etag": None}, {"models": "2"}):
-            store.write([another_try(result(code=code, **kind))], ["e"])
+            store.write([another_try(result(code=code, **kind))], [state(result())])
         published = [messages.get_message(timeout=0.2) for _ in range(3)]
     assert [message is not None for message in published] == [True, False, False]
 
@@ -175,5 +172,42 @@ def test_of_two_uploads_with_versioning_suspended_the_newest_stays(store: RedisS
     client.set("result:one", client.get("result:one").replace('"version_id":null', '"version_id":"null"'))
     assert store.find([PhotoId("one")]) == [result()]
     newest = result(etag="f")
-    assert store.write([newest], ["e"])[0].answer is Answer.WRITTEN
+    assert store.write([newest], [state(result())])[0].answer is Answer.WRITTEN
     assert store.find([PhotoId("one")]) == [newest]
+
+
+def test_a_result_whose_content_is_put_again_has_the_later_sequencer(store: RedisStore) -> None:
+    client: Any = store.nodes.client
+    client.flushdb()
+    one = result(sequencer="0A", models={"sequencer": "1", "source": "2"})
+    unordered = result("two", key='"sequencer":null', etag="f")
+    store.write([one, unordered], ["", ""])
+    client.expire("result:one", 7)
+    for etag, sequencer, noted in [
+        ("e", "0B", "0B"),
+        ("e", "0A", "0B"),
+        ("e", None, "0B"),
+        ("f", "0C", "0B"),
+    ]:
+        event = S3Object("b", "k", None, etag, None, sequencer)
+        assert store.note_order(PhotoId("one"), event) is (etag == "e")
+        assert store.find([PhotoId("one")]) == [in_order(one, S3Object("b", "k", None, "e", None, noted))]
+    assert 0 < client.ttl("result:one") <= 7
+    event = S3Object("b", unordered.source.key, None, "f", None, "0B")
+    assert store.note_order(PhotoId("two"), event)
+    assert store.find([PhotoId("two")]) == [in_order(unordered, event, surely=True)]
+
+
+@pytest.mark.parametrize(
+    "foreign", [None, b"\xff", b"{}", b'{"source": {"bucket": "b", "key": "k", "etag": "e"}}']
+)
+def test_what_is_not_a_result_of_this_content_is_left_alone(store: RedisStore, foreign: bytes | None) -> None:
+    client: Any = store.nodes.client
+    client.flushdb()
+    if foreign is not None:
+        client.set("result:one", foreign)
+    else:
+        client.lpush("result:one", "x")
+    before = client.dump("result:one")
+    assert not store.note_order(PhotoId("one"), S3Object("b", "k", None, "e", None, "0B"))
+    assert client.dump("result:one") == before

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from tests.integration.redis.photos import connect, find_look_alike, phash, photo
+from tests.support.results import another_try
 from tests.support.results import make_result as result
 from tests.support.rig import Rig
 from worker.adapters.redis.calls import Call, Refused
 from worker.adapters.redis.store import NOTE_EXPIRY, RedisStore
 from worker.errors import ResultRefusedError, StoreError
 from worker.messages import Answer, PhotoId, Written
-from worker.result import DuplicateOf, Result
+from worker.result import DuplicateOf
 from worker.results.look_alikes import DuplicateRule
 from worker.results.store import Tries
 
@@ -46,11 +47,6 @@ def test_a_result_whose_answer_was_lost_counts_as_written(store: RedisStore) -> 
     assert with_index.write([later], [""]) == [copy]
     assert with_index.write([theirs], [""]) == [Written(Answer.KNOWN)]
     assert with_index.find([PhotoId("one")]) == [ours.model_copy(update={"duplicate_of": copy.duplicate_of})]
-
-
-def another_try(one: Result) -> Result:
-    """The same result from another worker, or of another receive."""
-    return one.model_copy(update={"timings_ms": {"wait": 1.0}})
 
 
 TOO_LONG = "x" * 256  # an entry of the index has one byte for the length of an id

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from tests.support.fakes import MemoryStore
 from tests.support.history.events import Published
-from tests.support.overtaken import answer_to
+from tests.support.overtaken import answer_to, in_order
 from worker.errors import StoreError
-from worker.messages import Answer, PhotoId, Written
+from worker.messages import Answer, PhotoId, S3Object, Written
 from worker.photos.looks import Look
 from worker.result import Result
+from worker.results.content import is_same_content
 from worker.results.store import ResultStore, Tries
 
 
@@ -35,6 +36,13 @@ class TwinStore(MemoryStore):
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         return [Written(self._write(*pair)) for pair in zip(results, seen, strict=True)]
 
+    def note_order(self, photo: PhotoId, s3_object: S3Object) -> bool:
+        stored = self.results.get(_name(photo))
+        if stored is None or not is_same_content(stored.source, s3_object):
+            return False
+        self.results[_name(photo)] = in_order(stored, s3_object, surely=True)
+        return True
+
     def _write(self, result: Result, seen: str) -> Answer:
         name = _name(PhotoId(result.image_id, result.owner or ""))
         stored = self.results.get(name)
@@ -42,6 +50,8 @@ class TwinStore(MemoryStore):
         if answer is Answer.WRITTEN:
             self.results[name] = result
             self.written[name] += 1
+        if stored and answer is Answer.KNOWN:
+            self.results[name] = in_order(stored, result.source)
         was_written = answer is Answer.KNOWN and stored and stored.is_of_same_try(result)
         return Answer.WRITTEN if was_written else answer
 
@@ -77,6 +87,10 @@ class WatchedStore:
             raise StoreError("the answer is lost")
         return answers
 
+    def note_order(self, photo: PhotoId, s3_object: S3Object) -> bool:
+        self._answer()
+        return self.inner.note_order(photo, s3_object)
+
     def begin_trial(self, message_id: str) -> None:
         self._answer()
         self.inner.begin_trial(message_id)
@@ -94,7 +108,7 @@ class WatchedStore:
         before = self.inner.find([photo])
         (written,) = self.inner.write([result], [seen])
         after = self.inner.find([photo])
-        if after[0] and after != before:
+        if after[0] and (before[0] is None or in_order(before[0], after[0].source) != after[0]):
             self.published.append(Published(self.clock(), photo, after[0]))
         return written
 

@@ -4,21 +4,11 @@ import pytest
 
 from worker.messages import Fetched, S3Object
 from worker.result import SourceObject
-from worker.results.content import content, identify, is_same_content
+from worker.results.content import identify, is_same_content
 
 
 def named(version_id: str | None, etag: str | None) -> S3Object:
     return S3Object("b", "k", version_id, etag)
-
-
-@pytest.mark.parametrize(
-    ("version_id", "etag", "expected"),
-    [("v", "e", "v"), (None, "e", "e"), ("null", "e", "e"), ("null", None, ""), (None, None, "")],
-)
-def test_content_is_named_by_its_version_else_by_its_etag(
-    version_id: str | None, etag: str | None, expected: str
-) -> None:
-    assert content(named(version_id, etag)) == expected
 
 
 SAME = [

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 from tests.support.bucket import BucketSource
-from tests.support.fakes import InlineDecoder, message
+from tests.support.fakes import InlineDecoder, MemoryStore, message
 from tests.support.machine.redis import TwinStore
 from tests.support.stage_rig import IDS, StageRig, photo
+from worker.errors import StoreError
+from worker.messages import PhotoId, S3Object
 from worker.result import Result
 
 KEY = IDS[0]
@@ -21,8 +23,10 @@ class AnswersRig(StageRig):
     source: BucketSource
     store: TwinStore
 
-    def __init__(self, versioning: str = "off") -> None:
-        super().__init__(BucketSource(versioning), store=TwinStore())
+    def __init__(self, versioning: str = "off", beside: "AnswersRig | None" = None) -> None:
+        """`beside`: another worker on the same bucket and store."""
+        source, store = (beside.source, beside.store) if beside else (BucketSource(versioning), TwinStore())
+        super().__init__(source, store=store)
         self._sent = 0
 
     def work(self, *texts: str) -> None:
@@ -53,6 +57,17 @@ class AnswersRig(StageRig):
     @property
     def writes(self) -> int:
         return self.store.written[KEY]
+
+
+class NotelessStore(MemoryStore):
+    """Finds what another store has, and takes no notes."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__()
+        self.results = store.results
+
+    def note_order(self, photo: PhotoId, s3_object: S3Object) -> bool:
+        raise StoreError("Redis does not answer")
 
 
 @pytest.mark.parametrize("versioning", VERSIONING)
@@ -105,10 +120,7 @@ def test_a_result_that_took_long_does_not_replace_a_newer_one_where_versioning_i
 
     def overwrite() -> None:
         rig.source.meanwhile_fetched = lambda: None
-        other = AnswersRig("suspended")
-        other.source.puts, other.source.objects = rig.source.puts, rig.source.objects
-        other.store.results, other.store.written = rig.store.results, rig.store.written
-        other.work(rig.source.put(KEY, photo(4)).request())
+        AnswersRig(beside=rig).work(rig.source.put(KEY, photo(4)).request())
 
     rig.source.meanwhile_fetched = overwrite
     rig.work(first.request())
@@ -179,3 +191,40 @@ def test_the_same_bytes_put_again_are_not_ordered_by_the_event_of_the_first_time
     puts += [rig.source.put(KEY, photo(red)) for red in (2, 1)]
     rig.work(puts[0].notification(), puts[2].notification(), puts[1].notification())
     assert rig.answer() == ("scored", 1)
+
+
+@pytest.mark.parametrize("announced", ["request", "notification"])
+def test_bytes_that_are_put_again_stay_though_others_were_read_before(announced: str) -> None:
+    """The first photo is put again while the second is in work, which is slow."""
+    rig = AnswersRig()
+    first = rig.source.put(KEY, photo(2))
+    rig.work(first.request() if announced == "request" else first.notification())
+    second = rig.source.put(KEY, photo(4))
+
+    def put_again() -> None:
+        rig.source.meanwhile_fetched = lambda: None
+        AnswersRig(beside=rig).work(rig.source.put(KEY, photo(2)).notification(at="2026-01-01T00:00:01Z"))
+
+    rig.source.meanwhile_fetched = put_again
+    rig.work(*[second.request() if announced == "request" else second.notification()] * 2)
+    assert rig.answer() == ("scored", 2)
+    assert rig.writes == 1
+
+
+def test_the_usual_notification_after_a_request_writes_nothing() -> None:
+    rig = AnswersRig()
+    put = rig.source.put(KEY, photo(2))
+    rig.work(put.request())
+    before = rig.stored()
+    rig.work(put.notification())
+    assert rig.stored() is before
+
+
+def test_a_photo_that_was_put_again_is_worked_once_more_if_that_cannot_be_noted() -> None:
+    rig = AnswersRig()
+    rig.work(rig.source.put(KEY, photo(2)).notification())
+    again = rig.source.put(KEY, photo(2))
+    rig.poll.results = NotelessStore(rig.store)
+    rig.work(again.notification())
+    assert rig.stored().source.sequencer == again.sequencer
+    assert rig.writes == 1

@@ -11,10 +11,10 @@ from worker.adapters.redis.calls import Call, Refused, Script
 from worker.adapters.redis.index import Index
 from worker.adapters.redis.nodes import Nodes
 from worker.errors import ConfigurationError
-from worker.messages import Answer, PhotoId, Written
+from worker.messages import Answer, PhotoId, S3Object, Written
 from worker.photos import looks
 from worker.photos.looks import Look
-from worker.result import DuplicateOf, Result, parse
+from worker.result import DuplicateOf, Result, SourceObject, parse
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule
 from worker.results.redis_keys import Keys
@@ -25,7 +25,7 @@ NOTE_EXPIRY = 86_400  # seconds: longer than a message stays hidden after its wo
 TRIAL = " trial"  # ends the note of a message that a worker tries alone
 _UNDECIDED = '"duplicate_of":null'  # in a result's JSON, until the script decides
 
-_WRITE = Script("rules", "entries", "write")
+_WRITE, _ORDER = Script("rules", "entries", "write"), Script("rules", "order")
 
 
 @dataclass(eq=False)
@@ -77,7 +77,7 @@ class RedisStore:
     def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
         """Write and publish each result, and enter its photo into the index, in four calls at most.
 
-        `seen`: the content stored at the look-up. Other content that is stored now may be newer.
+        `seen`: the state stored at the look-up. Other content that is stored now may be newer.
         """
         calls = [self._write(*pair) for pair in zip(results, seen, strict=True)]
         answers = self.nodes.run(calls)
@@ -89,6 +89,12 @@ class RedisStore:
             for number, answer in zip(moved, again, strict=True):
                 answers[number] = answer
         return [_written(*pair) for pair in zip(results, answers, strict=True)]
+
+    def note_order(self, photo: PhotoId, s3_object: S3Object) -> bool:
+        """Give a stored result the sequencer of a later event of its content. False if it has other content."""
+        source = SourceObject.model_validate(s3_object)
+        (answer,) = self.nodes.run([Call.of(_ORDER, [self.keys.result(photo)], source.model_dump_json())])
+        return bool(answer == 1)
 
     def begin_trial(self, message_id: str) -> None:
         """Note that a worker tries this message, which may end its process."""

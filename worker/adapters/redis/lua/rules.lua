@@ -45,11 +45,25 @@ local function needless(old, new)
   if code(old) == 'object_gone' or (code(old) and not code(new)) then return false end
   return as_new(old.models, new.models) and same_content(s, n)
 end
+local function state(old) return old.scored_at .. ' ' .. (known(old.source.sequencer) and old.source.sequencer or '') end
 local function overtaken(old, new, seen)
   local s, n = old.source, new.source
   if s.bucket ~= n.bucket or s.key ~= n.key or (known(s.sequencer) and known(n.sequencer)) then return false end
   if code(old) == 'object_gone' then return false end
-  return content(s) ~= content(n) and content(s) ~= seen
+  return content(s) ~= content(n) and state(old) ~= seen
+end
+-- Give a stored result the sequencer of a later event of its content, which was put again. One
+-- without a sequencer gets one only if it is `surely` from before that event: else it would seem
+-- older than it is. Returns whether the result has that content.
+local function put_in_order(key, stored, n, surely)
+  local s = cjson.decode(stored).source
+  if s.bucket ~= n.bucket or s.key ~= n.key or not same_content(s, n) then return false end
+  if known(n.sequencer) and (surely and not known(s.sequencer) or older(s.sequencer, n.sequencer)) then
+    local before, after = string.match(stored, '^(.*"source":{.-"sequencer":)[^,}]*(.*)$')
+    if not before then return false end
+    redis.call('SET', key, before .. '"' .. n.sequencer .. '"' .. after, 'KEEPTTL')
+  end
+  return true
 end
 -- Returns 'known', 'overtaken', or false: write the new one. A value that is not a result is
 -- overwritten.

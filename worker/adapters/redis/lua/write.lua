@@ -3,7 +3,7 @@
 -- becomes the original of the other.
 -- KEYS: result; then, unless duplicates are off: record, clock, exact, own buckets, buckets with
 -- flipped bits.
--- ARGV: JSON up to the value of duplicate_of, JSON after it, expiry (s), content seen at the
+-- ARGV: JSON up to the value of duplicate_of, JSON after it, expiry (s), state seen at the
 -- look-up, image id, window (s), beginning of the record, hash, radius, number of own buckets,
 -- colours, how far apart two cells of one colour may be. Photos of unknown colours may look alike.
 -- Returns known with the stored result | overtaken | written with the original | moved with the
@@ -13,7 +13,9 @@ local window, content, hash, radius, bands = tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local colours, apart = ARGV[11], tonumber(ARGV[12])
 
 local stored = text(KEYS[1])
-local answer = verdict(stored, head .. 'null' .. tail, seen)
+local new = head .. 'null' .. tail
+local answer = verdict(stored, new, seen)
+if answer == 'known' then put_in_order(KEYS[1], stored, cjson.decode(new).source) end
 if answer then return {answer, answer == 'known' and stored or nil} end
 local time = redis.call('TIME')
 local now = time[1] * 1e6 + time[2]
