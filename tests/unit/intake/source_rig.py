@@ -11,7 +11,6 @@ from worker.messages import Failed, Fetched, Known, Message, Outcome, PhotoId, S
 from worker.telemetry.counters import Telemetry
 
 TIMEOUT, LONGEST = 30, 100
-RETRY_DELAY = back_off(5, 300)
 Answer = Callable[[Sequence[Message]], list[Refused]]
 
 
@@ -62,13 +61,14 @@ class EchoingStorage:
     """Returns an object's key as its photo."""
 
     def fetch(self, s3_object: S3Object, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
+        alive()
         return Fetched([s3_object.key.encode()[:max_bytes]])
 
 
 class SourceRig:
     """A source that holds `count` messages."""
 
-    def __init__(self, count: int = 1, *, retry_delay: Callable[[int], int] = RETRY_DELAY) -> None:
+    def __init__(self, count: int = 1, *, retry_delay: Callable[[int], int] | None = None) -> None:
         self.clock, self.queue, self.telemetry = ManualClock(), AnsweringQueue(), Telemetry()
         self.notes = MemoryStore()
         self.leases = Leases(TIMEOUT, LONGEST, self.clock)
@@ -77,7 +77,7 @@ class SourceRig:
             photos=EchoingStorage(),
             notes=self.notes,
             leases=self.leases,
-            retry_delay=retry_delay,
+            retry_delay=retry_delay or back_off(5, 300),
             telemetry=self.telemetry,
             clock=self.clock,
         )

@@ -117,3 +117,31 @@ def test_a_wait_for_receives_ends_with_the_last_one(closed: bool) -> None:
     waiting.start()
     poll.end()
     eventually(lambda: not waiting.is_alive(), patience=2.0)
+
+
+def test_a_paused_source_begins_no_receive_until_it_is_resumed() -> None:
+    rig = SourceRig(0)
+    rig.queue.waiting = [message(number=1)]
+    rig.source.pause()
+    assert rig.source.receive(10) == []
+    rig.source.resume()
+    assert rig.source.receive(10) == [message(number=1)]
+
+
+def test_a_closed_source_is_not_opened_by_resume() -> None:
+    rig = SourceRig(0)
+    rig.queue.waiting = [message(number=1)]
+    rig.source.close()
+    rig.source.resume()
+    assert rig.source.receive(10) == []
+
+
+def test_a_source_is_idle_once_no_receive_is_under_way_and_nothing_else_is_held() -> None:
+    rig = SourceRig(2)
+    threading.Timer(0.3, rig.leases.drop, args=[rig.messages]).start()  # a wait without an end would see it
+    assert not rig.source.is_idle(rig.messages[:1], 0.001)
+    assert rig.source.is_idle(rig.messages, 0.001)
+    poll = LongPoll(rig)
+    threading.Timer(0.3, poll.end).start()
+    assert not rig.source.is_idle(rig.messages, 0.001)
+    eventually(lambda: rig.source.is_idle([], 0.001), patience=5.0)

@@ -188,6 +188,20 @@ def test_a_result_that_the_store_refuses_is_set_aside_and_the_others_go_on() -> 
     assert rig.telemetry.counts["released"] == 1
 
 
+def test_what_is_not_written_keeps_its_reason_its_times_and_its_moment() -> None:
+    rig = StageRig()
+    outcome, *_ = outcomes_of_all_kinds(rig)
+    rig.store.refused.add(IDS[0])
+    rig.outcomes.put(outcome)
+    rig.commit.step()
+    (undone,) = rig.source.settled
+    assert isinstance(undone, Failed)
+    assert isinstance(outcome, Scored)
+    assert (undone.timings, undone.at) == (outcome.timings, outcome.at)
+    assert (undone.error.code, str(undone.error)) == ("result_refused", "")
+    assert undone.error.verdict is Verdict.RELEASE
+
+
 def test_commit_shows_signs_of_life_before_each_call_that_may_take_long() -> None:
     source = ScriptedSource(photos={key: photo(2) for key in IDS[:25]})
     rig = StageRig(source, models=[PickyModel(largest_batch=25)])
