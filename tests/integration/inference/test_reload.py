@@ -101,7 +101,7 @@ def test_a_newer_version_takes_over_on_the_same_engine(tmp_path: Path, engine: s
     worker.reload.step()
     assert worker.scores() == [3.0, 3.0]
     assert worker.serving.versions == {"meals": "2"}
-    assert all(isinstance(replica[0], kind) for replica in worker.serving.replicas)
+    assert {type(replica[0]) for replica in worker.serving.replicas} == {kind}
     assert worker.telemetry.counts["model_taken_up"] == 1
     assert worker.stopping.waits == [60, 60]
 

@@ -189,7 +189,9 @@ def find_metrics(rendered: Rendered) -> Iterator[tuple[str, str, dict[str, str]]
 
 
 def test_every_metric_used_exists(rendered: Rendered) -> None:
-    for namespace, name, dimensions in find_metrics(rendered):
+    used = list(find_metrics(rendered))
+    assert {namespace for namespace, *_ in used} > {"PhotoScore", "AWS/SQS"}
+    for namespace, name, dimensions in used:
         if namespace == "PhotoScore":
             assert name in METRICS
             assert dimensions == {"Service": "photo-score"}

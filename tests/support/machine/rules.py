@@ -8,7 +8,7 @@ from tests.support.machine.redis import TwinStore
 from tests.support.machine.s3 import Versioning
 from tests.support.machine.worker import HangsError, StepwiseWorker
 from tests.support.machine.world import FATAL_KINDS, FATAL_PHOTO, KINDS, OWNERS, TIMES, World, photo_number
-from worker.messages import PhotoId
+from worker.messages import PhotoId, S3Object
 from worker.results.store import ResultStore
 
 WORKERS = st.integers(0, 1)
@@ -21,6 +21,7 @@ FAULTS = {
     "bucket": ["away"],
     "models": ["away"],
 }
+ALL_FAULTS = [(part, fault) for part in PARTS for fault in FAULTS[part]]
 ODD = ["no JSON", "{}", '{"Event": "s3:TestEvent"}']
 VERSIONS = [  # of the models that the two workers serve: the first one's may be the older
     ({"picky": "1"}, {"picky": "1"}),
@@ -101,7 +102,7 @@ class Rules(RuleBasedStateMachine):
         """Let nobody do anything for a part of the visibility timeout."""
         self.world.clock.seconds += part * self.world.timeout
 
-    @rule(faults=st.sets(st.sampled_from([(p, f) for p in PARTS for f in FAULTS[p]]), max_size=2))
+    @rule(faults=st.sets(st.sampled_from(ALL_FAULTS), max_size=2))
     def parts_fail_and_recover(self, faults: set[tuple[str, str]]) -> None:
         self._set_faults(faults)
 
@@ -127,10 +128,44 @@ class Rules(RuleBasedStateMachine):
         for step in steps:
             self._take(which, step)
 
-    @rule(which=WORKERS, photos=st.integers(1, 3))
-    def a_worker_works_in_order(self, which: int, photos: int) -> None:
-        for step in ("poll", *["help"] * photos, "infer", "commit"):
+    @rule(which=WORKERS, photos=st.integers(1, 3), fault=st.none() | st.sampled_from(ALL_FAULTS))
+    def a_worker_works_in_order(self, which: int, photos: int, fault: tuple[str, str] | None) -> None:
+        """Perhaps something fails from the write on, and then works again."""
+        for step in ("poll", *["help"] * photos, "infer"):
             self._take(which, step)
+        if fault:
+            self._set_faults({fault})
+        for _ in range(2):
+            self._take(which, "commit")
+            self._set_faults(set())
+
+    @rule(
+        photo=PHOTOS,
+        kinds=st.tuples(st.sampled_from(sorted(KINDS)), st.none() | st.sampled_from(["deleted", *KINDS])),
+        orders=st.tuples(st.booleans(), st.booleans()),
+        before=st.sampled_from([["poll one"], ["poll one", "help"], ["poll one", "help", "infer"]]),
+        first=WORKERS,
+    )
+    def two_workers_have_one_photo(
+        self,
+        photo: PhotoId,
+        kinds: tuple[str, str | None],
+        orders: tuple[bool, bool],
+        before: list[str],
+        first: int,
+    ) -> None:
+        """Both work on a photo that was put, and perhaps overwritten or deleted while the first was at it."""
+        self._announce_in_both_ways(self.world.put(photo, kinds[0]), request_first=orders[0])
+        for step in before:
+            self._take(first, step)
+        if kinds[1] == "deleted":
+            self.world.delete(photo)
+        elif kinds[1]:
+            self._announce_in_both_ways(self.world.put(photo, kinds[1]), request_first=orders[1])
+        for step in ("poll one", "poll one", "help", "help", "infer", "commit"):
+            self._take(1 - first, step)
+        for step in ("help", "infer", "commit"):
+            self._take(first, step)
 
     @rule(which=WORKERS, how=st.sampled_from(["told to stop", "told to stop", "leaves", "killed"]))
     def a_worker_ends(self, which: int, how: str) -> None:
@@ -141,6 +176,13 @@ class Rules(RuleBasedStateMachine):
         if how == "leaves":  # by deadline or second signal
             worker.leave(survived=True)
         self.replace(which)
+
+    def _announce_in_both_ways(self, stored: S3Object, *, request_first: bool) -> None:
+        if request_first:
+            self.world.request(stored)
+        self.world.announce(stored)
+        if not request_first:
+            self.world.request(stored)
 
     def replace(self, which: int) -> None:
         """Start a worker in the place of one that ends."""

@@ -116,8 +116,9 @@ class StepwiseWorker(Assembly):
     def take(self, step: str) -> None:
         """Take a step if it would not wait."""
         free = SIZES["outcomes"] - self.outcomes.qsize()
-        if step == "poll" and not self.closed and not self.uploads.full():
-            self.queue.most_records = SIZES["uploads"] - self.uploads.qsize()
+        if step.startswith("poll") and not self.closed and not self.uploads.full():
+            room = SIZES["uploads"] - self.uploads.qsize()
+            self.queue.most_records = 1 if step == "poll one" else room
             self.poll.step()
         elif step == "help" and self._can_help(free):
             self.prepare.step()

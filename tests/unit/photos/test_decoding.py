@@ -547,8 +547,17 @@ def test_the_hash_depends_on_the_picture_not_on_its_size_or_the_model() -> None:
     assert differing_bits(hash_of(data), hash_of(other)) >= 16
 
 
-def test_the_warm_up_reads_every_format() -> None:
+def test_the_warm_up_reads_every_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str | None] = []
+    prepare = decoding.prepare
+
+    def watched(data: bytes, *rest: Any, **named: Any) -> Any:
+        read.append(Image.open(io.BytesIO(data)).format)
+        return prepare(data, *rest, **named)
+
+    monkeypatch.setattr(decoding, "prepare", watched)
     decoding.warm_up(SMALL)
+    assert sorted(map(str, read)) == sorted(opening.FORMATS)
 
 
 # anything at all

@@ -286,14 +286,18 @@ def test_a_photos_deadline_counts_from_its_upload() -> None:
     assert rig.ready.get().deadline == pytest.approx(rig.clock.seconds - 0.9 + 1.0)
 
 
-def test_a_clock_that_runs_ahead_never_makes_a_time_negative() -> None:
+@pytest.mark.parametrize("ahead", ["uploaded_at", "sent_at", "received", "both"])
+def test_a_clock_that_runs_ahead_never_makes_a_time_negative(ahead: str) -> None:
     source = ScriptedSource(photos={IDS[0]: photo(2)})
     rig = StageRig(source)
-    upload = source.upload(IDS[0])
-    late = replace(upload.message, sent_at=rig.clock.now().replace(year=2027))
-    rig.infer_all(replace(upload, message=late))
-    rig.infer_all(replace(upload, uploaded_at=rig.clock.now().replace(year=2027)))
-    (outcome,) = rig.infer_all(replace(upload, message=late))
+    upload, future = source.upload(IDS[0]), START.replace(year=2027)
+    if ahead in {"uploaded_at", "both"}:
+        upload = replace(upload, uploaded_at=future.replace(year=2028))
+    if ahead in {"sent_at", "both"}:
+        upload = replace(upload, message=replace(upload.message, sent_at=future))
+    if ahead == "received":
+        upload = replace(upload, message=replace(upload.message, received=rig.clock.seconds + 10.0))
+    (outcome,) = rig.infer_all(upload)
     assert isinstance(outcome, Scored)
     assert min(outcome.timings.values()) >= 0
 
