@@ -5,15 +5,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from worker.errors import QueueError, Verdict
+from worker.errors import Verdict
+from worker.intake.extensions import Extensions
 from worker.intake.leases import Leases
-from worker.intake.queue_calls import BATCH, MessageQueue, QueueCalls, Refused
+from worker.intake.queue_calls import MessageQueue, QueueCalls, Refused
 from worker.intake.receivers import Entries, Receivers
 from worker.intake.survivors import Notes, Survivors
 from worker.messages import Fetched, Message, Outcome, S3Object, Upload
 from worker.telemetry.counters import Telemetry
 
-EXTENDING = 5.0  # seconds at a time
 LONGEST_HIDDEN = 43_200  # seconds: SQS's limit of a visibility timeout
 
 
@@ -40,6 +40,14 @@ class S3Uploads:
         # An extension must not arrive after the release of the same message: it would hide it again.
         self._visibility = threading.Lock()
         self._receivers = Receivers()
+        self._extensions = Extensions(
+            queue=self.queue,
+            leases=self.leases,
+            visibility=self._visibility,
+            report_lost=self._report_lost,
+            telemetry=self.telemetry,
+            clock=self.clock,
+        )
         self._calls = QueueCalls(self.queue, self.telemetry)
         self._survivors = Survivors(self.notes, self.clock)
 
@@ -92,22 +100,13 @@ class S3Uploads:
         self._release(messages, lambda _: 0)
 
     def extend_due(self) -> None:
-        """Extend leases that are due, release messages held too long. Call this about once a second.
-
-        It takes up to EXTENDING seconds, plus a call: the main thread has more to do. What is left is
-        due again soon.
-        """
+        """Release messages held too long, and extend leases that are due. Call this about once a second."""
         over = self.leases.over()
         self._report_lost(self.leases.lost())
         if over:
             self.telemetry.warn("held_too_long", messages=[m.message_id for m in over])
             self._calls.hide([(message, self.retry_delay(message.receive_count)) for message in over])
-        due, deadline = self.leases.due(), self.clock() + EXTENDING
-        for start in range(0, len(due), BATCH):
-            with self._visibility:
-                self._extend([entry for entry in due[start : start + BATCH] if self.leases.holds(entry[0])])
-            if self.clock() >= deadline:
-                break
+        self._extensions.extend_due()
 
     def close(self) -> None:
         """Begin no receive any more. What is released from now on waits until the last one has ended."""
@@ -142,20 +141,6 @@ class S3Uploads:
         if survived:
             self._survivors.note(left)
         return len(left)
-
-    def _extend(self, due: Entries) -> None:
-        """Extend. A message whose extension fails is due again soon, see Leases."""
-        since = self.clock()
-        try:
-            refused = {r.message.message_id: r for r in self.queue.hide(due)}
-        except QueueError as error:
-            self.telemetry.warn("extension_failed", messages=len(due), reason=str(error))
-            return
-        for message, seconds in due:
-            if message.message_id not in refused:
-                self.leases.note_extension(message, seconds, since)
-        self.telemetry.count("leases_extended", len(due) - len(refused))
-        self._report_lost(self.leases.lose([r.message for r in refused.values() if r.stale]))
 
     def _delete(self, messages: Sequence[Message]) -> None:
         """Delete. A message that cannot be deleted comes again and costs a look-up; it is not lost."""

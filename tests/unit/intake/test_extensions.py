@@ -8,8 +8,8 @@ import pytest
 from tests.support.fakes import message
 from tests.unit.intake.source_rig import LONGEST, TIMEOUT, Answer, SourceRig, for_good, in_passing, not_at_all
 from worker.errors import ModelError
+from worker.intake.extensions import EXTENDING
 from worker.intake.queue_calls import Refused
-from worker.intake.s3_uploads import EXTENDING
 from worker.messages import Message
 
 HALF = TIMEOUT / 2

@@ -16,6 +16,7 @@ import structlog
 
 from tests.support.schedule import Schedule
 from tests.unit.intake.interleaved import InterleavedWorker
+from worker.intake.extensions import Extensions
 from worker.intake.leases import Leases
 from worker.intake.receivers import Receivers
 from worker.intake.s3_uploads import S3Uploads
@@ -69,13 +70,17 @@ def test_no_order_breaks_a_promise(seeds: range) -> None:
 @pytest.mark.parametrize(
     ("owner", "method", "old", "new"),
     [
-        pytest.param(S3Uploads, "extend_due", LOCK, UNLOCKED, id="an extension takes no lock"),
+        pytest.param(Extensions, "extend_due", LOCK, UNLOCKED, id="an extension takes no lock"),
         pytest.param(S3Uploads, "_release_entries", LOCK, UNLOCKED, id="a release takes no lock"),
         pytest.param(
-            S3Uploads, "extend_due", " if self.leases.holds(entry[0])", "", id="what was released is extended"
+            Extensions,
+            "extend_due",
+            " if self.leases.holds(entry[0])",
+            "",
+            id="what was released is extended",
         ),
         pytest.param(
-            S3Uploads,
+            Extensions,
             "_extend",
             "if message.message_id not in refused:",
             UNLOCKED,
