@@ -145,3 +145,10 @@ def test_a_source_is_idle_once_no_receive_is_under_way_and_nothing_else_is_held(
     threading.Timer(0.3, poll.end).start()
     assert not rig.source.is_idle(rig.messages, 0.001)
     eventually(lambda: rig.source.is_idle([], 0.001), patience=5.0)
+
+
+def test_with_no_long_poll_under_way_a_stopping_worker_gives_back_at_once() -> None:
+    rig = SourceRig(1)
+    rig.source.close()
+    rig.source.give_back(rig.messages)
+    assert rig.queue.hidden == [{0: 0}]
