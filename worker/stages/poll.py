@@ -192,6 +192,7 @@ class Poll:
         """Note that the stored content was put again. False if that is due and cannot be done now."""
         if not puts_again(stored, upload.object, upload.uploaded_at):
             return True
+        self.uploads.alive()
         try:
             return self.results.note_order(upload.photo, upload.object)
         except StoreError as error:
