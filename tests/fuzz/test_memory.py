@@ -10,11 +10,14 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.fuzz.child import decode
+from tests.support import icc
 from worker.photos import opening
 
 assert opening.FORMATS  # importing it registers HEIF with Pillow
 WIDTH, HEIGHT = 3_200, 2_400
 LARGE = 5_000
+DISPLAY_P3 = icc.rgb(icc.DISPLAY_P3, icc.SRGB_CURVE)
+INKS = icc.cmyk(np.linspace(0, 100, 16).reshape(2, 2, 2, 2, 1) * np.array([1, 0.1, 0.1]))
 FAST = {"preset": "ultrafast"}  # for HEIF's encoder, which takes ten times as long otherwise
 NOISE = np.random.default_rng(1).integers(0, 256, (HEIGHT // 8, WIDTH // 8, 3), np.uint8)
 
@@ -64,6 +67,8 @@ def chunk_bomb(name: bytes, head: bytes) -> bytes:
 PHOTOS: dict[str, tuple[int, Callable[[], bytes]]] = {
     "JPEG": (WIDTH * HEIGHT, lambda: encode("JPEG")),
     "progressive JPEG": (WIDTH * HEIGHT, lambda: encode("JPEG", progressive=True)),
+    "JPEG with a profile": (WIDTH * HEIGHT, lambda: encode("JPEG", icc_profile=DISPLAY_P3)),
+    "CMYK JPEG with a profile": (WIDTH * HEIGHT, lambda: encode("JPEG", "CMYK", icc_profile=INKS)),
     "CMYK JPEG": (WIDTH * HEIGHT, lambda: encode("JPEG", "CMYK")),
     "PNG": (WIDTH * HEIGHT, lambda: encode("PNG", compress_level=1)),
     "transparent PNG": (WIDTH * HEIGHT, lambda: encode("PNG", "RGBA", compress_level=1)),

@@ -41,6 +41,7 @@ class Server:
         self._target = Target(*job["target"])
         self._algorithm = hashes.find(job["hash"])
         self._max_pixels = job["max_pixels"]
+        self._convert_colours = job.get("convert_colours", True)
         largest = CONSTANT + PER_PIXEL * job["max_pixels"] + PER_BYTE * job["max_bytes"]
         self._space = AddressSpace(largest)
 
@@ -69,7 +70,9 @@ class Server:
             image = opening.open_photo(data, self._max_pixels)
             allowed += PER_PIXEL * image.width * image.height
             self._space.limit(allowed)
-            pixels, look = decoding.decode(image, self._target, self._algorithm)
+            pixels, look = decoding.decode(
+                image, self._target, self._algorithm, convert_colours=self._convert_colours
+            )
         except PhotoError as error:
             return {"error": error.code, "text": str(error)[:MOST_TEXT]}, b""
         except MemoryError:

@@ -86,6 +86,7 @@ class Decoder:
     _: KW_ONLY
     max_bytes: int
     max_pixels: int
+    convert_colours: bool = True
     at_once: InitVar[int]
     timeout: float
     telemetry: Telemetry
@@ -95,7 +96,9 @@ class Decoder:
 
     def __post_init__(self, at_once: int) -> None:
         self._lock = threading.Lock()
-        self._job = Job(self.target, self.algorithm.name, self.max_bytes, self.max_pixels)
+        self._job = Job(
+            self.target, self.algorithm.name, self.max_bytes, self.max_pixels, self.convert_colours
+        )
         self._hash = re.compile(rf"{re.escape(self.algorithm.label)}:[0-9a-f]{{{self.algorithm.bits // 4}}}")
         self._crew = Crew(lambda: self.nursery.start(self._job), at_once)
 

@@ -40,6 +40,7 @@ class Job:
     hash_name: str
     max_bytes: int
     max_pixels: int
+    convert_colours: bool = True
 
     @property
     def shared_bytes(self) -> int:
@@ -60,6 +61,7 @@ class Job:
                 "hash": self.hash_name,
                 "max_bytes": self.max_bytes,
                 "max_pixels": self.max_pixels,
+                "convert_colours": self.convert_colours,
                 "largest_file": self.shared_bytes,
             }
         ).encode()

@@ -14,10 +14,12 @@ import pillow_heif
 from PIL import AvifImagePlugin, ExifTags, Image, ImageOps
 
 from worker.errors import UnreadableImageError
+from worker.photos import colour
+from worker.photos.colour import KEY, conversion
 from worker.photos.hashes import PHASH, Algorithm
 from worker.photos.looks import Look, look
 from worker.photos.opening import FORMATS, open_photo
-from worker.photos.rgb import to_rgb
+from worker.photos.rgb import to_plain
 
 if TYPE_CHECKING:  # decoder processes load nothing that they do not need
     from worker.messages import Pixels
@@ -46,18 +48,28 @@ class Target:
 
 
 def prepare(
-    data: bytes, target: Target, max_pixels: int, algorithm: Algorithm = PHASH
+    data: bytes,
+    target: Target,
+    max_pixels: int,
+    algorithm: Algorithm = PHASH,
+    *,
+    convert_colours: bool = True,
 ) -> "tuple[Pixels, Look]":
     """Open and decode a photo. Raises PhotoError and MemoryError, nothing else."""
-    return decode(open_photo(data, max_pixels), target, algorithm)
+    return decode(open_photo(data, max_pixels), target, algorithm, convert_colours=convert_colours)
 
 
-def decode(image: Image.Image, target: Target, algorithm: Algorithm = PHASH) -> "tuple[Pixels, Look]":
+def decode(
+    image: Image.Image, target: Target, algorithm: Algorithm = PHASH, *, convert_colours: bool = True
+) -> "tuple[Pixels, Look]":
     """Decode an open photo to uint8 [target.height, target.width, 3], and say how it looks upright.
 
-    Raises UnreadableImageError and MemoryError.
+    The colours are those of sRGB, unless `convert_colours` is false. Raises UnreadableImageError and
+    MemoryError.
     """
     try:
+        if not convert_colours:
+            image.info[KEY] = None
         upright = _upright(image, target)
         return np.asarray(_fit(upright, target)), look(upright, algorithm)
     except MemoryError:
@@ -74,6 +86,7 @@ def use_one_thread() -> None:
 
 def warm_up(target: Target, algorithm: Algorithm = PHASH) -> None:
     """Load what Pillow and the hash load at first use, so that no photo waits for it."""
+    colour.warm_up()
     noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # has content to hash
     for image_format in FORMATS:
         stream = io.BytesIO()
@@ -82,10 +95,20 @@ def warm_up(target: Target, algorithm: Algorithm = PHASH) -> None:
 
 
 def _upright(image: Image.Image, target: Target) -> Image.Image:
-    """Decode to RGB, reduced as far as the target allows, and turned as the EXIF tag says."""
+    """Decode to sRGB, reduced as far as the target allows, and turned as the EXIF tag says."""
     turn = _TURNS.get(_orientation(image))
-    reduced = _reduce(to_rgb(image, _draft_size(image.size, target)), target)
-    return reduced if turn is None else reduced.transpose(turn)
+    plain = _reduce(to_plain(image, _draft_size(image.size, target)), target)
+    convert = conversion(plain.mode, image.info.get(KEY))
+    if convert is not None:
+        plain = convert(_shrink(plain, target))
+    rgb = plain if plain.mode == "RGB" else plain.convert("RGB")
+    return rgb if turn is None else rgb.transpose(turn)
+
+
+def _shrink(image: Image.Image, target: Target) -> Image.Image:
+    """Leave no more pixels than the target needs: converting each of them costs more than leaving it out."""
+    size = _draft_size(image.size, target)
+    return image if size == image.size else image.resize(size, Image.Resampling.BILINEAR, reducing_gap=GAP)
 
 
 def _orientation(image: Image.Image) -> int:

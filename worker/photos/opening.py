@@ -9,7 +9,10 @@ from PIL import AvifImagePlugin, Image, ImageFile, UnidentifiedImageError
 from worker.errors import EmptyObjectError, TooManyPixelsError, UnreadableImageError, UnsupportedFormatError
 from worker.photos import png
 from worker.photos.avif import check_coded_size
+from worker.photos.colour import KEY, Colours
 from worker.photos.costs import check_cost, webp_size
+from worker.photos.nclx import code_points
+from worker.photos.spaces import from_code_points
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")  # an allow-list; Pillow opens MPO as JPEG
 # Brands of `ftyp` boxes (ISO/IEC 23008-12, B.4). Which of them is the major one matters to no browser.
@@ -44,7 +47,22 @@ def open_photo(data: bytes, max_pixels: int) -> Image.Image:
         check_coded_size(data, image.size, max_pixels)
     if image.format == "PNG" and "transparency" in image.info:
         image.info["transparency"] = png.scale_transparency(data, image.info["transparency"])
+    image.info[KEY] = _colours(image, data)
     return image
+
+
+def _colours(image: Image.Image, data: bytes) -> Colours:
+    """Return a photo's colour space. A profile counts before code points."""
+    if image.format == "PNG":
+        return png.colours(data)
+    if profile := image.info.get("icc_profile"):
+        return bytes(profile)
+    if image.format == "AVIF":
+        numbers = code_points(data)
+    else:
+        nclx = image.info.get("nclx_profile") or {}
+        numbers = (nclx["color_primaries"], nclx["transfer_characteristics"]) if nclx else None
+    return from_code_points(*numbers) if numbers else None
 
 
 def _open(data: bytes) -> Image.Image:

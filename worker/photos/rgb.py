@@ -1,4 +1,4 @@
-"""Decodes an open photo to 8-bit RGB: the first frame, on white where nothing covers it."""
+"""Decodes an open photo to 8-bit RGB, grey or CMYK: the first frame, on white where nothing covers it."""
 
 import io
 
@@ -10,10 +10,11 @@ from worker.photos.jpeg import with_end
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 JPEGS = {"JPEG", "MPO"}
+PLAIN = {"RGB", "L", "CMYK"}
 
 
-def to_rgb(image: Image.Image, draft: tuple[int, int] | None = None) -> Image.Image:
-    """Decode; a JPEG at the smallest size that covers `draft`. No copy if it is RGB already.
+def to_plain(image: Image.Image, draft: tuple[int, int] | None = None) -> Image.Image:
+    """Decode; a JPEG at the smallest size that covers `draft`. No copy if its mode is one of these already.
 
     Raises whatever decoders raise.
     """
@@ -59,21 +60,21 @@ def _without_transparency(image: Image.Image) -> Image.Image:
         white = Image.new("RGB", rgba.size, "white")
         white.paste(rgba, mask=rgba.getchannel("A"))
         return white
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return image if image.mode in PLAIN else image.convert("RGB")
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
-    rgb = Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
+    grey = Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
     if "transparency" in image.info:
-        rgb.paste("white", mask=Image.fromarray(values == image.info["transparency"]))
-    return rgb
+        grey.paste(255, mask=Image.fromarray(values == image.info["transparency"]))
+    return grey
 
 
 def _on_white(image: Image.Image, box: Box) -> Image.Image:
     """Leave what is in the box, on white."""
     if box == (0, 0, *image.size):
         return image
-    white = Image.new("RGB", image.size, "white")
+    white = Image.new(image.mode, image.size, "white")
     white.paste(image.crop(box), box[:2])
     return white

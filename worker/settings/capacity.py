@@ -50,6 +50,7 @@ def make_decoder(
         algorithm,
         max_bytes=settings.max_bytes,
         max_pixels=settings.max_pixels,
+        convert_colours=settings.colours == "convert",
         at_once=decoders(settings),
         timeout=settings.decode_timeout,
         telemetry=telemetry,

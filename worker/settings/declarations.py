@@ -54,6 +54,9 @@ class Settings(BaseModel):
     """Largest photo that is accepted, by file size."""
     max_pixels: int = number(100_000_000, 1, 1_000_000_000, "pixels")
     """Largest photo that is accepted, by width times height."""
+    colours: Literal["convert", "keep"] = "convert"
+    """convert: photos are converted to sRGB by their ICC profile, HDR too. keep: pixels stay as they
+    are, for models that were trained without."""
 
     # How the work is done
     receive_wait: int = number(5, 0, 20, "s")

@@ -1,17 +1,24 @@
 """The built reference model: its outputs, and its answers for the sample photos."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from PIL import Image
 
 from models.reference.foods import food_classes
 from models.reference.samples import Prediction, check, predict
 from models.reference.savedmodel import load
+from tests.support import icc
 from worker.inference.bundle import Bundle, read
+from worker.photos.decoding import prepare
 
 THRESHOLD = 0.3
+MAX_PIXELS = 10_000_000
+SAMPLES = sorted((Path(__file__).parents[3] / "localstack" / "photos").glob("*.[hjp]*[cg]"))
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +93,34 @@ def test_sample_photos_are_scored_as_the_table_says(photo: str, predictions: dic
     by_name = {food.name: food.score for food in food_classes()}
     assert one.food_probability >= THRESHOLD
     assert round(one.score_mean) == by_name[one.label]
+
+
+def mean_score(outputs: dict[str, Any]) -> float:
+    return float(outputs["score_probs"][0] @ np.arange(1, 6))
+
+
+@pytest.mark.parametrize("photo", SAMPLES, ids=lambda path: path.name)
+def test_a_sample_photo_in_any_colour_space_has_its_old_score(bundle: Bundle, photo: Path) -> None:
+    """Old: of its pixels as they are. In Display P3, the same colours have other pixels."""
+    target, model = bundle.manifest.input.target, load(bundle.path)
+    old = prepare(photo.read_bytes(), target, MAX_PIXELS, convert_colours=False)[0]
+    new = prepare(photo.read_bytes(), target, MAX_PIXELS)[0]
+    in_p3 = prepare(in_display_p3(old), target, MAX_PIXELS)[0]
+    scores = [mean_score(model(pixels[None])) for pixels in (old, new, in_p3)]
+    assert max(scores) - min(scores) <= 0.1, scores
+
+
+def in_display_p3(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Write sRGB pixels as a PNG in Display P3."""
+    coded = pixels / 255
+    light = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+    to_p3 = np.linalg.inv(icc.adapted(icc.DISPLAY_P3)) @ icc.adapted(icc.SRGB)
+    light = (light @ to_p3.T).clip(0, 1)
+    codes = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    stream = io.BytesIO()
+    profile = icc.rgb(icc.DISPLAY_P3, icc.SRGB_CURVE)
+    Image.fromarray(np.rint(255 * codes).astype(np.uint8)).save(stream, "PNG", icc_profile=profile)
+    return stream.getvalue()
 
 
 def test_a_photo_without_food_is_not_recognised(predictions: dict[str, Prediction]) -> None:

@@ -1,5 +1,6 @@
 """What becomes of photos that cost too much or end their decoder, and of the photos beside them."""
 
+import io
 import os
 import signal
 import sys
@@ -11,8 +12,10 @@ from contextlib import closing
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from bench.hostile import photos as hostile
+from tests.support import icc
 from tests.support.faults.planting import PLANTED, breaking
 from tests.support.waiting import eventually
 from worker.decoders.decoder import Decoder
@@ -38,12 +41,13 @@ MAX_PIXELS = 4_000_000
 PHOTO = hostile.tiny("JPEG")
 
 
-def make_decoder(at_once: int = 1, timeout: float = 30.0) -> Decoder:
+def make_decoder(at_once: int = 1, timeout: float = 30.0, *, convert_colours: bool = True) -> Decoder:
     return Decoder(
         Nursery("phash"),
         TARGET,
         max_bytes=2_000_000,
         max_pixels=MAX_PIXELS,
+        convert_colours=convert_colours,
         at_once=at_once,
         timeout=timeout,
         telemetry=Telemetry(),
@@ -90,6 +94,17 @@ def test_pixels_and_look_are_those_of_decoding_in_this_process(decoder: Decoder,
     assert decoded.look == look
     assert None not in look
     assert decoded.seconds > 0
+
+
+@pytest.mark.parametrize("convert_colours", [True, False])
+def test_colours_are_converted_if_the_job_says_so(convert_colours: bool) -> None:
+    stream = io.BytesIO()
+    profile = icc.rgb(icc.DISPLAY_P3, icc.SRGB_CURVE)
+    Image.new("RGB", (64, 64), (200, 60, 40)).save(stream, "PNG", icc_profile=profile)
+    with closing(make_decoder(convert_colours=convert_colours)) as decoder:
+        decoder.start()
+        shown = decoder.decode([stream.getvalue()]).pixels
+    assert ((shown == (200, 60, 40)).all()) is np.bool_(not convert_colours)
 
 
 @pytest.mark.parametrize(
