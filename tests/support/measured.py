@@ -71,7 +71,8 @@ def quality() -> dict[str, Any]:
             "different": {"gated": different, "ungated": different},
             "empty": empty,
         }
-    return {"photos": 2, "pictures": 10, "empty": 3, "algorithms": algorithms}
+    layouts = {"2 × 2": {"bound": 11.4, "count": 20, "mistaken": 5}}
+    return {"layouts": layouts, "photos": 2, "pictures": 10, "empty": 3, "algorithms": algorithms}
 
 
 def index() -> dict[str, Any]:

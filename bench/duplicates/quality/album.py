@@ -93,6 +93,7 @@ def empty() -> list[Picture]:
 def upright(picture: Picture) -> Image.Image:
     """Decode a picture in full, turned as its EXIF tag says; RGB."""
     with Image.open(io.BytesIO(picture.data)) as image:
+        image.info.pop("xmp", None)  # Pillow would turn it as XMP says, which no browser and no worker does
         turned = ImageOps.exif_transpose(image)
     return turned.convert("RGB")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.duplicates.quality import recoloured
+from bench.duplicates.quality import layouts, recoloured
 from bench.duplicates.quality.album import Picture, empty, photos, quarters, upright
 from bench.duplicates.quality.counts import different_pairs, distance, distances, summary
 from bench.duplicates.quality.variants import variants
@@ -19,7 +19,7 @@ from worker.photos.looks import Look, are_alike
 
 TARGET = decoding.Target(224, 224, "crop")  # as the reference model
 ENOUGH = 100_000_000  # pixels
-STEPS = 1 + len(hashes.ALGORITHMS)  # how many times `measure` reports progress, at most
+STEPS = 2 + len(hashes.ALGORITHMS)  # how many times `measure` reports progress, at most
 
 Variants = Mapping[str, Sequence[bytes]]  # transformation → each photo, in order
 
@@ -43,7 +43,14 @@ def measure(tell: Callable[[str], None]) -> dict[str, Any]:
             "different": confuse(algorithm, pictures),
             "empty": confuse(algorithm, blank),
         }
-    return {"photos": len(wholes), "pictures": len(pictures), "empty": len(blank), "algorithms": found}
+    tell("duplicates: comparing layouts of colours")
+    return {
+        "layouts": layouts.compare(wholes, made, near_by_hash),
+        "photos": len(wholes),
+        "pictures": len(pictures),
+        "empty": len(blank),
+        "algorithms": found,
+    }
 
 
 def find_installed() -> list[Algorithm]:
@@ -98,6 +105,12 @@ def confuse(algorithm: Algorithm, pictures: Sequence[Picture]) -> dict[str, Any]
         found[name] = summary(distances(given, pairs, algorithm.bits), algorithm.bits, algorithm.radius)
         found[name]["without_hash"] = given.count(None)
     return found
+
+
+def near_by_hash(one: bytes, other: bytes) -> bool:
+    """Whether the default hash takes two pictures for the same."""
+    first, second = (look_of(hashes.PHASH, data).image_hash for data in (one, other))
+    return distance(first, second, hashes.PHASH.bits) <= hashes.PHASH.radius
 
 
 def look_of(algorithm: Algorithm, data: bytes) -> Look:

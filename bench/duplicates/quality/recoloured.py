@@ -44,7 +44,7 @@ def confuse(
         by_hash = with_colours = count = 0
         for image, look in zip(shown, looks, strict=True):
             data = make(image)
-            if not _changed_visibly(image, data):
+            if not changed_visibly(image, data):
                 continue
             other = look_of(algorithm, data)
             apart = look_alikes.distance(look.image_hash, other.image_hash)
@@ -57,7 +57,8 @@ def confuse(
     return found | {"all": {column: sum(row[column] for row in found.values()) for column in columns}}
 
 
-def _changed_visibly(image: Image.Image, data: bytes) -> bool:
+def changed_visibly(image: Image.Image, data: bytes) -> bool:
+    """Whether anybody sees that an RGB picture and an encoded one have other colours."""
     one, other = (_chroma(picture) for picture in (image, upright(Picture("", 0, data))))
     return bool(np.quantile(np.linalg.norm(one - other, axis=-1), 0.9) >= VISIBLE)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bench.duplicates.quality.layouts import KEPT
 from docs.tools.table import Table
 
 SHOWN = range(0, 17, 2)  # positions of the radii: phash's distances are even
@@ -14,6 +15,7 @@ def quality(measured: Mapping[str, Any]) -> list[Table]:
         _by_transformation(measured),
         _found(measured),
         _recoloured(measured),
+        _layouts(measured),
         _mistaken(measured),
         _empty(measured),
     ]
@@ -50,6 +52,18 @@ def _recoloured(measured: Mapping[str, Any]) -> Table:
     ]
     columns = ("", "photos that changed visibly", f"near by {name} alone", "by hash and colours")
     return Table("The same photo in other colours, as bright as before", columns, rows)
+
+
+def _layouts(measured: Mapping[str, Any]) -> Table:
+    rows = [
+        (name, f"{row['bound']:.2g}", f"{row['mistaken']} · {row['mistaken'] / row['count']:.1%}")
+        for name, row in measured["layouts"].items()
+    ]
+    count = next(iter(measured["layouts"].values()))["count"]
+    title = f"Other layouts of colours, as exact numbers: {count} recoloured photos"
+    return Table(
+        title, ("", f"bound that keeps {KEPT:.1%} of the variants", "photos taken for the same"), rows
+    )
 
 
 def _mistaken(measured: Mapping[str, Any]) -> Table:

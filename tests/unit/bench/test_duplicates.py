@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps
 
-from bench.duplicates.quality import album, chart, counts, recognition, recoloured, tables
+from bench.duplicates.quality import album, chart, counts, layouts, recognition, recoloured, tables
 from bench.duplicates.quality.album import Picture
 from bench.duplicates.quality.variants import TURNED, variants
 from docs.tools import plot
@@ -154,6 +154,25 @@ def test_only_photos_that_changed_visibly_count_as_recoloured() -> None:
     assert counted["all"]["with_colours"] == 0 < counted["all"]["by_hash"]
 
 
+def test_a_layout_of_more_parts_sees_what_changed_in_the_middle() -> None:
+    with Image.open(COFFEE) as image:
+        photo = image.convert("RGB").resize((layouts.SIDE, layouts.SIDE))
+    turned = turn_hue(photo, 120, 0.4)
+    one, other = (np.asarray(picture, np.float64) / 255 for picture in (photo, turned))
+    apart = {name: distance(one, other) for name, distance in layouts.layouts().items()}
+    assert all(distance(one, one) == 0 for distance in layouts.layouts().values())
+    assert 0 < apart["1 × 1 parts, CIELAB"] < apart["3 × 3 parts, CIELAB"]
+
+
+def test_each_layout_gets_the_bound_that_keeps_the_variants() -> None:
+    with Image.open(COFFEE) as image:
+        whole = Picture("coffee", 0, album.png(image.convert("RGB")))
+    compared = layouts.compare([whole], {"same": [whole.data]}, recognition.near_by_hash)
+    assert {row["bound"] for row in compared.values()} == {0}
+    assert {row["mistaken"] for row in compared.values()} == {0}
+    assert {row["count"] for row in compared.values()} == {len(recoloured.recolourings())}
+
+
 # how it is shown
 
 
@@ -180,12 +199,13 @@ def test_shares_of_wrong_pairs_are_logarithmic_with_a_place_for_none_below() -> 
 
 
 def test_the_tables_say_what_was_counted() -> None:
-    by_transformation, found, recoloured, mistaken, empty = tables.quality(quality())
+    by_transformation, found, recoloured, layout, mistaken, empty = tables.quality(quality())
     assert by_transformation.rows[0][:2] == ("JPEG 30", "100% · 0.5")
     assert by_transformation.rows[1][:2] == ("all", "50% · 32.5")
     assert found.rows[0][:3] == ("phash", "25.0%", "50.0%")
     assert [row[2:] for row in recoloured.rows] == [("75.0%", "50.0%")] + 2 * [("19 · 95.0%", "1 · 5.0%")]
+    assert layout.rows == [("2 × 2", "11", "5 · 25.0%")]
     assert mistaken.rows[0][:2] == ("phash", "0.50%")
     assert empty.rows[0] == ("phash", "3 of 3", "75.0%", "0.0%", "3 of 10")
-    for table in (by_transformation, found, recoloured, mistaken, empty):
+    for table in (by_transformation, found, recoloured, layout, mistaken, empty):
         assert {len(row) for row in table.rows} == {len(table.columns)}
