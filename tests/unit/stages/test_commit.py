@@ -16,9 +16,9 @@ from worker.errors import (
     UnsupportedFormatError,
     Verdict,
 )
-from worker.messages import Failed, Outcome, Scored, Scores, Skipped
+from worker.messages import Answer, Failed, Outcome, Scored, Scores, Skipped, Written
 from worker.pipeline.queues import ShutDown
-from worker.result import Inference, Tip
+from worker.result import DuplicateOf, Inference, Tip
 
 
 def test_the_timings_add_up_from_upload_to_write() -> None:
@@ -332,3 +332,34 @@ def test_each_outcome_is_logged_and_counted_by_what_became_of_it() -> None:
     counted = {"released": 1, "returned": 1, "write_failed": 1, "photos_scored": 1, "photos_failed": 1}
     missed = {"scores_reused": 1, "objective_missed": 2, "objective_missed_by_commit": 2}
     assert rig.telemetry.counts == {**counted, **missed}
+
+
+def test_what_was_known_or_is_a_duplicate_is_logged_and_counted_as_such() -> None:
+    rig = StageRig()
+    scored, failed, *_ = outcomes_of_all_kinds(rig)
+    original = DuplicateOf(image_id=IDS[8], distance=3, kind="near")
+    rig.store.write = lambda *_: [  # type: ignore[method-assign] # as a store that knows other photos
+        Written(Answer.WRITTEN, original),
+        Written(Answer.KNOWN),
+    ]
+    for outcome in (scored, failed):
+        rig.outcomes.put(outcome)
+    with capture_logs() as logs:
+        rig.commit.step()
+    assert [(line["event"], line["duplicate_of"]) for line in logs] == [
+        ("scored", IDS[8]),
+        ("already_scored", None),
+    ]
+    assert rig.telemetry.counts["duplicates_near"] == 1
+    assert rig.telemetry.counts["photos_already_scored"] == 1
+    assert rig.source.settled == [scored, failed]
+
+
+def test_an_outage_of_the_store_has_its_reason() -> None:
+    rig = StageRig()
+    rig.store.away = True
+    rig.outcomes.put(outcomes_of_all_kinds(rig)[0])
+    rig.commit.step()
+    rig.clock.seconds += 1
+    rig.commit.step()
+    assert rig.outages.longest() == (1.0, f"{Part.STORE.value} fails: Redis does not answer")
