@@ -51,7 +51,8 @@ def webp_size(data: bytes) -> tuple[int, int]:
 def first_webp_frame(data: bytes) -> tuple[int, int, int, int] | None:
     """Read which part of the canvas an animated WebP's first frame covers: left, top, right, bottom, in pixels."""
     position = 12
-    for _ in range(MOST_CHUNKS):
+    is_animated = data[12:16] == b"VP8X" and len(data) > 20 and data[20] & 2
+    for _ in range(MOST_CHUNKS if is_animated else 0):
         kind, length = (
             data[position : position + 4],
             int.from_bytes(data[position + 4 : position + 8], "little"),

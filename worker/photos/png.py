@@ -51,13 +51,14 @@ def chunks(data: bytes) -> Iterator[Chunk]:
 
 def simplify(data: bytes) -> bytes:
     """Leave out chunks that are damaged or not needed. The same bytes if there are none."""
-    parts, kept_from, has_picture = [], 0, False
+    parts: list[memoryview] = []
+    view, kept_from, has_picture = memoryview(data), 0, False
     for chunk in chunks(data):
         has_picture = has_picture or chunk.name == PICTURE
         if not _is_needed(data, chunk, has_picture):
-            parts.append(data[kept_from : chunk.start])
+            parts.append(view[kept_from : chunk.start])
             kept_from = chunk.end + 4
-    return b"".join([*parts, data[kept_from:]]) if parts else data
+    return b"".join([*parts, view[kept_from:]]) if parts else data
 
 
 def _is_needed(data: bytes, chunk: Chunk, has_picture: bool) -> bool:

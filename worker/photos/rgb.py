@@ -73,8 +73,11 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
 
 def _on_white(image: Image.Image, box: Box) -> Image.Image:
     """Leave what is in the box, on white."""
+    left, top, right, bottom = box
+    box = (left, top, min(right, image.width), min(bottom, image.height))
     if box == (0, 0, *image.size):
         return image
     white = Image.new(image.mode, image.size, "white")
-    white.paste(image.crop(box), box[:2])
+    if left < box[2] and top < box[3]:
+        white.paste(image.crop(box), box[:2])
     return white
