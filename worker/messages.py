@@ -61,6 +61,12 @@ class Upload:
     source: "Source" = field(repr=False)
     seen: str = ""  # state of the result that was stored when `poll` looked
     record: int = 0  # its place among the records of the message
+
+    @property
+    def begun_at(self) -> datetime | None:
+        """When the photo was uploaded or announced, whichever came first, as far as that is known."""
+        return min(filter(None, (self.uploaded_at, self.message.sent_at)), default=None)
+
     event: S3Object | None = None  # what the message announces, if that may be another one
 
 
@@ -175,6 +181,7 @@ class Answer(Enum):
     WRITTEN = "written"
     KNOWN = "known"  # one as good is stored already
     OVERTAKEN = "overtaken"  # other content was stored meanwhile, and may be newer
+    FORGOTTEN = "forgotten"  # somebody wants no result of this upload
     REFUSED = "refused"  # this one cannot be stored; nothing is wrong with the store
 
 

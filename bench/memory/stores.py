@@ -4,6 +4,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from worker.messages import Answer, Fetched, PhotoId, S3Object, Written
 from worker.photos.looks import Look
@@ -63,7 +64,9 @@ class CountingStore:
         """Know of no tries."""
         return [Tries()] * len(message_ids)
 
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+    def write(
+        self, results: Sequence[Result], seen: Sequence[str], begun: Sequence[datetime | None] = ()
+    ) -> list[Written]:
         """Serialise and count results."""
         for result in results:
             result.model_dump_json()

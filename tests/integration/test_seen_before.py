@@ -142,7 +142,21 @@ def test_a_photo_can_be_forgotten(rig: Rig) -> None:
     unknown = str(uuid.uuid4())
     code, out, _ = rig.run("forget", first.image_id, unknown)
     assert (code, out) == (0, f"{first.image_id}: forgotten\n{unknown}: nothing was known of it\n")
-    assert set(rig.redis.keys("*")) <= {"seen:clock"}
+    marks = {f"seen:forgotten:{image_id}" for image_id in (first.image_id, unknown)}
+    assert marks <= set(rig.redis.keys("*")) <= {"seen:clock", *marks}
+
+
+def test_a_photo_that_is_forgotten_while_it_waits_leaves_no_result_until_it_is_announced_again(
+    rig: Rig,
+) -> None:
+    image_id = rig.client.submit(PHOTO, ".jpg")
+    assert rig.run("forget", image_id)[0] == 0
+    with rig.worker() as telemetry:
+        rig.settles()
+        assert telemetry.counts["forgotten"] == 1
+        assert rig.stored() == {}
+        rig.send({"bucket": rig.bucket, "key": f"uploads/{image_id}.jpg"})
+        assert rig.result(image_id).status == "scored"
 
 
 def test_an_id_that_reaches_into_other_keys_cannot_be_forgotten(rig: Rig) -> None:

@@ -151,6 +151,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.results: dict[str, Result] = {}
         self.overtaken: set[str] = set()  # image ids whose content was replaced meanwhile
+        self.forgotten: dict[str, datetime] = {}  # when, by image id
         self.refused: set[str] = set()  # image ids whose results it can never take
         self.trials: set[str] = set()  # message ids
         self.survived: Counter[str] = Counter()  # receives, by message id
@@ -160,9 +161,14 @@ class MemoryStore:
         self._answer()
         return [self.results.get(photo.image_id) for photo in photos]
 
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+    def write(
+        self, results: Sequence[Result], seen: Sequence[str], begun: Sequence[datetime | None] = ()
+    ) -> list[Written]:
         self._answer()
-        answers = [self._answer_to(result.image_id) for result in results]
+        moments = begun or [None] * len(results)
+        answers = [
+            self._answer_to(one.image_id, moment) for one, moment in zip(results, moments, strict=True)
+        ]
         for result, answer in zip(results, answers, strict=True):
             if answer is Answer.WRITTEN:
                 self.results[result.image_id] = result
@@ -186,7 +192,9 @@ class MemoryStore:
         others = [r for r in self.results.values() if r.image_id != photo.image_id]
         return next((r for r in others if Look(r.image_hash, r.image_colours) == look), None)
 
-    def _answer_to(self, image_id: str) -> Answer:
+    def _answer_to(self, image_id: str, begun: datetime | None) -> Answer:
+        if image_id in self.forgotten and not (begun and begun > self.forgotten[image_id]):
+            return Answer.FORGOTTEN
         if image_id in self.refused:
             return Answer.REFUSED
         return Answer.OVERTAKEN if image_id in self.overtaken else Answer.WRITTEN

@@ -1,6 +1,7 @@
 """The store of results, as the rest of the worker sees it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from worker.messages import PhotoId, S3Object, Written
@@ -27,12 +28,15 @@ class ResultStore(Protocol):
     def find_look_alike(self, photo: PhotoId, look: Look) -> Result | None:
         """Find the result of the oldest other photo that is known to look the same, colours included."""
 
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+    def write(
+        self, results: Sequence[Result], seen: Sequence[str], begun: Sequence[datetime | None] = ()
+    ) -> list[Written]:
         """Write and publish each result, and remember its photo.
 
         `seen` is the state that `poll` saw stored for each photo, see known.py. A result that would
         replace other content, which may be newer, is not written: it is `overtaken`. One that cannot
-        be stored, while others can, is `refused`.
+        be stored, while others can, is `refused`. `begun` says when each photo was uploaded or
+        announced: one that was `forgotten` since leaves no result.
         """
 
     def note_order(self, photo: PhotoId, s3_object: S3Object) -> bool:

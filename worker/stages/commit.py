@@ -100,7 +100,10 @@ class Commit:
         results = [self._result(outcome) for outcome in outcomes]
         self.outcomes.alive()  # a write may take long, and so may what came before and comes after it
         try:
-            answers = self.store.write(results, [outcome.upload.seen for outcome in outcomes])
+            uploads = [outcome.upload for outcome in outcomes]
+            answers = self.store.write(
+                results, [upload.seen for upload in uploads], [upload.begun_at for upload in uploads]
+            )
         except StoreError as error:
             self.outages.note_failure(Part.STORE, str(error))
             self.telemetry.warn("write_failed", reason=str(error), photos=len(outcomes))
@@ -151,6 +154,9 @@ class Commit:
         )
 
     def _report(self, outcome: Writable, result: Result, written: Written) -> None:
+        if written.answer is Answer.FORGOTTEN:
+            self.telemetry.event("forgotten", image_id=result.image_id)
+            return
         if written.answer is Answer.WRITTEN:
             self._report_new(result, written)
         self.telemetry.photo(

@@ -44,7 +44,10 @@ def earlier(now: RedisStore) -> RedisStore:
 
 
 def _earlier(call: Call) -> Call:
-    if call.script is None:
+    if call.script is None or call.script is store._FORGET:  # which only deleted the result
         return call
-    script = EARLIER[call.script.sha]
-    return Call(call.key, "EVALSHA", script.sha, *call.command[2:], script=script)
+    script, (count, *rest) = EARLIER[call.script.sha], call.command[2:]
+    keys, arguments = rest[:count], rest[count:]
+    if call.script in {store._WRITE, index._ENTER}:
+        keys.pop()  # the mark of forgetting, which they did not know
+    return Call(call.key, "EVALSHA", script.sha, len(keys), *keys, *arguments, script=script)

@@ -76,6 +76,12 @@ def now(store: RedisStore) -> int:
     return int(store.nodes.client.time()[0]) * 1_000_000
 
 
+def left_over(store: RedisStore) -> list[str]:
+    """Every key but the clock, and the marks of what was forgotten."""
+    names = (str(name) for name in store.nodes.client.keys("*"))
+    return sorted(name for name in names if name != "seen:clock" and not name.startswith("seen:forgotten:"))
+
+
 def find_look_alike(
     store: RedisStore, image_id: str, image_hash: str, colours: str | None = GREY
 ) -> str | None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tests.support.fakes import MemoryStore
 from tests.support.history.events import Published
@@ -33,7 +34,9 @@ class TwinStore(MemoryStore):
     def find_look_alike(self, photo: PhotoId, look: Look) -> Result | None:
         return None
 
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+    def write(
+        self, results: Sequence[Result], seen: Sequence[str], begun: Sequence[datetime | None] = ()
+    ) -> list[Written]:
         return [Written(self._write(*pair)) for pair in zip(results, seen, strict=True)]
 
     def note_order(self, photo: PhotoId, s3_object: S3Object) -> bool:
@@ -78,10 +81,13 @@ class WatchedStore:
         self._answer()
         return self.inner.find_look_alike(photo, look)
 
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+    def write(
+        self, results: Sequence[Result], seen: Sequence[str], begun: Sequence[datetime | None] = ()
+    ) -> list[Written]:
         self._answer()
         before = len(self.published)
-        answers = [self._write(*pair) for pair in zip(results, seen, strict=True)]
+        moments = begun or [None] * len(results)
+        answers = [self._write(*one) for one in zip(results, seen, moments, strict=True)]
         if "forgets" in self.faults:
             self.unconfirmed += self.published[before:]
             raise StoreError("the answer is lost")
@@ -103,10 +109,10 @@ class WatchedStore:
         self._answer()
         return self.inner.tries(message_ids)
 
-    def _write(self, result: Result, seen: str) -> Written:
+    def _write(self, result: Result, seen: str, begun: datetime | None) -> Written:
         photo = PhotoId(result.image_id, result.owner or "")
         before = self.inner.find([photo])
-        (written,) = self.inner.write([result], [seen])
+        (written,) = self.inner.write([result], [seen], [begun])
         after = self.inner.find([photo])
         if after[0] and (before[0] is None or in_order(before[0], after[0].source) != after[0]):
             self.published.append(Published(self.clock(), photo, after[0]))

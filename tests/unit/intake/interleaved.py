@@ -6,6 +6,7 @@ stands a thread that lets time pass and draws what becomes of each photo.
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, cast
 
 from tests.support.fakes import InlineDecoder, MemoryStore, PickyModel
@@ -35,9 +36,11 @@ class SlowStore(MemoryStore):
         super().__init__()
         self.schedule = schedule
 
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+    def write(
+        self, results: Sequence[Result], seen: Sequence[str], begun: Sequence[datetime | None] = ()
+    ) -> list[Written]:
         self.schedule.pause(self.schedule.chance.choice([0.0, CALL]))
-        return super().write(results, seen)
+        return super().write(results, seen, begun)
 
 
 class NoState:

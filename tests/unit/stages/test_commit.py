@@ -1,11 +1,12 @@
 """commit: writes before it settles, keeps results until the store confirms, counts every millisecond."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support.fakes import ImpatientEvent, PickyModel, ScriptedSource, message
+from tests.support.fakes import START, ImpatientEvent, PickyModel, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, answers, photo
 from worker.errors import (
     AccessDeniedError,
@@ -175,6 +176,30 @@ def test_commit_releases_a_photo_that_was_overwritten_meanwhile() -> None:
     verdicts = {o.upload.photo.image_id: o.verdict for o in source.settled if not isinstance(o, Skipped)}
     assert verdicts == {IDS[0]: Verdict.RELEASE, IDS[1]: Verdict.ACKNOWLEDGE}
     assert set(rig.store.results) == {IDS[1]}
+
+
+def test_a_photo_that_was_forgotten_after_its_upload_leaves_no_result_and_no_message() -> None:
+    source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
+    rig = StageRig(source)
+    rig.store.forgotten = {IDS[0]: START, IDS[1]: START - timedelta(seconds=1)}
+    rig.commit_all(*(source.upload(key) for key in IDS[:2]))
+    assert [outcome.verdict for outcome in source.settled] == [Verdict.ACKNOWLEDGE] * 2
+    assert set(rig.store.results) == {IDS[1]}
+    assert (rig.telemetry.counts["forgotten"], rig.telemetry.counts["photos_scored"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("uploaded", "sent", "begun"), [(0, 5, 0), (5, 0, 0), (None, 5, 5), (5, None, 5), (None, None, None)]
+)
+def test_an_upload_began_when_it_was_stored_or_announced_first(
+    uploaded: int | None, sent: int | None, begun: int | None
+) -> None:
+    moments = [
+        None if later is None else START + timedelta(seconds=later) for later in (uploaded, sent, begun)
+    ]
+    upload = ScriptedSource(photos={}).upload("one")
+    upload = replace(upload, uploaded_at=moments[0], message=replace(upload.message, sent_at=moments[1]))
+    assert upload.begun_at == moments[2]
 
 
 def test_a_result_that_the_store_refuses_is_set_aside_and_the_others_go_on() -> None:

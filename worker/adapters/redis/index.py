@@ -63,12 +63,17 @@ class Index:
                 return answer
         raise ResultRefusedError(f"other workers keep changing the entries of {photo.image_id}")
 
+    def remove_content(self, photo: PhotoId, fingerprint: Fingerprint) -> bool:
+        """Remove what is left of a photo with this content, of which there is no record."""
+        (answer,) = self._run([self._remove(photo, "", fingerprint)])
+        return bool(answer)
+
     def try_to_remove(self, photos: Sequence[PhotoId]) -> list[bool | Refused | None]:
         """Remove photos, in two calls for all. False for one that was not there, None for one that changed."""
         names = [self.keys.index(photo.owner).record(photo.image_id) for photo in photos]
         records = self.nodes.get(names)
         found = [(photo, record) for photo, record in zip(photos, records, strict=True) if record]
-        answers = iter(self.nodes.run([self._remove(*one) for one in found]))
+        answers = iter(self.nodes.run([self._remove(*one, _read(one[1])) for one in found]))
         return [_removed(next(answers)) if record else False for record in records]
 
     def find_same_bytes(self, photo: PhotoId, sha256: str) -> list[PhotoId]:
@@ -101,8 +106,8 @@ class Index:
         look = [bits, radius, len(own_buckets), colours, looks.MOST_APART]
         return names, [result.image_id, window, str(fingerprint or ""), *look]
 
-    def _remove(self, photo: PhotoId, record: str) -> Call:
-        keys, fingerprint = self.keys.index(photo.owner), _read(record)
+    def _remove(self, photo: PhotoId, record: str, fingerprint: Fingerprint | None) -> Call:
+        keys = self.keys.index(photo.owner)
         if fingerprint is None:  # not a record of ours
             name = keys.record(photo.image_id)
             return Call(name, "DEL", name)
@@ -118,7 +123,8 @@ class Index:
         return answers
 
     def _enter(self, photo: PhotoId, fingerprint: Fingerprint, moment: int) -> Call:
-        names = self.keys.index(photo.owner).of(photo.image_id, fingerprint)
+        keys = self.keys.index(photo.owner)
+        names = [*keys.of(photo.image_id, fingerprint), keys.forgotten(photo.image_id)]
         fields = [photo.image_id, self.rule.window, str(fingerprint), fingerprint.bits, moment]
         return Call.of(_ENTER, names, *fields, fingerprint.colours)
 
@@ -131,6 +137,13 @@ class Index:
 
 def _removed(answer: Any) -> bool | Refused | None:
     return answer if isinstance(answer, Refused) else bool(answer) or None
+
+
+def fingerprint_of(result: Result) -> Fingerprint | None:
+    """Read the content of a stored result. None if it names none."""
+    return (
+        _read(f"{Fingerprint(result.source.sha256, result.image_hash)} 0") if result.source.sha256 else None
+    )
 
 
 def _read(record: str | None) -> Fingerprint | None:

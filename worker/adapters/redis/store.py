@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any, Self
 
 from worker.adapters.redis.announcements import Announcements, subscribe
 from worker.adapters.redis.calls import Call, Refused, Script
-from worker.adapters.redis.index import Index
+from worker.adapters.redis.index import Index, fingerprint_of
 from worker.adapters.redis.nodes import Nodes
-from worker.errors import ConfigurationError
+from worker.errors import ConfigurationError, ResultRefusedError
 from worker.messages import Answer, PhotoId, S3Object, Written
 from worker.photos import looks
 from worker.photos.looks import Look
@@ -25,7 +26,10 @@ NOTE_EXPIRY = 86_400  # seconds: longer than a message stays hidden after its wo
 TRIAL = " trial"  # ends the note of a message that a worker tries alone
 _UNDECIDED = '"duplicate_of":null'  # in a result's JSON, until the script decides
 
+FORGOTTEN_FOR = 1_209_600  # seconds: no queue keeps a message for longer
+
 _WRITE, _ORDER = Script("rules", "entries", "write"), Script("rules", "order")
+_FORGET = Script("entries", "forget")
 
 
 @dataclass(eq=False)
@@ -74,12 +78,16 @@ class RedisStore:
         is_near = distance is not None and distance <= self.index.rule.radius
         return result if is_near and looks.are_alike(look.image_colours, result.image_colours) else None
 
-    def write(self, results: Sequence[Result], seen: Sequence[str]) -> list[Written]:
+    def write(
+        self, results: Sequence[Result], seen: Sequence[str], begun: Sequence[datetime | None] = ()
+    ) -> list[Written]:
         """Write and publish each result, and enter its photo into the index, in four calls at most.
 
         `seen`: the state stored at the look-up. Other content that is stored now may be newer.
+        `begun`: when each photo was uploaded or announced. If it was forgotten since, nothing is written.
         """
-        calls = [self._write(*pair) for pair in zip(results, seen, strict=True)]
+        moments = begun or [None] * len(results)
+        calls = [self._write(*one) for one in zip(results, seen, moments, strict=True)]
         answers = self.nodes.run(calls)
         moved = [number for number, answer in enumerate(answers) if _says(answer, "moved")]
         if moved:  # these photos have other content now: remove their entries, and write again
@@ -112,9 +120,21 @@ class RedisStore:
         return [_tries(note) for note in self.nodes.get([self.keys.tries(one) for one in message_ids])]
 
     def forget(self, photo: PhotoId) -> bool:
-        """Delete a photo's result and its entries in the index. False if there was nothing."""
+        """Delete a photo's result and its entries in the index. False if there was nothing.
+
+        A mark stays: what was uploaded before leaves no result, even if it is in work now.
+        """
+        names = [self.keys.result(photo), self.keys.index(photo.owner).forgotten(photo.image_id)]
+        (answer,) = self.nodes.run([Call.of(_FORGET, names, FORGOTTEN_FOR)])
+        if isinstance(answer, Refused):
+            raise ResultRefusedError(answer.reason)
+        deleted, text = answer
         removed = self.index.remove(photo)
-        return self.nodes.delete(self.keys.result(photo)) or removed
+        stored = parse(text)
+        content = fingerprint_of(stored) if stored else None
+        if content:  # Redis may have lost the record, by which the index finds the rest
+            self.index.remove_content(photo, content)
+        return bool(deleted) or removed
 
     def scan(self, other: Keys) -> Iterator[list[tuple[PhotoId, str | None, str | None]]]:
         """Read every photo with a value under `other` keys, in lots, with that value and ours."""
@@ -134,12 +154,14 @@ class RedisStore:
             [Call(key, "SET", key, note, "EX", NOTE_EXPIRY) for key, note in zip(keys, notes, strict=True)]
         )
 
-    def _write(self, result: Result, seen: str) -> Call:
+    def _write(self, result: Result, seen: str, begun: datetime | None) -> Call:
         head, _, tail = result.model_dump_json().partition(_UNDECIDED)
         head += _UNDECIDED.removesuffix("null")
         names, entry = self.index.entry_of(result)
         key = self.keys.result(PhotoId(result.image_id, _owner(result)))
-        return Call.of(_WRITE, [key, *names], head, tail, self.expiry, seen, *entry)
+        mark = self.keys.index(_owner(result)).forgotten(result.image_id)
+        moment = int(begun.timestamp() * 1_000_000) if begun else ""
+        return Call.of(_WRITE, [key, *names, mark], head, tail, self.expiry, seen, *entry, moment)
 
 
 def _tries(note: str | None) -> Tries:
@@ -166,6 +188,6 @@ def _written(result: Result, answer: Any) -> Written:
             return Written(Answer.KNOWN)
         case ["written", image_id, distance, kind]:
             return Written(Answer.WRITTEN, DuplicateOf(image_id=image_id, distance=distance, kind=kind))
-        case ["written"]:
-            return Written(Answer.WRITTEN)
+        case ["written" | "forgotten" as word]:
+            return Written(Answer(word))
     return Written(Answer.OVERTAKEN)  # or moved again: another worker changed the photo's entries meanwhile

@@ -1,10 +1,11 @@
 -- Enter a photo into the index by the time it was stored, without a result.
--- KEYS: record, exact, own buckets.
+-- KEYS: record, exact, own buckets, mark of forgetting.
 -- ARGV: image id, window (s), beginning of the record, hash, time it was stored (Unix,
 -- microseconds), colours.
--- Returns known | coloured: known, but without its colours so far | aged | entered | moved with the
+-- Returns known | coloured: known, but without its colours so far | aged | forgotten | entered | moved with the
 -- record of other content: remove that first.
 local id, window, content, hash, moment, colours = unpack(ARGV)
+if forgotten(table.remove(KEYS), tonumber(moment)) then return {'forgotten'} end
 local own = {id = packed(id), moment = math.huge, colours = ''}
 local record = text(KEYS[1])
 if record and string.match(record, '^(.*) %d+$') ~= content then return {'moved', record} end

@@ -15,6 +15,12 @@ local function text(key) -- a key that is not a string is not ours
   return type(value) == 'string' and value
 end
 
+-- Whether a photo was forgotten after this moment (Unix, microseconds), or a moment that is not known.
+local function forgotten(mark, moment)
+  local when = tonumber(text(mark) or '')
+  return when and not (moment and moment > when)
+end
+
 local function packed(id)
   if not string.find(id, '^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x+$') or #id ~= 36 or string.find(id, '%u') then
     return string.char(#id) .. id

@@ -1,9 +1,9 @@
 -- Remove a photo from the index.
--- KEYS: record, exact, own buckets. ARGV: image id, record that these keys follow from, bytes of
--- its hash.
+-- KEYS: record, exact, own buckets. ARGV: image id, record that these keys follow from or empty if
+-- there is none, bytes of its hash.
 -- Returns 1, or 0 if the record has changed.
 local id, width = ARGV[1], tonumber(ARGV[3])
-if text(KEYS[1]) ~= ARGV[2] then return 0 end
+if (text(KEYS[1]) or '') ~= ARGV[2] then return 0 end
 redis.call('DEL', KEYS[1])
 local left = {}
 for _, one in ipairs(sharers(KEYS[2], 0)) do

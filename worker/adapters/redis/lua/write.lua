@@ -2,16 +2,18 @@
 -- index. All in one step: if two workers have the same photo, only one writes, and one photo
 -- becomes the original of the other.
 -- KEYS: result; then, unless duplicates are off: record, clock, exact, own buckets, buckets with
--- flipped bits.
+-- flipped bits; last the mark of forgetting.
 -- ARGV: JSON up to the value of duplicate_of, JSON after it, expiry (s), state seen at the
 -- look-up, image id, window (s), beginning of the record, hash, radius, number of own buckets,
--- colours, how far apart two cells of one colour may be. Photos of unknown colours may look alike.
--- Returns known with the stored result | overtaken | written with the original | moved with the
--- record of other content: remove that first.
+-- colours, how far apart two cells of one colour may be (photos of unknown colours may look alike),
+-- when the photo was uploaded or announced (Unix, microseconds; empty if unknown).
+-- Returns forgotten | known with the stored result | overtaken | written with the original | moved
+-- with the record of other content: remove that first.
 local head, tail, expiry, seen, id = unpack(ARGV, 1, 5)
 local window, content, hash, radius, bands = tonumber(ARGV[6]), ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
 local colours, apart = ARGV[11], tonumber(ARGV[12])
 
+if forgotten(table.remove(KEYS), tonumber(ARGV[13])) then return {'forgotten'} end
 local stored = text(KEYS[1])
 local new = head .. 'null' .. tail
 local answer = verdict(stored, new, seen)
