@@ -92,6 +92,14 @@ def test_a_photo_entered_later_does_not_replace_newer_content(store: RedisStore)
     assert write(store, "two", "new", phash(0)) == exact("one")
 
 
+def test_a_photo_entered_with_a_hash_of_another_algorithm_leaves_its_old_one(store: RedisStore) -> None:
+    pdq = f"pdq-1:{0:064x}"
+    write(store, "one", "1", phash(0))
+    assert enter(store, "one", "1", pdq, now(store) - 10_000_000)
+    found = [store.index.find_look_alike(PhotoId("two"), Look(one, GREY)) for one in (pdq, phash(0))]
+    assert found == [PhotoId("one"), None]
+
+
 DAMAGED_BUCKETS = [
     b"x",
     b"\0" * 8,
