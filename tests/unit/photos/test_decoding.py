@@ -25,7 +25,7 @@ from worker.errors import (
     UnsupportedFormatError,
 )
 from worker.messages import Pixels
-from worker.photos import decoding, looks, opening
+from worker.photos import colour, decoding, looks, opening
 from worker.photos.decoding import Fit, Target
 from worker.photos.looks import Look
 
@@ -556,7 +556,9 @@ def test_the_warm_up_reads_every_format(monkeypatch: pytest.MonkeyPatch) -> None
         return prepare(data, *rest, **named)
 
     monkeypatch.setattr(decoding, "prepare", watched)
+    colour._transforms.clear()
     decoding.warm_up(SMALL)
+    assert len(colour._transforms) == 1  # littlecms is loaded, and knows sRGB
     assert sorted(map(str, read)) == sorted(opening.FORMATS)
 
 
