@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from bench.photos import NAMES, SAMPLES
 from bench.processes import ROOT, BenchError
@@ -91,11 +91,14 @@ def empty() -> list[Picture]:
 
 
 def upright(picture: Picture) -> Image.Image:
-    """Decode a picture in full, turned as its EXIF tag says; RGB."""
+    """Decode a picture in full, turned as its EXIF tag says; sRGB."""
     with Image.open(io.BytesIO(picture.data)) as image:
         image.info.pop("xmp", None)  # Pillow would turn it as XMP says, which no browser and no worker does
-        turned = ImageOps.exif_transpose(image)
-    return turned.convert("RGB")
+        turned, profile = ImageOps.exif_transpose(image).convert("RGB"), image.info.get("icc_profile")
+    if not profile:
+        return turned
+    shown = ImageCms.profileToProfile(turned, io.BytesIO(profile), ImageCms.createProfile("sRGB"))
+    return shown or turned
 
 
 def png(image: Image.Image) -> bytes:
