@@ -1,6 +1,8 @@
 """What has aged in the index but is still there counts no more; what is young keeps its order."""
 
-from tests.integration.redis.photos import WINDOW, exact, now, phash, sha256, write
+import redis
+
+from tests.integration.redis.photos import WINDOW, enter, exact, now, phash, sha256, write
 from tests.support.rig import Rig
 from worker.adapters.redis.store import RedisStore
 
@@ -43,3 +45,13 @@ def test_no_two_photos_have_the_same_moment(store: RedisStore, rig: Rig) -> None
     for image_id in ("one", "two"):
         write(store, image_id, image_id, phash(0))
     assert [moment_of(rig, image_id) for image_id in ("one", "two")] == [ahead + 1, ahead + 2]
+
+
+def test_a_photo_entered_later_takes_its_place_in_time(store: RedisStore, rig: Rig) -> None:
+    """Entries age from the front of their bucket."""
+    write(store, "young", "1", phash(0))
+    assert enter(store, "old", "2", phash(0), now(store) - 10 * SECOND)
+    with redis.Redis.from_url(rig.environment["WORKER_REDIS_URL"]) as client:
+        bucket = client.get("seen:phash-1:0:0000")
+    assert isinstance(bucket, bytes)
+    assert bucket.index(b"old") < bucket.index(b"young")
