@@ -30,7 +30,7 @@ def test_poison_never_touches_its_neighbours(rig: FaultRig, photo: bytes) -> Non
 
 def test_a_photo_that_is_deleted_before_it_is_fetched_is_said_to_be_gone(rig: FaultRig, photo: bytes) -> None:
     (image_id,) = rig.upload(1, photo)
-    rig.s3.delete_object(Bucket=rig.bucket, Key=f"uploads/{image_id}.jpg")
+    rig.delete(image_id)
     rig.start_worker()
     eventually(lambda: image_id in rig.results(), rig.describe)
     assert rig.results()[image_id]["error"]["code"] == "object_gone"

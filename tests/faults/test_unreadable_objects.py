@@ -82,7 +82,7 @@ def test_a_deleted_object_in_a_bucket_that_may_not_be_listed_harms_no_other(
 ) -> None:
     rig.gateway.break_("s3.GetObject", gateway.no_right_to_list)
     (gone,) = rig.upload(1, photo, bad=True)
-    rig.s3.delete_object(Bucket=rig.bucket, Key=f"uploads/{gone}.jpg")
+    rig.delete(gone)
     worker = rig.start_worker(give_up_after=PATIENCE)
     worker.wait_for("released", times=2)
     (good,) = rig.upload(1, photo)

@@ -19,13 +19,17 @@ from rich.console import Console
 from localstack.services import Services, ServicesError
 from tests.soak import report
 from tests.soak.load import Soak
+from tests.soak.readers import Readers
 from tests.soak.workers import Workers
+from tests.support.faults.audit import OWNERS
 from tests.support.faults.fault_rig import FaultRig
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "bench-out"
 LOGS = OUT / "soak"
 MODEL = ROOT / "models" / "reference" / "built" / "reference"
+READING = 15.0  # seconds that a reader may wait for what is stored: longer than Redis is away
+PATTERN = r"^[a-z]+/(?P<owner>[a-z]+)/(?P<image_id>[0-9a-f-]{36})"  # of keys
 HIDDEN, RECEIVES = 16, 5  # the queue's visibility timeout in seconds, and its redrive policy
 OK, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -53,7 +57,8 @@ def _soak(options: argparse.Namespace, console: Console) -> dict[str, object]:
     with ExitStack() as stack:
         rig = _rig(stack)
         workers = Workers(rig, options.workers)
-        soak = Soak(rig, workers, options.seed, options.rate, HIDDEN, console)
+        readers = Readers(rig.settings(), OWNERS, rig.recorder)
+        soak = Soak(rig, workers, readers, options.seed, options.rate, HIDDEN, console)
         soak.run(60 * options.minutes)
         return report.rows(soak, rig.tally())
 
@@ -68,7 +73,19 @@ def _rig(stack: ExitStack) -> FaultRig:
         del os.environ[name]
     os.environ.update(services.environment())
     environment = {**services.environment(), "WORKER_MODEL": str(MODEL)}
-    rig = FaultRig(services, LOGS, environment, name="soak", visibility_timeout=HIDDEN, max_receives=RECEIVES)
+    rig = FaultRig(
+        services,
+        LOGS,
+        environment,
+        name="soak",
+        visibility_timeout=HIDDEN,
+        max_receives=RECEIVES,
+        reading=READING,
+        itself=True,
+        image_id_pattern=PATTERN,
+        result_key="result:{owner}:{image_id}",
+    )
+    rig.version("Enabled")
     stack.callback(rig.close)
     return rig
 

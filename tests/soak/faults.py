@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bench.hostile import photos as hostile
 from tests.soak.workers import Workers
 from tests.support.faults import gateway
+from tests.support.faults.audit import OWNERS
 from tests.support.faults.exchange import Exchange
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.faults.planting import breaking
@@ -78,7 +79,8 @@ def refusing(how: gateway.Fault) -> gateway.Fault:
 def unreadable(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
     """Upload photos that S3 refuses to give."""
     for _ in range(AT_A_TIME):
-        rig.upload(1, hostile.tiny("JPEG"), folder=rng.choice(list(UNREADABLE)), bad=True)
+        folder = f"{rng.choice(list(UNREADABLE))}/{rng.choice(OWNERS)}"
+        rig.upload(1, hostile.tiny("JPEG"), folder=folder, bad=True)
 
 
 def poison(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
@@ -90,20 +92,31 @@ def poison(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
 def announce_again(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
     """Announce earlier photos a second time, as S3 does now and then."""
     good = sorted(set(rig.sent).difference(rig.bad))
-    for image_id in rng.sample(good, min(AGAIN, len(good))):
-        rig.announce(image_id)
+    for name in rng.sample(good, min(AGAIN, len(good))):
+        rig.send(rng.choice(rig.announced[name]))
 
 
 def scan_bombs(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
     """Upload photos of very many scans."""
-    rig.upload(AT_A_TIME, hostile.many_scans(2_000, rng.randint(200, 2_000)), bad=True)
+    rig.upload(
+        AT_A_TIME,
+        hostile.many_scans(2_000, rng.randint(200, 2_000)),
+        bad=True,
+        folder=f"uploads/{rng.choice(OWNERS)}",
+    )
 
 
 def crashers(rig: FaultRig, _workers: Workers, rng: random.Random) -> None:
     """Upload photos that end their decoder, or keep it too long."""
     for _ in range(AT_A_TIME):
         photo = hostile.tiny("JPEG") + rng.randbytes(8)
-        rig.upload(1, breaking(photo, rng.choice(BREAKING)), copies=True, bad=True)
+        rig.upload(
+            1,
+            breaking(photo, rng.choice(BREAKING)),
+            copies=True,
+            bad=True,
+            folder=f"uploads/{rng.choice(OWNERS)}",
+        )
 
 
 def faults(hidden: float) -> dict[str, Fault]:
@@ -151,6 +164,9 @@ def faults(hidden: float) -> dict[str, Fault]:
         "photos of many scans": once(scan_bombs),
         "photos that break their decoder": once(crashers),
         "photos that S3 refuses": once(unreadable),
+        "bucket's versioning suspended": lasting(
+            lambda rig, *_: rig.version("Suspended"), lambda rig, *_: rig.version("Enabled")
+        ),
         "messages nobody can read": once(poison),
         "messages announced again": once(announce_again),
     }

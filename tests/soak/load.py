@@ -12,13 +12,17 @@ from rich.console import Console
 
 from localstack.services import ServicesError
 from tests.soak.faults import MINUTES, OUTAGE, FaultDeck, faults, refuse_unreadable
+from tests.soak.readers import Readers
 from tests.soak.workers import Workers
+from tests.support.faults.audit import OWNERS
 from tests.support.faults.fault_rig import FaultRig
 
 SAMPLES = Path(__file__).parents[2] / "localstack" / "photos"
 PHOTOS = [path.read_bytes() for path in sorted(SAMPLES.glob("*.[jph]*"))]
 NO_PHOTO = b"%PDF-1.4 of a menu"
 ONE_IN = 30  # every 30th upload, on average, is not a photo
+OVERWRITTEN = 8  # so many photos are uploaded for each that is overwritten, on average
+READ = 2  # every second upload, on average, is waited for
 COPIES = 4  # every fourth upload, on average, is an exact copy of others
 TICK = 0.25  # seconds between two checks of what is due
 KILL_EVERY = 5.0  # seconds on average until a decoder is killed
@@ -32,6 +36,7 @@ class Soak:
 
     rig: FaultRig
     workers: Workers
+    readers: Readers
     seed: int
     rate: float  # photos a second
     hidden: float  # the queue's visibility timeout in seconds
@@ -66,6 +71,7 @@ class Soak:
         try:
             self.rig.settles(patience=SETTLE, meanwhile=self.workers.tend)
             self.workers.stop()
+            self.readers.close()
         except (AssertionError, ServicesError) as error:
             self.unsettled = str(error)
 
@@ -74,16 +80,27 @@ class Soak:
         begun, sent = time.monotonic(), 0
         while (passed := time.monotonic() - begun) < seconds:
             while sent < passed * self.rate:
-                photo = NO_PHOTO if photos.randrange(ONE_IN) == 0 else photos.choice(PHOTOS)
-                copies = photos.randrange(COPIES) == 0
-                self.rig.upload(1, photo, copies=copies, bad=photo is NO_PHOTO)
+                self._upload(photos)
                 sent += 1
             self.workers.tend()
             if photos.random() < TICK / KILL_EVERY:
                 self.workers.kill_decoder(photos)
             self._pause.wait(TICK)
 
+    def _upload(self, photos: random.Random) -> None:
+        """Upload a photo of one of the owners, or overwrite one; perhaps somebody waits for its result."""
+        photo = NO_PHOTO if photos.randrange(ONE_IN) == 0 else photos.choice(PHOTOS)
+        good = sorted(set(self.rig.sent).difference(self.rig.bad))
+        if photo is not NO_PHOTO and photos.randrange(OVERWRITTEN) == 0 and good:
+            name = photos.choice(good)
+            self.rig.overwrite(name, photo)
+        else:
+            folder, copies = f"uploads/{photos.choice(OWNERS)}", photos.randrange(COPIES) == 0
+            (name,) = self.rig.upload(1, photo, copies=copies, bad=photo is NO_PHOTO, folder=folder)
+        if photos.randrange(READ) == 0:
+            self.readers.ask_for(name)
+
     def _say(self, what: str) -> None:
         minutes, seconds = divmod(int(time.monotonic() - self._begun), 60)
-        counts = f"sent {len(self.rig.sent):5}  written {self.rig.writes.counts.total():5}"
+        counts = f"sent {len(self.rig.sent):5}  written {self.rig.recorder.written:5}"
         self.console.print(f"{minutes:3}:{seconds:02}  {counts}  {what}", highlight=False, soft_wrap=True)

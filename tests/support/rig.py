@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.support import ROOT
 from tests.support.waiting import PATIENCE, eventually
 from worker import settings
 from worker.client import Client
+from worker.messages import S3Object
 from worker.result import Result
 from worker.supervision import supervisor
 from worker.telemetry.counters import Telemetry
@@ -61,7 +63,11 @@ class Rig:
             "WORKER_ENGINE": "tensorflow",  # most tests start a worker: choosing an engine takes seconds
             "WORKER_RETRY_DELAY": "0",
         }
-        self.client = Client(settings.load(self.environment))
+
+    @cached_property
+    def client(self) -> Client:
+        """A client of the workers' settings."""
+        return Client(settings.load(self.environment))
 
     def _create_queue(self, visibility_timeout: int, max_receives: int) -> str:
         redrive = {"deadLetterTargetArn": self._arn(self.dead_url), "maxReceiveCount": max_receives}
@@ -83,9 +89,12 @@ class Rig:
         self, image_id: str, photo: bytes, suffix: str = ".jpg", *, bucket: str = "", folder: str = "uploads"
     ) -> str:
         """Put a photo and tell nobody; its ETag."""
-        key = f"{folder}/{image_id}{suffix}"
-        answer = self.s3.put_object(Bucket=bucket or self.bucket, Key=key, Body=photo)
-        return str(answer["ETag"]).strip('"')
+        return self.store(bucket or self.bucket, f"{folder}/{image_id}{suffix}", photo).etag or ""
+
+    def store(self, bucket: str, key: str, photo: bytes) -> S3Object:
+        """Put an object; what S3 says of it."""
+        answer = self.s3.put_object(Bucket=bucket, Key=key, Body=photo)
+        return S3Object(bucket, key, answer.get("VersionId"), answer["ETag"].strip('"'), len(photo))
 
     def send(self, body: object) -> None:
         """Send a body, as JSON unless it is text."""

@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ class Audit:
     """
 
     store: "redis.Redis"
+    heard: Callable[[str], None]  # told of each photo that a received message announces
     violations: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     receives: Counter[str] = field(default_factory=Counter)  # by message
@@ -80,6 +81,8 @@ class Audit:
         self.receives[message["MessageId"]] += 1
         receipt = _Receipt(message["MessageId"], image_ids(message["Body"]), time.monotonic() + seconds)
         self._receipts[message["ReceiptHandle"]] = receipt
+        for name in receipt.image_ids:
+            self.heard(name)
         self._latest[message["MessageId"]] = message["ReceiptHandle"]
 
     def _hidden(self, handle: str, seconds: float) -> None:
@@ -112,17 +115,26 @@ class Audit:
                 self.complain(f"{image_id}: deleted before its result was written")
 
 
-_IMAGE = re.compile(r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[^/]*$")  # of a key with an image id
+OWNERS = ("anna", "bert")  # of photos, where keys name owners
+# The end of a key with an image id, after its owner if it has one: …/id.jpg, …/owner/id.jpg
+_NAME = re.compile(rf"/(?:({'|'.join(OWNERS)})/)?([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})[^/]*$")
+
+
+def name_of(key: str) -> str:
+    """Name the photo of a key by its image id, after its owner and a colon if it has one. Empty for other keys."""
+    found = _NAME.search(key)
+    return ":".join(part for part in found.groups() if part) if found else ""
 
 
 def image_ids(body: str) -> list[str]:
-    """Return the image ids that an S3 notification announces as uploaded; none for any other body."""
+    """Return the names of the photos that a message announces or asks for; none for any other body."""
     try:
-        records = json.loads(body).get("Records", [])
-        keys = [r["s3"]["object"]["key"] for r in records if r["eventName"].startswith("ObjectCreated")]
+        fields = json.loads(body)
+        records = [r for r in fields.get("Records", []) if r["eventName"].startswith("ObjectCreated")]
+        keys = [r["s3"]["object"]["key"] for r in records] or [fields.get("key", "")]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
-    return [found[1] for key in keys if (found := _IMAGE.search(key))]
+    return [name for key in keys if (name := name_of(key))]
 
 
 def _entries(request: Fields) -> list[Any]:

@@ -11,14 +11,17 @@ from bench.photos import as_upload
 from localstack.services import HOST, Services
 from localstack.worker_process import WorkerProcess
 from tests.support import bodies
-from tests.support.faults.audit import Audit, image_ids
+from tests.support.faults.audit import Audit, image_ids, name_of
 from tests.support.faults.gateway import Gateway
+from tests.support.faults.recorder import Recorder, impatient, photo_of
 from tests.support.faults.tally import Tally
 from tests.support.faults.valkey import Valkey
 from tests.support.faults.wire import Wire
-from tests.support.faults.writes import Writes, impatient
+from tests.support.history.events import Deleted, Put
+from tests.support.history.judge import PATIENCE as READING
 from tests.support.rig import Rig, as_variables
 from tests.support.waiting import eventually
+from worker.messages import S3Object
 
 PATIENCE = 90.0  # seconds until all must be settled
 ANNOUNCED = 3.0  # seconds after an upload by which its message is in the queue
@@ -37,23 +40,34 @@ class FaultRig(Rig):
         name: str,
         visibility_timeout: int = 4,
         max_receives: int = 5,
+        reading: float = READING,
+        itself: bool = False,
+        **fixed: str,
     ) -> None:
+        """`reading`: seconds that a reader may wait for what is stored.
+
+        `fixed`: settings of all workers. `itself`: the rig announces uploads in S3's place, with versions
+        and sequencers as AWS gives them.
+        """
         self.valkey = Valkey(folder)
         direct = {**environment, "WORKER_REDIS_URL": f"redis://{HOST}:{self.valkey.port}/0"}
+        direct |= as_variables(fixed)
         super().__init__(
             name, direct, folder, visibility_timeout=visibility_timeout, max_receives=max_receives
         )
-        self.audit = Audit(impatient(self.valkey.port))
+        self.recorder = Recorder(self.valkey)
+        self.audit = Audit(impatient(self.valkey.port), self.recorder.note_asked)
         self.gateway = Gateway(services.gateway_port, self.audit)
         self.wire = Wire(self.valkey.port)
-        self.writes = Writes(self.valkey)
-        self.sent: list[str] = []  # image ids
+        self.sent: list[str] = []  # names: image ids, each after its owner and a colon if it has one
         self.bad: set[str] = set()  # those of them that may become dead letters: their own tries fail
-        self.etags: dict[str, list[str]] = {}  # image → its versions
+        self.announced: dict[str, list[dict[str, Any]]] = {}  # photo → what the rig itself has announced
         self._dead: dict[str, str] = {}  # message → body
         self.settled_in = 0.0  # seconds the last account had to wait
         self.poison = 0  # messages sent that nobody can read
-        self.announce_uploads()
+        self._reading, self._itself, self._puts = reading, itself, 0
+        if not itself:
+            self.announce_uploads()
 
     def settings(self, **changed: str) -> dict[str, str]:
         """Send workers through the proxies; `changed` are settings, e.g. `batch_size="8"`."""
@@ -80,6 +94,10 @@ class FaultRig(Rig):
         self.announce_uploads(bucket=bucket)
         return bucket
 
+    def version(self, status: str) -> None:
+        """Switch the bucket's versioning: Enabled or Suspended."""
+        self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": status})
+
     def upload(
         self, number: int, photo: bytes, *, copies: bool = False, bad: bool = False, **place: str
     ) -> list[str]:
@@ -87,21 +105,47 @@ class FaultRig(Rig):
 
         Only `bad` ones may become dead letters. `place`: another `bucket` or `folder` than the usual one.
         """
-        ids = [str(uuid.uuid4()) for _ in range(number)]
-        self.sent += ids
-        self.bad |= set(ids) if bad else set()
-        for image_id in ids:
-            body = photo if copies else as_upload(photo, image_id)
-            self.etags[image_id] = [self.put(image_id, body, **place)]
-        return ids
+        names = list[str]()
+        for _ in range(number):
+            image_id = str(uuid.uuid4())
+            name = name_of(f"{place.get('folder', 'uploads')}/{image_id}")
+            names.append(name)
+            self.sent.append(name)
+            self.bad |= {name} if bad else set()
+            self.put(image_id, photo if copies else as_upload(photo, image_id), **place)
+        return names
 
-    def overwrite(self, image_id: str, photo: bytes) -> None:
-        """Upload another photo under an old id: a second result is due."""
-        self.etags[image_id].append(self.put(image_id, photo))
+    def overwrite(self, name: str, photo: bytes) -> None:
+        """Upload another photo under an old name: a second result is due."""
+        self.store(self.bucket, key_of(name), photo)
+
+    def delete(self, name: str) -> None:
+        """Delete a photo's object."""
+        self.s3.delete_object(Bucket=self.bucket, Key=key_of(name))
+        self.recorder.events.append(Deleted(time.monotonic(), photo_of(name)))
+
+    def store(self, bucket: str, key: str, photo: bytes) -> S3Object:
+        """Put an object, and note it for the history."""
+        begun, name = time.monotonic(), name_of(key)
+        stored = super().store(bucket, key, photo)
+        if name:
+            self.recorder.events.append(Put(begun, photo_of(name), stored))
+        if self._itself:
+            self._announce(name, stored)
+        return stored
+
+    def _announce(self, name: str, stored: S3Object) -> None:
+        self._puts += 1
+        version = {"versionId": stored.version_id} if stored.version_id else {}
+        fields: dict[str, Any] = {"eTag": stored.etag, "size": stored.size, **version}
+        fields["sequencer"] = f"{self._puts:016X}"
+        body = bodies.notification(stored.bucket, stored.key, **fields)
+        self.announced.setdefault(name, []).append(body)
+        self.send(body)
 
     def announce(self, image_id: str, **fields: str) -> None:
         """Announce an object once more, as S3 does now and then; `fields` replace its own."""
-        key = f"uploads/{image_id}.jpg"
+        key = key_of(image_id)
         etag = self.s3.head_object(Bucket=self.bucket, Key=key)["ETag"].strip('"')
         self.send(bodies.notification(self.bucket, key, **{"eTag": etag, **fields}))
 
@@ -157,26 +201,20 @@ class FaultRig(Rig):
         """Count what was sent and what came of it."""
         results, dead = self.results(), self.dead()
         buried = {image_id for body in dead for image_id in image_ids(body)}
-        writes = self.writes.counts
         return Tally(
             sent=len(self.sent),
             statuses=Counter(result["status"] for result in results.values()),
             dead=dead,
             lost=[i for i in self.sent if i not in results and i not in buried],
-            doubled={i: writes[i] for i in writes if writes[i] > len(self.etags.get(i, []))},
-            outdated=[i for i, result in results.items() if self._is_outdated(i, result)],
+            history=self.recorder.complaints(self.sent, buried, self._reading),
             both=sorted(buried & set(results)),
             harmed=[i for i in self.sent if i in buried and i not in self.bad],
             violations=[
                 *self.audit.violations,
                 *(f"{i}: deleted, no result" for i in self.audit.unwritten()),
-                *(["writes went unseen"] if self.writes.gaps > self.valkey.restarts else []),
+                *(["writes went unseen"] if self.recorder.gaps > len(self.valkey.killed_at) else []),
             ],
         )
-
-    def _is_outdated(self, image_id: str, result: Mapping[str, Any]) -> bool:
-        """A failed result may be of an object that is gone; then it has no version."""
-        return bool(result["status"] != "failed" and result["source"]["etag"] != self.etags[image_id][-1])
 
     def failed_good(self) -> list[str]:
         """Find the photos with a `failed` result though nothing is wrong with them."""
@@ -196,5 +234,10 @@ class FaultRig(Rig):
     def close(self) -> None:
         """Kill the workers that are left, then end proxies and Redis."""
         super().close()
-        for one in (self.gateway, self.writes, self.wire, self.valkey):
+        for one in (self.gateway, self.recorder, self.wire, self.valkey):
             one.close()
+
+
+def key_of(name: str) -> str:
+    """The key of an upload, by the name of its photo."""
+    return f"uploads/{name.replace(':', '/')}.jpg"

@@ -12,8 +12,7 @@ class Tally:
     statuses: Mapping[str, int]  # of results
     dead: Sequence[str]  # bodies
     lost: Sequence[str]  # images with neither a result nor a dead letter
-    doubled: Mapping[str, int]  # images with more results written than versions uploaded
-    outdated: Sequence[str]  # images whose result is not of what was uploaded last
+    history: Sequence[str]  # what the history of the run complains of
     both: Sequence[str]  # images with a result whose message is a dead letter too
     harmed: Sequence[str]  # good photos that are dead letters: something else used their receives up
     violations: Sequence[str]  # what the audit has seen
@@ -22,8 +21,7 @@ class Tally:
         """Describe everything that must not happen."""
         found = {
             "neither a result nor a dead letter": self.lost,
-            "written more than once": self.doubled,
-            "not the newest photo's result": self.outdated,
+            "against the history": self.history,
             "a result and a dead letter": self.both,
             "a good photo that is a dead letter": self.harmed,
             "a promise broken on the wire": self.violations,

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ class Valkey:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.restarts = 0
+        self.killed_at: list[float] = []  # monotonic seconds
         self.port = free_port()
         self.client: Any = redis.Redis(
             host=HOST, port=self.port, decode_responses=True, socket_timeout=1, socket_connect_timeout=1
@@ -37,9 +38,9 @@ class Valkey:
 
     def kill(self) -> None:
         """Kill the server as a crash does; its data is gone."""
-        self.restarts += 1
         self._process.kill()
         self._process.wait(10)
+        self.killed_at.append(time.monotonic())
 
     def freeze(self) -> None:
         """Let it neither answer nor end, like a hung host."""

@@ -1,7 +1,9 @@
 """What always holds, and what holds in the end: the invariants of the state machine."""
 
+import os
 from collections import Counter
 
+from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant
 
 from tests.support.history.judge import judge
@@ -11,6 +13,17 @@ from tests.support.machine.world import FATAL_KINDS, FATAL_PHOTO, RECEIVES, phot
 
 ALONE_AFTER = 3  # the default of the setting
 QUIET_ROUNDS = RECEIVES * 90
+STEPS_OF_A_RUN = 60
+
+
+def effort(runs: int) -> settings:
+    """So many runs, or as many as RUNS in the environment says."""
+    return settings(
+        max_examples=int(os.environ.get("RUNS", runs)),
+        stateful_step_count=STEPS_OF_A_RUN,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
 
 
 class Pipelines(Rules):

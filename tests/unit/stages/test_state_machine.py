@@ -2,14 +2,10 @@
 
 Two workers made of the real stages, leases and source share simulated services; Hypothesis chooses
 what happens next: see tests/support/machine. tests/integration/redis/test_state_machine.py runs the
-same on a real Valkey.
+same on a real Valkey. `RUNS=5000 pytest tests/unit/stages/test_state_machine.py` tries more.
 """
 
-from hypothesis import HealthCheck, settings
-
-from tests.support.machine.invariants import Pipelines
+from tests.support.machine.invariants import Pipelines, effort
 
 TestPipelines = Pipelines.TestCase
-TestPipelines.settings = settings(
-    max_examples=100, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestPipelines.settings = effort(runs=100)

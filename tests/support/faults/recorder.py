@@ -1,0 +1,105 @@
+"""Records what happens to photos in a run: PUTs, requests, reads, and every result that Redis publishes."""
+
+import threading
+import time
+from collections.abc import Collection
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from localstack.services import HOST
+from tests.support.faults.valkey import Valkey
+from tests.support.history.events import Asked, Emptied, Event, Published
+from tests.support.history.judge import judge
+from tests.support.waiting import eventually
+from worker.messages import PhotoId
+from worker.result import parse
+
+CHANNEL = "result:"  # the rest is the name of a photo
+
+
+class Recorder:
+    """Thread-safe. `gaps`: lost connections; a result published meanwhile went unseen."""
+
+    def __init__(self, store: Valkey) -> None:
+        self.events: list[Event] = []
+        self.gaps = 0
+        self._store = store
+        self._ended = threading.Event()
+        self._listening = threading.Event()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+        eventually(self._listening.is_set)
+
+    @property
+    def written(self) -> int:
+        """How many results were published."""
+        return sum(isinstance(event, Published) for event in list(self.events))
+
+    def note_asked(self, name: str) -> None:
+        """Note that a worker receives a message that announces a photo."""
+        self.events.append(Asked(time.monotonic(), photo_of(name)))
+
+    def complaints(self, names: Collection[str], dead: Collection[str], patience: float) -> list[str]:
+        """Judge what happened to these photos. `dead`: those that are dead letters."""
+        photos = {photo_of(name) for name in names}
+        emptied = [Emptied(at) for at in self._store.killed_at]
+        events = [e for e in [*self.events, *emptied] if isinstance(e, Emptied) or e.photo in photos]
+        return judge(events, dead=[photo_of(name) for name in dead], patience=patience)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._ended.set()
+        self._thread.join(5)
+
+    def _listen(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._receive()
+            except (redis.RedisError, OSError):  # tests kill the store
+                self.gaps += self._listening.is_set()
+                self._listening.clear()
+
+    def _receive(self) -> None:
+        client = impatient(self._store.port)
+        with client.pubsub(ignore_subscribe_messages=True) as messages:  # type: ignore[no-untyped-call] # redis-py's
+            messages.psubscribe(f"{CHANNEL}*")
+            while not self._ended.is_set():
+                message = messages.get_message(timeout=0.2)
+                if not self._listening.is_set():
+                    self._note_stored(client)
+                    self._listening.set()
+                if message:
+                    self._note(message["channel"], message["data"])
+
+    def _note_stored(self, client: "redis.Redis") -> None:
+        """Note what was written while nobody listened."""
+        for key in client.scan_iter(f"{CHANNEL}*"):
+            result = parse(str(client.get(key)))
+            if not any(isinstance(e, Published) and e.result == result for e in list(self.events)):
+                self._note(key, client.get(key))
+
+    def _note(self, channel: str, text: object) -> None:
+        result = parse(text if isinstance(text, str) else None)
+        if result:
+            photo = photo_of(channel.removeprefix(CHANNEL))
+            self.events.append(Published(time.monotonic(), photo, result))
+
+
+def photo_of(name: str) -> PhotoId:
+    """Read the name of a photo: its image id, after its owner and a colon if it has one."""
+    owner, _, image_id = name.rpartition(":")
+    return PhotoId(image_id, owner)
+
+
+def impatient(port: int) -> "redis.Redis":
+    """Connect to a store that tests break: it answers or fails within a second, without retries."""
+    return redis.Redis(
+        host=HOST,
+        port=port,
+        decode_responses=True,
+        socket_timeout=0.5,
+        socket_connect_timeout=0.5,
+        retry=Retry(NoBackoff(), 0),
+    )
