@@ -55,3 +55,12 @@ def test_a_photo_entered_later_takes_its_place_in_time(store: RedisStore, rig: R
         bucket = client.get("seen:phash-1:0:0000")
     assert isinstance(bucket, bytes)
     assert bucket.index(b"old") < bucket.index(b"young")
+
+
+def test_copies_entered_later_do_not_pile_up(store: RedisStore, rig: Rig) -> None:
+    for number in range(20):
+        enter(store, f"copy-{number}", str(number), phash(0), now(store) - (20 - number) * SECOND)
+    with redis.Redis.from_url(rig.environment["WORKER_REDIS_URL"]) as client:
+        bucket = client.get("seen:phash-1:0:0000")
+    assert isinstance(bucket, bytes)
+    assert bucket.count(b"copy-") == 16
