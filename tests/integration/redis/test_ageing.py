@@ -64,3 +64,8 @@ def test_copies_entered_later_do_not_pile_up(store: RedisStore, rig: Rig) -> Non
         bucket = client.get("seen:phash-1:0:0000")
     assert isinstance(bucket, bytes)
     assert bucket.count(b"copy-") == 16
+
+
+def test_a_result_expires(store: RedisStore, rig: Rig) -> None:
+    write(store, "one", "1", phash(0))
+    assert 0 < rig.redis.ttl("result:one") <= WINDOW
