@@ -13,8 +13,8 @@ from worker.errors import TooCostlyError, UnreadableImageError
 MOST_SCANS = 100
 MOST_SEGMENTS = 2_000  # 25 MB of metadata in the largest segments are 400
 MOST_JUNK = 65_536  # bytes between segments, which Pillow skips one by one
-MOST_CHUNKS = 500  # beside those with the picture
-_JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
+MOST_CHUNKS = 500  # of a PNG or WebP, beside those with the picture
+_JPEG = b"\xff\xd8"
 _SCAN, _END = 0xDA, 0xD9
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)  # in others, a scan has at least a bit for each block
 # Markers with a length. Decoders skip the others.
@@ -23,13 +23,11 @@ _SEGMENT_OR_END = re.compile(rb"\xff([^\x00\x01\xc8\xd0-\xd8\xf0-\xfd\xff])")
 
 
 def check_cost(data: bytes) -> None:
-    """Raise TooCostlyError for a JPEG or PNG of too many parts, UnreadableImageError for much junk and no picture."""
+    """Raise TooCostlyError for a JPEG of too many parts, UnreadableImageError for much junk and no picture."""
     if data.startswith(_JPEG):
         first_scan, is_progressive = _read_header(data)
         if is_progressive and data.count(b"\xff\xda") > MOST_SCANS:  # segments may hold these bytes too
             _check_scans(data, first_scan)
-    elif data.startswith(_PNG):
-        _check_chunks(data)
 
 
 def webp_size(data: bytes) -> tuple[int, int]:
@@ -109,14 +107,3 @@ def _segments(pattern: "re.Pattern[bytes]", data: bytes, position: int) -> Itera
         length = int.from_bytes(data[found.end() : found.end() + 2])
         position = found.end() + max(2, length)
         yield found[1][0], found.start(), position
-
-
-def _check_chunks(data: bytes) -> None:
-    position, chunks = len(_PNG), 0
-    while chunks <= MOST_CHUNKS:
-        length, kind = int.from_bytes(data[position : position + 4]), data[position + 4 : position + 8]
-        if kind in (b"IEND", b""):
-            return
-        chunks += kind != b"IDAT"
-        position += 12 + length
-    raise TooCostlyError(f"the PNG has more than {MOST_CHUNKS} chunks beside those with the picture")

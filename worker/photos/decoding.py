@@ -117,6 +117,8 @@ def _orientation(image: Image.Image) -> int:
         exif = Image.Exif()
         exif.load(image.info.get("exif", b""))
         return int(exif.get(ExifTags.Base.Orientation, 1))
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 - any broken metadata; the photo itself may be fine
         return 1
 

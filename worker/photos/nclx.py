@@ -25,12 +25,22 @@ def _properties(meta: Part) -> Iterator[tuple[bytes, Part]]:
     """Yield the properties of the primary item."""
     primary, boxes = meta.unique(b"pitm", b"iprp")
     item = primary.number(4, 4 if primary.number(0, 1) else 2)
-    known, links = boxes.unique(b"ipco", b"ipma")
-    properties, cursor = list(known.boxes()), Cursor(links.after(4))
-    id_size, index_size = 4 if links.number(0, 1) else 2, 2 if links.number(3, 1) & 1 else 1
-    for _ in range(min(cursor.read(4), meta.file.left)):
-        is_ours = cursor.read(id_size) == item
-        for _ in range(cursor.read(1)):
-            index = cursor.read(index_size) & (0x7FFF if index_size == 2 else 0x7F)
-            if is_ours and 0 < index <= len(properties):
+    properties = list(boxes.first(b"ipco").boxes())
+    for kind, links in boxes.boxes():  # there may be one of each version and flags (ISO/IEC 23008-12, 9.3.1)
+        for index in _links(links, item) if kind == b"ipma" else ():
+            if 0 < index <= len(properties):
                 yield properties[index - 1]
+
+
+def _links(links: Part, item: int) -> Iterator[int]:
+    """Yield the numbers of an item's properties, from 1."""
+    cursor = Cursor(links.after(4))
+    id_size, index_size = 4 if links.number(0, 1) else 2, 2 if links.number(3, 1) & 1 else 1
+    for _ in range(cursor.read(4)):
+        is_ours, number = cursor.read(id_size) == item, cursor.read(1)
+        links.file.count(1 + number if is_ours else 1)
+        if not is_ours:
+            cursor.at += number * index_size
+            continue
+        for _ in range(number):
+            yield cursor.read(index_size) & (0x7FFF if index_size == 2 else 0x7F)

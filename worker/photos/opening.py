@@ -6,12 +6,19 @@ import warnings
 import pillow_heif
 from PIL import AvifImagePlugin, Image, ImageFile, UnidentifiedImageError
 
-from worker.errors import EmptyObjectError, TooManyPixelsError, UnreadableImageError, UnsupportedFormatError
+from worker.errors import (
+    EmptyObjectError,
+    PhotoError,
+    TooManyPixelsError,
+    UnreadableImageError,
+    UnsupportedFormatError,
+)
 from worker.photos import png
 from worker.photos.avif import check_coded_size
 from worker.photos.colour import KEY, Colours
 from worker.photos.costs import check_cost, webp_size
 from worker.photos.nclx import code_points
+from worker.photos.rgb import DEEP_COLOUR
 from worker.photos.spaces import from_code_points
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")  # an allow-list; Pillow opens MPO as JPEG
@@ -33,28 +40,52 @@ Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit only warns at first; ours is
 
 
 def open_photo(data: bytes, max_pixels: int) -> Image.Image:
-    """Open an image and read its header only. Raises PhotoError and MemoryError."""
+    """Open an image and read its header only. Raises PhotoError and MemoryError, nothing else."""
+    try:
+        return _open_photo(data, max_pixels)
+    except (PhotoError, MemoryError):
+        raise
+    # Readers of headers raise nearly anything for damaged ones: SyntaxError, struct.error, IndexError, …
+    except Exception as error:
+        raise UnreadableImageError(f"the image's header cannot be read: {error}") from error
+
+
+def _open_photo(data: bytes, max_pixels: int) -> Image.Image:
     if not data:
         raise EmptyObjectError("the object has no bytes")
     check_cost(data)
     _check_pixels(webp_size(data), max_pixels)
-    image = _open(png.simplify(data) if data.startswith(png.SIGNATURE) else data)
+    image = _open_png(data) if data.startswith(png.SIGNATURE) else _open_other(data)
     if isinstance(image, ImageFile.ImageFile):
         # Decode in one piece: after each block the decoder takes Python's lock again.
         image.decodermaxblock = max(image.decodermaxblock, len(data))
     _check_pixels(image.size, max_pixels)
     if image.format == "AVIF":
         check_coded_size(data, image.size, max_pixels)
-    if image.format == "PNG" and "transparency" in image.info:
-        image.info["transparency"] = png.scale_transparency(data, image.info["transparency"])
-    image.info[KEY] = _colours(image, data)
+    return image
+
+
+def _open_png(data: bytes) -> Image.Image:
+    found = png.read(data)
+    image = _open(found.data)
+    if "transparency" in image.info:
+        transparent = found.transparent(image.info.pop("transparency"))
+        image.info[DEEP_COLOUR if found.is_deep else "transparency"] = transparent
+    image.info[KEY] = found.colours
+    return image
+
+
+def _open_other(data: bytes) -> Image.Image:
+    image = _open(data)
+    try:
+        image.info[KEY] = _colours(image, data)
+    except PhotoError:  # what is odd about colours never costs the photo
+        image.info[KEY] = None
     return image
 
 
 def _colours(image: Image.Image, data: bytes) -> Colours:
-    """Return a photo's colour space. A profile counts before code points."""
-    if image.format == "PNG":
-        return png.colours(data)
+    """Return the colour space. A profile counts before code points."""
     if profile := image.info.get("icc_profile"):
         return bytes(profile)
     if image.format == "AVIF":
@@ -73,10 +104,6 @@ def _open(data: bytes) -> Image.Image:
         if _claims_a_format(data):
             raise UnreadableImageError("the image's header is damaged or cut short") from None
         raise UnsupportedFormatError(f"not an image of an allowed format ({', '.join(FORMATS)})") from None
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise UnreadableImageError(f"the image's header cannot be read: {error}") from error
 
 
 def _box_formats(data: bytes) -> tuple[str, ...]:

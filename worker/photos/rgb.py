@@ -1,9 +1,11 @@
 """Decodes an open photo to 8-bit RGB, grey or CMYK: the first frame, on white where nothing covers it."""
 
+import functools
 import io
+from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from worker.photos.costs import first_webp_frame
 from worker.photos.jpeg import with_end
@@ -11,6 +13,7 @@ from worker.photos.jpeg import with_end
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 JPEGS = {"JPEG", "MPO"}
 PLAIN = {"RGB", "L", "CMYK"}
+DEEP_COLOUR = "worker_transparent"  # of an image's `info`: its transparent colour, of 16 bits a channel
 
 
 def to_plain(image: Image.Image, draft: tuple[int, int] | None = None) -> Image.Image:
@@ -19,9 +22,9 @@ def to_plain(image: Image.Image, draft: tuple[int, int] | None = None) -> Image.
     Raises whatever decoders raise.
     """
     if image.format not in JPEGS:  # other formats may return an embedded thumbnail as a draft
-        box = _frame(image)
+        box, lower = _frame(image), _lower_halves(image)
         image.load()
-        return _on_white(_without_transparency(image), box)
+        return _on_white(_without_transparency(image, lower), box)
     try:
         return _without_transparency(_load_draft(image, draft))
     except OSError:
@@ -52,7 +55,26 @@ def _frame(image: Image.Image) -> Box:
     return whole
 
 
-def _without_transparency(image: Image.Image) -> Image.Image:
+def _lower_halves(image: Image.Image) -> Image.Image | None:
+    """Decode the lower halves of 16-bit colours, which Pillow leaves out. None if no colour is transparent."""
+    if DEEP_COLOUR not in image.info:
+        return None
+    lower = Image.open(io.BytesIO(_bytes(image)), formats=["PNG"])
+    lower.tile = [
+        tile._replace(args="RGB;16L") for tile in lower.tile
+    ]  # as if the other byte were the upper one
+    lower.load()
+    return lower
+
+
+def _without_transparency(image: Image.Image, lower: Image.Image | None = None) -> Image.Image:
+    if lower is not None:
+        colour = image.info[DEEP_COLOUR]
+        upper_mask = _where(image, [part >> 8 for part in colour])
+        image.paste(
+            "white", mask=ImageChops.darker(upper_mask, _where(lower, [part & 255 for part in colour]))
+        )
+        return image
     if image.mode.startswith("I"):  # 16-bit grey: a plain conversion would clip it
         return _from_deep_grey(image)
     if image.has_transparency_data:
@@ -61,6 +83,13 @@ def _without_transparency(image: Image.Image) -> Image.Image:
         white.paste(rgba, mask=rgba.getchannel("A"))
         return white
     return image if image.mode in PLAIN else image.convert("RGB")
+
+
+def _where(image: Image.Image, colour: Sequence[int]) -> Image.Image:
+    """Return a mask of the pixels that have this colour."""
+    bands = zip(image.split(), colour, strict=True)
+    masks = [band.point([255 * (value == wanted) for value in range(256)]) for band, wanted in bands]
+    return functools.reduce(ImageChops.darker, masks)
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:

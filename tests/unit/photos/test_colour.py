@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.support import icc
 from worker.photos import colour, decoding, png
+from worker.photos.colour import Colours
 from worker.photos.nclx import code_points
 
 Floats = npt.NDArray[np.float64]
@@ -319,15 +320,19 @@ def test_gamma_and_chromaticities_are_obeyed() -> None:
     assert (shown(png_with(usual)) == shown(encode("PNG"))).all()
 
 
+def colours(*chunks: tuple[bytes, bytes]) -> Colours:
+    return png.read(png_with(*chunks)).colours
+
+
 def test_the_chunk_that_counts_is_the_one_that_the_specification_says() -> None:
     for order in ((CICP, PROFILE, SRGB, GAMMA, CHROMA), (CHROMA, GAMMA, SRGB, PROFILE, CICP)):
         rest = list(order)
         for first in (CICP, PROFILE, SRGB):
             only = (first,) if first != SRGB else ()
-            assert png.colours(png_with(*rest)) == png.colours(png_with(*only))
+            assert colours(*rest) == colours(*only)
             rest.remove(first)
-        assert png.colours(png_with(*rest)) == png.colours(png_with(GAMMA, CHROMA)) is not None
-    assert png.colours(png_with(CHROMA)) is None
+        assert colours(*rest) == colours(GAMMA, CHROMA) is not None
+    assert colours(CHROMA) is None
 
 
 @pytest.mark.parametrize(

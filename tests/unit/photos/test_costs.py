@@ -1,6 +1,7 @@
 """Photos of far too many parts are refused unread, and no ordinary one is."""
 
 import io
+import zlib
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,9 @@ from PIL import Image, PngImagePlugin
 
 from bench.hostile import photos as hostile
 from worker.errors import TooCostlyError, UnreadableImageError
+from worker.photos import png
 from worker.photos.costs import MOST_CHUNKS, MOST_SCANS, MOST_SEGMENTS, check_cost, webp_size
+from worker.photos.opening import open_photo
 
 
 @pytest.mark.parametrize(
@@ -58,12 +61,23 @@ def test_a_png_may_have_so_many_chunks_beside_the_picture(chunks: int, refused: 
     Image.new("RGB", (64, 64)).save(stream, "PNG", pnginfo=info)
     if refused:
         with pytest.raises(TooCostlyError):
-            check_cost(stream.getvalue())
+            png.read(stream.getvalue())
     else:
-        check_cost(stream.getvalue())
+        png.read(stream.getvalue())
 
 
-@given(st.binary(max_size=300), st.sampled_from([b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b""]))
+@pytest.mark.parametrize(("pieces", "refused"), [(png.MOST_PIECES - 1, False), (png.MOST_PIECES, True)])
+def test_a_png_may_have_its_picture_in_so_many_chunks(pieces: int, refused: bool) -> None:
+    picture, empty = hostile.tiny("PNG"), bytes(4) + b"IDAT" + zlib.crc32(b"IDAT").to_bytes(4)
+    data = picture[: png.HEADER_END + 4] + empty * pieces + picture[png.HEADER_END + 4 :]
+    if refused:
+        with pytest.raises(TooCostlyError):
+            open_photo(data, 64 * 64)
+    else:
+        assert open_photo(data, 64 * 64).convert("RGB").size == (64, 64)
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"\xff\xd8", b""]))
 def test_any_other_bytes_are_left_to_the_decoder(data: bytes, head: bytes) -> None:
     check_cost(head + data)
 

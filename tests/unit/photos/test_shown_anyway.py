@@ -101,7 +101,7 @@ def test_a_wrong_checksum_of_the_picture_itself_is_not_forgiven(kind: bytes) -> 
 
 
 def test_a_plain_file_is_not_copied() -> None:
-    assert png.simplify(PLAIN) is PLAIN
+    assert png.read(PLAIN).data is PLAIN
 
 
 # PNG: transparency
@@ -133,13 +133,32 @@ def test_nearly_the_transparent_grey_is_not_transparent() -> None:
     assert shown[:, 4, 0].tolist() == [255, 4661 >> 8]
 
 
-def test_a_transparent_colour_of_16_bits_is_white() -> None:
-    rows = b"".join(b"\0" + struct.pack(">HHH", *colour) * 8 for colour in [(4660, 22136, 39612), (0, 0, 0)])
-    header = struct.pack(">IIBBBBB", 8, 2, 16, 2, 0, 0, 0)
-    parts = [chunk(b"IHDR", header), chunk(b"tRNS", struct.pack(">HHH", 4660, 22136, 39612))]
-    data = b"".join([png.SIGNATURE, *parts, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")])
+def colour_png(depth: int, colours: list[tuple[int, int, int]], transparent: tuple[int, int, int]) -> bytes:
+    """Rows of one colour each, 8 pixels wide."""
+    form = ">3B" if depth == 8 else ">3H"
+    rows = b"".join(b"\0" + struct.pack(form, *colour) * 8 for colour in colours)
+    header = struct.pack(">IIBBBBB", 8, len(colours), depth, 2, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"tRNS", struct.pack(">3H", *transparent))]
+    return b"".join([png.SIGNATURE, *parts, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")])
+
+
+@pytest.mark.parametrize("transparent", [(4660, 22136, 39612), (0, 0, 0)])
+def test_a_transparent_colour_of_16_bits_is_white_and_nearly_the_same_one_is_not(
+    transparent: tuple[int, int, int],
+) -> None:
+    red, green, blue = transparent
+    near = [(red + 1, green, blue), (red, green + 1, blue), (red, green, blue + 1)]
+    data = colour_png(16, [transparent, *near], transparent)
+    shown = decoding.prepare(data, decoding.Target(4, 8, "squash"), MAX_PIXELS)[0]
+    assert shown[:, 4].tolist() == [[255] * 3, *[[part >> 8 for part in colour] for colour in near]]
+
+
+def test_bits_that_no_pixel_can_have_do_not_count() -> None:
+    data = colour_png(8, [(1, 2, 3), (4, 5, 6)], (0x101, 0x202, 0x303))
     shown = decoding.prepare(data, decoding.Target(2, 8, "squash"), MAX_PIXELS)[0]
-    assert shown[:, 4].tolist() == [[255, 255, 255], [0, 0, 0]]
+    assert shown[:, 4].tolist() == [[255, 255, 255], [4, 5, 6]]
+    grey = decoding.prepare(grey_png(8, [7, 9], 0x107), decoding.Target(2, 8, "squash"), MAX_PIXELS)[0]
+    assert grey[:, 4, 0].tolist() == [255, 9]
 
 
 # JPEG: the end marker
