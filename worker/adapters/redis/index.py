@@ -16,6 +16,7 @@ from worker.results.look_alikes import DuplicateRule, Fingerprint
 from worker.results.redis_keys import Keys
 
 REMOVE_TRIES = 5  # while other workers keep changing the entries
+LOT = 10  # scripts sent at once: Redis serves nobody else meanwhile
 
 _LOOK_UP, _ENTER, _REMOVE, _LACKS_COLOURS = (
     Script("entries", name) for name in ("look_up", "enter", "remove", "lacks_colours")
@@ -33,10 +34,11 @@ class Index:
     def read(self, photos: Sequence[PhotoId]) -> list[Fingerprint | None]:
         """Read what the index has of each photo. None also for one that lacks its colours."""
         names = [self.keys.index(photo.owner).record(photo.image_id) for photo in photos]
-        found = [_read(record) for record in self.nodes.get(names)]
-        hashes = {number: one.image_hash for number, one in enumerate(found) if one and one.image_hash}
-        answers = self._run([self._lacks_colours(photos[number], one) for number, one in hashes.items()])
-        lacking = {number for number, lacks in zip(hashes, answers, strict=True) if lacks}
+        records = self.nodes.get(names)
+        found = [_read(record) for record in records]
+        hashed = [number for number, one in enumerate(found) if one and one.image_hash]
+        answers = self._run([self._lacks_colours(photos[number], records[number]) for number in hashed])
+        lacking = {number for number, lacks in zip(hashed, answers, strict=True) if lacks}
         return [None if number in lacking else one for number, one in enumerate(found)]
 
     def enter(self, photos: Sequence[tuple[PhotoId, Fingerprint, int]]) -> list[bool]:
@@ -116,7 +118,9 @@ class Index:
 
     def _run(self, calls: Sequence[Call]) -> list[Any]:
         """Run scripts. Raises ResultRefusedError for the first one that fails by itself."""
-        answers = self.nodes.run(calls)
+        answers = list[Any]()
+        for start in range(0, len(calls), LOT):
+            answers += self.nodes.run(calls[start : start + LOT])
         for call, answer in zip(calls, answers, strict=True):
             if isinstance(answer, Refused):
                 raise ResultRefusedError(f"{call.key}: {answer.reason}")
@@ -128,11 +132,11 @@ class Index:
         fields = [photo.image_id, self.rule.window, str(fingerprint), fingerprint.bits, moment]
         return Call.of(_ENTER, names, *fields, fingerprint.colours)
 
-    def _lacks_colours(self, photo: PhotoId, image_hash: str) -> Call:
+    def _lacks_colours(self, photo: PhotoId, record: str) -> Call:
+        image_hash = Fingerprint.read(record).image_hash
         first = self.keys.index(photo.owner).buckets(image_hash)[:1]
-        return Call.of(
-            _LACKS_COLOURS, first, photo.image_id, looks.VERSION, len(look_alikes.bits(image_hash))
-        )
+        bits = look_alikes.bits(image_hash)
+        return Call.of(_LACKS_COLOURS, first, photo.image_id, looks.VERSION, bits, record)
 
 
 def _removed(answer: Any) -> bool | Refused | None:

@@ -12,12 +12,14 @@ if record and string.match(record, '^(.*) %d+$') ~= content then return {'moved'
 local time = redis.call('TIME')
 local since = time[1] * 1e6 + time[2] - window * 1e6
 if record then
-  local answer, first_seen = 'known', tonumber(string.match(record, '%d+$'))
+  local answer, first_seen = 'known', string.match(record, '%d+$')
+  local entry = entry_of(hash, first_seen, own.id, colours)
   for number = 3, colours ~= '' and #KEYS or 0 do
-    local bucket, entry = text(KEYS[number]), entry_of(hash, first_seen, own.id, colours)
-    if bucket and sound(bucket, #hash) and not string.find(bucket, entry, 1, true)
-      and without(bucket, own.id, #hash) ~= bucket then
-      put(KEYS[number], bucket, entry, since, 1, #hash, first_seen, own.id)
+    local bucket = text(KEYS[number]) or ''
+    local at, ending = find_entry(bucket, hash, first_seen, own.id)
+    local following = at and skip_colours(bucket, ending, #hash)
+    if at and string.sub(bucket, at, following - 1) ~= entry then
+      redis.call('SET', KEYS[number], string.sub(bucket, 1, at - 1) .. entry .. string.sub(bucket, following), 'KEEPTTL')
       answer = 'coloured'
     end
   end
@@ -30,8 +32,7 @@ share(KEYS[2], sharers(KEYS[2], since), {moment, id}, left)
 if hash ~= '' then
   local entry = entry_of(hash, moment, own.id, colours)
   local buckets = redis.call('MGET', unpack(KEYS, 3))
-  heal(buckets, #hash)
-  local _, copies = nearest({buckets[1]}, hash, 0, since, own)
+  local _, copies = nearest_in(buckets, hash, 0, since, own)
   for band = 1, copies < COPIES and #buckets or 0 do
     put(KEYS[2 + band], buckets[band], entry, since, left, #hash, tonumber(moment))
   end

@@ -176,22 +176,37 @@ local function nearest_in(buckets, hash, ...)
   return nearest(buckets, hash, ...)
 end
 
--- Returns a bucket without the entries of an image, and without their colours.
+-- Returns a bucket without the entries of an image, and without their colours. Nil if it is damaged.
+-- The bytes of the id may also be elsewhere: they count where an entry has its id.
 local function without(bucket, id, width)
-  local kept, at = {}, 1
-  while at <= #bucket do
+  local kept, from, at, size = {}, 1, 1, #bucket
+  local hit = string.find(bucket, id, 1, true)
+  while at <= size do
+    local id_at = at + width + SEEN
+    if id_at > size then return nil end
+    if hit and hit < id_at then hit = string.find(bucket, id, id_at, true) end
     local following = next_of(bucket, at, width)
-    if id_of(bucket, at, width) ~= id then kept[#kept + 1] = string.sub(bucket, at, following - 1) end
+    if hit == id_at then
+      kept[#kept + 1] = string.sub(bucket, from, at - 1)
+      from = following
+    end
     at = following
   end
-  return table.concat(kept)
+  return at == size + 1 and table.concat(kept) .. string.sub(bucket, from) or nil
+end
+
+-- Where the entry of a photo is, and where it ends: its colours follow. Nil if it is not there. Found
+-- without a walk: nothing else has its hash, its moment and its id in a row.
+local function find_entry(bucket, hash, moment, id)
+  local at, last = string.find(bucket, entry_of(hash, moment, id, ''), 1, true)
+  return at, at and last + 1
 end
 
 -- Put an entry at the end of a bucket, or in the order of moments if it is `late`, its moment. Drop
 -- entries from before `since`, and those of the image `instead`.
 local function put(key, bucket, entry, since, expiry, width, late, instead)
   bucket = bucket or ''
-  if instead then bucket = without(bucket, instead, width) end
+  if instead then bucket = without(bucket, instead, width) or '' end
   local first = 1
   while first <= #bucket and moment_of(bucket, first, width) < since do first = next_of(bucket, first, width) end
   local at = late and first or #bucket + 1
