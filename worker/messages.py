@@ -68,6 +68,7 @@ class Upload:
         return min(filter(None, (self.uploaded_at, self.message.sent_at)), default=None)
 
     event: S3Object | None = None  # what the message announces, if that may be another one
+    is_newest: bool = False  # whether it was put after the result that was stored then
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.support import bodies
 from tests.support.fakes import ScriptedSource
-from worker.errors import ObjectGoneError, TooManyBytesError
+from worker.errors import ObjectArchivedError, ObjectGoneError, TooManyBytesError
 from worker.messages import Fetched, Upload
 
 
@@ -44,6 +44,7 @@ class BucketSource(ScriptedSource):
         self.versioning = versioning  # off, on or suspended
         self.puts: list[Put] = []
         self.objects: dict[str, list[Put]] = {}  # by key, the latest last
+        self.archived: set[str] = set()  # ETags of what S3 reads only once it is restored
         self.meanwhile_fetched: Callable[[], None] = lambda: None  # happens after the bytes were read
 
     def put(self, key: str, photo: bytes) -> Put:
@@ -67,6 +68,8 @@ class BucketSource(ScriptedSource):
         if not found:
             raise ObjectGoneError(f"{wanted.key} does not exist")
         put = found[-1]
+        if put.etag in self.archived:
+            raise ObjectArchivedError(f"{wanted.key} is archived").of(put.etag, put.version_id)
         if len(put.photo) > max_bytes:
             raise TooManyBytesError(f"{len(put.photo)} bytes").of(put.etag, put.version_id)
         self.meanwhile_fetched()

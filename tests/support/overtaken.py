@@ -4,7 +4,7 @@ from worker.errors import ObjectGoneError
 from worker.messages import Answer, S3Object
 from worker.result import Result, SourceObject
 from worker.results.content import content, is_same_content
-from worker.results.known import are_as_new, is_older, is_unordered, state
+from worker.results.known import PASSING, are_as_new, is_older, is_unordered, state
 
 
 def answer_to(stored: Result | None, new: Result, seen: str) -> Answer:
@@ -32,7 +32,8 @@ def in_order(stored: Result, event: S3Object | SourceObject, *, surely: bool = F
 def is_overtaken(stored: Result, scored: S3Object, seen: str) -> bool:
     """Whether other content was stored since `seen`, so that `scored` may be the older one."""
     other = content(stored.source) != content(scored) and state(stored) != seen
-    return other and _code(stored) != ObjectGoneError.code and is_unordered(stored, scored)
+    unknown = stored.error is not None and content(stored.source) == ""
+    return other and not unknown and is_unordered(stored, scored)
 
 
 def _is_needless(stored: Result, new: Result) -> bool:
@@ -44,7 +45,7 @@ def _is_needless(stored: Result, new: Result) -> bool:
     is_better = stored.error is not None and new.error is None
     return (
         not is_better
-        and _code(stored) != ObjectGoneError.code
+        and _code(stored) not in PASSING
         and are_as_new(stored.models, new.models)
         and is_same_content(stored.source, new.source)
     )

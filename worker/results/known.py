@@ -6,10 +6,12 @@ Events arrive at least once and in any order.
 from collections.abc import Mapping
 from datetime import datetime
 
-from worker.errors import ObjectGoneError
+from worker.errors import ObjectArchivedError, ObjectGoneError
 from worker.messages import S3Object
 from worker.result import Result, SourceObject, timestamp
 from worker.results.content import is_same_content
+
+PASSING = {ObjectGoneError.code, ObjectArchivedError.code}  # the object may be put back, or restored
 
 
 def makes_needless(stored: Result, event: S3Object, models: Mapping[str, str]) -> bool:
@@ -23,9 +25,8 @@ def makes_needless(stored: Result, event: S3Object, models: Mapping[str, str]) -
         return False
     if is_older(event.sequencer, source.sequencer):
         return True
-    # An object that was gone may be back.
-    gone = stored.error is not None and stored.error.code == ObjectGoneError.code
-    return are_as_new(stored.models, models) and not gone and is_same_content(source, event)
+    passing = stored.error is not None and stored.error.code in PASSING
+    return are_as_new(stored.models, models) and not passing and is_same_content(source, event)
 
 
 def state(stored: Result) -> str:
@@ -52,6 +53,11 @@ def puts_again(stored: Result, event: S3Object, uploaded_at: datetime | None) ->
         return False
     if stored.source.sequencer:
         return is_older(stored.source.sequencer, event.sequencer)
+    return is_put_after(stored, uploaded_at)
+
+
+def is_put_after(stored: Result, uploaded_at: datetime | None) -> bool:
+    """Whether an upload was begun after a result was written: then it is surely the later one."""
     return uploaded_at is not None and timestamp(uploaded_at) > stored.scored_at
 
 

@@ -14,7 +14,7 @@ from worker.messages import Known, Message, Outcome, Skipped, Source, Upload
 from worker.pipeline.outages import Outages, Place
 from worker.pipeline.queues import SLICE, BoundedQueue
 from worker.result import Result
-from worker.results.known import makes_needless, puts_again, state, to_fetch
+from worker.results.known import is_put_after, makes_needless, puts_again, state, to_fetch
 from worker.results.store import ResultStore
 from worker.telemetry.counters import Telemetry
 
@@ -185,8 +185,13 @@ class Poll:
                 self.telemetry.event("already_scored", image_id=item.photo.image_id)
                 yield Known(item)
             else:
-                wanted = to_fetch(result, item.object)
-                yield replace(item, object=wanted, event=item.object, seen=state(result))
+                yield replace(
+                    item,
+                    object=to_fetch(result, item.object),
+                    event=item.object,
+                    seen=state(result),
+                    is_newest=is_put_after(result, item.uploaded_at),
+                )
 
     def _is_in_order(self, upload: Upload, stored: Result) -> bool:
         """Note that the stored content was put again. False if that is due and cannot be done now."""

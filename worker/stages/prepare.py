@@ -16,7 +16,7 @@ from worker.pipeline.outages import Outages, Place
 from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.pipeline.waiting_room import Held, WaitingRoom
-from worker.results.content import identify
+from worker.results.content import content, identify
 from worker.results.reuse import ScoreReuse
 from worker.telemetry.counters import Telemetry
 
@@ -165,9 +165,16 @@ def _name_bytes(upload: Upload, fetched: Fetched) -> Upload:
 
 
 def _name_refused(upload: Upload, error: MessageError) -> Upload:
-    """Name what S3 has, if that was refused before its bytes were read. So the refusal is written once."""
-    if isinstance(error, PhotoError) and (error.etag or error.version_id):
+    """Name what S3 has, if that was refused before its bytes were read. So the refusal is written once.
+
+    If S3 names nothing, the failure is of what was announced, where that is surely the newest content.
+    """
+    if not isinstance(error, PhotoError):
+        return upload
+    if error.etag or error.version_id:
         return _name_bytes(upload, Fetched((), error.etag, error.version_id, upload.object.sha256))
+    if upload.event and upload.is_newest and content(upload.object) == "":
+        return replace(upload, object=upload.event)
     return upload
 
 

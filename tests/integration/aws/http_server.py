@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Request:
     """What a client sent."""
 
+    method: str
     path: str  # as it was sent
     headers: Mapping[str, str]
     body: bytes
@@ -27,7 +28,8 @@ def serve(respond: Callable[[Request], Response]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, headers, content = respond(Request(self.requestline.split()[1], dict(self.headers), body))
+            sent = Request(self.command, self.requestline.split()[1], dict(self.headers), body)
+            status, headers, content = respond(sent)
             with suppress(ConnectionError):  # the client may have gone
                 self.send_response(status)
                 for name, value in headers.items():
@@ -36,7 +38,7 @@ def serve(respond: Callable[[Request], Response]) -> Iterator[str]:
                 for piece in [content] if isinstance(content, bytes) else content:
                     self.wfile.write(piece)
 
-        do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server calls
+        do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server calls
 
         def log_message(self, *_: object) -> None:
             pass

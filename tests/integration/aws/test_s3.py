@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.aws.http_server import Body, serve
+from tests.integration.aws.http_server import Body, Request, Response, serve
 from tests.support.fakes import ManualClock
 from worker.adapters.aws import model_bucket, s3
-from worker.errors import StorageError, TooManyBytesError, WorkerError
+from worker.errors import ObjectArchivedError, StorageError, TooManyBytesError, WorkerError
 from worker.messages import S3Object
 
 LENGTH = 1000  # bytes of a body that trickles
@@ -138,6 +138,31 @@ def test_an_answer_of_s3_says_whether_the_service_fails_or_one_object(
     with pytest.raises(WorkerError) as caught:
         fetch(status, {"Content-Length": str(len(body))}, body)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("head", "named"),
+    [
+        ((200, {"ETag": '"e"', "x-amz-version-id": "v", "Content-Length": "9"}, b""), ("e", "v")),
+        ((403, {}, b""), (None, None)),
+    ],
+    ids=["named", "refused"],
+)
+@pytest.mark.parametrize("way", ["by URL", "by boto3"])
+def test_an_archived_object_is_named_if_s3_tells(
+    monkeypatch: pytest.MonkeyPatch, way: str, head: Response, named: tuple[str | None, str | None]
+) -> None:
+    choose_way(monkeypatch, way)
+    body = b"<Error><Code>InvalidObjectState</Code></Error>"
+
+    def respond(request: Request) -> Response:
+        return head if request.method == "HEAD" else (403, {"Content-Length": str(len(body))}, body)
+
+    with serve(respond) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        with pytest.raises(ObjectArchivedError) as caught:
+            s3.Photos(1, time.monotonic).fetch(S3Object("bucket", "key"), max_bytes=10)
+    assert (caught.value.etag, caught.value.version_id) == named
 
 
 class Trickle:

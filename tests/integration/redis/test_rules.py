@@ -28,7 +28,7 @@ def _empty(store: RedisStore) -> None:
     store.nodes.client.flushdb()
 
 
-FAILURES = ["object_gone", "unreadable_image", "too_costly"]
+FAILURES = ["object_gone", "object_archived", "unreadable_image", "too_costly"]
 KINDS: list[dict[str, Any]] = [  # the same content, nothing known of it, other content
     {"models": "2"},
     {"models": "2", "sequencer": "0B"},

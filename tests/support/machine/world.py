@@ -17,6 +17,7 @@ from worker.errors import NotOursError
 from worker.intake import events
 from worker.intake.events import Announced
 from worker.messages import PhotoId, S3Object
+from worker.result import timestamp
 from worker.results.store import ResultStore
 
 RECEIVES = 6  # until a message is a dead letter
@@ -87,6 +88,7 @@ class World:
         )
         self._services = Services(self.queue, self.bucket, self.store, settings)
         self._puts = Counter[PhotoId]()
+        self._put_at: dict[str | None, str] = {}  # by sequencer
 
     def worker(self, which: int, room: int) -> StepwiseWorker:
         """Start a worker with memory for `room` photos at a time."""
@@ -98,6 +100,7 @@ class World:
         data = FATAL_KINDS.get(kind) or KINDS[kind](self._puts.total())
         stored = self.bucket.put(key_of(photo), data)
         self.kinds[photo] = kind
+        self._put_at[stored.sequencer] = timestamp(self.clock.now())
         self.history.append(Put(self.clock(), photo, stored))
         return stored
 
@@ -116,6 +119,7 @@ class World:
                 sequencer=one.sequencer,
                 **({"versionId": one.version_id} if one.version_id else {}),
             )["Records"][0]
+            | {"eventTime": self._put_at[one.sequencer]}
             for one in stored
         ]
         self._send(json.dumps({"Records": records}), late)
@@ -123,7 +127,8 @@ class World:
     def request(self, stored: S3Object, *, late: bool = False) -> None:
         """Let the API ask for a score, as worker/client.py does."""
         fields = {n: v for n, v in asdict(stored).items() if n in {"version_id", "etag"} and v}
-        self._send(json.dumps(bodies.direct(BUCKET, stored.key, **fields)), late)
+        put_at = self._put_at[stored.sequencer]
+        self._send(json.dumps(bodies.direct(BUCKET, stored.key, uploaded_at=put_at, **fields)), late)
 
     def is_deleted(self, photo: PhotoId) -> bool:
         own = [event for event in self.history if isinstance(event, Put | Deleted) and event.photo == photo]

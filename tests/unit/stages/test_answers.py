@@ -1,10 +1,11 @@
 """Which result of a photo stays: photos that are overwritten, deleted and announced again, through all stages."""
 
 from collections.abc import Sequence
+from itertools import product
 
 import pytest
 
-from tests.support.bucket import BucketSource
+from tests.support.bucket import BucketSource, Put
 from tests.support.fakes import InlineDecoder, MemoryStore, message
 from tests.support.machine.redis import TwinStore
 from tests.support.stage_rig import IDS, StageRig, photo
@@ -45,6 +46,13 @@ class AnswersRig(StageRig):
             self.infer.steps[0]()
         while self.outcomes.qsize():
             self.commit.step()
+
+    def lose(self, put: Put, code: str) -> None:
+        """Let S3 give an upload no more: deleted with all others of its key, or archived."""
+        if code == "object_gone":
+            self.source.remove(put.key)
+        else:
+            self.source.archived.add(put.etag)
 
     def stored(self) -> Result:
         return self.store.results[KEY]
@@ -228,3 +236,75 @@ def test_a_photo_that_was_put_again_is_worked_once_more_if_that_cannot_be_noted(
     rig.work(again.notification())
     assert rig.stored().source.sequencer == again.sequencer
     assert rig.writes == 1
+
+
+EARLY, LATE = "2025-12-31T23:59:59.000Z", "2026-01-01T00:00:01.000Z"  # around the first result's writing
+WAYS = ["request", "notification"]
+PAIRS_OF_WAYS = [*product(WAYS, WAYS)]
+
+
+def announced(put: Put, way: str, at: str) -> str:
+    return put.request(uploaded_at=at) if way == "request" else put.notification(at)
+
+
+@pytest.mark.parametrize("versioning", VERSIONING)
+@pytest.mark.parametrize("ways", PAIRS_OF_WAYS)
+@pytest.mark.parametrize("becomes", ["object_gone", "object_archived"])
+def test_the_last_upload_that_s3_does_not_give_fails_whichever_way_both_came_in(
+    versioning: str, ways: tuple[str, str], becomes: str
+) -> None:
+    rig = AnswersRig(versioning)
+    first = rig.source.put(KEY, photo(3))
+    rig.work(announced(first, ways[0], EARLY))
+    last = rig.source.put(KEY, photo(4))
+    rig.lose(last, becomes)
+    rig.work(announced(last, ways[1], LATE), announced(first, ways[0], EARLY))
+    assert rig.answer() == ("failed", becomes)
+    assert rig.stored().source.etag == last.etag
+    assert rig.writes == 2
+
+
+@pytest.mark.parametrize("ways", PAIRS_OF_WAYS)
+@pytest.mark.parametrize("becomes", ["object_gone", "object_archived"])
+def test_a_late_announcement_of_an_older_upload_leaves_the_score_if_s3_gives_nothing(
+    ways: tuple[str, str], becomes: str
+) -> None:
+    rig = AnswersRig()
+    older, newest = rig.source.put(KEY, photo(3)), rig.source.put(KEY, photo(4))
+    rig.work(announced(newest, ways[0], EARLY))
+    rig.lose(newest, becomes)
+    rig.work(announced(older, ways[1], EARLY))
+    assert rig.answer() == ("scored", 4)
+    assert rig.writes == 1
+
+
+def test_a_slow_score_does_not_replace_the_failure_of_an_upload_that_is_gone() -> None:
+    """Nothing was stored when the first upload was looked up. The second fails first."""
+    rig = AnswersRig()
+    first = rig.source.put(KEY, photo(3))
+
+    def overwrite_and_delete() -> None:
+        rig.source.meanwhile_fetched = lambda: None
+        last = rig.source.put(KEY, photo(4))
+        rig.source.remove(KEY)
+        AnswersRig(beside=rig).work(last.request(uploaded_at=LATE))
+
+    rig.source.meanwhile_fetched = overwrite_and_delete
+    rig.work(first.request(uploaded_at=EARLY), first.request(uploaded_at=EARLY))
+    assert rig.answer() == ("failed", "object_gone")
+    assert rig.writes == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("becomes", ["scored", "failed"])
+def test_an_archived_photo_that_was_restored_is_read_when_it_is_announced_again(
+    way: str, becomes: str
+) -> None:
+    rig = AnswersRig()
+    put = rig.source.put(KEY, photo(3) if becomes == "scored" else b"text")
+    rig.source.archived.add(put.etag)
+    rig.work(*[announced(put, way, EARLY)] * 2)
+    assert (*rig.answer(), rig.writes) == ("failed", "object_archived", 1)
+    rig.source.archived.clear()
+    rig.work(announced(put, way, EARLY))
+    assert rig.answer() == (("scored", 3) if becomes == "scored" else ("failed", "unsupported_format"))

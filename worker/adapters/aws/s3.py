@@ -23,7 +23,14 @@ from urllib3.exceptions import HTTPError
 
 from worker.adapters.aws.clients import raise_as, s3_client
 from worker.adapters.aws.s3_errors import fault_of
-from worker.errors import ConfigurationError, ObjectRefusedError, StorageError, TooManyBytesError, reason
+from worker.errors import (
+    ConfigurationError,
+    ObjectArchivedError,
+    ObjectRefusedError,
+    StorageError,
+    TooManyBytesError,
+    reason,
+)
 from worker.messages import Fetched, S3Object
 
 PIECE = 256 * 1024  # bytes read at a time, at most
@@ -88,7 +95,7 @@ class Photos:
         try:
             return self._fetch_by_url(target, body) or self._fetch_by_boto3(target, body)
         except ClientError as error:
-            raise fault_of(error, f"s3://{photo.bucket}/{photo.key}") from error
+            raise fault_of(error, _name(target)) from error
         # ValueError and KeyError: botocore could not parse the answer's headers.
         except (BotoCoreError, HTTPError, OSError, ValueError, KeyError) as error:
             raise StorageError(reason(error)) from error
@@ -117,11 +124,26 @@ class Photos:
 
     def _fetch_by_boto3(self, target: Any, body: "_Body") -> Fetched:
         body.check_time()
-        answer: Any = self._s3.call(lambda s3: s3.get_object(**target))
+        try:
+            answer: Any = self._s3.call(lambda s3: s3.get_object(**target))
+        except ClientError as error:
+            fault = fault_of(error, _name(target))
+            if isinstance(fault, ObjectArchivedError):
+                body.check_time()
+                raise fault.of(*self._identity(target)) from error
+            raise
         with answer["Body"] as stream:  # urllib3's response: boto3's own wrapper has no read1
             read1 = partial(stream.read1, decode_content=False)
             size = answer.get("ContentLength", 0)
             return body.read(read1, size, answer.get("ETag"), answer.get("VersionId"))
+
+    def _identity(self, target: Any) -> tuple[str | None, str | None]:
+        """Ask for the ETag and version of an archived object, which the refusal to read it does not name."""
+        try:
+            head: Any = self._s3.call(lambda s3: s3.head_object(**target))
+        except ClientError:  # refused too: then what was announced names it
+            return None, None
+        return _unquote(head.get("ETag")), head.get("VersionId")
 
 
 class _Body:
@@ -176,6 +198,10 @@ def _get(pool: urllib3.PoolManager, url: str) -> urllib3.BaseHTTPResponse:
     parts = urlsplit(url)
     target = f"{parts.path}?{parts.query}"
     return pool.connection_from_url(url).urlopen("GET", target, redirect=False, preload_content=False)
+
+
+def _name(target: Any) -> str:
+    return f"s3://{target['Bucket']}/{target['Key']}"
 
 
 def _unquote(etag: str | None) -> str | None:

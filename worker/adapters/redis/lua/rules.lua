@@ -29,6 +29,7 @@ local function same_content(s, n)
   if version(s) and version(n) then return version(s) == version(n) end
   return known(s.etag) and s.etag == n.etag
 end
+local PASSING = {object_gone = true, object_archived = true} -- the object may be back, or restored
 local function code(result) return type(result.error) == 'table' and result.error.code end
 -- A failure adds nothing to a result of the same content: a score stays, and so does a failure that
 -- is the same or says more. Where a failure knows no content, only a newer event makes it newer.
@@ -42,14 +43,14 @@ local function needless(old, new)
   if s.bucket ~= n.bucket or s.key ~= n.key then return false end
   if older(n.sequencer, s.sequencer) then return true end
   if code(new) and adds_nothing(old, new) then return true end
-  if code(old) == 'object_gone' or (code(old) and not code(new)) then return false end
+  if PASSING[code(old)] or (code(old) and not code(new)) then return false end
   return as_new(old.models, new.models) and same_content(s, n)
 end
 local function state(old) return old.scored_at .. ' ' .. (known(old.source.sequencer) and old.source.sequencer or '') end
 local function overtaken(old, new, seen)
   local s, n = old.source, new.source
   if s.bucket ~= n.bucket or s.key ~= n.key or (known(s.sequencer) and known(n.sequencer)) then return false end
-  if code(old) == 'object_gone' then return false end
+  if code(old) and content(s) == '' then return false end
   return content(s) ~= content(n) and state(old) ~= seen
 end
 -- Give a stored result the sequencer of a later event of its content, which was put again. One
