@@ -35,12 +35,16 @@ def state(stored: Result) -> str:
 
 
 def is_unordered(stored: Result, event: S3Object) -> bool:
-    """Whether nothing tells which event of one object is the later: one has no sequencer.
+    """Whether nothing tells which event of one object is the later: their sequencers are no two.
 
-    Direct requests have none. Then the object in the bucket counts, not what the event says.
+    Direct requests have none, and emulators of S3 give all events the same. Then the object in the
+    bucket counts, not what the event says.
     """
     source = stored.source
-    return _same_object(source, event) and not (source.sequencer and event.sequencer)
+    one, other = source.sequencer, event.sequencer
+    ordered = is_older(one, other) or is_older(other, one)
+    same = bool(one and other) and is_same_content(source, event)
+    return _same_object(source, event) and not (ordered or same)
 
 
 def puts_again(stored: Result, event: S3Object, uploaded_at: datetime | None) -> bool:

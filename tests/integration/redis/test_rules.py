@@ -71,6 +71,8 @@ PAIRS = [
     (result(sequencer="0A1"), result(sequencer="0a", etag="f")),
     (result(sequencer="0A10"), result(sequencer="0A1", etag="f")),
     (result(sequencer="0A1"), result(sequencer="0A2")),
+    (result(sequencer="0A1"), result(sequencer="0a10", etag="f")),
+    (result(sequencer="0A1", version_id="v1"), result(sequencer="0A1")),
     (result(sequencer="0A1"), result(etag="f")),
     (result(code="unreadable_image"), result()),
     (result(code="object_gone", etag=None), result()),
@@ -153,6 +155,18 @@ def test_a_failure_of_other_content_replaces_a_score(store: RedisStore, code: st
     store.write([result(sequencer="0A")], [""])
     newer = result(code=code, etag="f", sequencer="0B")
     assert store.write([newer], [state(result())])[0].answer is Answer.WRITTEN
+
+
+@pytest.mark.usefixtures("_empty")
+@pytest.mark.parametrize("sequencer", ["0A", "0a0"])
+def test_a_slow_result_of_other_content_with_the_same_sequencer_is_overtaken(
+    store: RedisStore, sequencer: str
+) -> None:
+    """LocalStack gives all events one sequencer."""
+    store.write([result(sequencer="0A")], [""])
+    slow = result(sequencer=sequencer, etag="f")
+    assert store.write([slow], [""])[0].answer is Answer.OVERTAKEN
+    assert store.find([PhotoId("one")]) == [result(sequencer="0A")]
 
 
 @pytest.mark.usefixtures("_empty")

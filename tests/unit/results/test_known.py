@@ -117,6 +117,13 @@ def test_without_an_order_what_s3_has_now_is_read_whatever_the_event_says(
     assert to_fetch(stored, event) == S3Object("b", "k")
 
 
+@pytest.mark.parametrize(("etag", "unordered"), [("two", True), ("e", False)])
+def test_equal_sequencers_order_only_one_content(etag: str, unordered: bool) -> None:
+    """LocalStack gives all events one sequencer."""
+    event = event_of(etag=etag, sequencer="100", size=7)
+    assert to_fetch(result_of(), event) == (S3Object("b", "k") if unordered else event)
+
+
 def test_an_event_that_is_the_later_one_names_what_is_read() -> None:
     event = event_of(etag="two", version_id="v", size=7, sequencer="11")
     assert to_fetch(result_of(), event) == event

@@ -308,3 +308,18 @@ def test_an_archived_photo_that_was_restored_is_read_when_it_is_announced_again(
     rig.source.archived.clear()
     rig.work(announced(put, way, EARLY))
     assert rig.answer() == (("scored", 3) if becomes == "scored" else ("failed", "unsupported_format"))
+
+
+def test_a_slow_photo_does_not_replace_a_newer_one_where_all_events_have_one_sequencer() -> None:
+    """LocalStack gives them one."""
+    rig = AnswersRig()
+    first = rig.source.put(KEY, photo(2))
+
+    def overwrite() -> None:
+        rig.source.meanwhile_fetched = lambda: None
+        AnswersRig(beside=rig).work(rig.source.put(KEY, photo(4)).notification(sequencer="0E"))
+
+    rig.source.meanwhile_fetched = overwrite
+    rig.work(*[first.notification(sequencer="0E")] * 2)
+    assert rig.answer() == ("scored", 4)
+    assert rig.writes == 1

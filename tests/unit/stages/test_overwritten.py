@@ -5,6 +5,7 @@ these steps all others may happen. Expected: the newest bytes' result stays in t
 over it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
@@ -65,9 +66,10 @@ def upload(number: int, versioning: str, contents: str) -> S3Object:
 
 
 def works(names: Sequence[str], versioning: str, contents: str) -> Iterator[Work]:
-    """D1, D2: direct requests for the uploads; N1, N2: S3's notifications of them."""
+    """D1, D2: direct requests for the uploads; N1, N2: S3's notifications; E1, E2: those of an emulator."""
     for name in names:
-        number, sequencer = int(name[1]), f"0{name[1]}" if name[0] == "N" else None
+        number = int(name[1])
+        sequencer = {"D": None, "N": f"0{number}", "E": "0E"}[name[0]]
         yield Work(replace(upload(number, versioning, contents), sequencer=sequencer), number)
 
 
@@ -164,10 +166,13 @@ VERSIONING = ["off", "on", "suspended"]
         "N1 N2 D3 N3",
         "D1 D2 D3",
         "N1 N2 N3",
+        "E1 E2",
+        "D1 E1 D2 E2",
+        "E1 E2 E3",
     ],
 )
 def test_the_newest_bytes_win_in_every_order_and_work_ends(names: str, versioning: str) -> None:
-    contents = "ABC"[: int(max(names.replace("D", "N").split())[1])]
+    contents = "ABC"[: int(max(re.sub("[DE]", "N", names).split())[1])]
     for world, after in all_worlds(names, versioning, contents):
         assert after or etag(world) == f"etag-{contents[-1]}", world
         for one in after:

@@ -47,9 +47,13 @@ local function needless(old, new)
   return as_new(old.models, new.models) and same_content(s, n)
 end
 local function state(old) return old.scored_at .. ' ' .. (known(old.source.sequencer) and old.source.sequencer or '') end
+local function ordered(s, n)
+  if older(s.sequencer, n.sequencer) or older(n.sequencer, s.sequencer) then return true end
+  return known(s.sequencer) and known(n.sequencer) and same_content(s, n) -- emulators of S3 give all events the same
+end
 local function overtaken(old, new, seen)
   local s, n = old.source, new.source
-  if s.bucket ~= n.bucket or s.key ~= n.key or (known(s.sequencer) and known(n.sequencer)) then return false end
+  if s.bucket ~= n.bucket or s.key ~= n.key or ordered(s, n) then return false end
   if code(old) and content(s) == '' then return false end
   return content(s) ~= content(n) and state(old) ~= seen
 end
