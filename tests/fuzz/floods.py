@@ -54,6 +54,7 @@ FLOODS: dict[str, Callable[[], bytes]] = {
     "JPEG fill bytes to nowhere": lambda: SOI + b"\xff" * SIZE + b"\0",
     "JPEG restarts": lambda: jpeg(b"\xff\xd0"),
     "JPEG scans": lambda: hostile.many_scans(10_000, 30_000),
+    "JPEG segments behind a scan, and no end": lambda: tiny("JPEG")[:-2] + segment(0xE5, b"") * (SIZE // 4),
     "PNG empty chunks": lambda: png(b"aaAa"),
     "PNG texts": lambda: png(b"tEXt", b"a\0b"),
     "PNG packed texts": lambda: png(b"zTXt", b"a\0\0" + zlib.compress(bytes(900_000), 9)),

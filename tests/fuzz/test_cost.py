@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from bench.hostile import photos as hostile
+from bench.hostile.photos import segment
 from tests.fuzz.child import ALLOWED, DIED, decode
-from tests.fuzz.floods import FLOODS
+from tests.fuzz.floods import FLOODS, jpeg
 from tests.fuzz.mutants import mutants
 from worker.photos import opening
 
@@ -21,6 +22,15 @@ def test_a_flood_of_parts_is_decoded_or_refused_within_the_bounds(tmp_path: Path
     path.write_bytes(FLOODS[name]())
     (decoded,) = decode([path])
     assert decoded.outcome in ALLOWED, decoded
+    assert decoded.memory <= decoded.bound, decoded
+
+
+@pytest.mark.parametrize("part", [segment(marker, b"x" * 60_000) for marker in (0xE5, 0xFE)])
+def test_metadata_costs_no_more_in_a_picture_without_its_end(tmp_path: Path, part: bytes) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(jpeg(part)[:-2])
+    (decoded,) = decode([path])
+    assert decoded.outcome == "pixels", decoded
     assert decoded.memory <= decoded.bound, decoded
 
 

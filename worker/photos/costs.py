@@ -7,6 +7,7 @@ Pillow takes longer for each, the more there are. A PNG's chunks can each unpack
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from worker.errors import TooCostlyError, UnreadableImageError
 
@@ -64,12 +65,21 @@ def first_webp_frame(data: bytes) -> tuple[int, int, int, int] | None:
     return None
 
 
-def segments(data: bytes) -> Iterator[tuple[int, memoryview]]:
-    """Yield a JPEG's segments, each with its marker and content, up to the end of the picture."""
+class Segment(NamedTuple):
+    """A JPEG's segment: its marker, where it is in the file, and its content without the length."""
+
+    marker: int
+    start: int
+    end: int
+    content: memoryview
+
+
+def segments(data: bytes) -> Iterator[Segment]:
+    """Yield a JPEG's segments up to the end of the picture."""
     for marker, start, end in _segments(_SEGMENT_OR_END, data, len(_JPEG)):
         if marker == _END:
             return
-        yield marker, memoryview(data)[start + 4 : end]
+        yield Segment(marker, start, end, memoryview(data)[start + 4 : end])
 
 
 def _read_header(data: bytes) -> tuple[int, bool]:

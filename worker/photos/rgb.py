@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from worker.photos.costs import first_webp_frame
-from worker.photos.jpeg import with_end
+from worker.photos.jpeg import completed
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 JPEGS = {"JPEG", "MPO"}
@@ -26,18 +26,14 @@ def to_plain(image: Image.Image, draft: tuple[int, int] | None = None) -> Image.
         image.load()
         return _on_white(_without_transparency(image, lower), box)
     try:
-        return _without_transparency(_load_draft(image, draft))
+        image.draft(None, draft)
+        image.load()
+        return _without_transparency(image)
     except OSError:
-        data = with_end(_bytes(image))
-        if data is None:
+        whole = completed(_bytes(image), draft)
+        if whole is None:
             raise
-        return _without_transparency(_load_draft(Image.open(io.BytesIO(data), formats=["JPEG"]), draft))
-
-
-def _load_draft(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
-    image.draft(None, size)
-    image.load()
-    return image
+        return _without_transparency(whole)
 
 
 def _bytes(image: Image.Image) -> bytes:

@@ -11,10 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
+from bench.hostile import photos as hostile
+from tests.support import icc
 from worker.errors import PhotoError, UnreadableImageError, UnsupportedFormatError
 from worker.messages import Pixels
 from worker.photos import decoding, png
-from worker.photos.jpeg import with_end
+from worker.photos.costs import MOST_SEGMENTS
+from worker.photos.jpeg import completed
 
 TARGET = decoding.Target(48, 48, "squash")
 MAX_PIXELS = 4_000_000
@@ -193,11 +196,11 @@ def test_an_upload_that_was_cut_short_is_unreadable_wherever_it_was_cut(kind: st
         expected = np.asarray(image)
     first_scan = whole.index(b"\xff\xda")
     for cut in [*range(first_scan, len(whole) - 80, 37), *range(len(whole) - 80, len(whole) - 2)]:
-        completed = with_end(whole[:cut] + bytes(zeros))
-        if completed is not None:  # then the last bits do not matter
-            with Image.open(io.BytesIO(completed)) as image:
-                assert (np.asarray(image) == expected).all(), f"{cut} of {len(whole)}"
-            assert cut > len(whole) - 40
+        with suppress(OSError):
+            shown = completed(whole[:cut] + bytes(zeros))
+            if shown is not None:  # then the last bits do not matter
+                assert (np.asarray(shown) == expected).all(), f"{cut} of {len(whole)}"
+                assert cut > len(whole) - 40
 
 
 def test_an_upload_cut_at_a_restart_marker_or_between_two_scans_is_unreadable() -> None:
@@ -207,6 +210,45 @@ def test_an_upload_cut_at_a_restart_marker_or_between_two_scans_is_unreadable() 
         for position in (cut, cut + 1, cut + 2):
             with pytest.raises(UnreadableImageError):
                 pixels(whole[:position])
+
+
+def test_a_picture_without_its_end_is_decoded_no_larger_than_it_is_needed() -> None:
+    data = encode(scene(960, 640), "JPEG")[:-2]
+    image = completed(data, (100, 60))
+    assert image is not None
+    assert image.size == (120, 80)
+
+
+def test_a_progressive_picture_may_lack_detail_that_its_size_does_not_show() -> None:
+    whole = encode(scene(960, 640), "JPEG", progressive=True)
+    cut = whole[: (whole.rindex(b"\xff\xda") + len(whole)) // 2]
+    image, expected = completed(cut, (100, 60)), Image.open(io.BytesIO(whole))
+    expected.draft(None, (100, 60))
+    assert image is not None
+    assert (np.asarray(image) == np.asarray(expected)).all()
+    assert completed(cut, (960, 640)) is None
+
+
+def test_whether_many_scans_are_whole_is_only_found_out_for_small_pictures() -> None:
+    draft = (48, 48)
+    assert completed(hostile.many_scans(64, 90)[:-2], draft) is not None
+    assert completed(hostile.many_scans(4_096, 90)[:-2], draft) is None
+    assert completed(hostile.many_scans(4_096, 9)[:-2], draft) is not None
+
+
+def test_neither_is_it_for_very_many_segments() -> None:
+    picture, extra = JPEGS["sequential"][:-2], hostile.segment(0xE5, b"")
+    assert completed(picture + extra * 500) is not None
+    assert completed(picture + extra * MOST_SEGMENTS) is None
+
+
+def test_a_profile_and_a_turn_count_in_a_picture_without_its_end() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    profile = icc.rgb(icc.DISPLAY_P3, icc.SRGB_CURVE)
+    whole = encode(scene(), "JPEG", exif=exif, icc_profile=profile, comment="x")
+    assert difference(pixels(whole), pixels(JPEGS["sequential"])[::-1, ::-1]) > 1
+    assert (pixels(whole[:-2]) == pixels(whole)).all()
 
 
 @settings(deadline=None)
