@@ -1,6 +1,7 @@
 """A waiting reader never misses a result that is there: the client, and the code of docs/contract.md."""
 
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -136,6 +137,20 @@ def test_a_redis_that_ends_is_the_documented_error(
     after_look(monkeypatch, 2, valkey.kill)
     with pytest.raises((redis.RedisError, StoreError)):
         wait(PATIENCE)
+
+
+@pytest.mark.parametrize("fault", ["killed", "frozen"])
+def test_the_documented_client_ends_soon_after_the_timeout(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """With redis-py's own retries it takes 8 and 17 seconds."""
+    code = functions()
+    client = code["connect"](f"redis://{HOST}:{valkey.port}/0")
+    after_look(monkeypatch, 1, valkey.kill if fault == "killed" else valkey.freeze)
+    begun = time.monotonic()
+    with pytest.raises((redis.ConnectionError, redis.TimeoutError)):
+        code["wait_for_result"](client, "one", 1.0)
+    assert time.monotonic() - begun < 1.0 + 2.0 + 3.0  # and a few for a busy machine
 
 
 def test_an_id_that_reaches_into_other_keys_is_refused(rig: Rig) -> None:
