@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 from PIL import Image
 
@@ -31,6 +32,12 @@ def many_scans(side: int, scans: int) -> bytes:
 def many_segments(number: int, body: bytes = b"Exif\0\0" + b"x" * 10, *, between: bytes = b"") -> bytes:
     """A tiny JPEG with so many segments before its first scan, and bytes `between` them that decoders skip."""
     return SOI + (segment(0xE1, body) + between) * number + tiny("JPEG")[2:]
+
+
+def many_pieces(number: int) -> bytes:
+    """A tiny PNG with so many empty chunks before its picture, of the picture's kind."""
+    png, kind = tiny("PNG"), b"IDAT"
+    return png[:33] + struct.pack(">I4sI", 0, kind, zlib.crc32(kind)) * number + png[33:]
 
 
 def gif_comment(size: int) -> bytes:

@@ -23,6 +23,9 @@ def error_codes(rig: FaultRig, ids: Mapping[str, str]) -> dict[str, str]:
 def test_photos_that_cost_too_much_fail_and_their_neighbours_are_scored(rig: FaultRig, photo: bytes) -> None:
     bombs = {
         "scans": (hostile.many_scans(4000, 2000), "too_costly"),
+        "scans without an end": (hostile.many_scans(4000, 90)[:-2], "unreadable_image"),
+        "pieces": (hostile.many_pieces(1_000_000), "too_costly"),
+        "no header": (b"\x89PNG\r\n\x1a\n\0\0\0\0tRNS", "unreadable_image"),
         "segments": (hostile.many_segments(100_000), "too_costly"),
         "comment": (hostile.gif_comment(20_000_000), "too_costly"),
         "false size": (hostile.false_size("AVIF", 8_000), "unreadable_image"),
