@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
@@ -13,6 +13,7 @@ from worker.errors import MessageError, NotOursError, Verdict
 from worker.result import DuplicateOf, Inference, Tip
 
 Pixels = npt.NDArray[np.uint8]  # [height, width, 3], RGB
+SKEW = timedelta(seconds=5)  # by which an API's clock may be behind: NTP keeps any within a second
 Outputs = Mapping[str, npt.NDArray[Any]]  # role → array whose first dimension is the batch
 
 
@@ -62,13 +63,20 @@ class Upload:
     seen: str = ""  # state of the result that was stored when `poll` looked
     record: int = 0  # its place among the records of the message
 
-    @property
-    def begun_at(self) -> datetime | None:
-        """When the photo was uploaded or announced, whichever came first, as far as that is known."""
-        return min(filter(None, (self.uploaded_at, self.message.sent_at)), default=None)
-
     event: S3Object | None = None  # what the message announces, if that may be another one
     is_newest: bool = False  # whether it was put after the result that was stored then
+    is_request: bool = False  # whether an API asked, by its own clock, and not S3
+
+    @property
+    def begun_at(self) -> datetime | None:
+        """When the photo was uploaded or announced, whichever came first, as far as that is known.
+
+        A request is sent as soon as the photo is stored: within the skew, SQS's clock tells.
+        """
+        uploaded_at, sent_at = self.uploaded_at, self.message.sent_at
+        if self.is_request and uploaded_at and sent_at and sent_at - uploaded_at <= SKEW:
+            return sent_at
+        return min(filter(None, (uploaded_at, sent_at)), default=None)
 
 
 @dataclass(frozen=True, slots=True)

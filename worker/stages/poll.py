@@ -158,7 +158,8 @@ class Poll:
 
     def _upload(self, message: Message, record: Announced) -> Upload:
         photo = record.photo(self.buckets, self.image_id_pattern)
-        return Upload(photo, record.object, record.uploaded_at, message, self.source)
+        is_request = record.object.sequencer is None
+        return Upload(photo, record.object, record.uploaded_at, message, self.source, is_request=is_request)
 
     def _leave(self, message: Message, error: NotOursError) -> Skipped:
         self.telemetry.warn(

@@ -1,13 +1,15 @@
 """commit: writes before it settles, keeps results until the store confirms, counts every millisecond."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support import bodies
 from tests.support.fakes import START, ImpatientEvent, PickyModel, ScriptedSource, message
-from tests.support.stage_rig import IDS, StageRig, answers, photo
+from tests.support.stage_rig import IDS, StageRig, answers, body, photo
 from worker.errors import (
     AccessDeniedError,
     EmptyObjectError,
@@ -19,7 +21,7 @@ from worker.errors import (
 )
 from worker.messages import Answer, Failed, Outcome, Scored, Scores, Skipped, Written
 from worker.pipeline.queues import ShutDown
-from worker.result import DuplicateOf, Inference, Tip
+from worker.result import DuplicateOf, Inference, Tip, timestamp
 
 
 def test_the_timings_add_up_from_upload_to_write() -> None:
@@ -200,6 +202,24 @@ def test_an_upload_began_when_it_was_stored_or_announced_first(
     upload = ScriptedSource(photos={}).upload("one")
     upload = replace(upload, uploaded_at=moments[0], message=replace(upload.message, sent_at=moments[1]))
     assert upload.begun_at == moments[2]
+
+
+@pytest.mark.parametrize(("behind", "written"), [(4, True), (6, False)])
+@pytest.mark.parametrize("way", ["request", "notification"])
+def test_the_clock_of_the_api_may_be_a_few_seconds_behind_when_a_forgotten_photo_is_uploaded_again(
+    way: str, behind: int, written: bool
+) -> None:
+    uploaded_at = timestamp(START - timedelta(seconds=behind))
+    text = json.dumps(bodies.direct("photos", IDS[0], uploaded_at=uploaded_at))
+    if way == "notification":
+        text = body(IDS[0], sequencer="01").replace(timestamp(START), uploaded_at)
+    rig = StageRig(ScriptedSource([message(text)], photos={IDS[0]: photo(2)}))  # sent at START
+    rig.store.forgotten = {IDS[0]: START - timedelta(seconds=1)}
+    rig.poll.step()
+    rig.prepare.step()
+    rig.infer.steps[0]()
+    rig.commit.step()
+    assert set(rig.store.results) == ({IDS[0]} if written and way == "request" else set())
 
 
 def test_a_result_that_the_store_refuses_is_set_aside_and_the_others_go_on() -> None:

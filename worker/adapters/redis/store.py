@@ -26,7 +26,8 @@ NOTE_EXPIRY = 86_400  # seconds: longer than a message stays hidden after its wo
 TRIAL = " trial"  # ends the note of a message that a worker tries alone
 _UNDECIDED = '"duplicate_of":null'  # in a result's JSON, until the script decides
 
-FORGOTTEN_FOR = 1_209_600  # seconds: no queue keeps a message for longer
+# seconds: no queue keeps a message for more than two weeks, and a redrive gives it two more
+FORGOTTEN_FOR = 2_419_200
 
 _WRITE, _ORDER = Script("rules", "entries", "write"), Script("rules", "order")
 _FORGET = Script("entries", "forget")
