@@ -18,7 +18,9 @@ from worker.results.look_alikes import Fingerprint
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"  # of an image id, and of an owner
 
 _ANY = "\0"  # in place of a name: any one
-_PIECES = re.compile(rf"([^A-Za-z0-9._{_ANY}-])")  # cuts at the characters that no name has
+_UUID = "\1"  # in place of a message id: any UUID, which SQS and its emulators give
+_IS_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_PIECES = re.compile(rf"([^A-Za-z0-9._{_ANY}{_UUID}-])")  # cuts at the characters that no name has
 _FIELDS = re.compile(r"\{(image_id|owner)\}")
 _TAG = re.compile(r"\{([^{}]+)\}")
 
@@ -65,11 +67,11 @@ class Keys:
         return f"{self.index('').root}tries:{message_id}"
 
     def _others(self) -> list[str]:
-        """The worker's other keys, with _ANY for whatever varies in them."""
+        """The worker's other keys, with _ANY or _UUID for whatever varies in them."""
         index = self.index(_ANY if self.names_owner else "")
         bucket = f"{index.root}{_ANY}:{_ANY}:{_ANY}"
         of_photo = [index.record(_ANY), index.exact(_ANY), index.forgotten(_ANY)]
-        return [index.clock, bucket, *of_photo, self.tries(_ANY)]
+        return [index.clock, bucket, *of_photo, self.tries(_UUID)]
 
     @property
     def glob(self) -> str:
@@ -132,6 +134,8 @@ def _can_meet(one: str, other: str) -> bool:
 
 
 def _can_be(piece: str, other: str) -> bool:
-    if _ANY in other:
+    if _ANY in other or (other == _UUID and _ANY in piece):
         return piece != ""
+    if other == _UUID:
+        return _IS_UUID.fullmatch(piece) is not None
     return re.fullmatch(NAME.join(map(re.escape, piece.split(_ANY))), other) is not None

@@ -10,6 +10,7 @@ from redis.crc import key_slot
 from worker.messages import PhotoId
 from worker.results.redis_keys import Keys
 
+MESSAGE = "3f0e8a52-6a0f-4c11-9f0e-0a1b2c3d4e5f"  # ids of SQS's messages are UUIDs
 ADA, BOB = PhotoId("one", "ada"), PhotoId("one", "bob")
 
 
@@ -94,6 +95,8 @@ def test_a_template_that_two_photos_could_share_is_refused(template: str) -> Non
         "{image_id}:photo:x",
         "seen:{image_id}:result",  # the record of a photo called result
         "{owner}:tries:{image_id}",
+        "{owner}:tries:x{image_id}",
+        f"{{owner}}:{{image_id}}:{MESSAGE}",
         "seen@{owner}:{image_id}",
         "seen@{owner}:photo:{image_id}",
         "{photos}seen:{image_id}",
@@ -116,6 +119,7 @@ def test_a_template_that_gives_another_key_of_the_worker_is_refused(template: st
         "{owner}:{image_id}",
         "{owner}:result:{image_id}",
         "{owner}/{image_id}",
+        "{owner}:{image_id}:result",  # no message is called result
         "{{owner}}{image_id}",
         "{of-{owner}}-{image_id}",
         "{photos}:seen:{image_id}",
@@ -150,7 +154,7 @@ FIXED = st.sampled_from(
 )
 FIELDS = st.sampled_from([("{image_id}",), ("{owner}", "{image_id}"), ("{image_id}", "{owner}")])
 TAGS = st.sampled_from(["", "", "{t}", "{{owner}}", "{of-{owner}}"])
-NAMES = ["seen", "clock", "photo", "tries", "exact", "forgotten", "phash-1", "0", "a", "a-a"]
+NAMES = [MESSAGE, "seen", "clock", "photo", "tries", "exact", "forgotten", "phash-1", "0", "a", "a-a"]
 
 
 @st.composite
@@ -188,7 +192,7 @@ def test_two_photos_never_share_a_key(keys: Keys, two: tuple[PhotoId, PhotoId]) 
 def test_a_result_never_has_another_key_of_the_worker(keys: Keys) -> None:
     owners = NAMES if keys.names_owner else [""]
     results = {keys.result(PhotoId(name, owner)) for name in NAMES for owner in owners}
-    others = {keys.tries(name) for name in NAMES}
+    others = {keys.tries(MESSAGE)}
     for index in map(keys.index, owners):
         others |= {index.clock, *index.buckets("phash-1:0000000000000000")}
         others |= {key(name) for key in (index.record, index.exact, index.forgotten) for name in NAMES}
@@ -199,7 +203,7 @@ def test_a_result_never_has_another_key_of_the_worker(keys: Keys) -> None:
 def test_a_template_made_from_another_key_of_the_worker_is_refused(data: st.DataObject, owned: bool) -> None:
     keys = Keys("r:{owner}:{image_id}" if owned else "r:{image_id}")
     index = keys.index("ada" if owned else "")
-    of_photo = [index.record("one"), index.exact("0f"), index.forgotten("one"), keys.tries("one")]
+    of_photo = [index.record("one"), index.exact("0f"), index.forgotten("one"), keys.tries(MESSAGE)]
     key = data.draw(st.sampled_from([index.clock, *of_photo, *index.buckets("phash-1:0000000000000000")]))
     pieces = re.split("([:@])", key)
     places = data.draw(st.permutations(range(0, len(pieces), 2)))
