@@ -1,6 +1,7 @@
 """Decoding stays within the memory bound of SECURITY.md, measured for each format in a child process."""
 
 import io
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,15 @@ def encode(image_format: str, mode: str = "RGB", **options: object) -> bytes:
     return stream.getvalue()
 
 
+def without_end(size: tuple[int, int]) -> bytes:
+    """A progressive JPEG that lacks its end marker, of a shape that leaves nothing to reduce."""
+    stream = io.BytesIO()
+    Image.fromarray(NOISE).resize(size).save(
+        stream, "JPEG", progressive=True, subsampling="4:4:4", quality=98
+    )
+    return stream.getvalue()[:-2]
+
+
 def large_webp(mode: str, **options: object) -> bytes:
     """A WebP of 25 megapixels: Pillow takes memory for its pixels several times, the first when it opens it."""
     stream, noise = io.BytesIO(), NOISE[:125, :125]
@@ -46,6 +56,22 @@ def deep_png() -> bytes:
     stream = io.BytesIO()
     grey.save(stream, "PNG", compress_level=1)
     return stream.getvalue()
+
+
+def deep_colours() -> bytes:
+    """16 bits a channel, and a transparent colour: it is decoded twice."""
+    rows = np.zeros((HEIGHT, 1 + 6 * WIDTH), np.uint8)
+    rows[:, 1:] = NOISE.tobytes()[0]
+    parts = {
+        b"IHDR": struct.pack(">IIBBBBB", WIDTH, HEIGHT, 16, 2, 0, 0, 0),
+        b"tRNS": bytes(6),
+        b"IDAT": zlib.compress(rows.tobytes(), 1),
+        b"IEND": b"",
+    }
+    chunks = (
+        struct.pack(">I", len(b)) + k + b + struct.pack(">I", zlib.crc32(k + b)) for k, b in parts.items()
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def many_frames(image_format: str, **options: object) -> bytes:
@@ -67,12 +93,14 @@ def chunk_bomb(name: bytes, head: bytes) -> bytes:
 PHOTOS: dict[str, tuple[int, Callable[[], bytes]]] = {
     "JPEG": (WIDTH * HEIGHT, lambda: encode("JPEG")),
     "progressive JPEG": (WIDTH * HEIGHT, lambda: encode("JPEG", progressive=True)),
+    "JPEG without its end": (300 * WIDTH * 8, lambda: without_end((WIDTH * 8, 300))),
     "JPEG with a profile": (WIDTH * HEIGHT, lambda: encode("JPEG", icc_profile=DISPLAY_P3)),
     "CMYK JPEG with a profile": (WIDTH * HEIGHT, lambda: encode("JPEG", "CMYK", icc_profile=INKS)),
     "CMYK JPEG": (WIDTH * HEIGHT, lambda: encode("JPEG", "CMYK")),
     "PNG": (WIDTH * HEIGHT, lambda: encode("PNG", compress_level=1)),
     "transparent PNG": (WIDTH * HEIGHT, lambda: encode("PNG", "RGBA", compress_level=1)),
     "16-bit PNG": (WIDTH * HEIGHT, deep_png),
+    "16-bit PNG with a transparent colour": (WIDTH * HEIGHT, deep_colours),
     "GIF": (WIDTH * HEIGHT, lambda: encode("GIF", "P")),
     "WebP": (WIDTH * HEIGHT, lambda: encode("WEBP", quality=50, method=0)),
     "large WebP": (LARGE**2, lambda: large_webp("RGB", quality=30)),
