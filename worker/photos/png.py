@@ -6,24 +6,21 @@ transparency and its EXIF data, and nothing else.
 """
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from worker.errors import TooCostlyError, UnreadableImageError
-from worker.photos.colour import MOST_PROFILE, Colours
+from worker.photos.colour import Colours
 from worker.photos.costs import MOST_CHUNKS
-from worker.photos.spaces import BT709, Primaries, Space, from_code_points
+from worker.photos.png_colours import CHUNKS, colours
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 START = SIGNATURE + b"\0\0\0\x0dIHDR"  # the header comes first, and has 13 bytes (11.2.1)
 HEADER_END = len(START) + 13
 PICTURE = b"IDAT"
-COLOURS = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
 MOST_PIECES = 50_000  # chunks with the picture; encoders write 8 KB in each, rarely 1 KB
 DEPTH, KIND = 24, 25  # where they are in the file
 GREY, COLOUR = 0, 2  # kinds of pictures whose transparency is one value
-SCALE = 100_000  # of numbers in gAMA and cHRM
-CODED_AS_SRGB = 45_455  # gAMA, which is 1 / 2.2
 LEAST = {GREY: 2, COLOUR: 6}  # bytes of it
 
 
@@ -97,13 +94,13 @@ def read(data: bytes) -> Png:
         if chunk.name == b"IHDR" and chunk.content != len(START):
             raise UnreadableImageError("the PNG has two headers")
         has_picture = has_picture or chunk.name == PICTURE
-        if chunk.name in COLOURS and not has_picture and chunk.is_whole(data):
+        if chunk.name in CHUNKS and not has_picture and chunk.is_whole(data):
             found.setdefault(chunk.name, data[chunk.content : chunk.end])
         if not _is_needed(data, chunk, kind, has_picture):
             parts.append(view[kept_from : chunk.start])
             kept_from = chunk.end + 4
     simple = b"".join([*parts, view[kept_from:]]) if parts else data
-    return Png(simple, data[DEPTH], kind, _colours(found))
+    return Png(simple, data[DEPTH], kind, colours(found))
 
 
 def _is_needed(data: bytes, chunk: Chunk, kind: int, has_picture: bool) -> bool:
@@ -114,39 +111,3 @@ def _is_needed(data: bytes, chunk: Chunk, kind: int, has_picture: bool) -> bool:
     else:
         is_right = chunk.name == b"eXIf"
     return is_right and chunk.is_whole(data)
-
-
-def _colours(found: Mapping[bytes, bytes]) -> Colours:
-    """Return the colour space. None for sRGB (PNG specification, third edition, 4.3).
-
-    Of several chunks, cICP counts before iCCP, that before sRGB, and that before gAMA and cHRM.
-    """
-    if len(numbers := found.get(b"cICP", b"")) == 4:
-        return from_code_points(numbers[0], numbers[1])
-    if profile := _profile(found.get(b"iCCP", b"")):
-        return profile
-    if b"sRGB" in found or len(found.get(b"gAMA", b"")) != 4:
-        return None
-    return _measured(int.from_bytes(found[b"gAMA"]), found.get(b"cHRM", b""))
-
-
-def _profile(content: bytes) -> bytes | None:
-    _, _, packed = content.partition(b"\0")
-    try:
-        return zlib.decompressobj().decompress(packed[1:], MOST_PROFILE + 1) or None
-    except zlib.error:
-        return None
-
-
-def _measured(gamma: int, chromaticities: bytes) -> Space | None:
-    """Return the space of gAMA and cHRM. Other primaries count only if both are there."""
-    if not gamma:
-        return None
-    primaries: Primaries = BT709
-    if len(chromaticities) == 32:
-        white_x, white_y, *others = (
-            int.from_bytes(chromaticities[at : at + 4]) / SCALE for at in range(0, 32, 4)
-        )
-        red_x, red_y, green_x, green_y, blue_x, blue_y = others
-        primaries = (red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y)
-    return Space(primaries, 0.0 if abs(gamma - CODED_AS_SRGB) < 100 else SCALE / gamma)
