@@ -34,6 +34,11 @@ class Look(NamedTuple):
     image_hash: str | None = None
     image_colours: str | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no colours are missing beside the hash."""
+        return self.image_hash is None or bool(packed(self.image_colours))
+
 
 def look(photo: Image.Image, algorithm: Algorithm) -> Look:
     """Hash an upright RGB photo, and take its colours."""

@@ -55,7 +55,9 @@ class ScoreReuse:
 
     def _is_reusable(self, result: Result) -> bool:
         same_hash = result.image_hash is None or self.algorithm.made(result.image_hash)
-        return result.status != "failed" and result.models == self.models() and same_hash
+        # Colours that are missing would be missing from copy to copy.
+        has_look = same_hash and Look(result.image_hash, result.image_colours).is_whole
+        return result.status != "failed" and result.models == self.models() and has_look
 
 
 def _is_from_look_alike(result: Result) -> bool:

@@ -77,7 +77,7 @@ def test_a_copy_of_a_scored_photo_bypasses_the_model_and_names_the_photo_with_th
     assert rig.telemetry.counts["scores_reused"] == 1
 
 
-@pytest.mark.parametrize("change", ["models", "algorithm", "failed", "outage", "setting"])
+@pytest.mark.parametrize("change", ["models", "algorithm", "colours", "failed", "outage", "setting"])
 def test_unsuitable_or_unreachable_scores_are_not_reused(change: str) -> None:
     source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
     rig = StageRig(source, reuse="none" if change == "setting" else "exact")
@@ -85,6 +85,7 @@ def test_unsuitable_or_unreachable_scores_are_not_reused(change: str) -> None:
     changes: dict[str, dict[str, object]] = {
         "models": {"models": {"picky": "2"}},
         "algorithm": {"image_hash": "phash-0:0000000000000000"},
+        "colours": {"image_hash": "phash-1:0000000000000000", "image_colours": None},
         "failed": {"status": "failed"},
     }
     rig.store.results[IDS[0]] = first.model_copy(update=changes.get(change, {}))

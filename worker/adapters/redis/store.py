@@ -63,11 +63,14 @@ class RedisStore:
         return [parse(text) for text in self.nodes.get([self.keys.result(photo) for photo in photos])]
 
     def find_original(self, photo: PhotoId, sha256: str) -> Result | None:
-        """Find the result of another photo with these bytes, the first or the latest."""
-        for result in self.find(self.index.find_same_bytes(photo, sha256)):
-            if result and _owner(result) == photo.owner and result.source.sha256 == sha256:
-                return result  # others were overwritten, or belong to another owner
-        return None
+        """Find the result of another photo with these bytes, the first or the latest: one with its colours."""
+        found = [
+            result  # others were overwritten, or belong to another owner
+            for result in self.find(self.index.find_same_bytes(photo, sha256))
+            if result and _owner(result) == photo.owner and result.source.sha256 == sha256
+        ]
+        whole = (result for result in found if Look(result.image_hash, result.image_colours).is_whole)
+        return next(whole, found[0] if found else None)
 
     def find_look_alike(self, photo: PhotoId, look: Look) -> Result | None:
         """Find the result of the oldest other photo within the radius that has the same colours."""
