@@ -7,7 +7,9 @@ import time
 import uuid
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from tests.integration.redis.photos import exact
 from tests.support.colours import turn_hue
 from tests.support.photos import COFFEE, SAMPLES, coffee
 from tests.support.rig import Rig
@@ -105,6 +107,17 @@ def test_rehash_fills_in_colours_that_an_earlier_worker_did_not_know(rig: Rig) -
     assert rig.run("rehash")[:2] == (0, "1 known\n")
 
 
+def test_copies_of_a_photo_of_unknown_colours_get_theirs(rig: Rig) -> None:
+    with rig.worker():
+        first = score(rig, PHOTO)
+        name = f"result:{first.image_id}"
+        rig.redis.set(name, first.model_copy(update={"image_colours": None}).model_dump_json(), keepttl=True)
+        second, third = score(rig, PHOTO), score(rig, PHOTO)
+    assert second.duplicate_of == third.duplicate_of == exact(first.image_id)
+    assert second.image_colours == third.image_colours == first.image_colours is not None
+    assert (second.reused_from, third.reused_from) == (None, second.image_id)
+
+
 def test_the_index_is_rebuilt_from_the_bucket(rig: Rig) -> None:
     first = str(uuid.uuid4())
     rig.put(first, PHOTO)
@@ -117,6 +130,19 @@ def test_the_index_is_rebuilt_from_the_bucket(rig: Rig) -> None:
         alike = score(rig, shrink(PHOTO))
     assert alike.duplicate_of is not None
     assert alike.duplicate_of.image_id == first
+
+
+def test_photos_are_read_again_after_a_change_of_the_setting_for_colours(rig: Rig) -> None:
+    image_id, png, gamma = str(uuid.uuid4()), io.BytesIO(), PngInfo()
+    gamma.add(b"gAMA", (100_000).to_bytes(4, "big"))  # linear light
+    Image.open(io.BytesIO(PHOTO)).save(png, "PNG", pnginfo=gamma)
+    rig.put(image_id, png.getvalue())
+    assert rig.run("rehash", colours="keep")[:2] == (0, "1 entered\n")
+    keep = rig.redis.get(f"seen:photo:{image_id}")
+    assert rig.run("rehash")[:2] == (0, "1 known\n")
+    assert rig.run("rehash", "--again")[:2] == (0, "1 entered\n")
+    assert rig.redis.get(f"seen:photo:{image_id}") != keep
+    assert rig.run("rehash", "--again")[:2] == (0, "1 known\n")
 
 
 def test_without_a_window_there_is_nothing_to_rebuild(rig: Rig) -> None:

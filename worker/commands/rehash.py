@@ -22,11 +22,17 @@ from worker.telemetry.log import set_up_logs
 from worker.upkeep.rehash import find_photos, rebuild
 
 
-def run(_options: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--again", action="store_true", help="read known photos, too: after a change of WORKER_COLOURS"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
     settings = load()
     set_up_logs(settings.log_format, settings.log_level)
     try:
-        counts = _rebuild(settings, Telemetry())
+        counts = _rebuild(settings, Telemetry(), again=options.again)
     except KeyboardInterrupt:
         print("worker rehash: run it again to go on", file=sys.stderr)
         raise
@@ -35,7 +41,7 @@ def run(_options: argparse.Namespace) -> int:
     return FAILED if counts["failed"] else OK
 
 
-def _rebuild(settings: Settings, telemetry: Telemetry) -> Counter[str]:
+def _rebuild(settings: Settings, telemetry: Telemetry, *, again: bool) -> Counter[str]:
     if not settings.duplicate_window:
         raise ConfigurationError("WORKER_DUPLICATE_WINDOW is 0: no photo is remembered")
     store = connections.result_store(settings, connections.duplicate_rule(settings))
@@ -50,4 +56,4 @@ def _rebuild(settings: Settings, telemetry: Telemetry) -> Counter[str]:
         closing(make_decoder(settings, bundle.manifest.input.target, telemetry)) as decoder,
         progress.show("rehash", len(photos), telemetry=telemetry, clock=time.monotonic) as tell,
     ):
-        return rebuild(photos, storage, store.index, decoder, threads=threads, tell=tell)
+        return rebuild(photos, storage, store.index, decoder, threads=threads, again=again, tell=tell)

@@ -2,7 +2,8 @@
 
 It can run beside workers, and as often as you like. Photos are entered in the order in which they
 were stored, each with that time, so that the oldest one stays the original. Photos that the index
-knows are left alone, so after an interruption it continues where it stopped.
+knows are left alone, so after an interruption it continues where it stopped; unless they are to be
+read again, because a setting has changed how photos look.
 """
 
 import re
@@ -72,17 +73,19 @@ def rebuild(
     decoder: PhotoDecoder,
     *,
     threads: int,
+    again: bool,
     tell: Callable[[int], None],
 ) -> Counter[str]:
     """Hash and enter photos. Count those entered, known, unreadable, and failed: try these again.
 
-    Calls `tell` with the number of photos done. Raises StoreError.
+    `again`: hash those that the index knows, too; one that looks different now is entered
+    anew. Calls `tell` with the number of photos done. Raises StoreError.
     """
     counts, pool = Counter[str](), ThreadPoolExecutor(threads)
     try:
         for start in range(0, len(photos), LOT):
             lot = photos[start : start + LOT]
-            known = index.read([one.photo for one in lot])
+            known = [None] * len(lot) if again else index.read([one.photo for one in lot])
             new = [
                 one for one, known_as in zip(lot, known, strict=True) if not _is_current(known_as, decoder)
             ]

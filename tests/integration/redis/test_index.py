@@ -21,6 +21,7 @@ from tests.support.waiting import eventually
 from worker.adapters.redis.store import RedisStore
 from worker.messages import PhotoId
 from worker.photos.looks import Look
+from worker.results.look_alikes import Fingerprint
 
 
 def test_entries_expire_and_leave_nothing(url: str, rig: Rig) -> None:
@@ -98,6 +99,19 @@ def test_a_photo_entered_with_a_hash_of_another_algorithm_leaves_its_old_one(sto
     assert enter(store, "one", "1", pdq, now(store) - 10_000_000)
     found = [store.index.find_look_alike(PhotoId("two"), Look(one, GREY)) for one in (pdq, phash(0))]
     assert found == [PhotoId("one"), None]
+
+
+def test_a_photo_whose_bytes_look_different_now_is_entered_anew(store: RedisStore) -> None:
+    """As after a change of WORKER_COLOURS: of the same algorithm, but of other pixels."""
+    write(store, "one", "1", phash(0), colours=None)
+    moment = now(store) - 10_000_000
+    assert enter(store, "one", "1", phash(2**40 - 1), moment)
+    assert store.index.read([PhotoId("one")]) == [Fingerprint(sha256("1"), phash(2**40 - 1))]
+    found = [store.index.find_look_alike(PhotoId("x"), Look(phash(b), GREY)) for b in (2**40 - 1, 0)]
+    assert found == [PhotoId("one"), None]
+    assert not enter(store, "one", "1", phash(2**40 - 1), moment)
+    assert store.forget(PhotoId("one"))
+    assert left_over(store) == []
 
 
 DAMAGED_BUCKETS = [

@@ -73,9 +73,9 @@ def find(bucket: FakeBucket) -> list[StoredPhoto]:
 
 
 def rebuild_all(
-    bucket: FakeBucket, index: FakeIndex, tell: Callable[[int], None] = lambda _: None
+    bucket: FakeBucket, index: FakeIndex, tell: Callable[[int], None] = lambda _: None, *, again: bool = False
 ) -> Counter[str]:
-    return rebuild(find(bucket), bucket, index, DECODER, threads=2, tell=tell)
+    return rebuild(find(bucket), bucket, index, DECODER, threads=2, again=again, tell=tell)
 
 
 def test_the_oldest_photo_comes_first_and_too_old_ones_and_other_objects_are_left_out() -> None:
@@ -105,6 +105,13 @@ def test_a_known_photo_is_not_fetched_unless_its_hash_is_of_another_algorithm() 
     }
     assert rebuild_all(bucket, index) == {"known": 1, "entered": 1}
     assert bucket.fetched == [image_id(1)]
+
+
+def test_a_known_photo_is_fetched_again_if_asked_for() -> None:
+    bucket, index = FakeBucket({image_id(0): (0, photo(0))}), FakeIndex()
+    index.known = {PhotoId(image_id(0)): Fingerprint("ab", "phash-1:0000000000000000")}
+    assert rebuild_all(bucket, index, again=True) == {"entered": 1, "known": 0}
+    assert bucket.fetched == [image_id(0)]
 
 
 def test_photos_that_cannot_be_read_are_counted_and_do_not_stop_the_others() -> None:

@@ -158,6 +158,11 @@ def _read(record: str | None) -> Fingerprint | None:
 
 
 def _gives_way(record: str, fingerprint: Fingerprint) -> bool:
-    """Whether a hash of another algorithm may be replaced. A record of other content is newer."""
+    """Whether another hash of the same bytes may be replaced, or one of another algorithm.
+
+    A record of other content is newer.
+    """
     stored = _read(record)
-    return stored is None or look_alikes.distance(stored.image_hash, fingerprint.image_hash) is None
+    if stored is None or stored.sha256 == fingerprint.sha256:
+        return True
+    return look_alikes.distance(stored.image_hash, fingerprint.image_hash) is None
