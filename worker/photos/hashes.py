@@ -33,7 +33,7 @@ class Algorithm:
     """A way to hash. Hashes of different names or versions cannot be compared."""
 
     name: str
-    version: int  # raise it when any photo's bits change
+    version: int  # raise it when the bits of sRGB photos change; for others, see docs/duplicates.md
     bits: int
     radius: int  # bits that may differ between two versions of one picture
     recipe: Hash
