@@ -24,6 +24,7 @@ from tests.integration.redis.photos import (
 from tests.support.rig import Rig
 from worker.adapters.redis.store import RedisStore
 from worker.messages import Answer, PhotoId
+from worker.photos import looks
 from worker.photos.looks import Look, are_alike
 from worker.results.look_alikes import Fingerprint
 
@@ -132,6 +133,15 @@ def test_colours_are_filled_in_and_nothing_else_changes(store: RedisStore, rig: 
     for name in ("one", "two", "pea", "tomato"):
         assert store.forget(PhotoId(name))
     assert left_over(store) == []
+
+
+def test_colours_of_another_version_are_filled_in_anew(store: RedisStore) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(looks, "VERSION", looks.VERSION + 1)
+        write(store, "one", "1", phash(0))
+    assert store.index.read([PhotoId("one")]) == [None]
+    assert enter(store, "one", "1", phash(0), now(store) - 1_000_000)
+    assert store.index.read([PhotoId("one")]) == [Fingerprint(sha256("1"), phash(0))]
 
 
 def test_a_photo_that_has_no_entry_lacks_no_colours(store: RedisStore) -> None:
