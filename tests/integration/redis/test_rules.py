@@ -77,6 +77,8 @@ PAIRS = [
     (result(code="unreadable_image"), result()),
     (result(code="object_gone", etag=None), result()),
     (result(code="object_gone"), result()),
+    (result(code="object_gone"), result(code="unreadable_image")),  # it was back, or restored
+    (result(code="object_archived"), result(code="unreadable_image")),
     *((result(), result(code=code, **kind)) for code in FAILURES for kind in KINDS),
     *((result(sequencer="0A"), result(code=code, **kind)) for code in FAILURES for kind in KINDS),
     *((result(code=old), result(code=new, **kind)) for old in FAILURES for new in FAILURES for kind in KINDS),
