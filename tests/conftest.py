@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings as hypothesis
 
 from localstack.services import Services
@@ -32,6 +33,12 @@ def pytest_configure() -> None:
 def pillow_may_warn_of_metadata() -> None:
     """Ignore Pillow's warnings, as in production; pytest resets the filters for every test."""
     warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@pytest.fixture(autouse=True)
+def log_is_not_set_up() -> None:
+    """Forget how another test's worker set up the log: its level would hide entries."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,9 @@
 
 import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,13 +12,6 @@ from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
 
 URL = "redis://worker:s3cret@redis.internal:6379/0"
-
-
-@pytest.fixture(autouse=True)
-def restore_structlog() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 class Terminal(io.StringIO):
