@@ -23,6 +23,7 @@ RIGHTS: dict[str, tuple[str, str] | None] = {
     "get_object": ("s3:GetObject", PHOTO),
     "get_queue_attributes": ("sqs:GetQueueAttributes", QUEUE),
     "head_bucket": ("s3:ListBucket", "arn:aws:s3:::our-photos"),
+    "head_object": ("s3:GetObject", PHOTO),
     "list_objects_v2": ("s3:ListBucket", "arn:aws:s3:::our-photos"),
     "put_object": None,
     "receive_message": ("sqs:ReceiveMessage", QUEUE),
