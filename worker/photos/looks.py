@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from worker.photos.hashes import Algorithm
+from worker.photos.spaces import from_srgb_curve
 
 LABEL, VERSION = "lab-1", 1  # raise both when any photo's colours change: others are not compared
 SIDE = 4  # cells each way
@@ -82,7 +83,6 @@ def _steps(colours: bytes) -> npt.NDArray[np.int64]:
 
 def chroma(rgb: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Convert sRGB, 0 … 1, to a* and b* of CIELAB (ISO/CIE 11664-4): [..., 3] → [..., 2]."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    xyz = linear @ _TO_XYZ.T
+    xyz = from_srgb_curve(rgb) @ _TO_XYZ.T
     x, y, z = np.moveaxis(np.where(xyz > 216 / 24389, np.cbrt(xyz), xyz * 841 / 108 + 4 / 29), -1, 0)
     return np.stack([500 * (x - y), 200 * (y - z)], axis=-1)

@@ -102,8 +102,9 @@ class Photos:
 
     def _check_path(self, key: str) -> None:
         """Refuse a key that a proxy would change: for one of plain HTTP, boto3 sends whole URLs without dots."""
-        plain = self._s3.call(lambda s3: s3.meta.endpoint_url).startswith("http:")
-        if self._pool is None and plain and {".", ".."} & set(key.split("/")):
+        if self._pool is not None or {".", ".."}.isdisjoint(key.split("/")):
+            return
+        if self._s3.call(lambda s3: s3.meta.endpoint_url).startswith("http:"):
             raise ObjectRefusedError(f"{key!r} cannot be read through a proxy: use HTTPS, or another key")
 
     def _fetch_by_url(self, target: dict[str, str], body: "_Body") -> Fetched | None:
