@@ -25,9 +25,11 @@ def identify(fetched: Fetched, wanted: S3Object, event: S3Object | None = None) 
     """Name the bytes that S3 gave for the object `wanted`, on an event that may have named another one.
 
     The object may have been overwritten since the event, even by the same bytes. Then nobody knows
-    the sequencer of this content: with the event's it would seem older than it is.
+    the sequencer of this content: with the event's it would seem older than it is. So where the
+    newest content was read, only its version shows that it is what the event announced.
     """
     etag, version_id = fetched.etag or wanted.etag, fetched.version_id or wanted.version_id
     read = replace(wanted, etag=etag, version_id=version_id, sha256=fetched.sha256)
     event = event or wanted
-    return replace(read, sequencer=event.sequencer if content(read) == content(event) else None)
+    is_announced = content(read) == content(event) and (wanted == event or bool(real_version(version_id)))
+    return replace(read, sequencer=event.sequencer if is_announced else None)

@@ -41,15 +41,24 @@ def test_a_result_has_no_version_where_s3_names_none() -> None:
 
 
 EVENT = S3Object("b", "k", "null", "e", 7, "0A")
+VERSIONED = S3Object("b", "k", "v", "e", 7, "0A")
 
 
 @pytest.mark.parametrize(("etag", "sequencer"), [("e", "0A"), ("f", None)])
-@pytest.mark.parametrize("wanted", [EVENT, S3Object("b", "k")], ids=["as announced", "what S3 has now"])
-def test_only_bytes_that_were_announced_have_the_events_sequencer(
-    wanted: S3Object, etag: str, sequencer: str | None
-) -> None:
-    read = identify(Fetched((), etag, None, "abc"), wanted, EVENT)
+def test_only_bytes_that_were_announced_have_the_events_sequencer(etag: str, sequencer: str | None) -> None:
+    read = identify(Fetched((), etag, None, "abc"), EVENT)
     assert (read.etag, read.sequencer, read.sha256) == (etag, sequencer, "abc")
+
+
+@pytest.mark.parametrize(
+    ("event", "version", "sequencer"),
+    [(VERSIONED, "v", "0A"), (VERSIONED, "w", None), (EVENT, "null", None), (EVENT, None, None)],
+)
+def test_the_newest_bytes_may_have_been_put_once_more_since_the_event_unless_their_version_says_no(
+    event: S3Object, version: str | None, sequencer: str | None
+) -> None:
+    read = identify(Fetched((), "e", version, "abc"), S3Object("b", "k"), event)
+    assert (read.etag, read.sequencer) == ("e", sequencer)
 
 
 def test_bytes_that_s3_does_not_name_are_what_was_asked_for() -> None:
