@@ -7,12 +7,12 @@ Receives that a worker has come back from do not count, as after a fault of S3 o
 
 What waits for its turn pays a receive if that one kills the process. So a receive asks for one
 message only at the start of a worker, and as long as such messages come. If several have come all
-the same, the one in work is noted in the store: it goes last the next time.
+the same, the one in work is noted in the store: it goes last the next time. While the store is away
+no turn begins: nothing could be noted, and no result be written.
 """
 
 import threading
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -53,7 +53,6 @@ class _Turn:
 
     message: Message
     items: list[Item] = field(default_factory=list)
-    was_tried: bool = False  # by a worker that did not come back from it
     company: Sequence[Message] = ()  # held all the same when the turn began
 
 
@@ -90,8 +89,7 @@ class Turns:
         with self._lock:
             if not self._waiting and not self._working:
                 self._waited = 0.0
-            # Those that were being tried when a worker ended go last.
-            self._waiting = sorted([*self._waiting, *turns.values()], key=lambda turn: turn.was_tried)
+            self._waiting += turns.values()
         return others
 
     def step(self) -> bool:
@@ -108,6 +106,11 @@ class Turns:
         self.source.resume()
         return False
 
+    @property
+    def pending(self) -> bool:
+        """Whether a message waits for its turn."""
+        return bool(self._waiting)
+
     def give_up(self) -> list[Message]:
         """Take the messages that still wait: at a stop others can have them."""
         with self._lock:
@@ -122,7 +125,7 @@ class Turns:
             if isinstance(item, Upload) and item.message.receive_count >= self.alone_after
         }
         return {
-            message_id: _Turn(message, was_tried=tries.unfinished)
+            message_id: _Turn(message)
             for (message_id, message), tries in zip(often.items(), self._tries([*often]), strict=True)
             if tries.unfinished or message.receive_count - tries.survived >= self.alone_after
         }
@@ -152,14 +155,32 @@ class Turns:
 
     def _begin_next(self) -> None:
         with self._lock:
-            if not self._waiting:
+            waiting = [*self._waiting]
+        turn = self._note_next(waiting) if waiting else None
+        with self._lock:
+            if turn not in self._waiting:  # there is none, or it was given up meanwhile
                 return
-            turn = self._working = self._waiting.pop(0)
-            self._waited = 0.0
-        turn.company = [one for one in self.source.held() if one.message_id != turn.message.message_id]
-        with suppress(StoreError):
-            self.results.begin_trial(turn.message.message_id)
+            self._waiting.remove(turn)
+            self._working, self._waited = turn, 0.0
+        message = turn.message
+        turn.company = [one for one in self.source.held() if one.message_id != message.message_id]
         self.telemetry.event(
-            "worked_alone", message_id=turn.message.message_id, receive_count=turn.message.receive_count
+            "worked_alone", message_id=message.message_id, receive_count=message.receive_count
         )
         self.uploads.put_all(turn.items)
+
+    def _note_next(self, waiting: Sequence[_Turn]) -> _Turn | None:
+        """Choose whose turn begins, and note it. None while the store is away.
+
+        Those that were being tried when a worker ended go last.
+        """
+        message_ids = [turn.message.message_id for turn in waiting]
+        try:
+            tries = self.results.tries(message_ids)
+            chosen = min(range(len(waiting)), key=lambda number: tries[number].unfinished)
+            self.results.begin_trial(message_ids[chosen])
+        except StoreError as error:
+            self.outages.note_failure(Part.STORE, str(error))
+            return None
+        self.outages.note_success(Part.STORE)
+        return waiting[chosen]

@@ -15,7 +15,7 @@ from PIL import AvifImagePlugin, ExifTags, Image, ImageOps
 
 from worker.errors import UnreadableImageError
 from worker.photos import colour
-from worker.photos.colour import KEY, conversion
+from worker.photos.colour import KEY, Conversion, conversion
 from worker.photos.hashes import PHASH, Algorithm
 from worker.photos.looks import Look, look
 from worker.photos.opening import FORMATS, open_photo
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # decoder processes load nothing that they do not need
 Fit = Literal["crop", "pad", "squash"]
 
 GAP = 2.0  # the cheap reduction leaves this many times the target's pixels; resampling hides its traces
+LOOK_SIDE = 64  # pixels of the shorter side that are enough for every hash, and for the colours
 _TURNS = {  # EXIF orientation → how to undo it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -71,7 +72,13 @@ def decode(
         if not convert_colours:
             image.info[KEY] = None
         upright = _upright(image, target)
-        return np.asarray(_fit(upright, target)), look(upright, algorithm)
+        convert = conversion(upright.mode, image.info.get(KEY))
+        if convert is None:
+            rgb = _to_rgb(upright)
+            return np.asarray(_fit(rgb, target)), look(rgb, algorithm)
+        # To convert a pixel costs more than to leave it out, so two small copies are converted.
+        pixels = np.asarray(_fit(upright, target, convert))
+        return pixels, look(convert(_reduce(upright, LOOK_SIDE)), algorithm)
     except MemoryError:
         raise  # not the photo's fault
     # Decoders raise nearly anything for damaged images: OSError, SyntaxError, struct.error, IndexError, …
@@ -95,20 +102,15 @@ def warm_up(target: Target, algorithm: Algorithm = PHASH) -> None:
 
 
 def _upright(image: Image.Image, target: Target) -> Image.Image:
-    """Decode to sRGB, reduced as far as the target allows, and turned as the EXIF tag says."""
+    """Decode in the photo's own colours, reduced as far as the target allows, turned as the EXIF tag says."""
     turn = _TURNS.get(_orientation(image))
-    plain = _reduce(to_plain(image, _draft_size(image.size, target)), target)
-    convert = conversion(plain.mode, image.info.get(KEY))
-    if convert is not None:
-        plain = convert(_shrink(plain, target))
-    rgb = plain if plain.mode == "RGB" else plain.convert("RGB")
-    return rgb if turn is None else rgb.transpose(turn)
+    plain = to_plain(image, _draft_size(image.size, target))
+    plain = _reduce(plain, int(GAP * max(target.height, target.width)))
+    return plain if turn is None else plain.transpose(turn)
 
 
-def _shrink(image: Image.Image, target: Target) -> Image.Image:
-    """Leave no more pixels than the target needs: converting each of them costs more than leaving it out."""
-    size = _draft_size(image.size, target)
-    return image if size == image.size else image.resize(size, Image.Resampling.BILINEAR, reducing_gap=GAP)
+def _to_rgb(image: Image.Image) -> Image.Image:
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -129,16 +131,16 @@ def _draft_size(size: tuple[int, int], target: Target) -> tuple[int, int]:
     return (-(-size[0] * side // short), -(-size[1] * side // short)) if short > side else size
 
 
-def _reduce(image: Image.Image, target: Target) -> Image.Image:
-    """Shrink a far too large image by a whole factor. Nothing is left to do after a JPEG's draft."""
-    factor = int(min(image.size) / max(target.height, target.width) / GAP)
+def _reduce(image: Image.Image, side: int) -> Image.Image:
+    """Shrink a far too large image by a whole factor, so that its shorter side keeps so many pixels."""
+    factor = min(image.size) // side
     return image.reduce(factor) if factor > 1 else image
 
 
-def _fit(image: Image.Image, target: Target) -> Image.Image:
+def _fit(image: Image.Image, target: Target, convert: Conversion = _to_rgb) -> Image.Image:
     size = (target.width, target.height)
     if target.fit == "squash":
-        return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=GAP)
-    if target.fit == "pad":
-        return ImageOps.pad(image, size, Image.Resampling.BILINEAR)
-    return ImageOps.fit(image, size, Image.Resampling.BILINEAR)
+        return convert(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=GAP))
+    if target.fit == "pad":  # with black, which is another number in other colours
+        return ImageOps.pad(convert(ImageOps.contain(image, size, Image.Resampling.BILINEAR)), size)
+    return convert(ImageOps.fit(image, size, Image.Resampling.BILINEAR))

@@ -98,8 +98,9 @@ class Poll:
             self.uploads.put_all(self.turns.take_out(list(self._drop_known(items))))
 
     def _needed(self) -> list[Place]:
-        """What must not be away for a full receive to make sense."""
-        return [Part.QUEUE, Part.MODEL, *(self._buckets if self._storage_is_away() else [])]
+        """What must not be away for a full receive, or the next turn, to make sense."""
+        buckets = self._buckets if self._storage_is_away() else []
+        return [Part.QUEUE, Part.MODEL, *buckets, *([Part.STORE] if self.turns.pending else [])]
 
     def _storage_is_away(self) -> bool:
         """Whether no bucket can be read."""

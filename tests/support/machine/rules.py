@@ -42,7 +42,6 @@ class Rules(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.room = 2  # photos for which workers that start from now on have memory
-        self.notes_are_whole = True  # Redis could be told of every try
         self.uncounted = 0  # results that a worker may have written before it ended, and never counted
         self.reported = 0  # results that former workers have counted as written
 
@@ -221,7 +220,6 @@ class Rules(RuleBasedStateMachine):
         self.world.store.faults = {fault for part, fault in faults if part == "store"}
         self.world.queue.faults = {fault for part, fault in faults if part == "queue"}
         self.world.bucket.away = ("bucket", "away") in faults
-        self.notes_are_whole &= not self.world.store.faults
         for worker in self.workers:
             for model in worker.models:
                 model.away = ("models", "away") in faults

@@ -184,18 +184,39 @@ def test_a_photo_that_a_worker_did_not_survive_goes_last() -> None:
     assert in_work(heir) == [IDS[0]]
 
 
-def test_without_redis_everything_has_its_turn_all_the_same() -> None:
+def test_no_turn_begins_that_redis_cannot_be_told_of() -> None:
+    """Else the next worker would not know what to leave to the last."""
+    rig = rig_with(received(0), received(1))
+    rig.store.away = True
+    for _ in range(4):
+        rig.poll.step()
+    assert in_work(rig) == []
+    assert rig.outages.ongoing(Part.STORE)
+    rig.store.away, rig.store.trials = False, {"message-0"}
+    rig.poll.step()
+    assert in_work(rig) == [IDS[1]]
+    assert not rig.outages.ongoing(Part.STORE)
+
+
+def test_poll_pauses_while_a_turn_waits_for_redis() -> None:
     rig = rig_with(received(0))
     rig.store.away = True
+    for _ in range(4):
+        rig.poll.step()
+    assert max(rig.impatient.waits, default=0.0) > 0.0
+
+
+def test_a_message_in_work_waits_for_redis_for_as_long_as_it_takes() -> None:
+    rig = rig_with(received(0))
     rig.poll.step()
     rig.poll.step()
-    assert in_work(rig) == [IDS[0]]
+    rig.store.away = True
     rig.prepare.step()
     rig.infer.steps[0]()
     rig.commit.step()
     rig.commit.step()  # two failures are an outage
     wait_slowly(rig, 10 * PATIENCE)
-    rig.poll.step()  # it waits for Redis, which is no reason to go on without it
+    rig.poll.step()
     assert rig.telemetry.counts.get("not_alone", 0) == 0
     rig.store.away = False
     rig.commit.step()
