@@ -1,16 +1,18 @@
 """The architecture on one screen: three stages, joined by two bounded queues.
 
 poll ──uploads──▶ infer ──outcomes──▶ commit. Each is a thread that repeats its stage's step; infer's
-helper threads prepare photos for it.
+helper threads prepare photos for it, and commit's helper has SQS delete messages. Photos that come by
+HTTP have a lane of their own beside poll's.
 """
 
 import random
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from worker.connections import utc_now
 from worker.decoders.decoder import PhotoDecoder
@@ -18,6 +20,7 @@ from worker.inference.serving import Replica, Serving
 from worker.intake.turns import Turns
 from worker.messages import Outcome, Prepared, Upload
 from worker.photos.hashes import Algorithm
+from worker.pipeline.lanes import Lane, Lanes
 from worker.pipeline.outages import Outages
 from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue
@@ -28,6 +31,7 @@ from worker.results.reuse import ScoreReuse
 from worker.results.store import ResultStore
 from worker.settings import Settings
 from worker.settings.capacity import decoders, helper_threads
+from worker.stages.acknowledge import Acknowledge
 from worker.stages.commit import LINGER, Commit
 from worker.stages.infer import Infer
 from worker.stages.poll import MessageSource, Poll
@@ -36,13 +40,24 @@ from worker.telemetry.counters import Telemetry
 
 MOST_HELD = 500  # photos without bytes that wait for S3; each has a lease to extend
 
+Item = Upload | Outcome
+
+
+class SecondWay(Protocol):
+    """Another source, which brings photos by itself."""
+
+    lane: Lane[Item]
+
+    def step(self) -> None:
+        """Wait a moment; once it is closed, until it brings no more. Calls the lane's `alive`."""
+
 
 @dataclass(eq=False)
 class Assembly:
     """A worker's stages and what they share, each made once. `pipeline` puts them into threads."""
 
     settings: Settings
-    source: MessageSource
+    source: MessageSource | None
     store: ResultStore
     decoder: PhotoDecoder
     replicas: InitVar[Sequence[Replica]]
@@ -54,18 +69,25 @@ class Assembly:
     now: Callable[[], datetime] = utc_now
     chance: Callable[[], float] = random.random
     linger: float = LINGER
+    door: SecondWay | None = None
+    poll: Poll = field(init=False)  # if there is a source to poll
 
     def __post_init__(self, replicas: Sequence[Replica]) -> None:
         self.serving = Serving(replicas)
         self.outages = Outages(self.clock, self.chance)
 
-        self.uploads: BoundedQueue[Upload | Outcome] = BoundedQueue(self.settings.upload_queue)
+        self.waiting_for_s3: WaitingRoom[Upload] = WaitingRoom(MOST_HELD, self.outages, self.clock)
+        self.uploads: Lane[Item] = Lane(
+            self.settings.upload_queue, 1 - self.settings.door_share, lambda: self.prepare.room.full
+        )
+        self.lanes = Lanes([self.uploads, *([self.door.lane] if self.door else [])], _work)
         self.ready: BoundedQueue[Prepared] = BoundedQueue(self._ready_places())
         self.outcomes: BoundedQueue[Outcome] = BoundedQueue(self.settings.outcome_queue)
 
-        self.waiting_for_s3: WaitingRoom[Upload] = WaitingRoom(MOST_HELD, self.outages, self.clock)
         self.window = self._window()
-        self.poll = self._poll()
+        self.acknowledge = Acknowledge()
+        if self.source:
+            self.poll = self._poll(self.source)
         self.prepare = self._prepare()
         self.infer = self._infer()
         self.commit = self._commit()
@@ -74,13 +96,9 @@ class Assembly:
         """Put the stages into threads. `beside`: further steps by thread name that no photo depends on."""
         infer_step, *infer_on_other_devices = self.infer.steps
         ranks = range(helper_threads(self.settings))
+        self.commit.settle = self.acknowledge.settle
         stages = [
-            Stage(
-                "poll",
-                self.poll.step,
-                output=self.uploads,
-                more=[self.poll.step_beside] * (self.settings.receivers - 1),
-            ),
+            *self._sources(),
             Stage(
                 "infer",
                 infer_step,
@@ -88,9 +106,19 @@ class Assembly:
                 helpers=Helpers([partial(self.prepare.step, rank) for rank in ranks], output=self.ready),
                 more=infer_on_other_devices,
             ),
-            Stage("commit", self.commit.step),
+            Stage("commit", self.commit.step, output=self.acknowledge.groups),
+            Stage("acknowledge", self.acknowledge.step),
         ]
         return Pipeline(stages, self.clock, beside)
+
+    def _sources(self) -> Iterator[Stage]:
+        if self.source:
+            more = [self.poll.step_beside] * (self.settings.receivers - 1)
+            yield Stage("poll", self.poll.step, output=self.uploads, more=more, is_source=True)
+        else:
+            self.uploads.shutdown()
+        if self.door:
+            yield Stage("door", self.door.step, output=self.door.lane, is_source=True)
 
     def _ready_places(self) -> int:
         """Room for one full batch of each replica."""
@@ -100,9 +128,9 @@ class Assembly:
         most, count = helper_threads(self.settings), len(self.serving.replicas)
         return PrefetchWindow(decoders(self.settings), most, lambda: self.service_times.rate() * count)
 
-    def _poll(self) -> Poll:
+    def _poll(self, source: MessageSource) -> Poll:
         return Poll(
-            source=self.source,
+            source=source,
             results=self.store,
             uploads=self.uploads,
             buckets=frozenset(self.settings.buckets),
@@ -112,12 +140,13 @@ class Assembly:
             outages=self.outages,
             held=self.waiting_for_s3,
             stopping=self.stopping,
-            turns=self._turns(),
+            turns=self._turns(source),
+            is_behind=self.acknowledge.is_behind,
         )
 
-    def _turns(self) -> Turns:
+    def _turns(self, source: MessageSource) -> Turns:
         return Turns(
-            source=self.source,
+            source=source,
             results=self.store,
             uploads=self.uploads,
             telemetry=self.telemetry,
@@ -128,7 +157,7 @@ class Assembly:
 
     def _prepare(self) -> Prepare:
         return Prepare(
-            uploads=self.uploads,
+            uploads=self.lanes,
             ready=self.ready,
             outcomes=self.outcomes,
             decoder=self.decoder,
@@ -181,3 +210,8 @@ class Assembly:
 
     def _models(self) -> Mapping[str, str]:
         return self.serving.versions
+
+
+def _work(item: Item) -> float:
+    """What passes the model by takes nothing of a lane's share."""
+    return 1.0 if isinstance(item, Upload) else 0.0

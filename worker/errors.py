@@ -30,6 +30,7 @@ WorkerError
     │   └── ModelError
     │       └── BatchTooLargeError
     ├── OvertakenError            RELEASE: the photo is looked up again
+    ├── AbandonedError            RETURN: whoever asked for the photo has gone
     ├── StoppingError             RETURN: show the message again at once
     └── NotOursError              LEAVE: the redrive policy moves it to the dead-letter queue
         ├── UnknownBodyError
@@ -255,6 +256,13 @@ class OvertakenError(MessageError):
 
     code = "overtaken"
     verdict = Verdict.RELEASE
+
+
+class AbandonedError(MessageError):
+    """Raised for a photo that nobody waits for any more. It is not scored."""
+
+    code = "abandoned"
+    verdict = Verdict.RETURN
 
 
 class StoppingError(MessageError):

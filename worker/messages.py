@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.errors import MessageError, NotOursError, Verdict
-from worker.result import DuplicateOf, Inference, Tip
+from worker.result import DuplicateOf, Inference, Result, Tip, Via
 
 Pixels = npt.NDArray[np.uint8]  # [height, width, 3], RGB
 SKEW = timedelta(seconds=5)  # by which an API's clock may be behind: NTP keeps any within a second
@@ -28,13 +28,14 @@ class PhotoId(NamedTuple):
 class S3Object:
     """An object in S3, as its event describes it; the key is decoded."""
 
-    bucket: str
+    bucket: str  # empty, as the key, for a photo that was never in S3
     key: str
     version_id: str | None = None
     etag: str | None = None
     size: int | None = None  # bytes
     sequencer: str | None = None  # hex; orders events of the same key only
     sha256: str | None = None  # hex, of the bytes that were read
+    via: Via = "queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Upload:
     event: S3Object | None = None  # what the message announces, if that may be another one
     is_newest: bool = False  # whether it was put after the result that was stored then
     is_request: bool = False  # whether an API asked, by its own clock, and not S3
+    trace: Mapping[str, str] = field(default_factory=dict)  # what joins its log line: request id, traceparent
 
     @property
     def begun_at(self) -> datetime | None:
@@ -200,13 +202,24 @@ class Written(NamedTuple):
     answer: Answer
     duplicate_of: DuplicateOf | None = None
     reason: str = ""  # of a refusal
+    stored: Result | None = None  # what is known instead
 
 
 class Source(Protocol):
     """Where photos come from, and who is told what became of them."""
 
+    @property
+    def is_patient(self) -> bool:
+        """Whether its photos can wait: for a service that fails, or at a stop for another worker."""
+
+    def wants(self, upload: Upload) -> bool:
+        """Whether anybody still waits for the photo's result."""
+
     def fetch(self, upload: Upload, max_bytes: int, alive: Callable[[], None]) -> Fetched:
         """Read the photo, and call `alive` whenever bytes arrive. Raises PhotoError or TroubleError."""
+
+    def answer(self, outcome: "Outcome", result: Result | None) -> None:
+        """Hear at once what is stored for the photo; None if nothing is. Must not wait for anything."""
 
     def settle(self, outcomes: "list[Outcome]") -> None:
         """Acknowledge, release or leave the messages whose records all have an outcome."""

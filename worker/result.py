@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+Via = Literal["queue", "http"]
+
 NULL_VERSION = "null"  # S3's name of every object that it stores without versioning
 
 
@@ -57,15 +59,22 @@ def real_version(version_id: str | None) -> str | None:
     return None if version_id == NULL_VERSION else version_id
 
 
-class SourceObject(Record):
-    """The S3 object that was scored."""
+def _or_none(name: str | None) -> str | None:
+    return name or None
 
-    bucket: str
-    key: str
+
+class SourceObject(Record):
+    """The S3 object that was scored, or the bytes that came by HTTP."""
+
+    bucket: Annotated[str | None, AfterValidator(_or_none)] = Field(
+        description="null for a photo that was never in S3"
+    )
+    key: Annotated[str | None, AfterValidator(_or_none)]
     etag: str | None
     version_id: Annotated[str | None, AfterValidator(real_version)]
     sequencer: str | None
     sha256: str | None = Field(default=None, description="of the bytes that were read, hex")
+    via: Via = Field(default="queue", description="the way the photo came in")
 
 
 class Fault(Record):

@@ -88,6 +88,9 @@ class ScriptedSource:
         self.photos = photos or {}
         self.asked_for: list[int] = []
         self.settled: list[Outcome] = []
+        self.answered: list[tuple[Outcome, Result | None]] = []
+        self.is_patient = True
+        self.unwanted: set[str] = set()  # image ids
         self.given_back: list[Message] = []
         self.failures: list[QueueError] = []
         self.fetched: list[str] = []  # keys
@@ -130,6 +133,12 @@ class ScriptedSource:
         if isinstance(photo, MessageError):
             raise photo
         return Fetched([photo], f"etag-of-{upload.object.key}", sha256=hashlib.sha256(photo).hexdigest())
+
+    def wants(self, upload: Upload) -> bool:
+        return upload.photo.image_id not in self.unwanted
+
+    def answer(self, outcome: Outcome, result: Result | None) -> None:
+        self.answered.append((outcome, result))
 
     def settle(self, outcomes: list[Outcome]) -> None:
         self.settled += outcomes

@@ -3,17 +3,27 @@
 from worker.errors import ObjectGoneError
 from worker.messages import Answer, S3Object
 from worker.result import Result, SourceObject
-from worker.results.content import content, is_same_content
+from worker.results.content import by_http, content, is_same_content, is_same_place
 from worker.results.known import PASSING, are_as_new, is_older, is_unordered, state
 
 
 def answer_to(stored: Result | None, new: Result, seen: str) -> Answer:
     """What becomes of a result, where `seen` is the state that was stored when its photo was looked up."""
-    if stored is None or not _same_object(stored, new):
+    if stored is None:
         return Answer.WRITTEN
+    if not is_same_place(stored.source, new.source):
+        return _answer_to_another_place(stored, new)
     if _is_needless(stored, new):
         return Answer.KNOWN
     return Answer.OVERTAKEN if is_overtaken(stored, _event(new), seen) else Answer.WRITTEN
+
+
+def _answer_to_another_place(stored: Result, new: Result) -> Answer:
+    """One photo may come both ways. By HTTP nobody replaces other content."""
+    if by_http(stored.source, new.source) and is_same_content(stored.source, new.source):
+        return Answer.KNOWN if _is_needless(stored, new) else Answer.WRITTEN
+    replaces = new.source.via == "http" and content(stored.source) != ""
+    return Answer.OVERTAKEN if replaces else Answer.WRITTEN
 
 
 def in_order(stored: Result, event: S3Object | SourceObject, *, surely: bool = False) -> Result:
@@ -23,7 +33,7 @@ def in_order(stored: Result, event: S3Object | SourceObject, *, surely: bool = F
     """
     source = stored.source
     is_later = is_older(source.sequencer, event.sequencer) or (surely and not source.sequencer)
-    if not is_later or not is_same_content(source, event) or source.key != event.key:
+    if not is_later or not is_same_content(source, event) or not is_same_place(source, event):
         return stored
     later = source.model_copy(update={"sequencer": event.sequencer})
     return stored.model_copy(update={"source": later})
@@ -62,10 +72,6 @@ def _adds_nothing(stored: Result, failed: Result) -> bool:
 
 def _code(result: Result) -> str | None:
     return result.error.code if result.error else None
-
-
-def _same_object(one: Result, other: Result) -> bool:
-    return (one.source.bucket, one.source.key) == (other.source.bucket, other.source.key)
 
 
 def _event(result: Result) -> S3Object:

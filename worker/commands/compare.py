@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    settings = load()
+    settings = load(needs=["redis_url"])
     try:
         other = Keys(options.other_key)
     except ValueError as error:

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    settings, telemetry = load(), Telemetry()
+    settings, telemetry = load(needs=["queue_url", "buckets"]), Telemetry()
     set_up_logs(settings.log_format, settings.log_level)
     queue = DeadLetterQueue.of(settings.queue_url)
     if options.action == "list":

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    settings = load()
+    settings = load(needs=["redis_url"])
     has_owner = "owner" in re.compile(settings.image_id_pattern).groupindex
     if has_owner and not options.owner:
         raise ConfigurationError("WORKER_IMAGE_ID_PATTERN names an owner: name it with --owner")

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    settings = load()
+    settings = load(needs=["buckets", "redis_url"])
     set_up_logs(settings.log_format, settings.log_level)
     try:
         counts = _rebuild(settings, Telemetry(), again=options.again)

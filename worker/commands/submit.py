@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    settings = load()
+    settings = load(needs=["queue_url", "buckets", "redis_url"])
     set_up_logs(settings.log_format, settings.log_level)
     client = Client(settings, prefix=options.prefix)
     send = client.upload if options.by_notification else client.submit

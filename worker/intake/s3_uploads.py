@@ -12,6 +12,7 @@ from worker.intake.queue_calls import MessageQueue, QueueCalls, Refused
 from worker.intake.receivers import Entries, Receivers
 from worker.intake.survivors import Notes, Survivors
 from worker.messages import Fetched, Message, Outcome, S3Object, Upload
+from worker.result import Result
 from worker.telemetry.counters import Telemetry
 
 LONGEST_HIDDEN = 43_200  # seconds: SQS's limit of a visibility timeout
@@ -60,6 +61,15 @@ class S3Uploads:
         """Every message that is not settled yet."""
         return self.leases.outstanding()
 
+    @property
+    def is_patient(self) -> bool:
+        """Leases let its photos wait, and other workers take what this one gives back."""
+        return True
+
+    def wants(self, upload: Upload) -> bool:  # noqa: ARG002 - whichever it is
+        """Whoever uploaded a photo waits for its result."""
+        return True
+
     def receive(self, most: int) -> list[Message]:
         """Long-poll for 1 … `most` (10 at most) messages and start their leases. Raises QueueError.
 
@@ -79,6 +89,9 @@ class S3Uploads:
     def fetch(self, upload: Upload, max_bytes: int, alive: Callable[[], None]) -> Fetched:
         """Read the photo from S3."""
         return self.photos.fetch(upload.object, max_bytes, alive)
+
+    def answer(self, outcome: Outcome, result: Result | None) -> None:
+        """Redis tells whoever waits."""
 
     def settle(self, outcomes: list[Outcome]) -> None:
         """Delete, release or leave each message whose records all have an outcome."""

@@ -39,7 +39,7 @@ class BoundedQueue(queue.Queue[T]):
         left = deque(items)
         with self.not_full:
             while left:
-                if not self._wait(self.not_full, self._has_room_or_closed, timeout):
+                if not self.wait(self.not_full, self._has_room_or_closed, timeout):
                     raise queue.Full
                 if self.is_shutdown:
                     raise ShutDown
@@ -52,22 +52,26 @@ class BoundedQueue(queue.Queue[T]):
         """Wait for an item. Raises queue.Empty after `timeout` seconds, ShutDown once closed and empty."""
         with self.not_empty:
             self.takers += 1
-            arrived = self._wait(self.not_empty, self._has_item_or_closed, timeout if block else 0)
+            arrived = self.wait(self.not_empty, self._has_item_or_closed, timeout if block else 0)
             self.takers -= 1
             if not arrived:
                 raise queue.Empty
             if not self._qsize():
                 raise ShutDown
-            item: T = self._get()
-            self.not_full.notify()
-            self._more_room.notify_all()
-            return item
+            return self.take()
+
+    def take(self) -> T:
+        """Take an item that is there. The caller holds the lock."""
+        item: T = self._get()
+        self.not_full.notify()
+        self._more_room.notify_all()
+        return item
 
     def room(self, places: int, timeout: float) -> int:
         """Wait up to `timeout` seconds for free places; returns how many there are. Raises ShutDown once closed."""
         with self._more_room:
             enough = self.maxsize - min(places, self.maxsize)
-            self._wait(self._more_room, lambda: self.is_shutdown or self._qsize() <= enough, timeout)
+            self.wait(self._more_room, lambda: self.is_shutdown or self._qsize() <= enough, timeout)
             if self.is_shutdown:
                 raise ShutDown
             return self.maxsize - self._qsize()
@@ -88,8 +92,8 @@ class BoundedQueue(queue.Queue[T]):
     def _has_item_or_closed(self) -> bool:
         return self.is_shutdown or self._qsize() > 0
 
-    def _wait(self, condition: threading.Condition, holds: Callable[[], bool], timeout: float | None) -> bool:
-        """Wait up to `timeout` seconds until the condition holds. Returns whether it does."""
+    def wait(self, condition: threading.Condition, holds: Callable[[], bool], timeout: float | None) -> bool:
+        """Wait up to `timeout` seconds until `holds` does. Returns whether it does. The caller holds the lock."""
         left = timeout
         while not holds():
             self.alive()

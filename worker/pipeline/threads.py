@@ -1,8 +1,8 @@
 """Threads that repeat steps, joined by bounded queues. Knows nothing of the job.
 
-A stage ends when its input is closed and empty, and then closes its output. So closing the first
-stage drains the others in order. The first stage that raises cancels the rest: every queue is closed
-at once, its items are dropped (their owner still knows them), and `error` keeps that first error.
+A stage ends when its input is closed and empty, and then closes its output. So closing the sources
+drains the others in order. The first stage that raises cancels the rest: every queue is closed at
+once, its items are dropped (their owner still knows them), and `error` keeps that first error.
 Nothing is started again.
 
 A thread's heartbeat is the start of each step, each second of waiting at a queue, and whenever a
@@ -33,7 +33,8 @@ class Helpers:
 class Stage:
     """A stage thread: the step it repeats, and the queue it closes when it ends.
 
-    `more`: steps of further threads that share its work, such as one per further device.
+    `more`: steps of further threads that share its work, such as one per further device. The first
+    stage is a source; others may be, too.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Stage:
     output: BoundedQueue[Any] | None = None
     helpers: Helpers | None = None
     more: Sequence[Step] = ()
+    is_source: bool = False  # has no input, and ends when the pipeline is closed
 
 
 class _Crew:
@@ -74,7 +76,9 @@ class Pipeline:
         self._beats: dict[str, float] = {}  # by thread
         self._outputs: list[BoundedQueue[Any]] = []
         self._threads = [
-            thread for stage in stages for thread in self._build(stage, first=stage is stages[0])
+            thread
+            for stage in stages
+            for thread in self._build(stage, first=stage.is_source or stage is stages[0])
         ]
         self._beside = [
             self._thread(name, step, _Crew(None, 1), first=True) for name, step in (beside or {}).items()
@@ -86,7 +90,7 @@ class Pipeline:
             thread.start()
 
     def close(self) -> None:
-        """End the first stage after one more step. Items already in the queues are finished."""
+        """End all sources after one more step. Items already in the queues are finished."""
         self._closing.set()
 
     def cancel(self, error: BaseException | None = None) -> None:

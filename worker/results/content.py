@@ -14,11 +14,23 @@ def content(source: Identity) -> str:
 
 
 def is_same_content(one: Identity, other: Identity) -> bool:
-    """Whether two objects of one key are known to be the same bytes."""
+    """Whether two objects are known to be the same bytes: by these, for what came by HTTP."""
+    if by_http(one, other) and one.sha256 and one.sha256 == other.sha256:
+        return True
     versions = real_version(one.version_id), real_version(other.version_id)
     if all(versions):
         return versions[0] == versions[1]
     return one.etag is not None and one.etag == other.etag
+
+
+def by_http(one: Identity, other: Identity) -> bool:
+    """Whether one of two objects came by HTTP. Then they may be one photo that came both ways."""
+    return "http" in {one.via, other.via}
+
+
+def is_same_place(one: Identity, other: Identity) -> bool:
+    """Whether two objects have the same bucket and key, or both were never in S3."""
+    return (one.bucket or None, one.key or None) == (other.bucket or None, other.key or None)
 
 
 def identify(fetched: Fetched, wanted: S3Object, event: S3Object | None = None) -> S3Object:

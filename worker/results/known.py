@@ -8,8 +8,8 @@ from datetime import datetime
 
 from worker.errors import ObjectArchivedError, ObjectGoneError
 from worker.messages import S3Object
-from worker.result import Result, SourceObject, timestamp
-from worker.results.content import is_same_content
+from worker.result import Result, timestamp
+from worker.results.content import is_same_content, is_same_place
 
 PASSING = {ObjectGoneError.code, ObjectArchivedError.code}  # the object may be put back, or restored
 
@@ -21,7 +21,7 @@ def makes_needless(stored: Result, event: S3Object, models: Mapping[str, str]) -
     scored all the same is compared once more when it is written: adapters/redis/lua/rules.lua.
     """
     source = stored.source
-    if not _same_object(source, event):
+    if not is_same_place(source, event):
         return False
     if is_older(event.sequencer, source.sequencer):
         return True
@@ -44,7 +44,7 @@ def is_unordered(stored: Result, event: S3Object) -> bool:
     one, other = source.sequencer, event.sequencer
     ordered = is_older(one, other) or is_older(other, one)
     same = bool(one and other) and is_same_content(source, event)
-    return _same_object(source, event) and not (ordered or same)
+    return is_same_place(source, event) and not (ordered or same)
 
 
 def puts_again(stored: Result, event: S3Object, uploaded_at: datetime | None) -> bool:
@@ -105,7 +105,3 @@ def _is_newer(version: str, than: str) -> bool:
         return False
     digits, others = version.lstrip("0"), than.lstrip("0")
     return (len(digits), digits) > (len(others), others)
-
-
-def _same_object(source: SourceObject, event: S3Object) -> bool:
-    return (source.bucket, source.key) == (event.bucket, event.key)

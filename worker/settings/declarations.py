@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import worker
 from worker.settings.consistency import contradictions
+from worker.settings.door import DoorSettings
 from worker.settings.values import (
     UUID_SEGMENT,
     BatchSizes,
@@ -16,16 +17,12 @@ from worker.settings.values import (
     RedisUrl,
     ResultKey,
     Service,
+    number,
 )
 
 
-def number(default: float | None, low: float, high: float, unit: str) -> Any:
-    """Declare a number with its bounds."""
-    return Field(default, ge=low, le=high, json_schema_extra={"unit": unit})
-
-
-class Settings(BaseModel):
-    """The settings, immutable once read."""
+class CommonSettings(BaseModel):
+    """The settings of every worker."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -148,6 +145,18 @@ class Settings(BaseModel):
     """auto: readable on a terminal, otherwise JSON."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is logged."""
+
+
+class Settings(DoorSettings, CommonSettings):
+    """All settings, immutable once read."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _let_the_door_stand_alone(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """With the door, neither queue nor buckets are needed, and without those no Redis."""
+        if values.get("door_port") in {None, 0, "0"} or values.keys() & {"queue_url", "buckets"}:
+            return values
+        return {"queue_url": "", "buckets": (), "redis_url": "", **values}
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:

@@ -5,7 +5,7 @@ The region, credentials and `AWS_ENDPOINT_URL` are boto3's own and work as every
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
 from pydantic import SecretStr, ValidationError
@@ -18,25 +18,33 @@ from worker.settings.declarations import Settings
 PREFIX = "WORKER_"
 
 
-def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings; an empty variable counts as unset.
+def load(environ: Mapping[str, str] = os.environ, needs: Sequence[str] = ()) -> Settings:
+    """Read the settings; an empty variable counts as unset. `needs`: names of settings that must be set.
 
     Raises ConfigurationError naming each wrong variable, its value and its bounds. A `WORKER_…`
     variable that is no setting is wrong too.
     """
     given = {name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)}
     try:
-        return Settings.model_validate({name.lower(): value for name, value in given.items() if value})
+        settings = Settings.model_validate({name.lower(): value for name, value in given.items() if value})
     except ValidationError as errors:
         raise ConfigurationError("; ".join(map(_explain, errors.errors()))) from None
+    missing = [name for name in needs if f"{PREFIX}{name.upper()}" not in environ]
+    if missing:
+        raise ConfigurationError("; ".join(map(_missing, missing)))
+    return settings
 
 
 def rows() -> Iterator[tuple[str, str, str, str, str]]:
     """Give (variable, default, bounds, unit, description) of each setting, for --help and the docs."""
     for name, field in Settings.model_fields.items():
-        extra = field.json_schema_extra
-        unit = str(extra["unit"]) if isinstance(extra, dict) else ""
+        unit = str(_extra(field, "unit"))
         yield _variable(name), _default(field), _bounds(field), unit, _description(field)
+
+
+def _extra(field: FieldInfo, name: str) -> object:
+    extra = field.json_schema_extra
+    return extra.get(name, "") if isinstance(extra, dict) else ""
 
 
 def _variable(name: str) -> str:
@@ -74,10 +82,14 @@ def _explain(error: ErrorDetails) -> str:
         return f"{_variable(name)} is no setting" + (f"; did you mean {_variable(near[0])}?" if near else "")
     field = Settings.model_fields[name]
     if error["type"] == "missing":
-        return f"{_variable(name)} is not set: {_description(field).removesuffix('.')}"
+        return _missing(name)
     value = "its value (not shown)" if field.annotation is SecretStr else repr(error["input"])
     bounds = _bounds(field)
     return f"{_variable(name)} is {value}, {f'must be {bounds}' if bounds else _text(error)}"
+
+
+def _missing(name: str) -> str:
+    return f"{_variable(name)} is not set: {_description(Settings.model_fields[name]).removesuffix('.')}"
 
 
 def _text(error: ErrorDetails) -> str:

@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from worker.results.redis_keys import Keys
 
@@ -16,10 +16,12 @@ def _split(value: Any) -> Any:
     return [part for part in map(str.strip, value.split(",")) if part] if isinstance(value, str) else value
 
 
-def _check_names(value: tuple[str, ...]) -> tuple[str, ...]:
-    if not value:
+def _split_names(value: Any) -> Any:
+    """Split a list that is not empty where it is given."""
+    parts = _split(value)
+    if isinstance(value, str) and not parts:
         raise ValueError("must name at least one")
-    return value
+    return parts
 
 
 def _read_sizes(value: Any) -> tuple[int, ...]:
@@ -39,7 +41,9 @@ def _matches(pattern: str, reason: str) -> AfterValidator:
 
 
 def _check_redis_url(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+    if value.get_secret_value() and not value.get_secret_value().startswith(
+        ("redis://", "rediss://", "unix://")
+    ):
         raise ValueError("must start with redis://, rediss:// or unix://")
     return value
 
@@ -59,9 +63,15 @@ def _check_key(value: str) -> str:
     return value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_check_names)]
+def number(default: float | None, low: float, high: float, unit: str) -> Any:
+    """Declare a number with its bounds."""
+    return Field(default, ge=low, le=high, json_schema_extra={"unit": unit})
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
+Tokens = Annotated[tuple[SecretStr, ...], BeforeValidator(_split_names)]
 BatchSizes = Annotated[tuple[int, ...], BeforeValidator(_read_sizes)]
-QueueUrl = Annotated[str, _matches(r"https?://\S+/\S+", "must be a queue's URL, https://…")]
+QueueUrl = Annotated[str, _matches(r"|https?://\S+/\S+", "must be a queue's URL, https://…")]
 RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]
 ImageIdPattern = Annotated[str, AfterValidator(_check_pattern)]
 ResultKey = Annotated[str, AfterValidator(_check_key)]

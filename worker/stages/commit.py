@@ -1,8 +1,9 @@
-"""commit: write results to the store; once it confirms, let each source settle its messages.
+"""commit: write results to the store; once it confirms, answer, and let each source settle its messages.
 
 While the store does not confirm, the stage keeps the results and tries again. The queues behind it
 fill up, polling stops, and nothing is lost. A result that the store refuses by itself is set aside:
-its message is released, and the others go on.
+its message is released, and the others go on. In its own thread, `acknowledge` settles: a slow queue
+does not keep results waiting.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from itertools import groupby
 from typing import Literal, TypeGuard
 
 from worker.errors import (
+    AbandonedError,
     MessageError,
     OvertakenError,
     Part,
@@ -21,7 +23,7 @@ from worker.errors import (
     StoreError,
     Verdict,
 )
-from worker.messages import Answer, Failed, Outcome, Scored, Scores, Written
+from worker.messages import Answer, Failed, Outcome, Scored, Scores, Source, Written
 from worker.pipeline.batching import take_batch
 from worker.pipeline.outages import Outages
 from worker.pipeline.queues import BoundedQueue, ShutDown
@@ -36,6 +38,7 @@ LARGEST = 64  # outcomes written together
 LONGEST_PAUSE = 2.0  # seconds between two tries to write; the store's return must be noticed soon
 
 Writable = Scored | Failed
+Settle = Callable[[Source, list[Outcome]], None]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -51,6 +54,7 @@ class Commit:
     now: Callable[[], datetime]
     objective_seconds: float  # target time from upload to score
     linger: float = LINGER
+    settle: Settle = lambda source, outcomes: source.settle(outcomes)
 
     def __post_init__(self) -> None:
         self._unwritten: list[Writable] = []
@@ -86,6 +90,7 @@ class Commit:
             if _is_writable(outcome):
                 self._unwritten.append(outcome)
             else:
+                outcome.source.answer(outcome, None)
                 (self._done if outcome.verdict is Verdict.ACKNOWLEDGE else to_settle).append(outcome)
         self._settle(to_settle)
 
@@ -112,8 +117,11 @@ class Commit:
         self._unwritten = []
         for outcome, result, written in zip(outcomes, results, answers, strict=True):
             if written.answer in {Answer.OVERTAKEN, Answer.REFUSED}:
-                self._done.append(_undone(outcome, written))
+                undone = _undone(outcome, written)
+                outcome.source.answer(undone, None)
+                self._done.append(undone)
             else:
+                outcome.source.answer(outcome, _stored(result, written))
                 self._report(outcome, result, written)
                 self._done.append(outcome)
 
@@ -126,7 +134,7 @@ class Commit:
             same_source = list(group)
             for start in range(0, len(same_source), SETTLED_TOGETHER):
                 self.outcomes.alive()  # each call may take long
-                same_source[0].source.settle(same_source[start : start + SETTLED_TOGETHER])
+                self.settle(same_source[0].source, same_source[start : start + SETTLED_TOGETHER])
 
     def _result(self, outcome: Writable) -> Result:
         timings = {**outcome.timings, "commit": max(0.0, (self.clock() - outcome.at) * 1000)}
@@ -167,6 +175,7 @@ class Commit:
             code=result.error.code if result.error else None,
             receive_count=outcome.message.receive_count,
             timings_ms=result.timings_ms,
+            **outcome.upload.trace,
         )
 
     def _report_new(self, result: Result, written: Written) -> None:
@@ -181,6 +190,8 @@ class Commit:
     def _report_undone(self, outcome: Failed) -> None:
         if isinstance(outcome.error, StoppingError):
             self.telemetry.count("returned")
+        elif isinstance(outcome.error, AbandonedError):
+            self.telemetry.count("abandoned")
         else:
             self.telemetry.warn(
                 "released",
@@ -196,6 +207,13 @@ def _is_writable(outcome: Outcome) -> TypeGuard[Writable]:
     return isinstance(outcome, Scored) or (
         isinstance(outcome, Failed) and isinstance(outcome.error, PhotoError)
     )
+
+
+def _stored(result: Result, written: Written) -> Result | None:
+    """What the store has now."""
+    if written.answer is Answer.FORGOTTEN:
+        return None
+    return written.stored or result.model_copy(update={"duplicate_of": written.duplicate_of})
 
 
 def _undone(outcome: Writable, written: Written) -> Failed:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from worker.errors import BatchTooLargeError, ModelError, Part, StoppingError
+from worker.errors import AbandonedError, BatchTooLargeError, ModelError, Part, StoppingError
 from worker.inference import prediction, scoring
 from worker.inference.serving import Replica, Serving
 from worker.messages import Failed, Outcome, Outputs, Prepared, Scored
@@ -73,9 +73,18 @@ class Infer:
         except ShutDown:
             self._return_held()
             raise
-        if batch:
-            self.telemetry.batch(len(batch), closed)
-            self._score(replica, batch)
+        wanted = [photo for photo in batch if self._is_wanted(photo)]
+        if wanted:
+            self.telemetry.batch(len(wanted), closed)
+            self._score(replica, wanted)
+
+    def _is_wanted(self, photo: Prepared) -> bool:
+        """Whether anybody waits for its score. If not, its outcome is known."""
+        upload = photo.upload
+        if upload.source.wants(upload):
+            return True
+        self.outcomes.put(Failed(upload, AbandonedError("nobody waits for it"), photo.timings, self.clock()))
+        return False
 
     def _take_held(self, most: int) -> list[Held[Prepared]]:
         """Take photos that wait for the model: one while it is away, all once it has answered."""
@@ -155,7 +164,7 @@ class Infer:
             self.outages.note_failure(Part.MODEL, str(error), upload.object.sha256 or upload.photo)
         else:
             self.room.note_success(Part.MODEL)
-        if not is_away or self.stopping.is_set():
+        if not is_away or self.stopping.is_set() or not upload.source.is_patient:
             self.outcomes.put(Failed(upload, error, photo.timings, self.clock()))
             return
         self.telemetry.warn("batch_refused", size=1, reason=str(error))

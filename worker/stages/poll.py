@@ -48,6 +48,7 @@ class Poll:
     held: Sized  # photos that wait for S3
     stopping: threading.Event
     turns: Turns  # of messages that are worked alone
+    is_behind: Callable[[], bool] = lambda: False  # whether messages wait to be deleted
 
     def __post_init__(self) -> None:
         # Full receives cost the fewest calls, but half a queue must stay filled for the helpers.
@@ -78,7 +79,8 @@ class Poll:
         pause = self.outages.pause(*self._needed())
         if self._rest(pause):
             return True
-        must_rest = not pause and len(self.held) > 0 and self._storage_is_away()
+        probes = len(self.held) > 0 and self._storage_is_away()
+        must_rest = not pause and (probes or self.is_behind())
         if must_rest:
             self._rest(REST)  # photos that wait probe S3: one message for each of their tries is enough
         return must_rest

@@ -10,8 +10,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from worker.decoders.decoder import Decoded, PhotoDecoder, check_size
-from worker.errors import MessageError, OutOfMemoryError, Part, PhotoError, StoppingError, StorageError
+from worker.errors import (
+    AbandonedError,
+    MessageError,
+    OutOfMemoryError,
+    Part,
+    PhotoError,
+    StoppingError,
+    StorageError,
+)
 from worker.messages import Failed, Fetched, Outcome, Prepared, Scored, Upload
+from worker.pipeline.lanes import Supply
 from worker.pipeline.outages import Outages, Place
 from worker.pipeline.prefetch import PrefetchWindow
 from worker.pipeline.queues import BoundedQueue, ShutDown
@@ -27,7 +36,7 @@ REST = 1.0  # seconds until a spare helper looks whether it is needed
 class Prepare:
     """Each step takes one upload. Photos that fail or need no scoring pass the model by."""
 
-    uploads: BoundedQueue[Upload | Outcome]
+    uploads: Supply[Upload | Outcome]
     ready: BoundedQueue[Prepared]
     outcomes: BoundedQueue[Outcome]
     decoder: PhotoDecoder
@@ -51,7 +60,7 @@ class Prepare:
                 raise
 
     def _work(self) -> None:
-        """Take what is due in the room first. While the room is full, take nothing else."""
+        """Take what is due in the room first."""
         if self.stopping.is_set():
             self._return_held()
         held = self.room.take()
@@ -60,8 +69,6 @@ class Prepare:
                 self._hand_on(held.item, held)
             finally:
                 self.room.end_try(held)
-        elif self.room.full:
-            self.stopping.wait(self.room.look)
         else:
             try:
                 item = self.uploads.get(timeout=self.room.look if len(self.room) else REST)
@@ -123,15 +130,20 @@ class Prepare:
 
     def _fetch(self, upload: Upload, held: Held[Upload] | None) -> Fetched | None:
         """Fetch. None if S3 fails and the photo waits in the room."""
-        if self.stopping.is_set():
+        source = upload.source
+        if not source.wants(upload):
+            raise AbandonedError("nobody waits for it")
+        if source.is_patient and self.stopping.is_set():
             raise StoppingError("not started")
         check_size(upload.object.size, self.decoder.max_bytes)
+        if not source.is_patient:
+            return source.fetch(upload, self.decoder.max_bytes, self.uploads.alive)
         bucket = (Part.STORAGE, upload.object.bucket)
         if held is None and self.outages.ongoing(bucket):  # those in the room probe it
             self._hold(upload, bucket)
             return None
         try:
-            fetched = upload.source.fetch(upload, self.decoder.max_bytes, self.uploads.alive)
+            fetched = source.fetch(upload, self.decoder.max_bytes, self.uploads.alive)
         except StorageError as error:
             self._hold_or_raise(upload, bucket, error, held)
             return None

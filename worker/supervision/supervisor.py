@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from worker.errors import GivenUpError, StalledError, WorkerError
-from worker.intake.s3_uploads import S3Uploads
+from worker.intake.sources import Intake
 from worker.pipeline.outages import Outages
 from worker.pipeline.threads import Pipeline
 from worker.settings.consistency import SETTLING
@@ -68,7 +68,7 @@ class Worker:
     """A worker ready to start."""
 
     pipeline: Pipeline
-    uploads: S3Uploads
+    uploads: Intake
     outages: Outages
     stopping: threading.Event  # set by the main thread: start nothing new
     telemetry: Telemetry

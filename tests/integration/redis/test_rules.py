@@ -37,6 +37,16 @@ KINDS: list[dict[str, Any]] = [  # the same content, nothing known of it, other 
     {"etag": "f"},
     {"etag": "f", "sequencer": "0B"},
 ]
+NEVER_IN_S3: dict[str, Any] = {"bucket": None, "key": None, "via": "http"}
+BOTH_WAYS = [  # by the queue; by HTTP; by HTTP and then stored in S3
+    *(
+        result(code=code, models=models, etag=etag, sha256=sha256, **way)
+        for way in ({}, NEVER_IN_S3, {"via": "http"})
+        for code in ("", "unreadable_image")
+        for models in ("1", "2")
+        for etag, sha256 in (("s", "s"), ("e", "s"), ("f", "t"), (None, None))
+    )
+]
 PAIRS = [
     (result(), result()),
     (result(), result(etag="f")),
@@ -89,6 +99,7 @@ PAIRS = [
     (result(version_id="v2"), result(version_id="v1", sequencer="0A1")),
     (result(sequencer="0A1", etag="f"), result()),
     (result(etag="f"), result(sequencer="0A1")),
+    *((old, new) for old in BOTH_WAYS for new in BOTH_WAYS),
 ]
 
 
@@ -107,6 +118,8 @@ RESULTS = st.builds(
     etag=st.sampled_from([None, "e", "f"]),
     version_id=st.sampled_from([None, "null", "v1", "v2"]),
     sequencer=st.sampled_from([None, "0A", "0a1", "0B"]),
+    via=st.sampled_from(["queue", "queue", "http"]),
+    sha256=st.sampled_from([None, "s", "t"]),
 )
 
 
@@ -213,7 +226,7 @@ def test_a_result_whose_content_is_put_again_has_the_later_sequencer(store: Redi
         assert store.note_order(PhotoId("one"), event) is (etag == "e")
         assert store.find([PhotoId("one")]) == [in_order(one, S3Object("b", "k", None, "e", None, noted))]
     assert 0 < client.ttl("result:one") <= 7
-    event = S3Object("b", unordered.source.key, None, "f", None, "0B")
+    event = S3Object("b", unordered.source.key or "", None, "f", None, "0B")
     assert store.note_order(PhotoId("two"), event)
     assert store.find([PhotoId("two")]) == [in_order(unordered, event, surely=True)]
 
@@ -231,3 +244,35 @@ def test_what_is_not_a_result_of_this_content_is_left_alone(store: RedisStore, f
     before = client.dump("result:one")
     assert not store.note_order(PhotoId("one"), S3Object("b", "k", None, "e", None, "0B"))
     assert client.dump("result:one") == before
+
+
+# one photo, two ways
+
+BY_QUEUE = result(etag="an ETag", sha256="s", sequencer="0A")
+BY_HTTP = result(etag="s", sha256="s", **NEVER_IN_S3)
+
+
+@pytest.mark.parametrize(
+    ("stored", "new", "expected"),
+    [
+        (BY_QUEUE, BY_HTTP, Answer.KNOWN),
+        (BY_HTTP, BY_QUEUE, Answer.KNOWN),
+        (BY_HTTP, BY_HTTP, Answer.KNOWN),
+        (BY_HTTP, result(etag="t", sha256="t", **NEVER_IN_S3), Answer.OVERTAKEN),
+        (BY_QUEUE, result(etag="t", sha256="t", **NEVER_IN_S3), Answer.OVERTAKEN),
+        (BY_HTTP, result(etag="other", sha256="t", sequencer="0B"), Answer.WRITTEN),
+        (BY_HTTP, result(models="2", etag="s", sha256="s", **NEVER_IN_S3), Answer.WRITTEN),
+        (BY_QUEUE, result(models="2", etag="s", sha256="s", **NEVER_IN_S3), Answer.WRITTEN),
+        (result(etag="v", sha256="s", via="http"), result(etag="w", sha256="s", via="http"), Answer.KNOWN),
+    ],
+)
+@pytest.mark.usefixtures("_empty")
+def test_the_same_bytes_are_one_result_whichever_way_they_come(
+    store: RedisStore, stored: Result, new: Result, expected: Answer
+) -> None:
+    """By HTTP nobody replaces other content; what is uploaded to the bucket later does."""
+    store.write([stored], [""])
+    (written,) = store.write([another_try(new)], [""])
+    assert written.answer is expected
+    if expected is Answer.KNOWN:
+        assert written.stored == store.find([PhotoId("one")])[0] == stored

@@ -25,7 +25,11 @@ end
 -- With versioning suspended every version is called null.
 local function version(s) return known(s.version_id) and s.version_id ~= 'null' and s.version_id end
 local function content(s) return version(s) or known(s.etag) and s.etag or '' end
+-- A photo may come both ways, or once more by HTTP: then its bytes name it.
+local function by_http(s, n) return s.via == 'http' or n.via == 'http' end
+local function same_place(s, n) return s.bucket == n.bucket and s.key == n.key end
 local function same_content(s, n)
+  if by_http(s, n) and known(s.sha256) and s.sha256 == n.sha256 then return true end
   if version(s) and version(n) then return version(s) == version(n) end
   return known(s.etag) and s.etag == n.etag
 end
@@ -40,7 +44,7 @@ local function adds_nothing(old, new)
 end
 local function needless(old, new)
   local s, n = old.source, new.source
-  if s.bucket ~= n.bucket or s.key ~= n.key then return false end
+  if not same_place(s, n) and not (by_http(s, n) and same_content(s, n)) then return false end
   if older(n.sequencer, s.sequencer) then return true end
   if code(new) and adds_nothing(old, new) then return true end
   if PASSING[code(old)] or (code(old) and not code(new)) then return false end
@@ -53,7 +57,9 @@ local function ordered(s, n)
 end
 local function overtaken(old, new, seen)
   local s, n = old.source, new.source
-  if s.bucket ~= n.bucket or s.key ~= n.key or ordered(s, n) then return false end
+  -- By HTTP nobody replaces other content.
+  if not same_place(s, n) then return n.via == 'http' and content(s) ~= '' and not same_content(s, n) end
+  if ordered(s, n) then return false end
   if code(old) and content(s) == '' then return false end
   return content(s) ~= content(n) and state(old) ~= seen
 end
@@ -62,7 +68,7 @@ end
 -- older than it is. Returns whether the result has that content.
 local function put_in_order(key, stored, n, surely)
   local s = cjson.decode(stored).source
-  if s.bucket ~= n.bucket or s.key ~= n.key or not same_content(s, n) then return false end
+  if not same_place(s, n) or not same_content(s, n) then return false end
   if known(n.sequencer) and (surely and not known(s.sequencer) or older(s.sequencer, n.sequencer)) then
     local before, after = string.match(stored, '^(.*"source":{.-"sequencer":)[^,}]*(.*)$')
     if not before then return false end
