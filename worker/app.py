@@ -3,18 +3,21 @@
 import random
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from worker.adapters.aws import ecs
 from worker.adapters.aws.model_bucket import ModelBucket
 from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.assembly import Assembly
-from worker.connections import connect, s3_uploads
+from worker.connections import connect, s3_uploads, utc_now
 from worker.decoders.nursery import Nursery
+from worker.door.door import Door
 from worker.errors import ConfigurationError
 from worker.inference.delivery.library import Library
 from worker.inference.model_loader import ModelLoader, seconds_by_size
 from worker.inference.reload import Reload
+from worker.intake.sources import Sources
 from worker.photos import hashes
 from worker.pipeline.service_times import ServiceTimes
 from worker.settings import Settings
@@ -39,16 +42,26 @@ def build(
     `checkpoint` is called again and again meanwhile; it may raise to give the start up.
     Raises ConfigurationError, naming the part that is missing or does not fit.
     """
-    nursery = Nursery(hashes.find(settings.hash).name)  # before any thread, and while the models load
-    try:
-        return _build(settings, telemetry, nursery, clock, checkpoint)
-    except BaseException:
-        nursery.close()
-        raise
+    with ExitStack() as parts:  # what a start that fails must end
+        nursery = Nursery(hashes.find(settings.hash).name)  # before any thread, and while the models load
+        parts.callback(nursery.close)
+        door = Door(settings, telemetry, clock, utc_now) if settings.door_port else None
+        if door:
+            door.listen()
+            parts.callback(door.end)
+        worker = _build(settings, telemetry, nursery, door, clock=clock, checkpoint=checkpoint)
+        parts.pop_all()
+        return worker
 
 
 def _build(
-    settings: Settings, telemetry: Telemetry, nursery: Nursery, clock: Clock, checkpoint: Callable[[], None]
+    settings: Settings,
+    telemetry: Telemetry,
+    nursery: Nursery,
+    door: Door | None,
+    *,
+    clock: Clock,
+    checkpoint: Callable[[], None],
 ) -> Worker:
     state = _state_file(settings, clock)
     connections = connect(settings, telemetry, clock)
@@ -65,20 +78,42 @@ def _build(
     decoder = make_decoder(settings, target, telemetry, nursery=nursery, clock=clock)
     decoder.start(still_starting)
     times = ServiceTimes(seconds_by_size(replicas[0]))
-    source, store = s3_uploads(settings, connections, telemetry, clock), connections.store
+    source = s3_uploads(settings, connections, telemetry, clock) if connections.queue else None
+    store = connections.store
     assembly = Assembly(
-        settings, source, store, decoder, replicas, telemetry=telemetry, clock=clock, service_times=times
+        settings,
+        source,
+        store,
+        decoder,
+        replicas,
+        telemetry=telemetry,
+        clock=clock,
+        service_times=times,
+        door=door,
     )
     reload = _reload(settings, library, loader, assembly, telemetry=telemetry, clock=clock)
+    if door:
+        door.open(
+            lookup=None,
+            models=lambda: assembly.serving.versions,
+            rate=times.rate() * len(replicas),
+            outages=assembly.outages,
+        )
+
+    def close() -> None:
+        if door:
+            door.end()
+        decoder.close()
+
     return Worker(
         assembly.pipeline({"reload": reload.step} if reload else {}),
-        source,
+        Sources([one for one in (source, door) if one]),
         assembly.outages,
         assembly.stopping,
         telemetry,
         state,
         _protector(settings, telemetry, clock),
-        decoder.close,
+        close,
     )
 
 

@@ -13,6 +13,7 @@ from worker.intake.s3_uploads import S3Uploads, Storage, back_off
 from worker.photos import hashes
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule
+from worker.results.null_store import NullStore
 from worker.results.redis_keys import Keys
 from worker.results.store import ResultStore
 from worker.settings import Settings
@@ -29,9 +30,9 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """Queue, buckets and store of a worker."""
+    """Queue, buckets and store of a worker. `queue`: None where photos come by HTTP alone."""
 
-    queue: MessageQueue
+    queue: MessageQueue | None
     visibility_timeout: int  # seconds
     photos: Storage
     store: ResultStore
@@ -39,8 +40,10 @@ class Connections:
 
 def connect(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]) -> Connections:
     """Connect and check. Raises ConfigurationError, naming the part that is missing or does not fit."""
-    store = result_store(settings, duplicate_rule(settings))
+    store = result_store(settings, duplicate_rule(settings)) if has_store(settings) else NullStore()
     stored = photos(settings, helper_threads(settings) + 1, clock)
+    if not settings.queue_url:
+        return Connections(None, 0, stored, store)
     queue = sqs.SqsQueue(settings.queue_url, receive_wait=settings.receive_wait, clock=clock, now=utc_now)
     timeout = queue.use_visibility_timeout(settings.visibility_timeout)
     _check_timeout(timeout, settings, telemetry)
@@ -51,7 +54,9 @@ def connect(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]
 def s3_uploads(
     settings: Settings, connections: Connections, telemetry: Telemetry, clock: Callable[[], float]
 ) -> S3Uploads:
-    """Make the source of photos: messages of the queue, photos from the buckets."""
+    """Make the source of photos: messages of the queue, photos from the buckets. Raises ConfigurationError."""
+    if connections.queue is None:
+        raise ConfigurationError("WORKER_QUEUE_URL is not set")
     return S3Uploads(
         queue=connections.queue,
         photos=connections.photos,
@@ -61,6 +66,11 @@ def s3_uploads(
         telemetry=telemetry,
         clock=clock,
     )
+
+
+def has_store(settings: Settings) -> bool:
+    """Whether results are kept anywhere."""
+    return bool(settings.redis_url.get_secret_value())
 
 
 def result_store(settings: Settings, rule: DuplicateRule | None = None) -> RedisStore:

@@ -39,6 +39,7 @@ SCORED: dict[str, Any] = {
         "version_id": None,
         "sequencer": "0067750C01F9A3B27E",
         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "via": "queue",
     },
     "models": {"reference": "1", "second": "3"},
     "timings_ms": {"notify": 22.0, "queue": 5.3, "total": 27.3},

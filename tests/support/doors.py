@@ -1,0 +1,36 @@
+"""A worker's door as its clients see it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from localstack.services import HOST, free_port
+from tests.support.waiting import PATIENCE, eventually
+
+
+class DoorClient(httpx.Client):
+    """Sends photos to the door at a port of this machine."""
+
+    def __init__(self, port: int, **options: Any) -> None:
+        super().__init__(base_url=f"http://{HOST}:{port}", timeout=PATIENCE, **options)
+        self.port = port
+
+    def is_ready(self) -> bool:
+        """Whether `/readyz` says so."""
+        try:
+            return self.get("/readyz").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    def wait_until_ready(self) -> None:
+        """Wait until the models are warm."""
+        eventually(self.is_ready)
+
+
+@contextmanager
+def door_client(port: int = 0, **options: Any) -> Iterator[DoorClient]:
+    """Make a client, by default of a free port."""
+    with DoorClient(port or free_port(), **options) as client:
+        yield client

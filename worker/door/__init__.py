@@ -1,0 +1,1 @@
+"""The second way in: photos by HTTP, through the same pipeline."""

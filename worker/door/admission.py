@@ -1,0 +1,114 @@
+"""Decides which photos are taken: as many as are scored in time, and as many bytes as there is memory for."""
+
+import math
+import threading
+import weakref
+from collections.abc import Callable
+
+from worker.door.problems import Refusal
+
+FEWEST = 4  # photos that are taken however long they take
+WEIGHT = 1 / 16  # weight of a new measurement in the running mean
+BUSY = 0.5  # of the places: from then on an answer tells how fast the worker is, and not only that it is no slower
+
+
+class Pieces(list[bytes]):
+    """A photo's bytes. As long as they are anywhere, they count for the budget."""
+
+
+class Admission:
+    """Thread-safe. Asked before a body, which holds memory but no place, and again when it is complete."""
+
+    def __init__(
+        self, *, most: int, memory: int, objective_seconds: float, clock: Callable[[], float]
+    ) -> None:
+        """`most`: photos in work at a time, 0 for as many as are scored in time. `memory`: in bytes."""
+        self._most = most
+        self._memory = memory
+        self._objective = objective_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._bytes = 0
+        self._in_work = 0
+        self._rate = 0.0  # photos a second, as measured
+
+    def expect(self, rate: float) -> None:
+        """Assume so many photos a second until answers tell."""
+        self._rate = rate if math.isfinite(rate) else 0.0
+
+    @property
+    def places(self) -> int:
+        """How many photos may be in work now."""
+        return self._most or max(FEWEST, int(self._rate * self._objective))
+
+    @property
+    def in_work(self) -> int:
+        """How many are."""
+        return self._in_work
+
+    @property
+    def bytes_held(self) -> int:
+        """How much memory photos take."""
+        return self._bytes
+
+    def check(self, size: int) -> None:
+        """Raise Refusal if a photo of this size would not be taken now."""
+        with self._lock:
+            self._check_places()
+            self._check_bytes(size)
+
+    def hold(self, size: int) -> None:
+        """Count bytes that have arrived. Raises Refusal if there is no memory for them."""
+        with self._lock:
+            self._check_bytes(size)
+            self._bytes += size
+
+    def release(self, size: int) -> None:
+        """Count bytes that are gone."""
+        with self._lock:
+            self._bytes -= size
+
+    def release_with(self, pieces: Pieces, size: int) -> None:
+        """Count these bytes until nobody has them any more."""
+        weakref.finalize(pieces, self.release, size).atexit = False
+
+    def enter(self) -> Callable[[], None]:
+        """Take a place; returns how to leave it. Raises Refusal if there is none."""
+        with self._lock:
+            self._check_places()
+            self._in_work += 1
+            ahead, begun = self._in_work, self._clock()
+
+        def leave() -> None:
+            with self._lock:
+                self._in_work -= 1
+                self._learn(ahead, self._clock() - begun)
+
+        return leave
+
+    def _learn(self, ahead: int, seconds: float) -> None:
+        """Learn from a photo that took so long with so many in work: the rate is their quotient (Little's law).
+
+        A worker with little to do is no slower than that.
+        """
+        rate = ahead / max(seconds, 1e-3)
+        if rate > self._rate or ahead >= self.places * BUSY:
+            self._rate += (rate - self._rate) * WEIGHT
+
+    def _check_places(self) -> None:
+        if self._in_work >= self.places:
+            raise Refusal(
+                "too_many_requests",
+                f"{self._in_work} photos are in work, and no more would be scored in time",
+                retry_after=self._retry_after(),
+            )
+
+    def _check_bytes(self, size: int) -> None:
+        if self._bytes + size > self._memory:
+            raise Refusal(
+                "too_many_requests", "there is no memory for more photos", retry_after=self._retry_after()
+            )
+
+    def _retry_after(self) -> int:
+        """Seconds until what is in work is done."""
+        return max(1, math.ceil(self._in_work / self._rate)) if self._rate else 1

@@ -1,0 +1,156 @@
+"""Receives photos: raw or in a form, in memory only, hashed while they arrive, within bounds of size and time."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from worker.door.admission import Admission, Pieces
+from worker.door.multipart import FORM, Form
+from worker.door.problems import Refusal
+
+SMALL = (
+    64 * 1024
+)  # bytes; smaller pieces are joined, or many tiny ones would take far more memory than they have
+MARGIN = 128 * 1024  # bytes that a form may have beside its photo
+
+
+class GoneError(Exception):
+    """Raised when the client has closed the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A photo as it was sent."""
+
+    pieces: Pieces = field(repr=False)
+    size: int
+    sha256: str  # hex
+    seconds: float  # that it took to arrive
+
+
+class Bodies:
+    """Receives bodies. Belongs to one event loop."""
+
+    def __init__(
+        self, admission: Admission, *, max_bytes: int, timeout: float, clock: Callable[[], float]
+    ) -> None:
+        self._admission = admission
+        self._max_bytes = max_bytes
+        self._timeout = timeout
+        self._clock = clock
+        self._timers = set[asyncio.Timeout]()
+        self._is_cut = False
+
+    @property
+    def under_way(self) -> int:
+        """How many are being received."""
+        return len(self._timers)
+
+    def cut(self) -> None:
+        """Refuse those under way: the worker stops, and they were not complete in time."""
+        self._is_cut = True
+        for timer in self._timers:
+            timer.reschedule(0.0)
+
+    async def receive(self, request: Request) -> Body:
+        """Receive the body of a request. Raises Refusal, and GoneError if the client went away."""
+        form = _form(request)
+        self._check_length(request, MARGIN if form else 0)
+        begun = self._clock()
+        try:
+            async with asyncio.timeout(self._timeout) as timer:
+                self._timers.add(timer)
+                try:
+                    pieces, size, sha256 = await self._receive(request, form)
+                finally:
+                    self._timers.discard(timer)
+        except TimeoutError:
+            if self._is_cut:
+                raise Refusal("stopping", "the worker stops") from None
+            raise Refusal("slow_body", f"the photo did not arrive within {self._timeout:g} s") from None
+        if not size:
+            raise Refusal("empty_object", "the photo has no bytes")
+        return Body(pieces, size, sha256, self._clock() - begun)
+
+    async def _receive(self, request: Request, form: Form | None) -> tuple[Pieces, int, str]:
+        """Return the pieces, their size and their SHA-256 in hex."""
+        gathered = _Gathered(self._admission, self._max_bytes)
+        try:
+            more = True
+            while more:
+                data, more = await _next(request)
+                for piece in form.feed(data) if form else [data]:
+                    gathered.add(piece)
+            if form:
+                form.finish()
+            return gathered.whole()
+        except BaseException:
+            gathered.drop()
+            raise
+
+    def _check_length(self, request: Request, margin: int) -> None:
+        """Ask before the body: most refusals need no byte of it."""
+        declared = request.headers.get("content-length", "0")
+        length = int(declared) if declared.isdecimal() else 0
+        if length > self._max_bytes + margin:
+            raise Refusal("too_many_bytes", f"{length} bytes are more than {self._max_bytes}")
+        self._admission.check(min(length, self._max_bytes))
+
+
+class _Gathered:
+    """What has arrived of one photo, counted for the budget byte by byte."""
+
+    def __init__(self, admission: Admission, max_bytes: int) -> None:
+        self._admission = admission
+        self._max_bytes = max_bytes
+        self._pieces = Pieces()
+        self._last = bytearray()
+        self._size = 0
+        self._sha256 = hashlib.sha256()
+
+    def add(self, piece: bytes) -> None:
+        """Add bytes. Raises Refusal for too many."""
+        if self._size + len(piece) > self._max_bytes:
+            raise Refusal("too_many_bytes", f"received more than {self._max_bytes} bytes")
+        self._admission.hold(len(piece))
+        self._size += len(piece)
+        self._sha256.update(piece)
+        if len(piece) >= SMALL:
+            self._join()
+            self._pieces.append(piece)
+        else:
+            self._last += piece
+            if len(self._last) >= SMALL:
+                self._join()
+
+    def whole(self) -> tuple[Pieces, int, str]:
+        """Return the pieces, which count as long as they live, their size and their SHA-256 in hex."""
+        self._join()
+        self._admission.release_with(self._pieces, self._size)
+        return self._pieces, self._size, self._sha256.hexdigest()
+
+    def drop(self) -> None:
+        """Give up what has arrived."""
+        self._pieces.clear()
+        self._admission.release(self._size)
+
+    def _join(self) -> None:
+        if self._last:
+            self._pieces.append(bytes(self._last))
+            self._last = bytearray()
+
+
+async def _next(request: Request) -> tuple[bytes, bool]:
+    """Return what arrived, and whether there is more. Raises GoneError."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise GoneError
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def _form(request: Request) -> Form | None:
+    content_type = request.headers.get("content-type", "")
+    return Form(content_type) if content_type.lower().startswith(FORM.decode()) else None

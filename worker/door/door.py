@@ -1,0 +1,142 @@
+"""The door as the rest of the worker sees it: a source of photos that brings them by itself."""
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from worker.door.admission import Admission
+from worker.door.app import make_app
+from worker.door.body import Bodies
+from worker.door.gate import Gate
+from worker.door.images import Images, Lookup
+from worker.door.problems import Refusal
+from worker.door.server import Server
+from worker.door.tickets import Tickets
+from worker.door.tokens import Tokens
+from worker.errors import Part
+from worker.messages import Outcome, Upload
+from worker.pipeline.lanes import Lane
+from worker.pipeline.outages import Outages
+from worker.settings import Settings
+from worker.settings.consistency import SETTLING
+from worker.telemetry.counters import Telemetry
+
+MB = 1_000_000
+MOST = 100_000  # photos in work; the measured rate decides, long before
+LOOK = 0.1  # seconds between two looks whether a stop may go on
+IDLE = 1.0  # seconds that a step waits
+ENDING = 2.0  # seconds for the last answers to be sent
+
+
+class Door:
+    """Listens from the start, opens when the models are warm, and lingers at a stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.lane: Lane[Upload | Outcome] = Lane(settings.door_most or MOST, settings.door_share)
+        self.gate = Gate(settings.door_linger, clock)
+        self.admission = Admission(
+            most=settings.door_most,
+            memory=settings.door_memory * MB,
+            objective_seconds=settings.objective / 1000,
+            clock=clock,
+        )
+        self.bodies = Bodies(
+            self.admission, max_bytes=settings.max_bytes, timeout=settings.door_body_timeout, clock=clock
+        )
+        self.tickets = Tickets(self.lane, clock, now)
+        self._settings = settings
+        self._clock = clock
+        self._images: Images | None = None
+        self._closing = threading.Event()
+        self._bodies_until = 0.0
+        tokens = Tokens([token.get_secret_value() for token in settings.door_tokens])
+        app = make_app(self._opened, tokens, [Route("/livez", _live), Route("/readyz", self._ready)])
+        self._server = Server(app, settings, telemetry, clock)
+
+    def listen(self) -> None:
+        """Answer from now on, if only that the worker is starting. Raises ConfigurationError."""
+        self._server.start()
+
+    def open(
+        self, *, lookup: Lookup | None, models: Callable[[], Mapping[str, str]], rate: float, outages: Outages
+    ) -> None:
+        """Take photos: the models are warm. `rate`: photos a second that they take. `lookup`: None without Redis."""
+        self.admission.expect(rate)
+        self._images = Images(
+            gate=self.gate,
+            admission=self.admission,
+            bodies=self.bodies,
+            tickets=self.tickets,
+            wait=self._settings.door_wait,
+            owners=False,
+            is_store_away=lambda: outages.ongoing(Part.STORE),
+            models=models,
+            lookup=lookup,
+        )
+        self.gate.open()
+
+    # What the pipeline's thread does.
+
+    def step(self) -> None:
+        """Wait a moment. Once closed, wait until it brings no more photos."""
+        self._closing.wait(IDLE)
+        if not self._closing.is_set():
+            return
+        pause = threading.Event()
+        while self.gate.accepts or (self.bodies.under_way and self._clock() < self._bodies_until):
+            self.lane.alive()
+            pause.wait(LOOK)
+
+    # What the main thread does.
+
+    @property
+    def in_flight(self) -> int:
+        """Number of photos without an answer."""
+        return self.tickets.in_flight
+
+    def extend_due(self) -> None:
+        """There are no leases."""
+
+    def close(self) -> None:
+        """Begin to stop."""
+        if not self._closing.is_set():
+            settings = self._settings
+            self._bodies_until = self._clock() + settings.drain_deadline - SETTLING - settings.door_wait
+        self.gate.close()
+        self._closing.set()
+
+    def wait_for_receives(self, timeout: float) -> bool:  # noqa: ARG002 - nothing comes back to it
+        """Wait for nothing: what is being received now is refused."""
+        return True
+
+    def release_all(self, survived: bool = False) -> int:  # noqa: ARG002 - clients know
+        """Refuse all that has no answer yet; returns how many there were."""
+        return self.tickets.release_all()
+
+    def end(self) -> None:
+        """Send the last answers, and listen no more."""
+        self.close()
+        self._server.stop(ENDING)
+
+    def _opened(self) -> Images:
+        if self._images is None:
+            raise Refusal("starting", "the models are being loaded")
+        return self._images
+
+    async def _ready(self, _request: Request) -> Response:
+        word = self.gate.phase.value
+        return PlainTextResponse(word, 200 if self.gate.is_ready else 503)
+
+
+async def _live(_request: Request) -> Response:
+    return PlainTextResponse("alive")
