@@ -80,7 +80,8 @@ class Assembly:
         self.uploads: Lane[Item] = Lane(
             self.settings.upload_queue, 1 - self.settings.door_share, lambda: self.prepare.room.full
         )
-        self.lanes = Lanes([self.uploads, *([self.door.lane] if self.door else [])], _work)
+        ways = [*([self.uploads] if self.source else []), *([self.door.lane] if self.door else [])]
+        self.lanes = Lanes(ways, _work)
         self.ready: BoundedQueue[Prepared] = BoundedQueue(self._ready_places())
         self.outcomes: BoundedQueue[Outcome] = BoundedQueue(self.settings.outcome_queue)
 
@@ -106,7 +107,7 @@ class Assembly:
                 helpers=Helpers([partial(self.prepare.step, rank) for rank in ranks], output=self.ready),
                 more=infer_on_other_devices,
             ),
-            Stage("commit", self.commit.step, output=self.acknowledge.groups),
+            Stage("commit", self.commit.step, output=self.acknowledge.outcomes),
             Stage("acknowledge", self.acknowledge.step),
         ]
         return Pipeline(stages, self.clock, beside)
@@ -115,8 +116,6 @@ class Assembly:
         if self.source:
             more = [self.poll.step_beside] * (self.settings.receivers - 1)
             yield Stage("poll", self.poll.step, output=self.uploads, more=more, is_source=True)
-        else:
-            self.uploads.shutdown()
         if self.door:
             yield Stage("door", self.door.step, output=self.door.lane, is_source=True)
 

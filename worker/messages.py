@@ -202,7 +202,7 @@ class Written(NamedTuple):
     answer: Answer
     duplicate_of: DuplicateOf | None = None
     reason: str = ""  # of a refusal
-    stored: Result | None = None  # what is known instead
+    stored: Result | None = None  # what is there already: of this try, or known instead
 
 
 class Source(Protocol):
@@ -210,7 +210,10 @@ class Source(Protocol):
 
     @property
     def is_patient(self) -> bool:
-        """Whether its photos can wait: for a service that fails, or at a stop for another worker."""
+        """Whether its photos can wait: for a service that fails, or at a stop for another worker.
+
+        If not, settling them takes no time.
+        """
 
     def wants(self, upload: Upload) -> bool:
         """Whether anybody still waits for the photo's result."""

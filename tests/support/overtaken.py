@@ -3,7 +3,7 @@
 from worker.errors import ObjectGoneError
 from worker.messages import Answer, S3Object
 from worker.result import Result, SourceObject
-from worker.results.content import by_http, content, is_same_content, is_same_place
+from worker.results.content import by_http, content, is_same_bytes, is_same_content, is_same_place
 from worker.results.known import PASSING, are_as_new, is_older, is_unordered, state
 
 
@@ -11,19 +11,13 @@ def answer_to(stored: Result | None, new: Result, seen: str) -> Answer:
     """What becomes of a result, where `seen` is the state that was stored when its photo was looked up."""
     if stored is None:
         return Answer.WRITTEN
-    if not is_same_place(stored.source, new.source):
-        return _answer_to_another_place(stored, new)
-    if _is_needless(stored, new):
+    same = is_same_content(stored.source, new.source)
+    is_its = is_same_place(stored.source, new.source) or (by_http(stored.source, new.source) and same)
+    if is_its and _is_needless(stored, new):
         return Answer.KNOWN
+    if new.source.via == "http":  # nobody replaces other content
+        return Answer.OVERTAKEN if content(stored.source) and not same else Answer.WRITTEN
     return Answer.OVERTAKEN if is_overtaken(stored, _event(new), seen) else Answer.WRITTEN
-
-
-def _answer_to_another_place(stored: Result, new: Result) -> Answer:
-    """One photo may come both ways. By HTTP nobody replaces other content."""
-    if by_http(stored.source, new.source) and is_same_content(stored.source, new.source):
-        return Answer.KNOWN if _is_needless(stored, new) else Answer.WRITTEN
-    replaces = new.source.via == "http" and content(stored.source) != ""
-    return Answer.OVERTAKEN if replaces else Answer.WRITTEN
 
 
 def in_order(stored: Result, event: S3Object | SourceObject, *, surely: bool = False) -> Result:
@@ -41,9 +35,9 @@ def in_order(stored: Result, event: S3Object | SourceObject, *, surely: bool = F
 
 def is_overtaken(stored: Result, scored: S3Object, seen: str) -> bool:
     """Whether other content was stored since `seen`, so that `scored` may be the older one."""
-    other = content(stored.source) != content(scored) and state(stored) != seen
+    other = content(stored.source) != content(scored) and not is_same_bytes(stored.source, scored)
     unknown = stored.error is not None and content(stored.source) == ""
-    return other and not unknown and is_unordered(stored, scored)
+    return other and state(stored) != seen and not unknown and is_unordered(stored, scored)
 
 
 def _is_needless(stored: Result, new: Result) -> bool:

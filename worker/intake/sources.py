@@ -30,7 +30,7 @@ class Intake(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Does the same with each source."""
+    """Does the same with each source, in their order: those first that wait for nobody else."""
 
     each: Sequence[Intake]
 

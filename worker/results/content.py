@@ -15,7 +15,7 @@ def content(source: Identity) -> str:
 
 def is_same_content(one: Identity, other: Identity) -> bool:
     """Whether two objects are known to be the same bytes: by these, for what came by HTTP."""
-    if by_http(one, other) and one.sha256 and one.sha256 == other.sha256:
+    if is_same_bytes(one, other):
         return True
     versions = real_version(one.version_id), real_version(other.version_id)
     if all(versions):
@@ -28,9 +28,19 @@ def by_http(one: Identity, other: Identity) -> bool:
     return "http" in {one.via, other.via}
 
 
-def is_same_place(one: Identity, other: Identity) -> bool:
-    """Whether two objects have the same bucket and key, or both were never in S3."""
-    return (one.bucket or None, one.key or None) == (other.bucket or None, other.key or None)
+def is_same_bytes(one: Identity, other: Identity) -> bool:
+    """Whether one photo came both ways, or twice by HTTP."""
+    return by_http(one, other) and bool(one.sha256) and one.sha256 == other.sha256
+
+
+def is_same_place(stored: Identity, other: Identity) -> bool:
+    """Whether two objects have the same bucket and key.
+
+    What was never in S3 stands for any place there, so that what S3 has counts.
+    """
+    if stored.via == "http" and not stored.bucket:
+        return True
+    return (stored.bucket or None, stored.key or None) == (other.bucket or None, other.key or None)
 
 
 def identify(fetched: Fetched, wanted: S3Object, event: S3Object | None = None) -> S3Object:

@@ -33,19 +33,7 @@ def contradictions(settings: "Settings") -> Iterator[str]:
             f"WORKER_STALL_AFTER ({settings.stall_after} s) is too short: with {wait} and WORKER_REDIS_TIMEOUT "
             f"({redis:g} s) one step of a healthy worker may take {longest:g} s"
         )
-    if settings.door_port and settings.door_linger + settings.door_wait + SETTLING > settings.drain_deadline:
-        yield (
-            f"WORKER_DRAIN_DEADLINE ({settings.drain_deadline} s) is too short: WORKER_DOOR_LINGER "
-            f"({settings.door_linger:g} s) + WORKER_DOOR_WAIT ({settings.door_wait:g} s) + {SETTLING} s to settle "
-            f"are {settings.door_linger + settings.door_wait + SETTLING:g} s"
-        )
-    if settings.door_port and settings.door_port == settings.metrics_port:
-        yield f"WORKER_DOOR_PORT and WORKER_METRICS_PORT are both {settings.door_port}"
-    if settings.door_bucket and settings.buckets and settings.door_bucket not in settings.buckets:
-        yield (
-            f"WORKER_DOOR_BUCKET ({settings.door_bucket}) is not among WORKER_BUCKETS: the queue's announcements of "
-            "photos that came by HTTP would be refused"
-        )
+    yield from _contradictions_of_the_door(settings)
     timeout = settings.visibility_timeout
     if timeout is not None and timeout > settings.lease_most:
         yield (
@@ -75,3 +63,21 @@ def contradictions(settings: "Settings") -> Iterator[str]:
         yield "WORKER_RESULT_KEY names an {owner}: WORKER_IMAGE_ID_PATTERN must have a group of that name"
     if settings.engine == "litert" and settings.precision == "mixed":
         yield "WORKER_PRECISION=mixed is for GPUs, WORKER_ENGINE=litert for CPUs"
+
+
+def _contradictions_of_the_door(settings: "Settings") -> Iterator[str]:
+    if not settings.queue_url and not settings.door_port:
+        yield "neither WORKER_QUEUE_URL nor WORKER_DOOR_PORT is set: no photo could come in"
+    if settings.door_port and settings.door_linger + settings.door_wait + SETTLING > settings.drain_deadline:
+        yield (
+            f"WORKER_DRAIN_DEADLINE ({settings.drain_deadline} s) is too short: WORKER_DOOR_LINGER "
+            f"({settings.door_linger:g} s) + WORKER_DOOR_WAIT ({settings.door_wait:g} s) + {SETTLING} s to settle "
+            f"are {settings.door_linger + settings.door_wait + SETTLING:g} s"
+        )
+    if settings.door_port and settings.door_port == settings.metrics_port:
+        yield f"WORKER_DOOR_PORT and WORKER_METRICS_PORT are both {settings.door_port}"
+    if settings.door_bucket and settings.buckets and settings.door_bucket not in settings.buckets:
+        yield (
+            f"WORKER_DOOR_BUCKET ({settings.door_bucket}) is not among WORKER_BUCKETS: the queue's announcements of "
+            "photos that came by HTTP would be refused"
+        )

@@ -29,7 +29,7 @@ def load(environ: Mapping[str, str] = os.environ, needs: Sequence[str] = ()) -> 
         settings = Settings.model_validate({name.lower(): value for name, value in given.items() if value})
     except ValidationError as errors:
         raise ConfigurationError("; ".join(map(_explain, errors.errors()))) from None
-    missing = [name for name in needs if f"{PREFIX}{name.upper()}" not in environ]
+    missing = [name for name in needs if not given.get(name.upper())]
     if missing:
         raise ConfigurationError("; ".join(map(_missing, missing)))
     return settings

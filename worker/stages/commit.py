@@ -91,7 +91,8 @@ class Commit:
                 self._unwritten.append(outcome)
             else:
                 outcome.source.answer(outcome, None)
-                (self._done if outcome.verdict is Verdict.ACKNOWLEDGE else to_settle).append(outcome)
+                waits = outcome.source.is_patient and outcome.verdict is Verdict.ACKNOWLEDGE
+                (self._done if waits else to_settle).append(outcome)
         self._settle(to_settle)
 
     def _acknowledge(self, most: int | None = None) -> None:
@@ -117,13 +118,18 @@ class Commit:
         self._unwritten = []
         for outcome, result, written in zip(outcomes, results, answers, strict=True):
             if written.answer in {Answer.OVERTAKEN, Answer.REFUSED}:
-                undone = _undone(outcome, written)
-                outcome.source.answer(undone, None)
-                self._done.append(undone)
+                self._finish(_undone(outcome, written), None)
             else:
-                outcome.source.answer(outcome, _stored(result, written))
+                self._finish(outcome, _stored(result, written))
                 self._report(outcome, result, written)
-                self._done.append(outcome)
+
+    def _finish(self, outcome: Outcome, stored: Result | None) -> None:
+        """Answer whoever waits. A message waits for others, so that they are deleted together."""
+        outcome.source.answer(outcome, stored)
+        if outcome.source.is_patient:
+            self._done.append(outcome)
+        else:
+            self._settle([outcome])
 
     def _settle(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:

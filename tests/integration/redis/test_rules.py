@@ -260,7 +260,8 @@ BY_HTTP = result(etag="s", sha256="s", **NEVER_IN_S3)
         (BY_HTTP, BY_HTTP, Answer.KNOWN),
         (BY_HTTP, result(etag="t", sha256="t", **NEVER_IN_S3), Answer.OVERTAKEN),
         (BY_QUEUE, result(etag="t", sha256="t", **NEVER_IN_S3), Answer.OVERTAKEN),
-        (BY_HTTP, result(etag="other", sha256="t", sequencer="0B"), Answer.WRITTEN),
+        (BY_HTTP, result(code="object_gone", etag=None), Answer.KNOWN),
+        (BY_HTTP, result(models="2", etag="e", sha256="s", sequencer="0A"), Answer.WRITTEN),
         (BY_HTTP, result(models="2", etag="s", sha256="s", **NEVER_IN_S3), Answer.WRITTEN),
         (BY_QUEUE, result(models="2", etag="s", sha256="s", **NEVER_IN_S3), Answer.WRITTEN),
         (result(etag="v", sha256="s", via="http"), result(etag="w", sha256="s", via="http"), Answer.KNOWN),
@@ -270,9 +271,37 @@ BY_HTTP = result(etag="s", sha256="s", **NEVER_IN_S3)
 def test_the_same_bytes_are_one_result_whichever_way_they_come(
     store: RedisStore, stored: Result, new: Result, expected: Answer
 ) -> None:
-    """By HTTP nobody replaces other content; what is uploaded to the bucket later does."""
     store.write([stored], [""])
     (written,) = store.write([another_try(new)], [""])
     assert written.answer is expected
     if expected is Answer.KNOWN:
         assert written.stored == store.find([PhotoId("one")])[0] == stored
+
+
+@pytest.mark.parametrize("stored", [BY_QUEUE, BY_HTTP, result(etag="s", sha256="s", via="http")])
+@pytest.mark.parametrize("way", [NEVER_IN_S3, {"via": "http"}])
+@pytest.mark.usefixtures("_empty")
+def test_by_http_nobody_replaces_other_content(
+    store: RedisStore, stored: Result, way: dict[str, Any]
+) -> None:
+    store.write([stored], [""])
+    for seen in ("", state(stored)):
+        other = result(etag="t", sha256="t", **way)
+        assert store.write([other], [seen])[0].answer is Answer.OVERTAKEN
+
+
+@pytest.mark.usefixtures("_empty")
+def test_what_is_in_s3_replaces_what_came_by_http_once_that_was_looked_up(store: RedisStore) -> None:
+    """Before, it may be the older one: then what the bucket has now is read."""
+    store.write([BY_HTTP], [""])
+    other = result(etag="other", sha256="t", sequencer="0B")
+    assert store.write([other], [""])[0].answer is Answer.OVERTAKEN
+    assert store.write([other], [state(BY_HTTP)])[0].answer is Answer.WRITTEN
+
+
+@pytest.mark.usefixtures("_empty")
+def test_a_write_whose_answer_was_lost_tells_what_is_stored(store: RedisStore) -> None:
+    store.write([BY_HTTP], [""])
+    later = BY_HTTP.model_copy(update={"scored_at": "2026-01-02T00:00:00.000Z"})
+    (written,) = store.write([later], [""])
+    assert (written.answer, written.stored) == (Answer.WRITTEN, BY_HTTP)

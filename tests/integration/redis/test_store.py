@@ -44,9 +44,10 @@ def test_a_result_whose_answer_was_lost_counts_as_written(store: RedisStore) -> 
     with_index.write([photo("other", "1")], [""])
     assert with_index.write([ours], [""]) == [copy]
     later = ours.model_copy(update={"timings_ms": {"commit": 900.0, "total": 900.0}, "scored_at": "later"})
-    assert with_index.write([later], [""]) == [copy]
-    assert with_index.write([theirs], [""]) == [Written(Answer.KNOWN)]
-    assert with_index.find([PhotoId("one")]) == [ours.model_copy(update={"duplicate_of": copy.duplicate_of})]
+    stored = ours.model_copy(update={"duplicate_of": copy.duplicate_of})
+    assert with_index.write([later], [""]) == [copy._replace(stored=stored)]
+    assert with_index.write([theirs], [""]) == [Written(Answer.KNOWN, stored=stored)]
+    assert with_index.find([PhotoId("one")]) == [stored]
 
 
 TOO_LONG = "x" * 256  # an entry of the index has one byte for the length of an id

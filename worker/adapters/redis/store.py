@@ -188,7 +188,7 @@ def _written(result: Result, answer: Any) -> Written:
         case ["known", text]:
             stored = parse(text)
             if stored and stored.is_of_same_try(result):  # written before, but the answer was lost
-                return Written(Answer.WRITTEN, stored.duplicate_of)
+                return Written(Answer.WRITTEN, stored.duplicate_of, stored=stored)
             return Written(Answer.KNOWN, stored=stored)
         case ["written", image_id, distance, kind]:
             return Written(Answer.WRITTEN, DuplicateOf(image_id=image_id, distance=distance, kind=kind))

@@ -27,9 +27,13 @@ local function version(s) return known(s.version_id) and s.version_id ~= 'null' 
 local function content(s) return version(s) or known(s.etag) and s.etag or '' end
 -- A photo may come both ways, or once more by HTTP: then its bytes name it.
 local function by_http(s, n) return s.via == 'http' or n.via == 'http' end
-local function same_place(s, n) return s.bucket == n.bucket and s.key == n.key end
+local function same_bytes(s, n) return by_http(s, n) and known(s.sha256) and s.sha256 == n.sha256 end
+-- What was never in S3 stands for any place there, so that what S3 has counts.
+local function same_place(s, n)
+  return s.via == 'http' and not known(s.bucket) or (s.bucket == n.bucket and s.key == n.key)
+end
 local function same_content(s, n)
-  if by_http(s, n) and known(s.sha256) and s.sha256 == n.sha256 then return true end
+  if same_bytes(s, n) then return true end
   if version(s) and version(n) then return version(s) == version(n) end
   return known(s.etag) and s.etag == n.etag
 end
@@ -58,10 +62,10 @@ end
 local function overtaken(old, new, seen)
   local s, n = old.source, new.source
   -- By HTTP nobody replaces other content.
-  if not same_place(s, n) then return n.via == 'http' and content(s) ~= '' and not same_content(s, n) end
-  if ordered(s, n) then return false end
+  if n.via == 'http' then return content(s) ~= '' and not same_content(s, n) end
+  if not same_place(s, n) or ordered(s, n) then return false end
   if code(old) and content(s) == '' then return false end
-  return content(s) ~= content(n) and state(old) ~= seen
+  return content(s) ~= content(n) and not same_bytes(s, n) and state(old) ~= seen
 end
 -- Give a stored result the sequencer of a later event of its content, which was put again. One
 -- without a sequencer gets one only if it is `surely` from before that event: else it would seem
