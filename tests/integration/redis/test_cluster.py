@@ -1,13 +1,18 @@
 """Tests of Redis as a cluster, as on ElastiCache: three real nodes, and a slot that moves."""
 
+import asyncio
+import itertools
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS as SLOTS
 
-from tests.integration.redis.cluster import Nodes, alive, ask, cluster, holder, move, url_of
+from tests.integration.redis.cluster import NODES, Nodes, alive, ask, cluster, holder, move, url_of
 from tests.integration.redis.photos import connect, enter, exact, find_look_alike, near, phash, photo, write
 from tests.integration.redis.rights import RIGHTS
+from tests.support.door_readers import ReadersRig, until
 from tests.support.photos import coffee
 from tests.support.rig import Rig
 from tests.support.waiting import PATIENCE
@@ -98,6 +103,47 @@ def test_the_rights_of_the_security_page_and_two_more_are_enough(nodes: Nodes) -
     store.begin_trial("message")
     assert store.tries(["message"]) == [Tries(1, unfinished=True)]
     assert store.forget(PhotoId("one"))
+
+
+def test_readers_of_all_owners_hear_on_one_connection(nodes: Nodes) -> None:
+    store = store_on(nodes, BY_OWNER)
+    rig = ReadersRig(store)
+
+    async def test() -> None:
+        waiters = [rig.wait("one", owner=owner) for owner in OWNERS]
+        await until(lambda: sum(len(node.pubsub_channels()) for node in nodes) == len(OWNERS))
+        assert sum(len(node.client_list(_type="pubsub")) for node in nodes) == 1
+        results = [photo("one", "1", owner=owner) for owner in OWNERS]
+        begun = time.monotonic()
+        await asyncio.to_thread(store.write, results, [""] * len(OWNERS))
+        assert await asyncio.gather(*waiters) == results
+        assert time.monotonic() - begun < PATIENCE / 2
+
+    rig.run(test)
+
+
+def test_readers_move_to_another_node_when_theirs_ends(tmp_path: Path) -> None:
+    with cluster(tmp_path) as nodes:
+        rig = ReadersRig(store_on(nodes, BY_OWNER))
+        here, there = _owner_at(nodes, 0), _owner_at(nodes, 1)
+
+        async def test() -> None:
+            mine, other = rig.wait("one", owner=here), rig.wait("one", owner=there)
+            await until(lambda: len(nodes[0].pubsub_channels()) == 2)
+            nodes[0].shutdown(nosave=True)
+            await until(lambda: any(len(node.pubsub_channels()) == 2 for node in alive(nodes)))
+            nodes[1].set(f"{{{there}}}:result:one", photo("one", "1", owner=there).model_dump_json())
+            nodes[1].publish(f"{{{there}}}:result:one", "")
+            assert await other == photo("one", "1", owner=there)
+            mine.cancel()
+
+        rig.run(test)
+
+
+def _owner_at(nodes: Nodes, number: int) -> str:
+    """An owner whose keys are on a node."""
+    owners = (f"owner-{count}" for count in itertools.count())
+    return next(one for one in owners if ask(nodes[0], "KEYSLOT", f"{{{one}}}") * NODES // SLOTS == number)
 
 
 def test_while_nodes_are_away_calls_raise_a_store_error(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Tests of Redis as on ElastiCache: TLS, and a user with only the rights that the worker needs."""
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -13,6 +14,7 @@ import trustme
 from localstack.services import Services
 from tests.integration.redis.photos import connect, find_look_alike, photo
 from tests.integration.redis.rights import RIGHTS
+from tests.support.door_readers import ReadersRig, until
 from tests.support.results import make_result
 from tests.support.rig import Rig
 from worker.adapters.redis.store import RedisStore
@@ -97,7 +99,7 @@ def test_the_rights_of_the_security_page_are_enough(port: int, authority: trustm
         assert announcements.wait(5.0)  # Redis's confirmation
         assert store.write([make_result()], [""]) == [Written(Answer.WRITTEN)]
         assert announcements.wait(5.0)
-    assert store.write([make_result(sequencer="0A")], [""]) == [Written(Answer.KNOWN)]
+    assert store.write([make_result(sequencer="0A")], [""])[0].answer is Answer.KNOWN
     copied = photo("two", "bytes", "phash-1:0123456789abcdef")
     assert store.write([copied], [""]) == [Written(Answer.WRITTEN)]
     assert find_look_alike(store, "three", "phash-1:0123456789abcdef") == "two"
@@ -106,6 +108,38 @@ def test_the_rights_of_the_security_page_are_enough(port: int, authority: trustm
     assert store.tries(["message"]) == [Tries(1, unfinished=True)]
     assert store.forget(PhotoId("two"))
     assert store.find([PhotoId("one")]) == [make_result()]
+
+
+def test_the_readers_of_the_door_need_no_other_rights(
+    port: int, authority: trustme.CA, tmp_path: Path
+) -> None:
+    rig = ReadersRig(connect_tls(port, authority, tmp_path))
+
+    async def test() -> None:
+        waiter = rig.wait("one")
+        client = rig.store.nodes.client
+        await until(lambda: client.publish("result:one", "") == 1)
+        assert await asyncio.to_thread(rig.store.write, [make_result()], [""])
+        assert await waiter == make_result()
+
+    rig.run(test)
+    assert "subscription_failed" not in rig.telemetry.counts
+
+
+def test_readers_without_the_right_to_subscribe_have_their_last_look_and_it_is_logged(
+    port: int, authority: trustme.CA, tmp_path: Path, rig: Rig
+) -> None:
+    rig.redis.execute_command("ACL", "SETUSER", "scorer", "-subscribe")
+    readers = ReadersRig(connect_tls(port, authority, tmp_path))
+
+    async def test() -> None:
+        waiter = readers.wait("one", 1.0)
+        await until(lambda: "subscription_failed" in readers.telemetry.counts)
+        rig.redis.set("result:one", make_result().model_dump_json())
+        assert await waiter == make_result()
+
+    readers.run(test)
+    assert readers.telemetry.counts["subscription_failed"] == 1
 
 
 def test_the_security_page_lists_these_rights() -> None:

@@ -26,8 +26,10 @@ HEALTH_CHECK_INTERVAL = 15  # seconds after which an idle connection is tested b
 class Nodes:
     """Thread-safe. Its methods raise StoreError."""
 
-    def __init__(self, client: "redis.Redis | RedisCluster") -> None:
+    def __init__(self, client: "redis.Redis | RedisCluster", url: str = "", timeout: float = 2.0) -> None:
         self.client = client
+        self.url = url  # for connections of another kind
+        self.timeout = timeout
 
     @classmethod
     def connect(cls, url: str, timeout: float) -> Self:
@@ -52,9 +54,9 @@ class Nodes:
         try:
             single.ping()
             if not _is_cluster(single):
-                return cls(single)
+                return cls(single, url, timeout)
             single.close()
-            return cls(RedisCluster.from_url(url, **options))
+            return cls(RedisCluster.from_url(url, **options), url, timeout)
         except (*FAILURES, UnicodeError) as error:
             raise ConfigurationError(f"Redis cannot be reached: {error}") from None
 
@@ -86,6 +88,20 @@ class Nodes:
             self._find_nodes_again(error)
             raise StoreError(reason(error)) from error
         return answers
+
+    def address(self, key: str, *, any_node: bool = False) -> dict[str, Any]:
+        """Name host and port of the node that has a key, or of any node; empty without a cluster.
+
+        What is announced on one node of a cluster is heard on all, but surely and soonest on that one.
+        """
+        if not isinstance(self.client, RedisCluster):
+            return {}
+        node: Any = (
+            self.client.get_random_node()  # type: ignore[no-untyped-call] # redis-py leaves it untyped
+            if any_node
+            else self.client.get_node_from_key(key)  # type: ignore[no-untyped-call] # likewise
+        )
+        return {"host": node.host, "port": node.port}
 
     def scan(self, pattern: str) -> Iterator[str]:
         """Find every key that matches. Some may come twice."""

@@ -11,6 +11,7 @@ from worker.adapters.redis.announcements import Announcements, subscribe
 from worker.adapters.redis.calls import Call, Refused, Script
 from worker.adapters.redis.index import Index, fingerprint_of
 from worker.adapters.redis.nodes import Nodes
+from worker.adapters.redis.subscriber import Subscriber
 from worker.errors import ConfigurationError, ResultRefusedError
 from worker.messages import Answer, PhotoId, S3Object, Written
 from worker.photos import looks
@@ -150,6 +151,10 @@ class RedisStore:
     def announcements(self, photo: PhotoId) -> AbstractContextManager[Announcements]:
         """Subscribe to a photo's results."""
         return subscribe(self.nodes, self.keys.result(photo))
+
+    def subscriber(self) -> Subscriber:
+        """Make what hears of many photos' results on one connection, without a thread."""
+        return Subscriber(self.nodes)
 
     def _note(self, message_ids: Sequence[str], known: Sequence[Tries]) -> None:
         keys = [self.keys.tries(message_id) for message_id in message_ids]

@@ -1,0 +1,62 @@
+"""Looks stored results up in threads beside the event loop, all that are asked for meanwhile in one call."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from worker.errors import StoreError
+from worker.messages import PhotoId
+from worker.result import Result
+
+THREADS = 2  # of which one may be held up by a connection that is dead
+
+
+class Finder(Protocol):
+    """The part of the store that is needed here; see results/store.py."""
+
+    def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
+        """Find the stored result of each photo. Raises StoreError."""
+
+
+class LookUps:
+    """Belongs to one event loop."""
+
+    def __init__(self, store: Finder, patience: float) -> None:
+        """`patience`: seconds after which a look-up without an answer counts as failed."""
+        self._store = store
+        self._patience = patience
+        self._threads = ThreadPoolExecutor(THREADS, "look-up")
+        self._turn = asyncio.Semaphore(THREADS)
+        self._asked = set[PhotoId]()
+        self._next: asyncio.Task[dict[PhotoId, Result | None]] | None = None
+
+    async def find(self, photo: PhotoId) -> Result | None:
+        """Find the result that is stored after this call. Raises StoreError."""
+        self._asked.add(photo)
+        if self._next is None:
+            self._next = asyncio.create_task(self._look_up())
+            self._next.add_done_callback(_retrieve)
+        try:
+            async with asyncio.timeout(self._patience):
+                found = await asyncio.shield(self._next)
+        except TimeoutError:
+            raise StoreError(f"Redis has not answered within {self._patience:g} s") from None
+        return found[photo]
+
+    def close(self) -> None:
+        """Begin no more. What is under way ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _look_up(self) -> dict[PhotoId, Result | None]:
+        async with self._turn:
+            photos, self._asked, self._next = list(self._asked), set(), None
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(self._threads, self._store.find, photos)
+        return dict(zip(photos, found, strict=True))
+
+
+def _retrieve(task: "asyncio.Task[dict[PhotoId, Result | None]]") -> None:
+    """Take an error nobody waits for any more: asyncio would log it."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,137 @@
+"""GET /images/{id}: the result of a photo, now or as soon as it is there. No thread a waiter, no polling."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+from worker.door.look_ups import LookUps
+from worker.errors import StoreError
+from worker.messages import PhotoId
+from worker.result import Result
+from worker.telemetry.counters import Telemetry
+
+CANCEL_TIMEOUT = 0.1  # seconds until a cancel is repeated
+
+
+class Subscription(Protocol):
+    """Hears of results; see adapters/redis/subscriber.py."""
+
+    def add(self, channel: str) -> None:
+        """Hear a channel."""
+
+    def drop(self, channel: str) -> None:
+        """Hear a channel no more."""
+
+    async def run(self, heard: Callable[[str], None], failed: Callable[[str], None]) -> None:
+        """Call `heard` with a channel whenever there is a reason to look, until cancelled."""
+
+
+class Readers:
+    """Those who wait for results. Belongs to one event loop.
+
+    A waiter looks first; then whenever its subscription is confirmed, anew too, or its photo is
+    announced; and once more before it gives up. So it misses nothing, even if its connection is cut.
+    """
+
+    def __init__(
+        self,
+        look_ups: LookUps,
+        subscription: Subscription,
+        channel: Callable[[PhotoId], str],
+        most: int,
+        telemetry: Telemetry,
+    ) -> None:
+        """`channel`: where a photo's result is announced. `most`: waiters; beyond them nobody waits."""
+        self._look_ups = look_ups
+        self._subscription = subscription
+        self._channel = channel
+        self._most = most
+        self._telemetry = telemetry
+        self._reasons: defaultdict[str, set[asyncio.Event]] = defaultdict(set)  # to look, by channel
+        self.waiting = 0  # how many
+        self._ended = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def find(self, photo: PhotoId) -> Result | None:
+        """Find a photo's result. Raises StoreError."""
+        return await self._look_ups.find(photo)
+
+    async def wait(self, photo: PhotoId, seconds: float) -> Result | None:
+        """Wait up to `seconds` for a photo's result. Raises StoreError if the last look fails.
+
+        Redis may be away meanwhile. A stop ends the wait at once, so does being one too many.
+        """
+        end = asyncio.get_running_loop().time() + seconds
+        if self.waiting < self._most and not self._ended:
+            with self._reason_to_look(photo) as reason:
+                while not self._ended and await _is_set(reason, end):
+                    reason.clear()
+                    with suppress(StoreError):  # the last look tells
+                        if found := await self.find(photo):
+                            return found
+        return await self.find(photo)
+
+    def end(self) -> None:
+        """Let all who wait look once more and give up, at once and from now on."""
+        self._ended = True
+        for reasons in self._reasons.values():
+            for reason in reasons:
+                reason.set()
+
+    async def close(self) -> None:
+        """Give the connection up."""
+        self.end()
+        self._look_ups.close()
+        while task := self._task:  # redis-py's asyncio.wait_for may lose a cancel in Python 3.11
+            task.cancel()
+            await asyncio.wait([task], timeout=CANCEL_TIMEOUT)
+
+    @contextmanager
+    def _reason_to_look(self, photo: PhotoId) -> Iterator[asyncio.Event]:
+        """Subscribe to a photo's results. The event is set at first: to look, once subscribed or asked to."""
+        channel, reason = self._channel(photo), asyncio.Event()
+        reason.set()
+        self._reasons[channel].add(reason)
+        self.waiting += 1
+        self._subscription.add(channel)
+        self._keep_subscribed()
+        try:
+            yield reason
+        finally:
+            self.waiting -= 1
+            self._reasons[channel].discard(reason)
+            if not self._reasons[channel]:
+                del self._reasons[channel]
+                self._subscription.drop(channel)
+
+    def _keep_subscribed(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._subscription.run(self._hear, self._tell))
+            self._task.add_done_callback(self._note_end)
+
+    def _hear(self, channel: str) -> None:
+        for reason in self._reasons.get(channel, ()):
+            reason.set()
+
+    def _tell(self, reason: str) -> None:
+        self._telemetry.warn("subscription_failed", waiting=self.waiting, reason=reason)
+
+    def _note_end(self, task: "asyncio.Task[None]") -> None:
+        """Begin anew with the next waiter, should a fault of ours end the subscription."""
+        self._task = None
+        if not task.cancelled():
+            self._telemetry.fail("subscription_ended", task.exception())
+
+
+async def _is_set(reason: asyncio.Event, end: float) -> bool:
+    """Wait until there is a reason to look. False if there is none until `end`, by the loop's clock."""
+    if asyncio.get_running_loop().time() >= end:
+        return False
+    try:
+        async with asyncio.timeout_at(end):
+            await reason.wait()
+    except TimeoutError:
+        return False
+    return True
