@@ -29,7 +29,8 @@ MB = 1_000_000
 MOST = 100_000  # photos in work; the measured rate decides, long before
 LOOK = 0.1  # seconds between two looks whether a stop may go on
 IDLE = 1.0  # seconds that a step waits
-ENDING = 2.0  # seconds for the last answers to be sent
+SILENT = 1.0  # seconds without a sign of life of the server's loop
+ENDING = 0.8  # seconds for the last answers to be sent
 
 
 class Door:
@@ -88,12 +89,21 @@ class Door:
     # What the pipeline's thread does.
 
     def step(self) -> None:
-        """Wait a moment. Once closed, wait until it brings no more photos."""
+        """Wait a moment. Once closed, wait until it brings no more photos. Raises what has ended the server.
+
+        While the server's loop hangs, this thread gives no sign of life either: the main thread sees it.
+        """
         self._closing.wait(IDLE)
+        pause = threading.Event()
+        while self._server.age() > SILENT:
+            pause.wait(LOOK)
         if not self._closing.is_set():
             return
-        pause = threading.Event()
-        while self.gate.accepts or (self.bodies.under_way and self._clock() < self._bodies_until):
+        while self.gate.accepts:
+            self.lane.alive()
+            pause.wait(LOOK)
+        self._server.close_idle()
+        while self.bodies.under_way and self._clock() < self._bodies_until:
             self.lane.alive()
             pause.wait(LOOK)
 

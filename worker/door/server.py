@@ -1,68 +1,156 @@
-"""uvicorn in a thread of its own."""
+"""Runs an ASGI app on uvicorn, in a thread of its own."""
 
 import asyncio
+import logging
 import socket
 import threading
-import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from worker.door.cors import let_pages_send
+from worker.door.protocol import Limits, Protocol
 from worker.errors import ConfigurationError
-from worker.settings import Settings
+from worker.settings.door import DoorSettings
 from worker.telemetry.counters import Telemetry
+
+BACKLOG = 128  # connections that asyncio accepts at once: they are open before the cap can close others
+STARTING = 10.0  # seconds for a thread to come up on a busy machine
+STOPPING = 0.5  # seconds beyond a stop's time-out for its thread to end
+TOLD_ONCE = 60.0  # seconds between two log lines about errors in the loop
 
 
 class Server:
-    """Serves an application. `start` once, then `stop`."""
+    """Listens from `start` to `stop`. All but the app may be called from any thread."""
 
     def __init__(
-        self,
-        app: ASGIApp,
-        settings: Settings,
-        telemetry: Telemetry,
-        clock: Callable[[], float] = time.monotonic,
+        self, app: ASGIApp, settings: DoorSettings, telemetry: Telemetry, clock: Callable[[], float]
     ) -> None:
-        self._port = settings.door_port
-        self._clock = clock
+        self.port = settings.door_port  # 0: any that is free, known once it listens
         self._telemetry = telemetry
+        self._limits = Limits(settings.door_connections, settings.door_body_timeout, self._count)
         config = uvicorn.Config(
-            app,
-            loop="asyncio",
-            http="httptools",
+            let_pages_send(app, settings.door_origins),
+            http=partial(Protocol, self._limits),  # type: ignore[arg-type]  # it is only called
             ws="none",
+            loop="asyncio",
             lifespan="off",
+            interface="asgi3",
+            backlog=BACKLOG,
+            timeout_keep_alive=settings.door_keep_alive,  # type: ignore[arg-type]  # a float works, too
             log_config=None,
+            log_level="error",
             access_log=False,
+            proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=int(settings.door_keep_alive),
         )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._serve, name="door-server", daemon=True)
-        self._socket: socket.socket | None = None
+        self._uvicorn = _Uvicorn(config, clock)
+        self._clock = clock
+        self._told_at = float("-inf")
+        self._running = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="door-server", daemon=True)
 
     def start(self) -> None:
         """Listen. Raises ConfigurationError if the port is taken."""
         try:
-            self._socket = socket.create_server(("0.0.0.0", self._port), backlog=1024)  # noqa: S104 - a load balancer must reach it
+            self._socket = socket.create_server(("0.0.0.0", self.port), backlog=BACKLOG)  # noqa: S104 - others are to reach it
         except OSError as error:
-            raise ConfigurationError(
-                f"WORKER_DOOR_PORT: {self._port} cannot be listened on: {error}"
-            ) from None
+            raise ConfigurationError(f"WORKER_DOOR_PORT: cannot listen on {self.port}: {error}") from None
+        self.port = int(self._socket.getsockname()[1])
         self._thread.start()
-
-    def close_idle(self) -> None:
-        """Close connections that wait for nothing."""
-
-    def stop(self, timeout: float) -> None:
-        """Answer what was asked and end, within `timeout` seconds."""
-        self._server.should_exit = True
-        self._thread.join(timeout)
+        self._running.wait(STARTING)
 
     def age(self) -> float:
-        """Seconds since the loop last ran."""
-        return 0.0
+        """Seconds since the loop last ran, by the clock; 0 while it is not to run. Raises what has ended it."""
+        if self._error is not None:
+            raise self._error
+        return self._clock() - self._uvicorn.beat if self._thread.is_alive() else 0.0
 
-    def _serve(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket] if self._socket else None))
+    def close_idle(self) -> None:
+        """From now on each answer is its connection's last, and connections without a request end."""
+        if self._loop:
+            with suppress(RuntimeError):  # it has ended, and all connections with it
+                self._loop.call_soon_threadsafe(self._close_idle)
+
+    def stop(self, timeout: float) -> None:
+        """Take no more connections; cut off after `timeout` seconds what has not been answered by then."""
+        self._uvicorn.patience = timeout
+        self._uvicorn.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(timeout + STOPPING)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - `age` raises it in a thread that somebody watches
+            self._error = error
+        finally:
+            self._socket.close()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(lambda _, context: self._tell(**context))
+        log = logging.getLogger("uvicorn.error")
+        log.handlers, log.propagate = [_Handler(self._tell)], False
+        self._running.set()
+        await self._uvicorn.serve([self._socket])
+
+    def _close_idle(self) -> None:
+        self._limits.is_closing = True
+        for connection in list(self._limits.without_request):
+            connection.end()
+
+    def _count(self, name: str) -> None:
+        self._telemetry.count(f"door_{name}")
+
+    def _tell(self, message: str, exception: BaseException | None = None, **_: Any) -> None:
+        """Log an error in the loop or in the app. Strangers may be able to repeat it: not each time."""
+        now = self._clock()
+        if now - self._told_at < TOLD_ONCE:
+            self._telemetry.count("door_error")
+            return
+        self._told_at = now
+        self._telemetry.warn("door_error", reason=message, exc_info=exception)
+
+
+class _Uvicorn(uvicorn.Server):
+    """Tells when its loop last ran, and ends all that is left within its patience."""
+
+    def __init__(self, config: uvicorn.Config, clock: Callable[[], float]) -> None:
+        super().__init__(config)
+        self._clock = clock
+        self.beat = clock()
+        self.patience = 0.0  # seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Beat, ten times a second."""
+        self.beat = self._clock()
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is under way, then cut off the rest."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.patience):
+                await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+
+class _Handler(logging.Handler):
+    """Passes on what uvicorn logs: errors of the app."""
+
+    def __init__(self, tell: Callable[..., None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass one on. What a stop has cut off is no error."""
+        exception = record.exc_info[1] if record.exc_info else None
+        if not isinstance(exception, asyncio.CancelledError):
+            self._tell(record.getMessage(), exception)

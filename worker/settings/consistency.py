@@ -1,6 +1,7 @@
 """Checks that the settings do not contradict each other."""
 
 import re
+import resource
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ SETTLING = 4  # seconds that a stop leaves for the last deletes and releases
 CONNECTING = 11  # seconds that one try of a receive may take beyond its long poll: adapters/aws/sqs.py
 RETRYING = 1  # seconds at most between two tries of a receive
 REDIS_TRIES = 4  # time-outs until a call of Redis fails: two tries, two each; adapters/redis/nodes.py
+MOST_FILES = 0.5  # part of a process's files for the door's connections; S3, Redis and decoders need others
 FETCHING = 23  # seconds that a fetch may go without a sign of life: adapters/aws/s3.py
 
 
@@ -66,16 +68,24 @@ def contradictions(settings: "Settings") -> Iterator[str]:
 
 
 def _contradictions_of_the_door(settings: "Settings") -> Iterator[str]:
-    if not settings.queue_url and not settings.door_port:
-        yield "neither WORKER_QUEUE_URL nor WORKER_DOOR_PORT is set: no photo could come in"
-    if settings.door_port and settings.door_linger + settings.door_wait + SETTLING > settings.drain_deadline:
+    if not settings.door_port:
+        if not settings.queue_url:
+            yield "neither WORKER_QUEUE_URL nor WORKER_DOOR_PORT is set: no photo could come in"
+        return
+    if settings.door_linger + settings.door_wait + SETTLING > settings.drain_deadline:
         yield (
             f"WORKER_DRAIN_DEADLINE ({settings.drain_deadline} s) is too short: WORKER_DOOR_LINGER "
             f"({settings.door_linger:g} s) + WORKER_DOOR_WAIT ({settings.door_wait:g} s) + {SETTLING} s to settle "
             f"are {settings.door_linger + settings.door_wait + SETTLING:g} s"
         )
-    if settings.door_port and settings.door_port == settings.metrics_port:
+    if settings.door_port == settings.metrics_port:
         yield f"WORKER_DOOR_PORT and WORKER_METRICS_PORT are both {settings.door_port}"
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if settings.door_connections > files * MOST_FILES:
+        yield (
+            f"WORKER_DOOR_CONNECTIONS ({settings.door_connections}) is more than half of the files that this "
+            f"process may open ({files}): raise `ulimit -n`, or ECS's `nofile`"
+        )
     if settings.door_bucket and settings.buckets and settings.door_bucket not in settings.buckets:
         yield (
             f"WORKER_DOOR_BUCKET ({settings.door_bucket}) is not among WORKER_BUCKETS: the queue's announcements of "

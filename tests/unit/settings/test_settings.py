@@ -173,6 +173,12 @@ def test_an_invalid_text_is_refused_with_name_value_and_reason(
         ({"image_id_pattern": OWNED}, ["IMAGE_ID_PATTERN", "RESULT_KEY must name the {owner} too"]),
         ({"result_key": "{owner}:{image_id}"}, ["RESULT_KEY", "IMAGE_ID_PATTERN"]),
         ({"engine": "litert", "precision": "mixed"}, ["ENGINE=litert", "PRECISION=mixed"]),
+        (
+            {"door_port": "8080", "door_linger": "12", "drain_deadline": "25"},
+            ["DRAIN_DEADLINE (25 s)", "DOOR_LINGER (12 s)", "DOOR_WAIT (10 s)"],
+        ),
+        ({"door_port": "8080", "metrics_port": "8080"}, ["DOOR_PORT", "METRICS_PORT are both 8080"]),
+        ({"door_port": "8080", "door_bucket": "other"}, ["DOOR_BUCKET (other)", "BUCKETS"]),
     ],
 )
 def test_a_contradiction_names_both_settings_and_their_values(
@@ -181,6 +187,16 @@ def test_a_contradiction_names_both_settings_and_their_values(
     with pytest.raises(ConfigurationError) as error:
         load_with(**values)
     assert all(f"WORKER_{name}" in str(error.value) for name in named)
+
+
+def test_the_door_leaves_the_worker_half_of_the_files_that_it_may_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1024, 4096))
+    assert load_with(door_port="8080", door_connections="512").door_connections == 512
+    assert load_with(door_connections="513").door_connections == 513, "without a door, it does not matter"
+    with pytest.raises(ConfigurationError, match=r"WORKER_DOOR_CONNECTIONS \(513\) .* may open \(1024\)"):
+        load_with(door_port="8080", door_connections="513")
 
 
 def test_settings_that_contradict_each_other_cannot_be_built_directly_either() -> None:
