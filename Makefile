@@ -43,7 +43,7 @@ check: $(VENV) ## lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/unit/test_layers.py
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/cfn-lint deploy/template.yaml
+	$(BIN)/cfn-lint deploy/template.yaml deploy/door.yaml
 
 fmt: $(VENV) ## format, and fix what ruff can fix
 	$(BIN)/ruff format .

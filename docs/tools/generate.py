@@ -38,9 +38,9 @@ def metrics_table() -> str:
     return markdown(("CloudWatch", "Prometheus: `photo_score_…`", "unit", "what it counts or measures"), rows)
 
 
-def parameters_table() -> str:
-    """One row per parameter of the CloudFormation template."""
-    declared = cfn_yaml.load(str(ROOT / "deploy" / "template.yaml"))["Parameters"]
+def parameters_table(template: str) -> str:
+    """One row per parameter of a CloudFormation template."""
+    declared = cfn_yaml.load(str(ROOT / "deploy" / template))["Parameters"]
     rows = (
         (f"`{name}`", _default(str(its.get("Default", "required"))), its["Description"])
         for name, its in declared.items()
@@ -103,7 +103,10 @@ def _labels(labels: Mapping[str, str]) -> str:
 # Document → name of each part → the function that writes it.
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "CONTRIBUTING.md": {"packages": packages_table},
-    "deploy/README.md": {"parameters": parameters_table},
+    "deploy/README.md": {
+        "parameters": lambda: parameters_table("template.yaml"),
+        "door parameters": lambda: parameters_table("door.yaml"),
+    },
     "docs/architecture.md": {"files": files_table},
     "docs/metrics.md": {"metrics": metrics_table},
     "docs/reference.md": {"settings": settings_table},

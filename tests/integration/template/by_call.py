@@ -164,3 +164,13 @@ CREATE_BY_CALL: dict[str, Create] = {
     "AWS::SecretsManager::Secret": _secret,
     "AWS::SQS::QueuePolicy": _queue_policy,
 }
+# moto's CloudFormation ignores some of their properties, or cannot resolve them: these are set afterwards, by id.
+AMEND_BY_CALL: dict[str, Callable[[Clients, str, dict[str, Any]], object]] = {
+    "AWS::CloudWatch::Dashboard": lambda aws, _, its: aws("cloudwatch").put_dashboard(**its),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": lambda aws, arn, its: aws(
+        "elbv2"
+    ).modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=its["LoadBalancerAttributes"]),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": lambda aws, arn, its: aws(
+        "elbv2"
+    ).modify_target_group_attributes(TargetGroupArn=arn, Attributes=its["TargetGroupAttributes"]),
+}

@@ -11,8 +11,8 @@ import boto3
 from mirakuru import HTTPExecutor
 
 from localstack.services import HOST, die_with_parent, free_port, stop
-from tests.integration.template.by_call import CREATE_BY_CALL, RECREATE_BY_CALL, Clients
-from tests.integration.template.rendered import REGION, REQUIRED, TEMPLATE, Rendered
+from tests.integration.template.by_call import AMEND_BY_CALL, CREATE_BY_CALL, RECREATE_BY_CALL, Clients
+from tests.integration.template.rendered import REGION, REQUIRED, Rendered, load
 
 
 @contextmanager
@@ -39,21 +39,18 @@ def moto(folder: Path) -> Iterator[Clients]:
 
 
 class Stack:
-    """The stack for some parameters: the rendered template, and the ids of what moto created."""
+    """A stack for some parameters: the rendered template, and the ids of what moto created."""
 
-    def __init__(self, aws: Clients, name: str, **parameters: str) -> None:
+    def __init__(self, aws: Clients, name: str, template: Path, /, **parameters: str) -> None:
         """Create it. Raises botocore's ClientError when moto refuses a part."""
-        self.aws, self.name = aws, name
-        defaults = {
-            **_network(aws("ec2")),
-            **REQUIRED,
-            "ServiceName": name,
-            "BucketName": f"photos-of-{name}",
-        }
-        self.parameters = defaults | parameters
-        self.rendered = Rendered(self.parameters)
-        image = self.rendered.parameters["InstanceImage"]
-        self.rendered.parameters["InstanceImage"] = aws("ssm").get_parameter(Name=image)["Parameter"]["Value"]
+        self.aws, self.name, self._path = aws, name, template
+        defaults = {**_network(aws("ec2")), **REQUIRED, "BucketName": f"photos-of-{name}"}
+        required = {key for key, its in load(template)["Parameters"].items() if "Default" not in its}
+        self.parameters = {key: defaults[key] for key in required} | {"ServiceName": name} | parameters
+        self.rendered = Rendered(self.parameters, template)
+        if image := self.rendered.parameters.get("InstanceImage"):
+            ami = aws("ssm").get_parameter(Name=image)["Parameter"]["Value"]
+            self.rendered.parameters["InstanceImage"] = ami
         self.ids = self.rendered.ids
         self.ids.update(self._by_cloudformation())
         self.by_cloudformation = frozenset(self.ids)
@@ -61,6 +58,8 @@ class Stack:
             create = (RECREATE_BY_CALL if logical in self.ids else CREATE_BY_CALL).get(kind)
             if create:
                 self.ids[logical] = create(aws, self.rendered.properties(logical))
+            if amend := AMEND_BY_CALL.get(kind):
+                amend(aws, self.ids[logical], self.rendered.properties(logical))
 
     def _by_cloudformation(self) -> dict[str, str]:
         cloudformation = self.aws("cloudformation")
@@ -69,7 +68,7 @@ class Stack:
         ]
         cloudformation.create_stack(
             StackName=self.name,
-            TemplateBody=TEMPLATE.read_text(),
+            TemplateBody=self._path.read_text(),
             Parameters=parameters,
             Capabilities=["CAPABILITY_IAM"],
         )
@@ -82,6 +81,12 @@ class Stack:
         names = {logical: self.rendered.properties(logical).get("PolicyName") for logical in known}
         return {logical: names[logical] or physical or "" for logical, physical in known.items()}
 
+    def container(self) -> dict[str, Any]:
+        """The worker's container, as ECS returns it."""
+        answer = self.aws("ecs").describe_task_definition(taskDefinition=self.ids["TaskDefinition"])
+        (only,) = answer["taskDefinition"]["containerDefinitions"]
+        return dict(only)
+
     def outputs(self) -> dict[str, str]:
         """The stack's outputs."""
         (stack,) = self.aws("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
@@ -91,4 +96,4 @@ class Stack:
 def _network(ec2: Any) -> dict[str, str]:
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
     subnets = [resource["SubnetId"] for resource in ec2.describe_subnets()["Subnets"][:2]]
-    return {"VpcId": vpc, "SubnetIds": ",".join(subnets)}
+    return {"VpcId": vpc, "SubnetIds": ",".join(subnets), "BalancerSubnetIds": ",".join(subnets)}

@@ -21,6 +21,7 @@ NAMES = {
     "replicationgroupdescription": "description",
     "sourcesecuritygroupid": "groupid",
     "subnetidentifier": "subnetids",
+    "subnets": "subnetid",
 }
 Leaf = tuple[str, str]
 
@@ -164,6 +165,23 @@ READ: dict[str, list[Read]] = {
         lambda aws, name: aws("elasticache").describe_cache_subnet_groups(CacheSubnetGroupName=name)
     ],
     "AWS::ElastiCache::User": [lambda aws, name: aws("elasticache").describe_users(UserId=name)],
+    "AWS::ElasticLoadBalancingV2::Listener": [
+        lambda aws, name: aws("elbv2").describe_listeners(ListenerArns=[name])
+    ],
+    "AWS::ElasticLoadBalancingV2::ListenerRule": [
+        lambda aws, name: {
+            "ListenerArn": name.rpartition("/")[0].replace("listener-rule", "listener"),
+            **aws("elbv2").describe_rules(RuleArns=[name]),
+        }
+    ],
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": [
+        lambda aws, name: aws("elbv2").describe_load_balancers(LoadBalancerArns=[name]),
+        lambda aws, name: aws("elbv2").describe_load_balancer_attributes(LoadBalancerArn=name),
+    ],
+    "AWS::ElasticLoadBalancingV2::TargetGroup": [
+        lambda aws, name: aws("elbv2").describe_target_groups(TargetGroupArns=[name]),
+        lambda aws, name: aws("elbv2").describe_target_group_attributes(TargetGroupArn=name),
+    ],
     "AWS::Events::Rule": [
         lambda aws, name: aws("events").describe_rule(Name=name),
         lambda aws, name: aws("events").list_targets_by_rule(Rule=name),

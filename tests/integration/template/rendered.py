@@ -1,4 +1,4 @@
-"""Renders the template: resolves its functions for some parameters, as CloudFormation does."""
+"""Renders a template: resolves its functions for some parameters, as CloudFormation does."""
 
 import base64
 import re
@@ -10,7 +10,8 @@ from cfnlint.decode import cfn_yaml
 
 from tests.support import ROOT
 
-TEMPLATE = ROOT / "deploy" / "template.yaml"
+TEMPLATE, DOOR = ROOT / "deploy" / "template.yaml", ROOT / "deploy" / "door.yaml"
+MAX_BYTES = 51_200  # of a template that CloudFormation accepts without a bucket
 REGION, ACCOUNT = "us-east-1", "123456789012"
 PSEUDO = {
     "AWS::AccountId": ACCOUNT,
@@ -46,12 +47,41 @@ GUEST = {
     "RedisPort": "6380",
     "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call",
 }
-# Fn::GetAtt: {id} is the physical id, {name} its last part. Else <Name.Attribute>.
+# Of the door's stack: who may send, and nothing else.
+ALONE = {"ClientCidr": "10.0.0.0/8"}
+# All that the stack of template.yaml has, and photos are stored too; HTTPS for everybody who has a token.
+BOTH = {
+    "Launch": "FARGATE_SPOT",
+    "Wait": "30",
+    "Scheme": "internet-facing",
+    "CertificateArn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/of-ours",
+    "ClientCidr": "0.0.0.0/0",
+    "TokensSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:tokens-AbCdEf",
+    "RedisUrlSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:redis-AbCdEf",
+    "BucketName": "our-photos",
+    "Store": "true",
+    "QueueArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:photo-score",
+    "KeyArns": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/of-ours",
+    "ModelBucket": "our-models",
+    "ModelRefresh": "300",
+    "AlarmEmail": "someone@example.com",
+    "SettingsFileArn": "arn:aws:s3:::our-settings/worker.env",
+}
+# Cluster with GPU instances and topic exist already.
+DOOR_GUEST = {
+    "Launch": "GPU",
+    "ClusterName": "gpus-for-all",
+    "ClusterExists": "true",
+    "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call",
+}
+# Fn::GetAtt: {id} is the physical id, {name} its last part, {path} what follows its last colon. Else <Name.Attribute>.
 ATTRIBUTES = {
     ("AWS::EC2::LaunchTemplate", "LatestVersionNumber"): "1",
     ("AWS::EC2::SecurityGroup", "GroupId"): "{id}",
     ("AWS::ECS::Service", "Name"): "{name}",
     ("AWS::ElastiCache::ReplicationGroup", "PrimaryEndPoint.Address"): "redis.example.com",
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerFullName"): "{path}",
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", "TargetGroupFullName"): "{path}",
     ("AWS::Events::Rule", "Arn"): f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{{id}}",
     ("AWS::IAM::InstanceProfile", "Arn"): f"arn:aws:iam::{ACCOUNT}:instance-profile/{{id}}",
     ("AWS::IAM::Role", "Arn"): f"arn:aws:iam::{ACCOUNT}:role/{{id}}",
@@ -70,11 +100,11 @@ def load(path: Path = TEMPLATE) -> dict[str, Any]:
 
 
 class Rendered:
-    """The template for some parameters. `ids` are physical ids, filled as resources are created."""
+    """A template for some parameters. `ids` are physical ids, filled as resources are created."""
 
-    def __init__(self, parameters: Mapping[str, str]) -> None:
+    def __init__(self, parameters: Mapping[str, str], path: Path = TEMPLATE) -> None:
         """Evaluate the conditions. Raises KeyError when a required parameter is missing."""
-        self._template = load()
+        self._template = load(path)
         self.ids: dict[str, str] = {}
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
@@ -82,6 +112,7 @@ class Rendered:
             "Fn::Base64": lambda text: base64.b64encode(str(self.resolve(text)).encode()).decode(),
             "Fn::Equals": lambda two: len({str(self.resolve(one)) for one in two}) == 1,
             "Fn::And": lambda parts: all(self.resolve(part) for part in parts),
+            "Fn::Or": lambda parts: any(self.resolve(part) for part in parts),
             "Fn::Not": lambda part: not self.resolve(part[0]),
             "Fn::FindInMap": self._find,
             "Fn::GetAtt": self._attribute,
@@ -107,6 +138,16 @@ class Rendered:
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the properties of every resource of a type, by name."""
         return {name: self.properties(name) for name, type_ in self.types.items() if type_ == kind}
+
+    def complaints(self) -> list[str]:
+        """Return what CloudFormation says of parameters that the template's rules refuse."""
+        return [
+            assertion["AssertDescription"]
+            for rule in self._template.get("Rules", {}).values()
+            if self.resolve(rule.get("RuleCondition", True))
+            for assertion in rule["Assertions"]
+            if not self.resolve(assertion["Assert"])
+        ]
 
     def resolve(self, value: Any) -> Any:
         """Resolve all functions in a value, and leave out AWS::NoValue."""
@@ -142,8 +183,11 @@ class Rendered:
     def _attribute(self, path: list[str]) -> str:
         name, attribute = path
         form = ATTRIBUTES.get((self._template["Resources"][name]["Type"], attribute))
+        if form is None:
+            return f"<{name}.{attribute}>"
         known = str(self._ref(name))
-        return form.format(id=known, name=known.rsplit("/", 1)[-1]) if form else f"<{name}.{attribute}>"
+        last = known.rpartition(":")[2].removeprefix("loadbalancer/")
+        return form.format(id=known, name=known.rsplit("/", 1)[-1], path=last)
 
     def _substitute(self, value: Any) -> str:
         text, own = (value[0], value[1]) if isinstance(value, list) else (value, {})

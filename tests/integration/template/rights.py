@@ -1,4 +1,4 @@
-"""Evaluates the template's IAM statements as IAM does, for one action on one resource."""
+"""Evaluates a template's IAM statements as IAM does, for one action on one resource."""
 
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -12,7 +12,7 @@ Statement = dict[str, Any]
 def statements_of(rendered: Rendered, role: str) -> list[Statement]:
     """Return every statement of a role, attached policies included."""
     statements: list[Statement] = []
-    for policy in rendered.properties(role)["Policies"]:
+    for policy in rendered.properties(role).get("Policies", []):
         statements += policy["PolicyDocument"]["Statement"]
     for policy in rendered.of_type("AWS::IAM::Policy").values():
         if rendered.ids.get(role, f"<{role}>") in policy["Roles"]:

@@ -1,11 +1,23 @@
-"""The template's roles: they have the rights that the worker's calls need, and no others."""
+"""The templates' roles: they have the rights that the worker's calls need, and no others."""
 
 import ast
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.integration.template.rendered import ACCOUNT, GPU, GUEST, REGION, REQUIRED, Rendered
+from tests.integration.template.rendered import (
+    ACCOUNT,
+    ALONE,
+    BOTH,
+    DOOR,
+    GPU,
+    GUEST,
+    REGION,
+    REQUIRED,
+    TEMPLATE,
+    Rendered,
+)
 from tests.integration.template.rights import allows, as_list, find_statements, statements_of
 from tests.support import ROOT
 
@@ -52,9 +64,22 @@ def gpu() -> Rendered:
     return rendered({"BucketName": "our-photos"} | GPU)
 
 
-def rendered(parameters: dict[str, str]) -> Rendered:
-    """The template, with physical ids for the resources whose ARNs the tests use."""
-    template = Rendered(REQUIRED | {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"} | parameters)
+@pytest.fixture(scope="module")
+def door() -> Rendered:
+    """The door alone: no queue, no bucket, no Redis."""
+    return rendered(ALONE, DOOR)
+
+
+@pytest.fixture(scope="module")
+def both() -> Rendered:
+    """Both ways, and photos are stored."""
+    return rendered(BOTH, DOOR)
+
+
+def rendered(parameters: dict[str, str], path: Path = TEMPLATE) -> Rendered:
+    """A template, with physical ids for the resources whose ARNs the tests use."""
+    network = {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2", "BalancerSubnetIds": "subnet-3,subnet-4"}
+    template = Rendered(REQUIRED | network | parameters, path)
     template.ids.update(
         Queue="photo-score", DeadLetters="photo-score-dead", LogGroup="/ecs/photo-score", Key="its-own"
     )
@@ -75,26 +100,57 @@ def calls(*, of_operators: bool = False) -> Iterator[str]:
                 yield str(first.value) if called in GENERIC and isinstance(first, ast.Constant) else called
 
 
-def test_the_worker_has_the_right_to_each_of_its_calls(guest: Rendered) -> None:
+@pytest.mark.parametrize("which", ["guest", "both"])
+def test_the_worker_has_the_right_to_each_of_its_calls(which: str, request: pytest.FixtureRequest) -> None:
     called = set(calls())
-    assert called <= set(RIGHTS), "add the right of the new call here and to deploy/template.yaml"
+    assert called <= set(RIGHTS), "add the right of the new call here and to the templates in deploy/"
     needed = [right for call in called if (right := RIGHTS[call])]
     assert len(needed) > 5
-    statements = statements_of(guest, "TaskRole")
+    statements = statements_of(request.getfixturevalue(which), "TaskRole")
     assert all(allows(statements, action, resource) for action, resource in needed)
 
 
-def test_the_worker_may_read_object_versions(guest: Rendered) -> None:
-    assert allows(statements_of(guest, "TaskRole"), "s3:GetObjectVersion", PHOTO)
+@pytest.mark.parametrize("which", ["guest", "both"])
+def test_the_worker_may_read_object_versions(which: str, request: pytest.FixtureRequest) -> None:
+    assert allows(statements_of(request.getfixturevalue(which), "TaskRole"), "s3:GetObjectVersion", PHOTO)
 
 
-def test_the_worker_has_no_other_rights_on_queue_and_bucket(guest: Rendered) -> None:
-    statements = statements_of(guest, "TaskRole")
+def test_the_door_alone_has_no_rights_at_all(door: Rendered) -> None:
+    assert statements_of(door, "TaskRole") == []
+    assert not [one for one in statements_of(door, "ExecutionRole") if "secret" in str(one).lower()]
+
+
+def test_the_door_may_store_below_its_prefix_only_where_it_stores(both: Rendered) -> None:
+    statements = statements_of(both, "TaskRole")
+    assert allows(statements, "s3:PutObject", PHOTO)
+    assert not allows(statements, "s3:PutObject", "arn:aws:s3:::our-photos/elsewhere/1.jpg")
+    assert allows(statements, "kms:GenerateDataKey", BOTH["KeyArns"])
+    taking = statements_of(rendered(BOTH | {"Store": "false"}, DOOR), "TaskRole")
+    storing = statements_of(rendered(BOTH | {"QueueArn": ""}, DOOR), "TaskRole")
+    for action, resource in [("s3:PutObject", PHOTO), ("kms:GenerateDataKey", BOTH["KeyArns"])]:
+        assert not allows(taking, action, resource)
+        assert allows(storing, action, resource)
+    for action, resource in [("s3:GetObject", PHOTO), ("sqs:ReceiveMessage", QUEUE)]:
+        assert allows(taking, action, resource)
+        assert not allows(storing, action, resource)
+
+
+def test_the_door_reads_no_secret_itself(both: Rendered) -> None:
+    for secret in (BOTH["RedisUrlSecretArn"], BOTH["TokensSecretArn"]):
+        assert allows(statements_of(both, "ExecutionRole"), "secretsmanager:GetSecretValue", secret)
+        assert not allows(statements_of(both, "TaskRole"), "secretsmanager:GetSecretValue", secret)
+
+
+@pytest.mark.parametrize("which", ["guest", "both"])
+def test_the_worker_has_no_other_rights_on_queue_and_bucket(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    statements = statements_of(request.getfixturevalue(which), "TaskRole")
+    assert allows(statements, "s3:PutObject", PHOTO) == (which == "both")
     for action, resource in [
         ("sqs:SendMessage", QUEUE),
         ("sqs:PurgeQueue", QUEUE),
         ("sqs:SetQueueAttributes", QUEUE),
-        ("s3:PutObject", PHOTO),
         ("s3:DeleteObject", PHOTO),
         ("s3:GetObject", "arn:aws:s3:::another-bucket/1.jpg"),
         ("s3:ListBucket", "arn:aws:s3:::another-bucket"),
@@ -164,7 +220,7 @@ def test_the_execution_role_may_read_the_settings_file(gpu: Rendered) -> None:
     assert allows(statements, "s3:GetBucketLocation", "arn:aws:s3:::our-settings")
 
 
-@pytest.mark.parametrize("which", ["gpu", "guest"])
+@pytest.mark.parametrize("which", ["gpu", "guest", "door", "both"])
 def test_only_actions_without_an_arn_have_a_wildcard(which: str, request: pytest.FixtureRequest) -> None:
     template: Rendered = request.getfixturevalue(which)
     unbound = set[str]()

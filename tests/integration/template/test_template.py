@@ -12,14 +12,13 @@ import pytest
 from tests.integration.template.by_call import CREATE_BY_CALL, Clients
 from tests.integration.template.emulated import Stack, moto
 from tests.integration.template.read_back import READ, find_lost, read_back
-from tests.integration.template.rendered import GPU, GUEST, TEMPLATE, load
+from tests.integration.template.rendered import GPU, GUEST, MAX_BYTES, TEMPLATE, load
 from tests.support import ROOT
 from worker import settings
 from worker.cli import main
 from worker.intake.events import Announced, Ignored, read
 from worker.messages import S3Object
 
-MAX_BYTES = 51_200  # of a template that CloudFormation accepts without a bucket
 # What moto 5.2.5 cannot do. The lists are exact: a test fails when moto learns something.
 UNSUPPORTED = {"AWS::ElastiCache::ParameterGroup", "AWS::ElastiCache::UserGroup"}
 LOST = {
@@ -63,7 +62,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
 @pytest.fixture(scope="module")
 def fargate(aws: Clients) -> Stack:
     """Only required parameters."""
-    return Stack(aws, "fargate")
+    return Stack(aws, "fargate", TEMPLATE)
 
 
 @pytest.fixture(scope="module")
@@ -71,27 +70,20 @@ def gpu(aws: Clients) -> Stack:
     """GPU instances, a key of its own, and all optional resources."""
     vpc = aws("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
     api = aws("ec2").create_security_group(GroupName="api", Description="the API", VpcId=vpc)["GroupId"]
-    return Stack(aws, "gpu", **GPU, ApiSecurityGroupId=api)
+    return Stack(aws, "gpu", TEMPLATE, **GPU, ApiSecurityGroupId=api)
 
 
 @pytest.fixture(scope="module")
 def guest(aws: Clients) -> Stack:
     """Bucket, cluster, Redis and topic exist already."""
     aws("ecs").create_cluster(clusterName=GUEST["ClusterName"])
-    return Stack(aws, "guest", **GUEST)
+    return Stack(aws, "guest", TEMPLATE, **GUEST)
 
 
 @pytest.fixture(scope="module", params=["fargate", "gpu", "guest"])
 def stack(request: pytest.FixtureRequest) -> Stack:
     created: Stack = request.getfixturevalue(request.param)
     return created
-
-
-def container(stack: Stack) -> dict[str, Any]:
-    """The worker's container, as ECS returns it."""
-    answer = stack.aws("ecs").describe_task_definition(taskDefinition=stack.ids["TaskDefinition"])
-    (only,) = answer["taskDefinition"]["containerDefinitions"]
-    return dict(only)
 
 
 def test_the_template_is_small_enough_to_upload_directly() -> None:
@@ -168,7 +160,7 @@ def test_dead_letters_are_kept_for_two_weeks_after_five_receives(stack: Stack) -
 
 
 def test_the_containers_environment_is_valid_settings(stack: Stack) -> None:
-    environment = {entry["name"]: entry["value"] for entry in container(stack)["environment"]}
+    environment = {entry["name"]: entry["value"] for entry in stack.container()["environment"]}
     has_cache = "CacheUrl" in stack.ids
     redis = stack.rendered.properties("CacheUrl")["SecretString"] if has_cache else "rediss://theirs:6380"
     loaded = settings.load(environment | {"WORKER_REDIS_URL": redis})
@@ -180,17 +172,17 @@ def test_the_drain_ends_before_the_task_is_killed(stack: Stack) -> None:
     stops = load()["Parameters"]["StopTimeout"]["AllowedValues"]
     drains = {stop: int(drain["Seconds"]) for stop, drain in load()["Mappings"]["DrainDeadline"].items()}
     assert drains == {stop: int(stop) - 5 for stop in stops}
-    worker = container(stack)
+    worker = stack.container()
     assert {"name": "WORKER_DRAIN_DEADLINE", "value": str(worker["stopTimeout"] - 5)} in worker["environment"]
 
 
 def test_the_redis_url_is_a_secret_and_not_in_the_environment(stack: Stack) -> None:
     secret = stack.ids.get("CacheUrl") or stack.parameters["RedisUrlSecretArn"]
-    assert container(stack)["secrets"] == [{"name": "WORKER_REDIS_URL", "valueFrom": secret}]
+    assert stack.container()["secrets"] == [{"name": "WORKER_REDIS_URL", "valueFrom": secret}]
 
 
 def test_a_task_can_write_only_to_tmp(stack: Stack) -> None:
-    worker = container(stack)
+    worker = stack.container()
     assert worker["readonlyRootFilesystem"]
     assert (worker["user"], worker["linuxParameters"]["capabilities"]) == ("10001", {"drop": ["ALL"]})
     assert [mount["containerPath"] for mount in worker["mountPoints"]] == ["/tmp"]  # noqa: S108 - the container's
@@ -204,15 +196,15 @@ def test_the_health_check_runs_a_command_of_the_worker(
     stack: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("WORKER_STATE_FILE", str(tmp_path / "none"))
-    kind, *command = container(stack)["healthCheck"]["command"]
+    kind, *command = stack.container()["healthCheck"]["command"]
     assert (kind, command[:3]) == ("CMD", ["python", "-m", "worker"])
     assert main(command[3:]) == 1
     assert "gone" in capsys.readouterr().out
 
 
 def test_only_gpu_tasks_request_a_gpu_and_run_on_instances(fargate: Stack, gpu: Stack) -> None:
-    assert container(gpu)["resourceRequirements"] == [{"type": "GPU", "value": "1"}]
-    assert "resourceRequirements" not in container(fargate)
+    assert gpu.container()["resourceRequirements"] == [{"type": "GPU", "value": "1"}]
+    assert "resourceRequirements" not in fargate.container()
     service = gpu.rendered.properties("Service")
     assert service["CapacityProviderStrategy"] == [
         {"CapacityProvider": gpu.ids["CapacityProvider"], "Weight": 1}

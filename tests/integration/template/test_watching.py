@@ -1,54 +1,49 @@
-"""The template's scaling policies, alarms and dashboard: their formulas and metrics."""
-
-import json
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+"""The scaling policies, alarms and dashboards of both templates: their formulas and metrics."""
 
 import pytest
 
-from tests.integration.template.rendered import REQUIRED, Rendered
+from tests.integration.template.rendered import ALONE, DOOR, REQUIRED, Rendered
+from tests.integration.template.watching import (
+    AWS_METRICS,
+    METRICS,
+    alarms,
+    evaluate,
+    expression,
+    find_metrics,
+    policy,
+    service,
+    widgets,
+)
 from tests.support import ROOT
-from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
 
-METRICS = {counter.name for counter in COUNTERS} | {one.name for one in DISTRIBUTIONS}
-# AWS's metrics: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/aws-services-cloudwatch-metrics.html
-AWS_METRICS = {
-    "AWS/ECS": {"CPUUtilization", "MemoryUtilization"},
-    "AWS/Events": {"TriggeredRules"},
-    "AWS/ElastiCache": {"DatabaseMemoryUsagePercentage"},
-    "AWS/SQS": {
-        "ApproximateAgeOfOldestMessage",
-        "ApproximateNumberOfMessagesNotVisible",
-        "ApproximateNumberOfMessagesVisible",
-        "NumberOfMessagesDeleted",
-        "NumberOfMessagesSent",
-    },
-}
+NUMBERS = {"MillisecondsPerPhoto": "20", "LoadTarget": "0.6", "MaxTasks": "7"}
+NETWORK = {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"}
 
 
 @pytest.fixture(scope="module")
 def rendered() -> Rendered:
-    numbers = {"MillisecondsPerPhoto": "20", "AcceptableWait": "0.4", "LoadTarget": "0.6", "MaxTasks": "7"}
-    names = {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2", "BucketName": "our-photos"}
-    return Rendered(REQUIRED | names | numbers)
+    """The stack that takes from the queue."""
+    return Rendered(REQUIRED | NETWORK | NUMBERS | {"BucketName": "our-photos", "AcceptableWait": "0.4"})
 
 
-def evaluate(expression: str, **values: float) -> float:
-    """Evaluate a metric math expression; supports IF, FILL, AND and ==."""
-    python = re.sub(r"FILL\((\w+), (\d+)\)", r"\1", expression)
-    python = python.replace("IF(", "either(").replace(" AND ", " and ")
-    names = {**values, "either": lambda condition, one, other: one if condition else other}
-    return float(eval(python, {"__builtins__": {}}, names))  # noqa: S307 - from the template
+@pytest.fixture(scope="module")
+def door() -> Rendered:
+    """The stack behind a load balancer."""
+    own = ALONE | {"BalancerSubnetIds": "subnet-3,subnet-4", "MinTasks": "2", "Objective": "800"}
+    template = Rendered(REQUIRED | NETWORK | NUMBERS | own, DOOR)
+    template.ids.update(LoadBalancer="arn:elb:loadbalancer/app/door/1", TargetGroup="arn:elb:targetgroup/t/2")
+    return template
 
 
-def policy(rendered: Rendered, name: str) -> tuple[float, str, dict[str, Any]]:
-    """A scaling policy's target, expression and metrics."""
-    tracking = rendered.properties(name)["TargetTrackingScalingPolicyConfiguration"]
-    metrics = tracking["CustomizedMetricSpecification"]["Metrics"]
-    (shown,) = [metric for metric in metrics if metric["ReturnData"]]
-    inputs = {metric["Id"]: metric["MetricStat"] for metric in metrics if not metric["ReturnData"]}
-    return float(tracking["TargetValue"]), shown["Expression"], inputs
+@pytest.fixture(scope="module", params=["rendered", "door"])
+def stack(request: pytest.FixtureRequest) -> Rendered:
+    """Both."""
+    template: Rendered = request.getfixturevalue(request.param)
+    return template
+
+
+BALANCER = {"LoadBalancer": "app/door/1"}
+TARGETS = {**BALANCER, "TargetGroup": "targetgroup/t/2"}
 
 
 def test_the_backlog_is_in_seconds_of_work_per_task(rendered: Rendered) -> None:
@@ -69,43 +64,50 @@ def test_the_load_is_the_busy_share_of_the_tasks_time(rendered: Rendered) -> Non
     )
 
 
-@pytest.mark.parametrize("name", ["ScaleByBacklog", "ScaleByLoad"])
-def test_tasks_are_counted_by_the_samples_of_the_cpu_metric(rendered: Rendered, name: str) -> None:
-    tasks = policy(rendered, name)[2]["tasks"]
+def test_the_doors_load_is_what_was_asked_for_refused_requests_too(door: Rendered) -> None:
+    target, expression, metrics = policy(door, "ScaleByLoad")
+    assert target == 0.6
+    assert evaluate(expression, requests=60 * 100, tasks=4) == pytest.approx(100 * 0.020 / 4)
+    assert (metrics["requests"]["Metric"]["MetricName"], metrics["requests"]["Stat"]) == (
+        "RequestCount",  # whatever its answer
+        "Sum",
+    )
+
+
+def test_the_doors_tasks_are_also_added_by_their_cpu(door: Rendered) -> None:
+    tracking = door.properties("ScaleByCpu")["TargetTrackingScalingPolicyConfiguration"]
+    predefined = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
+    assert (predefined, tracking["TargetValue"]) == ("ECSServiceAverageCPUUtilization", "60")
+
+
+@pytest.mark.parametrize(
+    ("name", "which"), [("ScaleByBacklog", "rendered"), ("ScaleByLoad", "rendered"), ("ScaleByLoad", "door")]
+)
+def test_tasks_are_counted_by_the_samples_of_the_cpu_metric(
+    name: str, which: str, request: pytest.FixtureRequest
+) -> None:
+    stack: Rendered = request.getfixturevalue(which)
+    tasks = policy(stack, name)[2]["tasks"]
     assert tasks["Stat"] == "SampleCount"
     assert tasks["Metric"] == {
         "Namespace": "AWS/ECS",
         "MetricName": "CPUUtilization",
         "Dimensions": [
-            {"Name": "ClusterName", "Value": "photo-score"},
-            {"Name": "ServiceName", "Value": "photo-score"},
+            {"Name": "ClusterName", "Value": stack.parameters["ClusterName"]},
+            {"Name": "ServiceName", "Value": service(stack)},
         ],
     }
 
 
-def test_at_least_one_task_always_runs(rendered: Rendered) -> None:
-    target = rendered.properties("ScalableTarget")
+def test_at_least_one_task_always_runs(stack: Rendered) -> None:
+    target = stack.properties("ScalableTarget")
     assert int(target["MinCapacity"]) >= 1
-    assert "DesiredCount" not in rendered.properties("Service"), (
-        "an update of the stack would undo the scaling"
-    )
+    assert "DesiredCount" not in stack.properties("Service"), "an update of the stack would undo the scaling"
 
 
-def alarms(rendered: Rendered) -> dict[str, dict[str, Any]]:
-    """Every alarm by its name, without the service's name."""
-    every = rendered.of_type("AWS::CloudWatch::Alarm").values()
-    return {alarm["AlarmName"].removeprefix("photo-score-"): alarm for alarm in every}
-
-
-def expression(alarm: Mapping[str, Any]) -> str:
-    """The expression of an alarm."""
-    (shown,) = [metric for metric in alarm["Metrics"] if metric["ReturnData"]]
-    return str(shown["Expression"])
-
-
-def test_each_alarm_links_to_its_instructions(rendered: Rendered) -> None:
+def test_each_alarm_links_to_its_instructions(stack: Rendered) -> None:
     operations = (ROOT / "docs" / "operations.md").read_text()
-    for name, alarm in alarms(rendered).items():
+    for name, alarm in alarms(stack).items():
         assert alarm["AlarmDescription"].endswith(f"See docs/operations.md#{name}")
         assert f"\n### {name}\n" in operations, name
         assert alarm["AlarmActions"] == ["<AlarmTopic>"]
@@ -139,83 +141,90 @@ def test_at_max_tasks_firesonly_with_a_backlog(
     assert (evaluate(expression(alarm), tasks=tasks, visible=visible) > alarm["Threshold"]) == fires
 
 
-def test_the_metrics_of_an_alarm_have_one_period(rendered: Rendered) -> None:
-    for alarm in alarms(rendered).values():
+@pytest.mark.parametrize(
+    ("tasks", "requests", "fires"),
+    [(7, 60 * 300, True), (6, 60 * 300, False), (7, 60 * 200, False)],
+    ids=["at the limit", "below the limit", "not busy"],
+)
+def test_at_max_tasks_of_the_door_fires_only_when_more_is_asked_for(
+    door: Rendered, tasks: int, requests: int, fires: bool
+) -> None:
+    alarm = alarms(door)["at-max-tasks"]
+    assert (evaluate(expression(alarm), tasks=tasks, requests=requests) > alarm["Threshold"]) == fires
+
+
+@pytest.mark.parametrize(
+    ("answered", "unanswered", "requests", "per_cent"),
+    [(0, 0, 100, 0), (3, 0, 100, 3), (0, 100, 0, 100)],
+    ids=["none", "by tasks", "there was no task to choose"],
+)
+def test_server_errors_are_those_of_the_tasks_and_of_the_load_balancer(
+    door: Rendered, answered: int, unanswered: int, requests: int, per_cent: float
+) -> None:
+    math = expression(alarms(door)["server-errors"])
+    assert evaluate(math, answered=answered, unanswered=unanswered, requests=requests) == per_cent
+
+
+def test_slow_answers_are_those_whose_p99_is_above_the_objective(door: Rendered) -> None:
+    alarm = alarms(door)["slow-answers"]
+    assert (alarm["MetricName"], alarm["ExtendedStatistic"]) == ("LatencyTotal", "p99")
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == ("800", "GreaterThanThreshold")
+
+
+def test_too_few_tasks_are_fewer_than_the_fewest_or_none_that_is_counted(door: Rendered) -> None:
+    alarm = alarms(door)["too-few-tasks"]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == ("2", "LessThanThreshold")
+    assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_the_metrics_of_an_alarm_have_one_period(stack: Rendered) -> None:
+    for alarm in alarms(stack).values():
         periods = {
             metric["MetricStat"]["Period"] for metric in alarm.get("Metrics", []) if "MetricStat" in metric
         }
         assert len(periods) <= 1
 
 
-def test_only_unrequested_stops_are_counted(rendered: Rendered) -> None:
-    rule = rendered.properties("Stops")
+def test_only_unrequested_stops_are_counted(stack: Rendered) -> None:
+    rule = stack.properties("Stops")
     detail = rule["EventPattern"]["detail"]
-    assert (detail["group"], detail["lastStatus"]) == (["service:photo-score"], ["STOPPED"])
+    assert (detail["group"], detail["lastStatus"]) == ([f"service:{service(stack)}"], ["STOPPED"])
     assert {"stopCode": ["EssentialContainerExited", "TaskFailedToStart"]} in detail["$or"]
-    counted = alarms(rendered)["task-restarts"]["Dimensions"]
-    assert counted == [{"Name": "RuleName", "Value": rendered.ids.get("Stops", "<Stops>")}]
+    counted = alarms(stack)["task-restarts"]["Dimensions"]
+    assert counted == [{"Name": "RuleName", "Value": stack.ids.get("Stops", "<Stops>")}]
 
 
-def widgets(rendered: Rendered) -> list[dict[str, Any]]:
-    """The widgets of the dashboard."""
-    shown: list[dict[str, Any]] = json.loads(rendered.properties("Dashboard")["DashboardBody"])["widgets"]
-    return shown
-
-
-def expand(metrics: list[list[Any]]) -> Iterator[list[Any]]:
-    """Yield metrics as [namespace, name, dimension, value, …]; a dot repeats the value above."""
-    before: list[Any] = []
-    for metric in metrics:
-        if isinstance(metric[0], str):
-            parts = [part for part in metric if isinstance(part, str)]
-            before = [before[at] if part == "." else part for at, part in enumerate(parts)]
-            yield before
-
-
-def find_metrics(rendered: Rendered) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Yield every metric of alarms, policies and dashboard: namespace, name, dimensions."""
-    for widget in widgets(rendered):
-        for namespace, name, *dimensions in expand(widget["properties"].get("metrics", [])):
-            yield namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True))
-    named = [metric for alarm in alarms(rendered).values() for metric in alarm.get("Metrics", [])]
-    single = [alarm for alarm in alarms(rendered).values() if "MetricName" in alarm]
-    stats = [
-        stat for name in ("ScaleByBacklog", "ScaleByLoad") for stat in policy(rendered, name)[2].values()
-    ]
-    stats += [metric["MetricStat"] for metric in named if "MetricStat" in metric]
-    for metric in [stat["Metric"] for stat in stats] + single:
-        pairs = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
-        yield metric["Namespace"], metric["MetricName"], pairs
-
-
-def test_every_metric_used_exists(rendered: Rendered) -> None:
-    used = list(find_metrics(rendered))
-    assert {namespace for namespace, *_ in used} > {"PhotoScore", "AWS/SQS"}
+def test_every_metric_used_exists(stack: Rendered) -> None:
+    used = list(find_metrics(stack))
+    assert {namespace for namespace, *_ in used} > {"PhotoScore", "AWS/ECS"}
     for namespace, name, dimensions in used:
         if namespace == "PhotoScore":
             assert name in METRICS
-            assert dimensions == {"Service": "photo-score"}
+            assert dimensions == {"Service": service(stack)}
         else:
             assert name in AWS_METRICS[namespace]
+        if namespace == "AWS/ApplicationELB":
+            assert dimensions in (BALANCER, TARGETS)
 
 
-def test_the_dashboard_shows_all_but_three_metrics_of_the_worker(rendered: Rendered) -> None:
-    shown = {name for namespace, name, _ in find_metrics(rendered) if namespace == "PhotoScore"}
+def test_the_dashboards_show_all_but_three_metrics_of_the_worker(rendered: Rendered, door: Rendered) -> None:
+    used = [*find_metrics(rendered), *find_metrics(door)]
+    shown = {name for namespace, name, _ in used if namespace == "PhotoScore"}
     # Others that are shown imply these.
     assert {"MessagesReceived", "Batches", "BatchedPhotos"} == METRICS - shown
 
 
-def test_the_dashboard_shows_every_alarm_that_always_exists(rendered: Rendered) -> None:
-    (row,) = [widget for widget in widgets(rendered) if widget["type"] == "alarm"]
-    shown = {arn.rsplit(":", 1)[-1].removeprefix("photo-score-") for arn in row["properties"]["alarms"]}
-    assert shown == set(alarms(rendered)) - {"cache-memory"}  # exists only with the cache
+def test_the_dashboard_shows_every_alarm_that_always_exists(stack: Rendered) -> None:
+    (row,) = [widget for widget in widgets(stack) if widget["type"] == "alarm"]
+    shown = {arn.rsplit(":", 1)[-1].removeprefix(f"{service(stack)}-") for arn in row["properties"]["alarms"]}
+    assert shown == set(alarms(stack)) - {"cache-memory"}  # exists only with the cache
 
 
-def test_the_worker_sends_metrics_to_the_namespace_of_the_alarms(rendered: Rendered) -> None:
-    (container,) = rendered.properties("TaskDefinition")["ContainerDefinitions"]
+def test_the_worker_sends_metrics_to_the_namespace_of_the_alarms(stack: Rendered) -> None:
+    (container,) = stack.properties("TaskDefinition")["ContainerDefinitions"]
     environment = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
     assert environment["WORKER_METRICS"] == "emf"
     assert (environment["WORKER_METRICS_NAMESPACE"], environment["WORKER_SERVICE"]) == (
         "PhotoScore",
-        "photo-score",
+        service(stack),
     )
