@@ -104,6 +104,15 @@ def photos(settings: Settings, connections: int, clock: Callable[[], float]) -> 
     return found
 
 
+def door_storage(settings: Settings, clock: Callable[[], float]) -> s3.Photos | None:
+    """Connect to the bucket for photos that come by HTTP, if there is one. Raises ConfigurationError."""
+    if not settings.door_bucket:
+        return None
+    found = s3.Photos(helper_threads(settings) + 1, clock)
+    found.check(settings.door_bucket)
+    return found
+
+
 def _check_timeout(timeout: int, settings: Settings, telemetry: Telemetry) -> None:
     if timeout < SHORT_TIMEOUT:
         telemetry.warn(

@@ -9,7 +9,7 @@ from worker.door.problems import Refusal
 
 FEWEST = 4  # photos that are taken however long they take
 WEIGHT = 1 / 16  # weight of a new measurement in the running mean
-BUSY = 0.5  # of the places: from then on an answer tells how fast the worker is, and not only that it is no slower
+BUSY = 0.5  # of the places; with fewer photos in work the worker may be faster than they tell
 
 
 class Pieces(list[bytes]):
@@ -28,8 +28,7 @@ class Admission:
         self._objective = objective_seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._bytes = 0
-        self._in_work = 0
+        self._bytes = self._in_work = 0
         self._rate = 0.0  # photos a second, as measured
 
     def expect(self, rate: float) -> None:
@@ -38,7 +37,7 @@ class Admission:
 
     @property
     def places(self) -> int:
-        """How many photos may be in work now."""
+        """How many photos may be in work: those of the rate times the objective (Little's law)."""
         return self._most or max(FEWEST, int(self._rate * self._objective))
 
     @property
@@ -48,7 +47,7 @@ class Admission:
 
     @property
     def bytes_held(self) -> int:
-        """How much memory photos take."""
+        """How many bytes of photos there are."""
         return self._bytes
 
     def check(self, size: int) -> None:
@@ -72,43 +71,54 @@ class Admission:
         """Count these bytes until nobody has them any more."""
         weakref.finalize(pieces, self.release, size).atexit = False
 
-    def enter(self) -> Callable[[], None]:
-        """Take a place; returns how to leave it. Raises Refusal if there is none."""
+    def enter(self) -> "Place":
+        """Take a place. Raises Refusal if there is none."""
         with self._lock:
             self._check_places()
             self._in_work += 1
-            ahead, begun = self._in_work, self._clock()
+            return Place(self, self._in_work, self._clock())
 
-        def leave() -> None:
-            with self._lock:
-                self._in_work -= 1
-                self._learn(ahead, self._clock() - begun)
+    def leave(self, place: "Place", is_scored: bool) -> None:
+        """Give a place back. A photo that was scored tells how fast the worker is."""
+        with self._lock:
+            self._in_work -= 1
+            if is_scored:
+                self._learn(place.in_work, self._clock() - place.since)
 
-        return leave
+    def _learn(self, in_work: int, seconds: float) -> None:
+        """Learn from a photo that took so long among so many: the rate is their quotient, by Little's law.
 
-    def _learn(self, ahead: int, seconds: float) -> None:
-        """Learn from a photo that took so long with so many in work: the rate is their quotient (Little's law).
-
-        A worker with little to do is no slower than that.
+        With little to do, the worker is no slower than that.
         """
-        rate = ahead / max(seconds, 1e-3)
-        if rate > self._rate or ahead >= self.places * BUSY:
+        rate = in_work / max(seconds, 1e-3)
+        if rate > self._rate or in_work >= self.places * BUSY:
             self._rate += (rate - self._rate) * WEIGHT
 
     def _check_places(self) -> None:
         if self._in_work >= self.places:
-            raise Refusal(
-                "too_many_requests",
-                f"{self._in_work} photos are in work, and no more would be scored in time",
-                retry_after=self._retry_after(),
-            )
+            self._refuse(f"{self._in_work} photos are in work, and no more would be scored in time")
 
     def _check_bytes(self, size: int) -> None:
         if self._bytes + size > self._memory:
-            raise Refusal(
-                "too_many_requests", "there is no memory for more photos", retry_after=self._retry_after()
-            )
+            self._refuse("there is no memory for more photos")
 
-    def _retry_after(self) -> int:
-        """Seconds until what is in work is done."""
-        return max(1, math.ceil(self._in_work / self._rate)) if self._rate else 1
+    def _refuse(self, detail: str) -> None:
+        """Ask to come back when what is in work now is done."""
+        seconds = self._in_work / self._rate if self._rate else 1.0
+        raise Refusal("too_many_requests", detail, retry_after=max(1, math.ceil(seconds)))
+
+
+class Place:
+    """A photo in work, one of so many when it began. `leave` it once, by whoever is first."""
+
+    __slots__ = ("_admission", "in_work", "since")
+
+    def __init__(self, admission: Admission, in_work: int, since: float) -> None:
+        self._admission: Admission | None = admission
+        self.in_work, self.since = in_work, since
+
+    def leave(self, is_scored: bool = False) -> None:
+        """Give the place back."""
+        admission, self._admission = self._admission, None
+        if admission:
+            admission.leave(self, is_scored)

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,8 +11,10 @@ from starlette.routing import BaseRoute, Route
 
 from worker.door.body import GoneError
 from worker.door.images import Images
+from worker.door.names import Names
 from worker.door.problems import Refusal, problem
 from worker.door.tokens import Tokens
+from worker.telemetry.counters import Telemetry
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -21,7 +22,13 @@ GONE = 499  # nobody hears it; nginx's number for a client that went away
 CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
-def make_app(images: Callable[[], Images], tokens: Tokens, open_routes: Sequence[BaseRoute]) -> Starlette:
+def make_app(
+    images: Callable[[], Images],
+    names: Names,
+    tokens: Tokens,
+    telemetry: Telemetry,
+    open_routes: Sequence[BaseRoute],
+) -> Starlette:
     """Make the application. `images` raises Refusal before there are any. `open_routes` need no token."""
 
     def guarded(handle: Callable[[Images, Request], Awaitable[Response]]) -> Handler:
@@ -34,6 +41,9 @@ def make_app(images: Callable[[], Images], tokens: Tokens, open_routes: Sequence
                 response = _refuse(request, refusal)
             except GoneError:
                 response = Response(status_code=GONE)
+            except Exception as error:  # noqa: BLE001 - one request must not end others, and its client hears of it
+                telemetry.fail("request_crashed", error, path=request.url.path)
+                response = _refuse(request, Refusal("internal_error", "this is a fault of the worker"))
             response.headers["X-Request-Id"] = request.state.trace["request_id"]
             return response
 
@@ -41,11 +51,10 @@ def make_app(images: Callable[[], Images], tokens: Tokens, open_routes: Sequence
 
     routes = [
         *open_routes,
-        Route("/images", guarded(Images.post), methods=["POST"]),
-        Route("/images/{image_id}", guarded(Images.put), methods=["PUT"]),
+        Route(names.collection, guarded(Images.post), methods=["POST"]),
+        Route(names.one, guarded(Images.put), methods=["PUT"]),
     ]
-    handlers = {HTTPException: _unknown_path, Exception: _internal_error}
-    return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type] # handlers of subclasses
+    return Starlette(routes=routes, exception_handlers={HTTPException: _unknown_path})  # type: ignore[dict-item] # it takes any Exception
 
 
 def _refuse(request: Request, refusal: Refusal) -> Response:
@@ -56,8 +65,3 @@ def _refuse(request: Request, refusal: Refusal) -> Response:
 async def _unknown_path(_request: Request, error: HTTPException) -> Response:
     refusal = Refusal(CODES.get(error.status_code, "bad_request"), error.detail, headers=error.headers)
     return problem(refusal, uuid.uuid4().hex)
-
-
-async def _internal_error(request: Request, error: Exception) -> Response:
-    structlog.get_logger().error("request_crashed", path=request.url.path, exc_info=error)
-    return problem(Refusal("internal_error", "this is a fault of the worker"), uuid.uuid4().hex)

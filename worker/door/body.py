@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -32,7 +33,7 @@ class Body:
 
 
 class Bodies:
-    """Receives bodies. Belongs to one event loop."""
+    """Receives bodies. Belongs to one event loop; `cut` may be called anywhere."""
 
     def __init__(
         self, admission: Admission, *, max_bytes: int, timeout: float, clock: Callable[[], float]
@@ -42,21 +43,23 @@ class Bodies:
         self._timeout = timeout
         self._clock = clock
         self._timers = set[asyncio.Timeout]()
+        self._loop: asyncio.AbstractEventLoop | None = None  # once there was a body
         self._is_cut = False
 
-    @property
-    def under_way(self) -> int:
-        """How many are being received."""
-        return len(self._timers)
-
     def cut(self) -> None:
-        """Refuse those under way: the worker stops, and they were not complete in time."""
+        """Refuse those under way: the worker stops, and they did not arrive in time."""
         self._is_cut = True
+        with suppress(RuntimeError):  # the loop has ended
+            if self._loop:
+                self._loop.call_soon_threadsafe(self._end_timers)
+
+    def _end_timers(self) -> None:
         for timer in self._timers:
             timer.reschedule(0.0)
 
     async def receive(self, request: Request) -> Body:
         """Receive the body of a request. Raises Refusal, and GoneError if the client went away."""
+        self._loop = asyncio.get_running_loop()
         form = _form(request)
         self._check_length(request, MARGIN if form else 0)
         begun = self._clock()
@@ -69,7 +72,7 @@ class Bodies:
                     self._timers.discard(timer)
         except TimeoutError:
             if self._is_cut:
-                raise Refusal("stopping", "the worker stops") from None
+                raise Refusal("stopping", "the worker is stopping") from None
             raise Refusal("slow_body", f"the photo did not arrive within {self._timeout:g} s") from None
         if not size:
             raise Refusal("empty_object", "the photo has no bytes")
@@ -152,5 +155,9 @@ async def _next(request: Request) -> tuple[bytes, bool]:
 
 
 def _form(request: Request) -> Form | None:
+    """Make the parser of a form; None for a raw photo. Raises Refusal for what would have to be unpacked first."""
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise Refusal("unsupported_format", f"the photo is sent with the content encoding {encoding!r}")
     content_type = request.headers.get("content-type", "")
     return Form(content_type) if content_type.lower().startswith(FORM.decode()) else None

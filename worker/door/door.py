@@ -13,9 +13,10 @@ from worker.door.app import make_app
 from worker.door.body import Bodies
 from worker.door.gate import Gate
 from worker.door.images import Images, Lookup
+from worker.door.names import Names
 from worker.door.problems import Refusal
 from worker.door.server import Server
-from worker.door.tickets import Tickets
+from worker.door.tickets import Storage, Tickets
 from worker.door.tokens import Tokens
 from worker.errors import Part
 from worker.messages import Outcome, Upload
@@ -26,7 +27,7 @@ from worker.settings.consistency import SETTLING
 from worker.telemetry.counters import Telemetry
 
 MB = 1_000_000
-MOST = 100_000  # photos in work; the measured rate decides, long before
+MOST = 100_000  # photos in the lane; admission refuses long before
 LOOK = 0.1  # seconds between two looks whether a stop may go on
 IDLE = 1.0  # seconds that a step waits
 SILENT = 1.0  # seconds without a sign of life of the server's loop
@@ -34,7 +35,7 @@ ENDING = 0.8  # seconds for the last answers to be sent
 
 
 class Door:
-    """Listens from the start, opens when the models are warm, and lingers at a stop."""
+    """Listens from the start, opens when the models are warm, and lingers at a stop. Thread-safe."""
 
     def __init__(
         self,
@@ -43,8 +44,10 @@ class Door:
         clock: Callable[[], float],
         now: Callable[[], datetime],
     ) -> None:
+        """Raise ConfigurationError for settings that do not fit."""
         self.lane: Lane[Upload | Outcome] = Lane(settings.door_most or MOST, settings.door_share)
         self.gate = Gate(settings.door_linger, clock)
+        self.names = Names(settings.image_id_pattern, settings.door_bucket, settings.door_prefix)
         self.admission = Admission(
             most=settings.door_most,
             memory=settings.door_memory * MB,
@@ -59,9 +62,10 @@ class Door:
         self._clock = clock
         self._images: Images | None = None
         self._closing = threading.Event()
-        self._bodies_until = 0.0
+        self._patient_until = 0.0  # for photos that are still arriving at a stop
         tokens = Tokens([token.get_secret_value() for token in settings.door_tokens])
-        app = make_app(self._opened, tokens, [Route("/livez", _live), Route("/readyz", self._ready)])
+        open_routes = [Route("/livez", _live), Route("/readyz", self._ready)]
+        app = make_app(self._opened, self.names, tokens, telemetry, open_routes)
         self._server = Server(app, settings, telemetry, clock)
 
     def listen(self) -> None:
@@ -69,17 +73,27 @@ class Door:
         self._server.start()
 
     def open(
-        self, *, lookup: Lookup | None, models: Callable[[], Mapping[str, str]], rate: float, outages: Outages
+        self,
+        *,
+        lookup: Lookup | None,
+        storage: Storage | None,
+        models: Callable[[], Mapping[str, str]],
+        rate: float,
+        outages: Outages,
     ) -> None:
-        """Take photos: the models are warm. `rate`: photos a second that they take. `lookup`: None without Redis."""
+        """Take photos: the models are warm. `rate`: photos a second that they take.
+
+        `lookup`: None without Redis. `storage`: None if photos are stored nowhere.
+        """
         self.admission.expect(rate)
+        self.tickets.storage = storage
         self._images = Images(
             gate=self.gate,
+            names=self.names,
             admission=self.admission,
             bodies=self.bodies,
             tickets=self.tickets,
             wait=self._settings.door_wait,
-            owners=False,
             is_store_away=lambda: outages.ongoing(Part.STORE),
             models=models,
             lookup=lookup,
@@ -89,9 +103,10 @@ class Door:
     # What the pipeline's thread does.
 
     def step(self) -> None:
-        """Wait a moment. Once closed, wait until it brings no more photos. Raises what has ended the server.
+        """Wait a moment. Once closed, wait until the last photo that was let in has arrived, or is too late.
 
         While the server's loop hangs, this thread gives no sign of life either: the main thread sees it.
+        Raises what has ended the server.
         """
         self._closing.wait(IDLE)
         pause = threading.Event()
@@ -103,9 +118,10 @@ class Door:
             self.lane.alive()
             pause.wait(LOOK)
         self._server.close_idle()
-        while self.bodies.under_way and self._clock() < self._bodies_until:
+        while self._arriving and self._clock() < self._patient_until:
             self.lane.alive()
             pause.wait(LOOK)
+        self.bodies.cut()
 
     # What the main thread does.
 
@@ -118,18 +134,19 @@ class Door:
         """There are no leases."""
 
     def close(self) -> None:
-        """Begin to stop."""
+        """Begin to stop: not ready from now on, closed after the linger."""
         if not self._closing.is_set():
             settings = self._settings
-            self._bodies_until = self._clock() + settings.drain_deadline - SETTLING - settings.door_wait
-        self.gate.close()
-        self._closing.set()
+            # Who has arrived by then can still be scored: the settings leave the linger that much at least.
+            self._patient_until = self._clock() + settings.drain_deadline - SETTLING - settings.door_wait
+            self.gate.close()
+            self._closing.set()
 
-    def wait_for_receives(self, timeout: float) -> bool:  # noqa: ARG002 - nothing comes back to it
-        """Wait for nothing: what is being received now is refused."""
+    def wait_for_receives(self, timeout: float) -> bool:  # noqa: ARG002 - nothing to wait for
+        """Nothing that is given up here comes back."""
         return True
 
-    def release_all(self, survived: bool = False) -> int:  # noqa: ARG002 - clients know
+    def release_all(self, survived: bool = False) -> int:  # noqa: ARG002 - clients send again what they like
         """Refuse all that has no answer yet; returns how many there were."""
         return self.tickets.release_all()
 
@@ -138,14 +155,17 @@ class Door:
         self.close()
         self._server.stop(ENDING)
 
+    @property
+    def _arriving(self) -> int:
+        return self._images.arriving if self._images else 0
+
     def _opened(self) -> Images:
         if self._images is None:
             raise Refusal("starting", "the models are being loaded")
         return self._images
 
     async def _ready(self, _request: Request) -> Response:
-        word = self.gate.phase.value
-        return PlainTextResponse(word, 200 if self.gate.is_ready else 503)
+        return PlainTextResponse(self.gate.phase.value, 200 if self.gate.is_ready else 503)
 
 
 async def _live(_request: Request) -> Response:

@@ -1,10 +1,10 @@
 """POST /images and PUT /images/{image_id}: a photo in, its result out."""
 
 import asyncio
-import re
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from queue import Full
 from typing import Any, Protocol
 
@@ -14,21 +14,24 @@ from starlette.responses import Response
 from worker.door.admission import Admission
 from worker.door.body import Bodies, Body, GoneError
 from worker.door.gate import Gate
+from worker.door.names import Names
+from worker.door.preferences import Preferences
 from worker.door.problems import Refusal
 from worker.door.tickets import Tickets
-from worker.errors import NoImageIdError, StoreError
-from worker.intake.events import safe_id
-from worker.messages import Failed, Outcome, PhotoId, S3Object
+from worker.errors import StoreError
+from worker.messages import Failed, Outcome, PhotoId, S3Object, Scored
 from worker.pipeline.queues import ShutDown
 from worker.result import Result
 from worker.results.content import content, is_same_content
 from worker.results.known import are_as_new
 
-ASYNC_RETRY = 1  # seconds until a result that is not there yet is worth a look
+LOOK_AFTER = 1  # seconds until a result that was promised is worth a look
+
+Answered = tuple[Outcome, Result | None]
 
 
 class Lookup(Protocol):
-    """Looks for stored results without blocking the loop."""
+    """Looks for stored results without keeping the loop waiting."""
 
     async def find(self, photo: PhotoId) -> Result | None:
         """Find the stored result of a photo. Raises StoreError."""
@@ -36,52 +39,60 @@ class Lookup(Protocol):
 
 @dataclass(kw_only=True, eq=False)
 class Images:
-    """Takes photos. Each becomes an upload of the pipeline, and the request waits for its answer."""
+    """Takes photos. Each becomes an upload of the pipeline, and its request waits for the answer.
+
+    Belongs to one event loop; `arriving` may be read anywhere.
+    """
 
     gate: Gate
+    names: Names
     admission: Admission
     bodies: Bodies
     tickets: Tickets
     wait: float  # seconds, the longest that a request waits
-    owners: bool  # whether photos have owners
     is_store_away: Callable[[], bool]
     models: Callable[[], Mapping[str, str]]  # serving now, name → version
     lookup: Lookup | None  # None without Redis
+    arriving: int = field(default=0, init=False)  # photos that were let in and are not in the lane yet
 
     async def post(self, request: Request) -> Response:
-        """Take a photo and give it an id."""
+        """Take a photo and give it an id. Raises Refusal and GoneError."""
         return await self._take(request, str(uuid.uuid4()), is_new=True)
 
     async def put(self, request: Request) -> Response:
-        """Take a photo under the client's id. Once more, it finds the result."""
+        """Take a photo under the client's id; when it comes once more, its result is there. Raises as `post`."""
         return await self._take(request, request.path_params["image_id"], is_new=False)
 
     async def _take(self, request: Request, image_id: str, *, is_new: bool) -> Response:
-        self.check_gate()
-        photo = self.photo(request, image_id)
-        request.state.photo = photo
-        body = await self.bodies.receive(request)
-        request.state.receive_ms = body.seconds * 1000
-        if not is_new and (known := await self._find_known(photo, body)):
-            return answer(known)
-        return await self._score(request, photo, body)
+        preferences = Preferences.read(request.headers.getlist("prefer"))
+        with self._arrival():
+            photo = request.state.photo = self.names.photo(image_id, request.path_params.get("owner", ""))
+            body = await self.bodies.receive(request)
+            request.state.receive_ms = body.seconds * 1000
+            known = None if is_new else await self._find_known(photo, body)
+            if known:
+                return self._answer(known)
+            number, answered = self._hand_over(request, photo, body)
+        del body  # its bytes are freed as soon as they are decoded
+        return await self._wait_for(request, photo, number, answered, preferences)
 
-    def check_gate(self) -> None:
-        """Raise Refusal unless photos are taken now."""
+    @contextmanager
+    def _arrival(self) -> Iterator[None]:
+        """Let a photo in. A stop waits for it. Raises Refusal."""
         if not self.gate.accepts:
             phase = "stopping" if self.gate.is_stopping else "starting"
             raise Refusal(phase, f"the worker is {phase}")
-
-    def photo(self, request: Request, image_id: str) -> PhotoId:
-        """Name the photo of a request. Raises Refusal."""
-        owner = request.path_params.get("owner", "")
+        self.arriving += 1
         try:
-            return safe_id(image_id, owner)
-        except NoImageIdError as error:
-            raise Refusal("no_image_id", str(error)) from None
+            yield
+        finally:
+            self.arriving -= 1
 
     async def _find_known(self, photo: PhotoId, body: Body) -> Result | None:
-        """Find the result of the same bytes. Raises Refusal for others; the write decides where this cannot tell."""
+        """Find the result of the same bytes. Raises Refusal if there is one of others.
+
+        None also where nobody can tell: then the write decides.
+        """
         if self.lookup is None or self.is_store_away():
             return None
         try:
@@ -90,108 +101,94 @@ class Images:
             return None
         if stored is None:
             return None
-        sent = S3Object("", "", etag=body.sha256, sha256=body.sha256, via="http")
-        if is_same_content(stored.source, sent):
+        if is_same_content(stored.source, S3Object("", "", sha256=body.sha256, via="http")):
             return stored if are_as_new(stored.models, self.models()) else None
         if content(stored.source):
-            raise Refusal("overtaken", "there is a result for other bytes under this image id")
+            raise Refusal("overtaken", "this image id has a result of other bytes")
         return None
 
-    async def _score(self, request: Request, photo: PhotoId, body: Body) -> Response:
+    def _hand_over(
+        self, request: Request, photo: PhotoId, body: Body
+    ) -> tuple[str, "asyncio.Future[Answered]"]:
+        """Put a photo into the pipeline; returns its ticket and what will be its answer. Raises Refusal."""
         loop = asyncio.get_running_loop()
-        answered: asyncio.Future[tuple[Outcome, Result | None]] = loop.create_future()
-        leave = self.admission.enter()
+        answered: asyncio.Future[Answered] = loop.create_future()
+        place = self.admission.enter()
 
         def reply(outcome: Outcome, result: Result | None) -> None:
-            leave()
-            loop.call_soon_threadsafe(_resolve, answered, (outcome, result))
+            place.leave(is_scored=isinstance(outcome, Scored) and not outcome.scores.reused_from)
+            with suppress(RuntimeError):  # the loop has ended, and so have all connections
+                loop.call_soon_threadsafe(_resolve, answered, (outcome, result))
 
-        stored = S3Object("", "", None, body.sha256, body.size, sha256=body.sha256, via="http")
+        stored = self.names.stored(photo, body.sha256, body.size)
         try:
-            number = self.tickets.put(photo, stored, body.pieces, request.state.trace, reply)
-        except Full:
-            leave()
-            raise Refusal("too_many_requests", "too many photos are in work") from None
-        except ShutDown:
-            leave()
-            raise Refusal("stopping", "the worker stops") from None
-        del body
-        return await self._wait(request, photo, number, answered)
+            return self.tickets.put(photo, stored, body.pieces, request.state.trace, reply), answered
+        except (Full, ShutDown) as error:
+            place.leave()
+            if isinstance(error, Full):
+                raise Refusal("too_many_requests", "too many photos are in work") from None
+            raise Refusal("stopping", "the worker is stopping") from None
 
-    async def _wait(
+    async def _wait_for(
         self,
         request: Request,
         photo: PhotoId,
         number: str,
-        answered: "asyncio.Future[tuple[Outcome, Result | None]]",
+        answered: "asyncio.Future[Answered]",
+        preferences: Preferences,
     ) -> Response:
-        """Wait for the answer, or until the client goes away."""
+        """Wait for the answer, unless the client prefers not to. Raises GoneError if it goes away meanwhile."""
+        wait = preferences.wait(self.wait) if self.lookup else self.wait
         gone = asyncio.ensure_future(_disconnect(request))
-        first: tuple[asyncio.Future[Any], ...] = (answered, gone)
+        either: tuple[asyncio.Future[Any], ...] = (answered, gone)
         try:
-            if not _prefers_async(request) or self.lookup is None:
-                await asyncio.wait(first, timeout=self.wait, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             self.tickets.abandon(number)
             raise
         finally:
+            has_gone = gone.done()
             gone.cancel()
         if answered.done():
-            return reply_to(*answered.result())
-        if gone.done() and not gone.cancelled():
+            return self._reply(*answered.result())
+        if has_gone or self.lookup is None:  # nobody will ever hear of the result
             self.tickets.abandon(number)
+        if has_gone:
             raise GoneError
+        return self._promise(photo, wait)
+
+    def _promise(self, photo: PhotoId, waited: float) -> Response:
+        """Say where the result will be. Raises Refusal if it may be nowhere."""
         if self.lookup is None:
-            self.tickets.abandon(number)
-            raise Refusal("too_late", f"there was no result within {self.wait:g} s")
+            raise Refusal("too_late", f"there was no result within {waited:g} s")
         if self.is_store_away():
             raise Refusal("store_trouble", "Redis does not answer; the result is written when it does")
-        return self._accepted(photo)
-
-    def _accepted(self, photo: PhotoId) -> Response:
-        headers = {"Location": location(photo), "Retry-After": str(ASYNC_RETRY)}
+        headers = {"Location": self.names.location(photo), "Retry-After": str(LOOK_AFTER)}
         return Response(status_code=202, headers=headers)
 
+    def _reply(self, outcome: Outcome, result: Result | None) -> Response:
+        """Say what became of a photo. Raises Refusal if that is no result."""
+        if isinstance(outcome, Failed) and result is None:
+            raise Refusal(outcome.error.code, str(outcome.error))
+        if result is None:
+            raise Refusal("forgotten", "somebody wants no result of this photo")
+        return self._answer(result)
 
-def location(photo: PhotoId) -> str:
-    """Name the path of a photo's result."""
-    return "/".join(filter(None, ("/images", photo.owner, photo.image_id)))
-
-
-def reply_to(outcome: Outcome, result: Result | None) -> Response:
-    """Make the answer to what became of a photo. Raises Refusal."""
-    if isinstance(outcome, Failed):
-        raise Refusal(outcome.error.code, str(outcome.error))
-    if result is None:
-        raise Refusal("forgotten", "somebody wants no result of this photo")
-    return answer(result)
-
-
-def answer(result: Result) -> Response:
-    """Make the answer of a result. Raises Refusal for a failed one."""
-    if result.error:
-        raise Refusal(result.error.code, result.error.message)
-    photo = PhotoId(result.image_id, result.owner or "")
-    return Response(
-        result.model_dump_json(), media_type="application/json", headers={"Location": location(photo)}
-    )
+    def _answer(self, result: Result) -> Response:
+        """Give a result. Raises Refusal for one that says why there is no score."""
+        if result.error:
+            raise Refusal(result.error.code, result.error.message)
+        photo = PhotoId(result.image_id, result.owner or "")
+        headers = {"Location": self.names.location(photo)}
+        return Response(result.model_dump_json(), media_type="application/json", headers=headers)
 
 
-def _resolve(
-    future: "asyncio.Future[tuple[Outcome, Result | None]]", value: tuple[Outcome, Result | None]
-) -> None:
-    if not future.done():
+def _resolve(future: "asyncio.Future[Answered]", value: Answered) -> None:
+    if not future.done():  # else nobody waits any more
         future.set_result(value)
 
 
 async def _disconnect(request: Request) -> None:
+    """Wait until the client closes the connection."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-_PREFERENCE = re.compile(r"(?:^|,)\s*respond-async\s*(?:[,;]|$)", re.IGNORECASE)
-
-
-def _prefers_async(request: Request) -> bool:
-    """Whether the client wants no answer but the promise of one (RFC 7240, 4.1)."""
-    return any(_PREFERENCE.search(value) for value in request.headers.getlist("prefer"))

@@ -1,14 +1,16 @@
 """The source of photos that come by HTTP: each is a ticket until its request is answered.
 
-A ticket has no receipt handle and no lease: its photo is in this process alone. So it is impatient. It
-waits for no service that is away, and a stop finishes it.
+A ticket has no receipt handle and no lease: its photo is in this process alone. So it is impatient: it
+waits for no service that is away, and a stop finishes it. Where photos that come by HTTP are stored in
+S3, that is what fetching does, in a helper thread.
 """
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from worker.door.admission import Pieces
 from worker.errors import AbandonedError, StoppingError
@@ -17,6 +19,13 @@ from worker.pipeline.lanes import Lane
 from worker.result import Result
 
 Reply = Callable[[Outcome, Result | None], None]  # must not wait; called from another thread
+
+
+class Storage(Protocol):
+    """Where photos are stored that came by HTTP."""
+
+    def put_once(self, photo: S3Object, pieces: Pieces) -> Fetched:
+        """Store a photo, unless it is there. Raises OvertakenError if another one is, and StorageError."""
 
 
 @dataclass(slots=True)
@@ -34,6 +43,7 @@ class Tickets:
         self, lane: Lane[Upload | Outcome], clock: Callable[[], float], now: Callable[[], datetime]
     ) -> None:
         self.lane = lane
+        self.storage: Storage | None = None  # None: photos are stored nowhere
         self._clock = clock
         self._now = now
         self._lock = threading.Lock()
@@ -51,9 +61,12 @@ class Tickets:
         return False
 
     def put(
-        self, photo: PhotoId, stored: S3Object, pieces: Pieces, trace: dict[str, str], reply: Reply
+        self, photo: PhotoId, stored: S3Object, pieces: Pieces, trace: Mapping[str, str], reply: Reply
     ) -> str:
-        """Hand a photo to the pipeline; returns its ticket. Raises queue.Full, and ShutDown after a stop."""
+        """Hand a photo to the pipeline; returns its ticket. Never waits: raises queue.Full, and ShutDown at a stop.
+
+        `stored`: what its bytes are called. Its upload is this moment: a slow client is not lateness.
+        """
         now = self._now()
         number = f"http-{next(self._numbers)}"
         message = Message(number, "", "", 1, None, now, received=self._clock())
@@ -80,16 +93,16 @@ class Tickets:
         ticket = self._held.get(upload.message.message_id)
         return ticket is not None and ticket.is_wanted
 
-    def fetch(self, upload: Upload, max_bytes: int, alive: Callable[[], None]) -> Fetched:  # noqa: ARG002 - the body was bounded, and is here
-        """Hand out the photo's bytes, once. Raises AbandonedError."""
-        with self._lock:
-            ticket = self._held.get(upload.message.message_id)
-            pieces = ticket.pieces if ticket else None
-            if ticket:
-                ticket.pieces = None
-        if pieces is None:
-            raise AbandonedError("nobody waits for it")
-        return Fetched(pieces, sha256=upload.object.sha256)
+    def fetch(self, upload: Upload, max_bytes: int, alive: Callable[[], None]) -> Fetched:  # noqa: ARG002 - the body was bounded
+        """Hand out the photo's bytes, once; store them before, where that is asked for.
+
+        Raises AbandonedError, and what Storage does.
+        """
+        pieces = self._take(upload.message.message_id)
+        if self.storage is None:
+            return Fetched(pieces, sha256=upload.object.sha256)
+        alive()
+        return self.storage.put_once(upload.object, pieces)
 
     def answer(self, outcome: Outcome, result: Result | None) -> None:
         """Let the request have its answer."""
@@ -97,6 +110,16 @@ class Tickets:
             ticket = self._held.pop(outcome.message.message_id, None)
         if ticket:
             ticket.reply(outcome, result)
+
+    def _take(self, number: str) -> Pieces:
+        with self._lock:
+            ticket = self._held.get(number)
+            pieces = ticket.pieces if ticket else None
+            if ticket:
+                ticket.pieces = None
+        if pieces is None:
+            raise AbandonedError("nobody waits for it")
+        return pieces
 
     def settle(self, outcomes: list[Outcome]) -> None:
         """There is no message to delete."""

@@ -6,9 +6,10 @@ it. If that does not succeed at once, boto3 takes over: it knows retries, redire
 credentials and what the errors mean.
 """
 
+import base64
 import hashlib
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableSequence
 from contextlib import closing
 from datetime import datetime
 from functools import partial
@@ -21,12 +22,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 from urllib3.exceptions import HTTPError
 
-from worker.adapters.aws.clients import raise_as, s3_client
+from worker.adapters.aws.clients import error_code, raise_as, s3_client
 from worker.adapters.aws.s3_errors import fault_of
 from worker.errors import (
     ConfigurationError,
     ObjectArchivedError,
     ObjectRefusedError,
+    OvertakenError,
+    PhotoError,
     StorageError,
     TooManyBytesError,
     reason,
@@ -42,6 +45,10 @@ DOWNLOAD_TIMEOUT = 30.0  # seconds for a whole photo; no read and no call begins
 LONGEST_CALL = ATTEMPTS * (CONNECT + READ) + RETRY_PAUSE  # seconds between two signs of life of a fetch
 LONGEST_FETCH = DOWNLOAD_TIMEOUT + LONGEST_CALL  # seconds
 OK = 200
+OCCUPIED = {
+    "PreconditionFailed",
+    "ConditionalRequestConflict",
+}  # of a PUT where an object is, or just arrives
 
 Read1 = Callable[[int], bytes]  # reads what has arrived, and waits only if that is nothing
 
@@ -82,6 +89,39 @@ class Photos:
         with raise_as(StorageError, f"the photo cannot be stored in {bucket!r}"):
             answer = self._s3.call(lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=data))
         return S3Object(bucket, key, answer.get("VersionId"), _unquote(answer.get("ETag")), len(data))
+
+    def put_once(self, photo: S3Object, pieces: MutableSequence[bytes]) -> Fetched:
+        """Store a photo whose SHA-256 is known, unless it is there already.
+
+        Joins the pieces. Raises OvertakenError if other bytes have its key, and StorageError.
+        """
+        pieces[:] = [b"".join(pieces)]
+        checksum = base64.b64encode(bytes.fromhex(photo.sha256 or "")).decode()
+        target: Any = {"Bucket": photo.bucket, "Key": photo.key}
+        try:
+            answer = self._s3.call(
+                lambda s3: s3.put_object(**target, Body=pieces[0], ChecksumSHA256=checksum, IfNoneMatch="*")
+            )
+        except ClientError as error:
+            if error_code(error) not in OCCUPIED:
+                raise StorageError(f"{_name(target)} cannot be stored: {reason(error)}") from error
+        except BotoCoreError as error:
+            raise StorageError(f"{_name(target)} cannot be stored: {reason(error)}") from error
+        else:
+            return Fetched(pieces, _unquote(answer.get("ETag")), answer.get("VersionId"), photo.sha256)
+        return self._check_same(photo)
+
+    def _check_same(self, photo: S3Object) -> Fetched:
+        """Read what has a photo's key: the same bytes may have been stored by an earlier try."""
+        try:
+            there = self.fetch(photo, photo.size or 0)
+        except TooManyBytesError:
+            there = None
+        except PhotoError as error:  # it was deleted meanwhile, perhaps
+            raise StorageError(str(error)) from error
+        if there is None or there.sha256 != photo.sha256:
+            raise OvertakenError(f"s3://{photo.bucket}/{photo.key} has other bytes")
+        return there
 
     def fetch(self, photo: S3Object, max_bytes: int, alive: Callable[[], None] = lambda: None) -> Fetched:
         """Read a photo, in its announced version if any, and call `alive` whenever bytes arrive.
