@@ -47,11 +47,13 @@ ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 # ECS gives a volume the owner and mode of the image's folder only if the image declares it; otherwise root owns it.
 VOLUME ["/tmp"]
 USER 10001
+# Where WORKER_DOOR_PORT usually is; nothing listens unless it is set.
+EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=3 CMD ["python", "-m", "worker", "health"]
 ENTRYPOINT ["python", "-m", "worker"]
 LABEL org.opencontainers.image.title="photo-score-worker" \
-      org.opencontainers.image.description="Scores food photos: S3 upload event in, score in Redis, message deleted last." \
+      org.opencontainers.image.description="Scores food photos: from S3 upload events or by HTTP, with results in Redis." \
       org.opencontainers.image.licenses="MIT"
 
 FROM runtime AS cpu

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 
-from localstack.services import ROOT, Services, ServicesError
+from localstack.services import HOST, ROOT, Services, ServicesError
 from localstack.table import results_table
 from localstack.worker_process import WorkerProcess
 from worker import settings
@@ -23,7 +24,8 @@ from worker.result import Result
 FOLDER = ROOT / ".run"
 PHOTOS = Path(__file__).parent / "photos"
 SUFFIXES = {".jpg", ".png", ".heic", ".webp", ".avif"}
-GATEWAY_PORT, REDIS_PORT = 4566, 6379
+GATEWAY_PORT, REDIS_PORT, DOOR_PORT = 4566, 6379, 8080
+DOOR = f"http://{HOST}:{DOOR_PORT}/images"
 RESULT = 30.0  # seconds until a photo must be scored
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
 
@@ -58,6 +60,7 @@ def _run(stack: ExitStack, *, leave: bool) -> int:
     with console.status("starting LocalStack and Valkey"):
         stack.enter_context(services)
     own = {"RECEIVE_WAIT": "1", "LOG_FORMAT": "console", "STATE_FILE": str(FOLDER / "state.json")}
+    own["DOOR_PORT"] = str(DOOR_PORT)
     environment = {**services.environment(), **{f"WORKER_{name}": value for name, value in own.items()}}
     os.environ.update(environment)  # for boto3, here and in the worker
     console.print(f"LocalStack on port {GATEWAY_PORT}, Valkey on port {REDIS_PORT}; logs in {FOLDER.name}/")
@@ -77,7 +80,8 @@ def _run(stack: ExitStack, *, leave: bool) -> int:
         return 1 if unscored else 0
     with _environment_file(environment):
         console.print(
-            "The worker is up. In another terminal: [bold]make submit PHOTO=path[/]. Ctrl-C stops everything."
+            "The worker is up. In another terminal: [bold]make submit PHOTO=path[/], or by HTTP\n"
+            f"[bold]curl --data-binary @path {DOOR}[/]\nCtrl-C stops everything."
         )
         code = worker.wait(within=None)
         console.print(f"[red]the worker ended by itself, with exit code {code}; see above")
@@ -96,10 +100,21 @@ def _show_log(worker: WorkerProcess) -> None:
 
 
 def _score_samples(client: Client) -> list[tuple[str, Result]]:
-    """Upload the sample photos as the API does, and wait for each result."""
+    """Send the sample photos by both ways in turn, as an API does, and wait for each result."""
     photos = sorted(path for path in PHOTOS.iterdir() if path.suffix in SUFFIXES)
-    sent = [(path.name, client.upload(path.read_bytes(), path.suffix)) for path in photos]
-    return [(name, client.wait(image_id, RESULT)) for name, image_id in sent]
+    queued = {path.name: client.upload(path.read_bytes(), path.suffix) for path in photos[::2]}
+    results = {path.name: _post(path) for path in photos[1::2]}
+    results |= {name: client.wait(image_id, RESULT) for name, image_id in queued.items()}
+    return sorted(results.items())
+
+
+def _post(photo: Path) -> Result:
+    """Send a photo by HTTP; its result is the answer. Raises ServicesError."""
+    try:
+        answer = httpx.post(DOOR, content=photo.read_bytes(), timeout=RESULT).raise_for_status()
+    except httpx.HTTPError as error:
+        raise ServicesError(f"{photo.name} was not scored by HTTP: {error}") from error
+    return Result.model_validate_json(answer.content)
 
 
 @contextmanager

@@ -11,9 +11,11 @@ from worker.result import Result
 def results_table(results: Sequence[tuple[str, Result]]) -> Table:
     """Build a table with a row for each photo, 80 columns wide. `results` are pairs of file name and result."""
     names = {result.image_id: name for name, result in results}
-    table = Table(title="What came out of Redis", box=box.HORIZONTALS, show_lines=True, padding=(0, 1))
+    table = Table(
+        title="What came back, by queue and by HTTP", box=box.HORIZONTALS, show_lines=True, padding=(0, 1)
+    )
     table.add_column("photo\nhash\nduplicate of", no_wrap=True)
-    table.add_column("score", no_wrap=True)
+    table.add_column("score\nway in", no_wrap=True)
     table.add_column("tip\nbest labels", min_width=22, max_width=60)
     table.add_column("milliseconds\nby step", no_wrap=True)
     for name, result in results:
@@ -34,8 +36,8 @@ def _duplicate(result: Result, names: Mapping[str, str]) -> str:
 
 def _score(result: Result) -> str:
     if result.score is not None:
-        return f"{'★' * result.score}{'☆' * (5 - result.score)}\n{result.score_mean:.2f}"
-    return f"{result.status}\n{result.error.code}" if result.error else result.status
+        return f"{'★' * result.score}{'☆' * (5 - result.score)}\n{result.score_mean:.2f}\n{result.source.via}"
+    return f"{result.status}\n{result.error.code if result.error else result.source.via}"
 
 
 def _labels(result: Result) -> str:
