@@ -78,6 +78,8 @@ class Refusal(Exception):  # noqa: N818 - most refusals are no error of ours
         if retry_after is None and self.status in PASSING:
             retry_after = RETRY_AFTER
         self.headers = {**(headers or {}), **({"Retry-After": str(retry_after)} if retry_after else {})}
+        if code == "stopping":
+            self.headers["Connection"] = "close"  # another one may lead to another worker
 
 
 class Problem(BaseModel):

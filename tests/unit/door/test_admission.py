@@ -1,0 +1,118 @@
+"""How many photos and how many bytes are taken."""
+
+import gc
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.fakes import ManualClock
+from worker.door.admission import FEWEST, Admission, Pieces, Place
+from worker.door.problems import Refusal
+
+
+def make(clock: Callable[[], float] = ManualClock(), *, most: int = 0, memory: int = 1_000) -> Admission:  # noqa: B008 - nobody moves it
+    return Admission(most=most, memory=memory, objective_seconds=2.0, clock=clock)
+
+
+def refusal(ask: Callable[[], object]) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        ask()
+    assert caught.value.code == "too_many_requests"
+    return caught.value
+
+
+def test_a_number_that_is_set_is_the_number_of_places() -> None:
+    admission = make(most=2)
+    places = [admission.enter(), admission.enter()]
+    refusal(admission.enter)
+    refusal(lambda: admission.check(1))
+    places[0].leave()
+    admission.check(1)
+    assert admission.in_work == 1
+
+
+def test_a_place_is_given_back_once() -> None:
+    admission = make(most=2)
+    place = admission.enter()
+    place.leave()
+    place.leave()
+    assert admission.in_work == 0
+
+
+def test_otherwise_there_are_as_many_as_are_scored_within_the_objective() -> None:
+    admission = make()
+    assert admission.places == FEWEST
+    admission.expect(50.0)
+    assert admission.places == 100
+    admission.expect(float("inf"))  # nothing was measured
+    assert admission.places == FEWEST
+
+
+def run_busy(admission: Admission, clock: ManualClock, photos: int, rate: float) -> None:
+    """Keep all places taken while photos are scored at a rate, in order."""
+    work = list[Place]()
+    for _ in range(photos):
+        while admission.in_work < admission.places:
+            work.append(admission.enter())
+        clock.seconds += 1 / rate
+        work.pop(0).leave(is_scored=True)
+
+
+@pytest.mark.parametrize("expected", [10.0, 400.0])
+def test_places_follow_the_measured_rate(expected: float) -> None:
+    clock = ManualClock()
+    admission = make(clock)
+    admission.expect(expected)
+    run_busy(admission, clock, 2_000, rate=60.0)
+    assert admission.places == pytest.approx(120, rel=0.1)
+
+
+def test_a_worker_with_little_to_do_does_not_seem_slow() -> None:
+    clock = ManualClock()
+    admission = make(clock)
+    admission.expect(100.0)
+    for _ in range(100):
+        place = admission.enter()
+        clock.seconds += 0.05  # one at a time: 20 a second
+        place.leave(is_scored=True)
+    assert admission.places == 200
+
+
+def test_photos_that_are_not_scored_tell_nothing_of_the_rate() -> None:
+    admission = make(clock := ManualClock())
+    admission.expect(100.0)
+    for _ in range(100):
+        place = admission.enter()
+        clock.seconds += 0.0001  # refused at their first byte
+        place.leave()
+    assert admission.places == 200
+
+
+def test_a_refusal_says_when_the_work_is_done() -> None:
+    admission = make()
+    admission.expect(4.0)
+    for _ in range(8):
+        admission.enter()
+    assert refusal(admission.enter).headers == {"Retry-After": "2"}
+
+
+def test_bytes_count_until_nobody_has_them() -> None:
+    admission = make(memory=100)
+    admission.hold(60)
+    pieces = Pieces([b"x" * 60])
+    admission.release_with(pieces, 60)
+    refusal(lambda: admission.hold(41))
+    admission.hold(40)
+    admission.release(40)
+    other = pieces
+    del pieces
+    assert admission.bytes_held == 60
+    del other
+    gc.collect()
+    assert admission.bytes_held == 0
+
+
+def test_a_refused_piece_is_not_counted() -> None:
+    admission = make(memory=100)
+    refusal(lambda: admission.hold(101))
+    assert admission.bytes_held == 0
