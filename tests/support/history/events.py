@@ -53,13 +53,43 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A worker accepted the photo by HTTP."""
+
+    at: float
+    photo: PhotoId
+    request: str  # its name
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The request was answered: with a result, or with the code of what went wrong."""
+
+    at: float
+    photo: PhotoId
+    request: str
+    code: str
+    found: Result | None
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The request's worker was killed: nobody can answer it."""
+
+    at: float
+    photo: PhotoId
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
 class Emptied:
     """The store lost everything that it had."""
 
     at: float
 
 
-Event = Put | Deleted | Asked | Published | Read | Emptied
+Event = Put | Deleted | Asked | Published | Read | Sent | Answered | Broken | Emptied
 
 
 @dataclass(slots=True)
@@ -72,6 +102,9 @@ class Life:
     asked: list[Asked] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    answers: list[Answered] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
 
 
 def lives(events: Iterable[Event]) -> Mapping[PhotoId, Life]:
@@ -93,4 +126,10 @@ def lives(events: Iterable[Event]) -> Mapping[PhotoId, Life]:
                 life.published.append(event)
             case Read():
                 life.reads.append(event)
+            case Sent():
+                life.sent.append(event)
+            case Answered():
+                life.answers.append(event)
+            case Broken():
+                life.broken.append(event)
     return dict(found)

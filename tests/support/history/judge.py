@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from tests.support.history import answers
 from tests.support.history.events import Emptied, Event, Life, Published, Put, Read, lives
 from worker.errors import ObjectGoneError
 from worker.messages import PhotoId, S3Object
@@ -25,18 +26,23 @@ def judge(
             *_last(life, photo in dead),
             *_readers(life, emptied, patience),
             *_owners(life, lived),
+            *answers.complaints(life),
         )
     ]
 
 
 def _in_order(life: Life, emptied: Sequence[float]) -> Iterator[str]:
     """Every result is of a PUT, none of an earlier one than the result before, none is there twice."""
-    if life.published and (not life.asked or life.published[0].at < life.asked[0].at):
+    asked = [*(event.at for event in life.asked), *(event.at for event in life.sent)]
+    if life.published and (not asked or life.published[0].at < min(asked)):
         yield "it has a result that nobody asked for"
+    yield from _by_http(life, emptied)
     stored: tuple[int, Published] | None = None  # number of its PUT
     for one in life.published:
         if stored and any(stored[1].at <= moment <= one.at for moment in emptied):
             stored = None
+        if one.result.source.via == "http":
+            continue
         before, known = stored, [(n, put) for n, put in enumerate(life.puts) if put.at <= one.at]
         numbers = _puts_of(one.result.source, known)
         if numbers:
@@ -48,6 +54,26 @@ def _in_order(life: Life, emptied: Sequence[float]) -> Iterator[str]:
             yield f"a result of content that nobody put there: {one.result.source}"
         if before and _is_gone(one.result) and before[1].result.error is None and before[0] == len(known) - 1:
             yield "object_gone replaced the score of what was put there last"
+
+
+def _by_http(life: Life, emptied: Sequence[float]) -> Iterator[str]:
+    """A result that came by HTTP is of bytes that were sent, and replaces nothing but an older one of these."""
+    for before, one in zip([None, *life.published], life.published, strict=False):
+        source = one.result.source
+        if source.via == "http" and source.sha256 not in {s.sha256 for s in life.sent if s.at <= one.at}:
+            yield f"a result of bytes that nobody sent: {source}"
+        if before is None or any(before.at <= moment <= one.at for moment in emptied):
+            continue
+        old = before.result
+        is_same = source.sha256 is not None and source.sha256 == old.source.sha256
+        if "http" not in {source.via, old.source.via}:
+            continue
+        if not is_same and source.via == "http" and (old.source.etag or old.source.version_id):
+            yield f"by HTTP the result of other bytes was replaced: {old.source}"
+        if is_same and old.models == one.result.models and old.error in {None, one.result.error}:
+            yield "the result of the same bytes was published twice, once for each way"
+        if is_same and any(_is_older(one.result.models.get(name), v) for name, v in old.models.items()):
+            yield f"models went back from {old.models} to {one.result.models}"
 
 
 def _compare(before: tuple[int, Published], after: tuple[int, Published]) -> Iterator[str]:
@@ -71,8 +97,14 @@ def _last(life: Life, is_dead: bool) -> Iterator[str]:
     deleted = bool(life.deletes) and life.deletes[-1].at >= life.puts[-1].at
     if last is None:
         yield "it has no result"
-    elif not deleted and not _puts_of(last.source, [(0, life.puts[-1])]):
+    elif not deleted and not _is_of(last.source, life.puts[-1]):
         yield f"its last result is not of its last PUT, {life.puts[-1].object}, but of {last.source}"
+
+
+def _is_of(source: SourceObject, put: Put) -> bool:
+    """Whether a result is of a PUT, or of the same bytes that came by HTTP."""
+    is_same = source.via == "http" and source.sha256 is not None and source.sha256 == put.object.sha256
+    return is_same or bool(_puts_of(source, [(0, put)]))
 
 
 def _readers(life: Life, emptied: Sequence[float], patience: float) -> Iterator[str]:
@@ -98,7 +130,8 @@ def _given(read: Read, published: Sequence[Published]) -> Iterator[str]:
 
 def _owners(life: Life, lived: Mapping[PhotoId, Life]) -> Iterator[str]:
     owner = life.photo.owner
-    results = [one.result for one in life.published] + [one.found for one in life.reads if one.found]
+    given = [*(one.found for one in life.reads), *(one.found for one in life.answers)]
+    results = [*(one.result for one in life.published), *filter(None, given)]
     for result in results:
         if (result.owner or "") != owner:
             yield f"it was given a result of {result.owner!r}"

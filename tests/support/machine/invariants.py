@@ -42,6 +42,7 @@ class Pipelines(Rules):
         self.no_more_is_counted_than_written()
         self.a_fatal_photo_costs_others_little()
         self.nothing_vanishes()
+        self.no_request_is_held_or_answered_twice()
 
     def no_promise_is_broken(self) -> None:
         assert self.world.queue.violations == [], self.world.queue.violations
@@ -59,6 +60,13 @@ class Pipelines(Rules):
         """Twice in its company, and once in line behind it."""
         assert all(receives <= ALONE_AFTER for receives in self.paid.values()), self.paid
 
+    def no_request_is_held_or_answered_twice(self) -> None:
+        """What came by HTTP never waits in a room; once a worker has ended, all is answered."""
+        for worker in self.workers:
+            assert all(len(request.answers) <= 1 for request in worker.door.requests)
+            assert {held.item.source for held in worker.prepare.room._held.values()} <= {worker.source}
+            assert {held.item.upload.source for held in worker.infer.room._held.values()} <= {worker.source}
+
     def nothing_vanishes(self) -> None:
         world = self.world
         waiting = {photo for stored in world.queue.messages.values() for photo in photos_in(stored.body)}
@@ -75,10 +83,11 @@ class Pipelines(Rules):
         while world.late:
             world.queue.send(world.late.pop())
         for _ in range(QUIET_ROUNDS):
-            if not world.queue.messages:
+            if not world.queue.messages and not self._open_requests():
                 break
             self._one_quiet_round()
         assert world.queue.messages == {}
+        assert not self._open_requests()
         self.nothing_vanishes()
         self.no_promise_is_broken()
         self.every_answer_is_right()
@@ -121,9 +130,12 @@ class Pipelines(Rules):
     def _counted(self) -> int:
         return self.reported + sum(worker.reported for worker in self.workers)
 
+    def _open_requests(self) -> bool:
+        return any(worker.door.open_requests() for worker in self.workers)
+
     def _one_quiet_round(self) -> None:
         for which, worker in enumerate(self.workers):
-            if worker.closed and not worker.leases.outstanding():
+            if worker.closed and not worker.leases.outstanding() and not worker.door.open_requests():
                 self.replace(which)
             for step in ["poll", *STEPS * 8]:
                 if step != "poll" or not self.workers[which].uploads.qsize():
@@ -133,6 +145,6 @@ class Pipelines(Rules):
     def _skip_what_is_idle(self) -> None:
         """Go on to the moment when the next message is visible; a second at a time while anything is in work."""
         moments = [stored.visible_at for stored in self.world.queue.messages.values()]
-        idle = not any(worker.leases.outstanding() for worker in self.workers)
+        idle = not any(worker.leases.outstanding() or worker.door.open_requests() for worker in self.workers)
         now = self.world.clock()
         self.world.clock.seconds = max(now + 1.0, min(moments)) if idle and moments else now + 1.0

@@ -37,7 +37,7 @@ class TwinStore(MemoryStore):
     def write(
         self, results: Sequence[Result], seen: Sequence[str], begun: Sequence[datetime | None] = ()
     ) -> list[Written]:
-        return [Written(self._write(*pair)) for pair in zip(results, seen, strict=True)]
+        return [self._write(*pair) for pair in zip(results, seen, strict=True)]
 
     def note_order(self, photo: PhotoId, s3_object: S3Object) -> bool:
         stored = self.results.get(_name(photo))
@@ -46,7 +46,7 @@ class TwinStore(MemoryStore):
         self.results[_name(photo)] = in_order(stored, s3_object, surely=True)
         return True
 
-    def _write(self, result: Result, seen: str) -> Answer:
+    def _write(self, result: Result, seen: str) -> Written:
         name = _name(PhotoId(result.image_id, result.owner or ""))
         stored = self.results.get(name)
         answer = answer_to(stored, result, seen)
@@ -55,8 +55,9 @@ class TwinStore(MemoryStore):
             self.written[name] += 1
         if stored and answer is Answer.KNOWN:
             self.results[name] = in_order(stored, result.source)
-        was_written = answer is Answer.KNOWN and stored and stored.is_of_same_try(result)
-        return Answer.WRITTEN if was_written else answer
+        if not stored or answer is not Answer.KNOWN:
+            return Written(answer)
+        return Written(Answer.WRITTEN if stored.is_of_same_try(result) else answer, stored=stored)
 
 
 @dataclass(eq=False)

@@ -13,7 +13,7 @@ from worker.results.store import ResultStore
 
 WORKERS = st.integers(0, 1)
 PHOTOS = st.builds(photo_number, st.sampled_from(OWNERS), st.integers(0, 3))
-STEPS = ["poll", "help", "infer", "commit", "extend"]
+STEPS = ["poll", "help", "infer", "commit", "acknowledge", "extend"]
 PARTS = ["store", "queue", "bucket", "models"]
 FAULTS = {
     "store": ["away", "forgets"],
@@ -136,6 +136,7 @@ class Rules(RuleBasedStateMachine):
             self._set_faults({fault})
         for _ in range(2):
             self._take(which, "commit")
+            self._take(which, "acknowledge")
             self._set_faults(set())
 
     @rule(
@@ -161,10 +162,43 @@ class Rules(RuleBasedStateMachine):
             self.world.delete(photo)
         elif kinds[1]:
             self._announce_in_both_ways(self.world.put(photo, kinds[1]), request_first=orders[1])
-        for step in ("poll one", "poll one", "help", "help", "infer", "commit"):
+        for step in ("poll one", "poll one", "help", "help", "infer", "commit", "acknowledge"):
             self._take(1 - first, step)
-        for step in ("help", "infer", "commit"):
+        for step in ("help", "infer", "commit", "acknowledge"):
             self._take(first, step)
+
+    @rule(
+        which=WORKERS,
+        photos=st.lists(PHOTOS, min_size=1, max_size=2),
+        kind=st.sampled_from(["good", "good", "refused by the model", "broken"]),
+        again=st.booleans(),
+    )
+    def photos_are_sent(self, which: int, photos: list[PhotoId], kind: str, again: bool) -> None:
+        """Send photos by HTTP: new bytes, or what was put or sent last under their ids."""
+        for photo in photos:
+            data = self.world.last.get(photo) if again else None
+            self._send(which, photo, data or self.world.bytes_of(kind))
+
+    @rule(photo=PHOTOS, kind=st.sampled_from(["good", "broken"]), first=WORKERS, data=st.data())
+    def a_photo_comes_both_ways(self, photo: PhotoId, kind: str, first: int, data: st.DataObject) -> None:
+        """Put and sent at once, to one worker or two, which have it in work in any order."""
+        other = data.draw(WORKERS)
+        self._announce_in_both_ways(self.world.put(photo, kind), request_first=data.draw(st.booleans()))
+        self._send(other, photo, self.world.last[photo])
+        steps = [(first, "poll"), *((which, step) for which in {first, other} for step in STEPS[1:5])]
+        for which, step in data.draw(st.permutations(steps * 2)):
+            self._take(which, step)
+
+    @rule(data=st.data())
+    def a_client_goes_away(self, data: st.DataObject) -> None:
+        left = [(worker.door, one) for worker in self.workers for one in worker.door.open_requests()]
+        if left:
+            door, request = data.draw(st.sampled_from(left))
+            door.tickets.abandon(request.ticket)
+
+    def _send(self, which: int, photo: PhotoId, data: bytes) -> None:
+        if self.workers[which].door.send(photo, data):
+            self.world.last[photo] = data
 
     @rule(which=WORKERS, how=st.sampled_from(["told to stop", "told to stop", "leaves", "killed"]))
     def a_worker_ends(self, which: int, how: str) -> None:
@@ -185,6 +219,7 @@ class Rules(RuleBasedStateMachine):
 
     def replace(self, which: int) -> None:
         """Start a worker in the place of one that ends."""
+        self.workers[which].door.break_off()
         self.uncounted += self.workers[which].unwritten
         self.reported += self.workers[which].reported
         self.workers[which] = self.world.worker(which, self.room)

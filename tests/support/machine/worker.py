@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.support.fakes import CrampedModel, ImpatientEvent, InlineDecoder, PickyModel, score_bundle
+from tests.support.history.events import Event
+from tests.support.machine.door import StepwiseDoor
 from tests.support.machine.redis import WatchedStore
 from tests.support.machine.s3 import BUCKET, Bucket
 from tests.support.machine.sqs import VisibilityQueue
@@ -54,12 +56,14 @@ class Services:
     bucket: Bucket
     store: WatchedStore
     times: Mapping[str, int]
+    history: list[Event]
 
 
 class StepwiseWorker(Assembly):
     """A step is taken only if it would not wait."""
 
     source: S3Uploads
+    door: StepwiseDoor
 
     def __init__(self, services: Services, models: Mapping[str, str], *, room: int) -> None:
         """Serve these models, name → version, with memory for `room` photos at a time."""
@@ -88,7 +92,9 @@ class StepwiseWorker(Assembly):
             now=clock.now,
             chance=lambda: 0.5,
             linger=0.0,
+            door=StepwiseDoor(clock, clock.now, services.history),
         )
+        self.commit.settle = self.acknowledge.settle
         self.queue, self.leases, self.models = queue, self.source.leases, replica
         self.outcomes.cancelled = ImpatientEvent()
         self.poll.held = self.prepare.room = WaitingRoom(HELD, self.outages, clock)
@@ -126,6 +132,8 @@ class StepwiseWorker(Assembly):
             self.infer.steps[0]()
         elif step == "commit" and (self.outcomes.qsize() or self.unwritten):
             self.commit.step()
+        elif step == "acknowledge" and self.acknowledge.outcomes.qsize():
+            self.acknowledge.step()
         elif step == "extend":
             self.source.extend_due()
 
@@ -134,7 +142,8 @@ class StepwiseWorker(Assembly):
         held = len(self.prepare.room)
         if self.stopping.is_set() and held:
             return held < free
-        return bool((self.uploads.qsize() or held) and free and not self.ready.full())
+        waiting = self.uploads.qsize() or self.door.lane.qsize() or held
+        return bool(waiting and free and not self.ready.full())
 
     def has_given_up(self) -> bool:
         """Whether a part has failed for so long that the process ends."""
@@ -148,12 +157,15 @@ class StepwiseWorker(Assembly):
         self.stopping.set()
         self.source.close()
         self.poll.step()
+        self.door.close()
         self.closed = True
 
     def leave(self, *, survived: bool) -> None:
         """Cancel and release. Commit, in the middle of a step, goes on until it touches a queue."""
-        for one in (self.uploads, self.ready, self.outcomes):
+        for one in (self.uploads, self.door.lane, self.ready, self.outcomes, self.acknowledge.outcomes):
             one.shutdown(immediate=True)
+        self.door.tickets.release_all()
         self.source.release_all(survived=survived)
-        with suppress(ShutDown):
-            self.commit.step()
+        for step in (self.commit.step, self.acknowledge.step):
+            with suppress(ShutDown):
+                step()

@@ -1,9 +1,9 @@
 """The world of the state machine: photos are put, announced and deleted; workers share the services."""
 
+import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from tests.support import bodies
 from tests.support.fakes import ManualClock
@@ -71,6 +71,7 @@ class World:
     versions: Sequence[Mapping[str, str]]
     history: list[Event] = field(default_factory=list)
     kinds: dict[PhotoId, str] = field(default_factory=dict)  # of what was put last
+    last: dict[PhotoId, bytes] = field(default_factory=dict)  # sent last, either way
     bodies: list[str] = field(default_factory=list)  # all that was announced
     late: list[str] = field(default_factory=list)  # announced, not yet in the queue
 
@@ -86,8 +87,8 @@ class World:
             records=lambda body: len(objects_in(body)),
             heard=self._note_asked,
         )
-        self._services = Services(self.queue, self.bucket, self.store, settings)
-        self._puts = Counter[PhotoId]()
+        self._services = Services(self.queue, self.bucket, self.store, settings, self.history)
+        self._made = 0
         self._put_at: dict[str | None, str] = {}  # by sequencer
 
     def worker(self, which: int, room: int) -> StepwiseWorker:
@@ -96,13 +97,18 @@ class World:
 
     def put(self, photo: PhotoId, kind: str) -> S3Object:
         """Put a photo; what S3 announces of it."""
-        self._puts[photo] += 1
-        data = FATAL_KINDS.get(kind) or KINDS[kind](self._puts.total())
+        data = self.bytes_of(kind)
         stored = self.bucket.put(key_of(photo), data)
-        self.kinds[photo] = kind
+        self.kinds[photo], self.last[photo] = kind, data
         self._put_at[stored.sequencer] = timestamp(self.clock.now())
-        self.history.append(Put(self.clock(), photo, stored))
+        sha256 = hashlib.sha256(data).hexdigest()
+        self.history.append(Put(self.clock(), photo, replace(stored, sha256=sha256)))
         return stored
+
+    def bytes_of(self, kind: str) -> bytes:
+        """A photo of this kind; no two in a row are the same."""
+        self._made += 1
+        return FATAL_KINDS.get(kind) or KINDS[kind](self._made)
 
     def delete(self, photo: PhotoId) -> None:
         self.bucket.delete(key_of(photo))
@@ -168,7 +174,8 @@ class World:
         since = own[first:]
         if stored is None or any(isinstance(event, Deleted) for event in since):
             return stored is not None  # it may have been gone when it was read
-        return any(isinstance(e, Put) and e.object.etag == stored.source.etag for e in since)
+        named = {stored.source.etag, stored.source.sha256}
+        return any(isinstance(e, Put) and {e.object.etag, e.object.sha256} & named for e in since)
 
 
 def _content(one: S3Object) -> str | None:

@@ -12,11 +12,13 @@ from typing import Any, cast
 from tests.support.fakes import InlineDecoder, MemoryStore, PickyModel
 from tests.support.schedule import Schedule
 from tests.support.stage_rig import IDS, body, make_settings
+from tests.unit.intake.interleaved_door import InterleavedDoor
 from tests.unit.intake.judging_queue import CALL, LONG_POLL, TIMEOUT, UNREADABLE, JudgingQueue
 from worker.assembly import Assembly
-from worker.errors import EmptyObjectError, MessageError, ModelError, StoppingError
+from worker.errors import AbandonedError, EmptyObjectError, MessageError, ModelError, StoppingError
 from worker.intake.leases import Leases
 from worker.intake.s3_uploads import S3Uploads, back_off
+from worker.intake.sources import Sources
 from worker.messages import Failed, Scored, Scores, Upload, Written
 from worker.pipeline.threads import Pipeline, Stage
 from worker.result import Result
@@ -57,6 +59,7 @@ class InterleavedWorker(Assembly):
     """Runs until it has stopped. Make it inside a schedule, so that all its locks belong to it."""
 
     source: S3Uploads
+    door: InterleavedDoor
 
     def __init__(self, schedule: Schedule, telemetry: Telemetry) -> None:
         self.schedule, store = schedule, SlowStore(schedule)
@@ -81,16 +84,20 @@ class InterleavedWorker(Assembly):
             clock=schedule.clock,
             stopping=self.queue.stopping,
             chance=draw.random,
+            door=InterleavedDoor(schedule),
         )
+        self.commit.settle = self.acknowledge.settle
         stages = [
-            Stage("poll", self.poll.step, output=self.uploads, more=[self.poll.step_beside]),
+            Stage("poll", self.poll.step, output=self.uploads, more=[self.poll.step_beside], is_source=True),
+            Stage("door", self.door.step, output=self.door.lane, is_source=True),
             Stage("work", self._work, output=self.outcomes, more=[self._work] * 2),
-            Stage("commit", self.commit.step),
+            Stage("commit", self.commit.step, output=self.acknowledge.outcomes),
+            Stage("acknowledge", self.acknowledge.step),
         ]
         self.stop = StopFlag(schedule.clock)
         worker = Worker(
             pipeline=Pipeline(stages, schedule.clock),
-            uploads=source,
+            uploads=Sources([self.door, source]),
             outages=self.outages,
             stopping=self.stopping,
             telemetry=telemetry,
@@ -99,11 +106,13 @@ class InterleavedWorker(Assembly):
         self._supervisor = Supervisor(worker, self.stop, TIMEOUTS, schedule.clock)
 
     def run(self) -> int:
-        """Send messages now and then, request a stop, and return the exit code."""
-        world = threading.Thread(target=self._world, name="world")
-        world.start()
+        """Send messages and photos now and then, request a stop, and return the exit code."""
+        others = [threading.Thread(target=one, name=one.__name__) for one in (self._world, self._clients)]
+        for one in others:
+            one.start()
         code = self._supervisor.run()
-        world.join()
+        for one in others:
+            one.join()
         return code
 
     def _world(self) -> None:
@@ -116,9 +125,16 @@ class InterleavedWorker(Assembly):
         self.queue.stopped_at = self.schedule.now
         self.stop.request()
 
+    def _clients(self) -> None:
+        """Send photos by HTTP: some of them come by the queue too."""
+        draw = self.schedule.chance
+        for number in range(draw.randint(0, 5)):
+            self.door.send(IDS[draw.choice([number, 50 + number])])
+            self.schedule.pause(draw.choice([0.0, 0.0, 3.0, 6.0]))
+
     def _work(self) -> None:
-        """Take what poll hands on, and what becomes of it as drawn."""
-        item = self.uploads.get()
+        """Take what poll and the door hand on, and what becomes of it as drawn."""
+        item = self.lanes.get()
         draw = self.schedule.chance
         self.schedule.pause(draw.choice([0.0, 0.5, 3.5, 4.0, 4.2, 9.0]))
         if self.queue.breaks and draw.random() < 0.3:
@@ -128,8 +144,10 @@ class InterleavedWorker(Assembly):
 
     def _outcome(self, upload: Upload) -> Scored | Failed:
         errors: list[MessageError | None] = [None, ModelError("refused"), EmptyObjectError("empty")]
-        if self.stopping.is_set():
+        if self.stopping.is_set() and upload.source.is_patient:
             errors += [StoppingError("not started")] * 2
+        if not upload.source.wants(upload):
+            errors = [AbandonedError("nobody waits for it")]
         error, now = self.schedule.chance.choice(errors), self.schedule.now
         if error:
             return Failed(upload, error, {}, at=now)

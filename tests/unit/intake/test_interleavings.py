@@ -16,10 +16,13 @@ import structlog
 
 from tests.support.schedule import Schedule
 from tests.unit.intake.interleaved import InterleavedWorker
+from worker.door.tickets import Tickets
 from worker.intake.extensions import Extensions
 from worker.intake.leases import Leases
 from worker.intake.receivers import Receivers
 from worker.intake.s3_uploads import S3Uploads
+from worker.pipeline.lanes import Lanes
+from worker.stages.commit import Commit
 from worker.telemetry.counters import Telemetry
 
 TOGETHER = 250  # orders in one test
@@ -52,7 +55,7 @@ def broken_promises(seed: int) -> list[str]:
     with Schedule(seed) as schedule:
         worker = InterleavedWorker(schedule, telemetry)
         code = worker.run()
-    broken, queue = list(worker.queue.violations), worker.queue
+    broken, queue = [*worker.queue.violations, *worker.door.broken_promises()], worker.queue
     if code != (1 if queue.has_broken_down else 0):
         broken.append(f"exit code {code}")
     if not queue.has_failed:  # else a call could not be made, and nobody can help it
@@ -95,6 +98,27 @@ def test_no_order_breaks_a_promise(seeds: range) -> None:
         ),
         pytest.param(
             Leases, "lose", " if lease.open_records != 0", "", id="what is being settled is reported lost"
+        ),
+        pytest.param(
+            Tickets,
+            "answer",
+            "self._held.pop(outcome.message.message_id, None)",
+            "self._held.get(outcome.message.message_id)",
+            id="a request is answered twice",
+        ),
+        pytest.param(
+            Commit,
+            "_finish",
+            "outcome.source.answer(outcome, stored)",
+            "pass",
+            id="nobody is told of a result that is written",
+        ),
+        pytest.param(
+            Lanes,
+            "_has_item_or_over",
+            "all(lane.is_over for lane in self._lanes)",
+            "any(lane.is_over for lane in self._lanes)",
+            id="the end of one way ends the other",
         ),
     ],
 )
