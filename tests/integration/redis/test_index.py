@@ -1,5 +1,8 @@
 """Tests of the index on a real Valkey: what ages, what is forgotten, and what is entered later."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from tests.integration.redis.photos import (
@@ -13,14 +16,17 @@ from tests.integration.redis.photos import (
     near,
     now,
     phash,
+    photo,
     sha256,
     write,
 )
+from tests.support.results import make_result
 from tests.support.rig import Rig
 from tests.support.waiting import eventually
 from worker.adapters.redis.store import RedisStore
-from worker.messages import PhotoId
+from worker.messages import Answer, PhotoId
 from worker.photos.looks import Look
+from worker.results.known import state
 from worker.results.look_alikes import Fingerprint
 
 
@@ -150,6 +156,31 @@ def test_photos_are_entered_and_forgotten_in_spite_of_a_damaged_bucket(
     for name in ("one", "late", "two"):
         assert store.forget(PhotoId(name))
     assert left_over(store) == []
+
+
+@pytest.mark.parametrize("damaged_id", [b'a"b', b"a b", b"a\xffb"])
+def test_an_id_that_no_photo_has_is_not_shown_as_an_original(
+    store: RedisStore, rig: Rig, damaged_id: bytes
+) -> None:
+    """Damaged bytes may still read as an entry."""
+    moment = (now(store) - 1_000_000).to_bytes(8, "big")
+    rig.redis.set("seen:phash-1:0:0000", bytes(8) + moment + bytes([len(damaged_id)]) + damaged_id)
+    assert write(store, "one", "1", phash(0)) is None
+
+
+def test_what_another_worker_writes_during_a_removal_is_removed_too(store: RedisStore, url: str) -> None:
+    write(store, "one", "1", phash(0))
+    get, other = store.nodes.get, connect(url)
+
+    def get_before_the_other_writes(names: Sequence[str]) -> list[Any]:
+        found, store.nodes.get = get(names), get  # type: ignore[method-assign] # only once
+        changed = photo("one", "2", phash(2**40 - 1))
+        assert other.write([changed], [state(make_result())])[0].answer is Answer.WRITTEN
+        return found
+
+    store.nodes.get = get_before_the_other_writes  # type: ignore[method-assign] # as if at the same time
+    assert store.index.remove(PhotoId("one"))
+    assert left_over(store) == ["result:one"]
 
 
 @pytest.mark.parametrize("key", ["seen:photo:one", "seen:exact:" + sha256("1"), "seen:clock"])
