@@ -185,6 +185,15 @@ def test_poll_asks_for_one_message_in_an_outage() -> None:
     assert rig.source.asked_for == [1, 10]
 
 
+def test_poll_receives_as_ever_while_redis_is_away() -> None:
+    """Commit keeps the results, and the queues before it fill up."""
+    rig = StageRig()
+    for _ in range(2):
+        rig.outages.note_failure(Part.STORE, "away")
+    rig.poll.step()
+    assert (rig.source.asked_for, rig.impatient.waits) == ([10], [])
+
+
 def test_poll_goes_on_while_one_of_several_buckets_answers() -> None:
     rig = StageRig(buckets=("photos", "others"))
     for bucket in rig.poll.buckets:
