@@ -50,6 +50,14 @@ def test_an_aged_entry_is_not_found_and_is_removed_when_its_bucket_is_written(ur
     assert rig.redis.ttl(bucket) > 1  # what another window still needs is not cut short
 
 
+def test_a_bucket_lives_as_long_as_its_latest_entry(store: RedisStore, rig: Rig) -> None:
+    bucket = "seen:phash-1:0:0000"
+    write(store, "one", "1", phash(0))
+    rig.redis.expire(bucket, WINDOW // 2)  # half the window has passed
+    write(store, "two", "2", phash(0))
+    assert rig.redis.ttl(bucket) > WINDOW // 2
+
+
 def test_a_forgotten_photo_leaves_no_key(store: RedisStore, rig: Rig) -> None:
     write(store, "one", "1", phash(0))
     rig.redis.delete("result:one")  # results may expire long before
