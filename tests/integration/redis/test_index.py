@@ -74,6 +74,13 @@ def test_forgetting_a_copy_leaves_the_original(store: RedisStore) -> None:
     assert write(store, "three", "1", phash(0)) == exact("one")
 
 
+def test_what_a_forgotten_photo_shared_with_others_still_expires(store: RedisStore, rig: Rig) -> None:
+    for name in ("one", "two"):
+        write(store, name, "1", phash(0))
+    assert store.forget(PhotoId("one"))
+    assert min(rig.redis.ttl(name) for name in rig.redis.keys("seen:*")) > 0
+
+
 def test_without_a_window_nothing_is_kept(url: str, rig: Rig) -> None:
     store = connect(url, window=0)
     write(store, "one", "1", phash(0))
