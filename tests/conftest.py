@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import Phase
 from hypothesis import settings as hypothesis
 
 from localstack.services import Services
@@ -21,6 +22,15 @@ _numbers = itertools.count(1)
 # Examples may be slow on a slow machine.
 hypothesis.register_profile("no deadline", deadline=None)
 hypothesis.load_profile("no deadline")
+# For mutants: that there is an example is enough, the simplest is not looked for.
+hypothesis.register_profile(
+    "mutants",
+    deadline=None,
+    max_examples=25,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
 
 
 def pytest_configure() -> None:

@@ -13,8 +13,6 @@ from localstack.services import Services
 from tests.support import ROOT
 
 FAULTS = Path(__file__).with_suffix(".toml")
-# It takes minutes to simplify what it finds, and the others of its file find it too.
-SLOW = "tests/integration/redis/test_rules.py::test_the_script_follows_the_rules_for_any_two_results"
 LONGEST = 300  # seconds of one fault's tests; a fault that makes them hang is found
 
 
@@ -85,18 +83,8 @@ def _copy_project(to: Path) -> None:
 
 
 def _fails(tests: tuple[str, ...], copy: Path, environment: dict[str, str]) -> bool:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        "--deselect",
-        SLOW,
-        *tests,
-    ]
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=mutants"]
+    command = [sys.executable, "-m", "pytest", *options, *tests]
     try:
         run = subprocess.run(
             command, cwd=copy, env=environment, check=False, capture_output=True, timeout=LONGEST

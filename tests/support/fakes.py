@@ -22,7 +22,7 @@ from worker.photos.hashes import PHASH
 from worker.photos.looks import Look
 from worker.result import Result
 from worker.results.content import is_same_content
-from worker.results.store import Tries
+from worker.results.store import Tries, look_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -199,7 +199,7 @@ class MemoryStore:
     def find_look_alike(self, photo: PhotoId, look: Look) -> Result | None:
         self._answer()
         others = [r for r in self.results.values() if r.image_id != photo.image_id]
-        return next((r for r in others if Look(r.image_hash, r.image_colours) == look), None)
+        return next((r for r in others if look_of(r) == look), None)
 
     def _answer_to(self, image_id: str, begun: datetime | None) -> Answer:
         if image_id in self.forgotten and not (begun and begun > self.forgotten[image_id]):

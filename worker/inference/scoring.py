@@ -24,13 +24,13 @@ def score(bundles: Sequence[Bundle], outputs: Sequence[Outputs], index: int, ima
     mean = first.score_mean
     if mean is None:  # cannot happen: _read_row sets it. For the type checker
         raise ModelError(f"model {bundle.name} gave no score")
-    rounded = min(5, max(1, int(mean + 0.5)))  # halves go up
+    rounded = int(mean + 0.5)  # halves go up
     tip = _tip(bundle, _food_group(bundle, outputs[0], index), rounded, image_id)
     return Scores(rounded, mean, tip, inferences, versions)
 
 
 def _read_row(bundle: Bundle, outputs: Outputs, index: int) -> Inference:
-    row = {role: np.asarray(values[index], np.float64).reshape(-1) for role, values in outputs.items()}
+    row = {role: np.asarray(values[index], np.float64).ravel() for role, values in outputs.items()}
     if not all(np.isfinite(values).all() for values in row.values()):
         raise ModelError(f"model {bundle.name} gave a number that is not finite")
     probs = np.clip(row["score_probs"], 0, 1) if "score_probs" in row else None
@@ -46,10 +46,9 @@ def _read_row(bundle: Bundle, outputs: Outputs, index: int) -> Inference:
 def _mean(bundle: Bundle, probs: np.ndarray | None, score: np.ndarray | None) -> float:
     if score is not None:
         return float(np.clip(score[0], 1, 5))
-    total = 0.0 if probs is None else float(probs.sum())
-    if probs is None or total <= 0:
+    if probs is None or probs.sum() <= 0:
         raise ModelError(f"model {bundle.name} gave every score the probability 0")
-    return float(probs @ np.arange(1, 6)) / total
+    return float(probs @ np.arange(1, 6) / probs.sum())
 
 
 def _is_food(bundle: Bundle, inference: Inference) -> bool:
@@ -68,7 +67,7 @@ def _food_group(bundle: Bundle, outputs: Outputs, index: int) -> str:
     """Group of the most probable label that is food; empty if the model has no labels."""
     if "labels" not in outputs:
         return ""
-    probs = np.asarray(outputs["labels"][index]).reshape(-1)[bundle.foods]
+    probs = np.asarray(outputs["labels"][index]).ravel()[bundle.foods]
     return bundle.labels[bundle.foods[probs.argmax()]].group if len(probs) else ""
 
 

@@ -142,7 +142,7 @@ def _notification(value: object) -> Record:
     source, version = record.get("eventSource"), str(record.get("eventVersion", ""))
     if not (isinstance(source, str) and source.endswith(":s3")):  # aws:s3, minio:s3
         raise UnknownBodyError(f"a record comes from {_excerpt(source)}, not from S3")
-    if version.split(".", maxsplit=1)[0] != "2":
+    if version.partition(".")[0] != "2":
         raise UnknownBodyError(f"a record has event version {_excerpt(version)}; 2.x is understood")
     name = _text(record, "eventName").removeprefix("s3:")
     if not name.startswith("ObjectCreated:"):

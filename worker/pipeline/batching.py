@@ -73,12 +73,11 @@ class Batching(Generic[T]):
             due = min(due, self.deadline(item))
         return batch, "full" if len(batch) == largest else "device_free"
 
-    def _share(self) -> int:
+    def _share(self) -> float:
         """How many items this device may take, counting the one in hand: other devices may be free too."""
         if self.wait:
             return self.items.maxsize
-        available = 1 + self.items.qsize()
-        return -(-available // (1 + self.items.takers))
+        return (1 + self.items.qsize()) / (1 + self.items.takers)
 
     def _next(self, patience: float) -> T | None:
         try:

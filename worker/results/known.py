@@ -81,8 +81,7 @@ def is_older(sequencer: str | None, than: str | None) -> bool:
     """
     if not sequencer or not than:
         return False
-    width = max(len(sequencer), len(than))
-    return sequencer.upper().ljust(width, "0") < than.upper().ljust(width, "0")
+    return sequencer.upper().ljust(len(than), "0") < than.upper()  # a longer text is the greater one anyway
 
 
 def are_as_new(stored: Mapping[str, str], models: Mapping[str, str]) -> bool:

@@ -10,7 +10,7 @@ from worker.photos.hashes import Algorithm
 from worker.photos.looks import Look
 from worker.pipeline.outages import Outages
 from worker.result import Result
-from worker.results.store import ResultStore
+from worker.results.store import ResultStore, look_of
 from worker.telemetry.counters import Telemetry
 
 # exact: photos with the same bytes; near: also photos that look the same
@@ -34,7 +34,7 @@ class ScoreReuse:
         if self.reuse == "none" or sha256 is None:
             return None
         original = self._find(lambda: self.store.find_original(upload.photo, sha256))
-        return (_scores(original), Look(original.image_hash, original.image_colours)) if original else None
+        return (_scores(original), look_of(original)) if original else None
 
     def of_look_alike(self, upload: Upload, look: Look) -> Scores | None:
         """Find the scores of a photo that looks the same."""
@@ -56,7 +56,7 @@ class ScoreReuse:
     def _is_reusable(self, result: Result) -> bool:
         same_hash = result.image_hash is None or self.algorithm.made(result.image_hash)
         # Colours that are missing would be missing from copy to copy.
-        has_look = same_hash and Look(result.image_hash, result.image_colours).is_whole
+        has_look = same_hash and look_of(result).is_whole
         return result.status != "failed" and result.models == self.models() and has_look
 
 

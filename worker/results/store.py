@@ -16,6 +16,11 @@ class Tries(NamedTuple):
     unfinished: bool = False  # a worker that tried it alone did not come back from it
 
 
+def look_of(result: Result) -> Look:
+    """What a result says of how its photo looks."""
+    return Look(result.image_hash, result.image_colours)
+
+
 class ResultStore(Protocol):
     """Keeps results and finds photos seen before. Its methods raise StoreError."""
 

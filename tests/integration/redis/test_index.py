@@ -1,5 +1,8 @@
 """Tests of the index on a real Valkey: what ages, what is forgotten, and what is entered later."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from tests.integration.redis.photos import (
@@ -13,14 +16,17 @@ from tests.integration.redis.photos import (
     near,
     now,
     phash,
+    photo,
     sha256,
     write,
 )
+from tests.support.results import make_result
 from tests.support.rig import Rig
 from tests.support.waiting import eventually
 from worker.adapters.redis.store import RedisStore
-from worker.messages import PhotoId
+from worker.messages import Answer, PhotoId
 from worker.photos.looks import Look
+from worker.results.known import state
 from worker.results.look_alikes import Fingerprint
 
 
@@ -44,6 +50,14 @@ def test_an_aged_entry_is_not_found_and_is_removed_when_its_bucket_is_written(ur
     assert rig.redis.ttl(bucket) > 1  # what another window still needs is not cut short
 
 
+def test_a_bucket_lives_as_long_as_its_latest_entry(store: RedisStore, rig: Rig) -> None:
+    bucket = "seen:phash-1:0:0000"
+    write(store, "one", "1", phash(0))
+    rig.redis.expire(bucket, WINDOW // 2)  # half the window has passed
+    write(store, "two", "2", phash(0))
+    assert rig.redis.ttl(bucket) > WINDOW // 2
+
+
 def test_a_forgotten_photo_leaves_no_key(store: RedisStore, rig: Rig) -> None:
     write(store, "one", "1", phash(0))
     rig.redis.delete("result:one")  # results may expire long before
@@ -58,6 +72,13 @@ def test_forgetting_a_copy_leaves_the_original(store: RedisStore) -> None:
     write(store, "two", "1", phash(0))
     assert store.forget(PhotoId("two"))
     assert write(store, "three", "1", phash(0)) == exact("one")
+
+
+def test_what_a_forgotten_photo_shared_with_others_still_expires(store: RedisStore, rig: Rig) -> None:
+    for name in ("one", "two"):
+        write(store, name, "1", phash(0))
+    assert store.forget(PhotoId("one"))
+    assert min(rig.redis.ttl(name) for name in rig.redis.keys("seen:*")) > 0
 
 
 def test_without_a_window_nothing_is_kept(url: str, rig: Rig) -> None:
@@ -150,6 +171,31 @@ def test_photos_are_entered_and_forgotten_in_spite_of_a_damaged_bucket(
     for name in ("one", "late", "two"):
         assert store.forget(PhotoId(name))
     assert left_over(store) == []
+
+
+@pytest.mark.parametrize("damaged_id", [b'a"b', b"a b", b"a\xffb"])
+def test_an_id_that_no_photo_has_is_not_shown_as_an_original(
+    store: RedisStore, rig: Rig, damaged_id: bytes
+) -> None:
+    """Damaged bytes may still read as an entry."""
+    moment = (now(store) - 1_000_000).to_bytes(8, "big")
+    rig.redis.set("seen:phash-1:0:0000", bytes(8) + moment + bytes([len(damaged_id)]) + damaged_id)
+    assert write(store, "one", "1", phash(0)) is None
+
+
+def test_what_another_worker_writes_during_a_removal_is_removed_too(store: RedisStore, url: str) -> None:
+    write(store, "one", "1", phash(0))
+    get, other = store.nodes.get, connect(url)
+
+    def get_before_the_other_writes(names: Sequence[str]) -> list[Any]:
+        found, store.nodes.get = get(names), get  # type: ignore[method-assign] # only once
+        changed = photo("one", "2", phash(2**40 - 1))
+        assert other.write([changed], [state(make_result())])[0].answer is Answer.WRITTEN
+        return found
+
+    store.nodes.get = get_before_the_other_writes  # type: ignore[method-assign] # as if at the same time
+    assert store.index.remove(PhotoId("one"))
+    assert left_over(store) == ["result:one"]
 
 
 @pytest.mark.parametrize("key", ["seen:photo:one", "seen:exact:" + sha256("1"), "seen:clock"])

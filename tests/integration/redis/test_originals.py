@@ -71,6 +71,13 @@ def test_a_photo_scored_again_is_not_a_duplicate_of_a_younger_one(store: RedisSt
     assert write(store, "two", "2", phash(3)) == near("one", 2)
 
 
+def test_a_photo_is_never_its_own_original(store: RedisStore, rig: Rig) -> None:
+    write(store, "one", "1", phash(0))
+    assert find_look_alike(store, "one", phash(0)) is None
+    rig.redis.delete("result:one", "seen:photo:one")  # Redis evicts what it likes
+    assert write(store, "one", "1", phash(1)) is None
+
+
 @pytest.mark.usefixtures("rig")
 def test_if_workers_write_the_same_photo_at_the_same_time_one_has_the_original(url: str) -> None:
     stores = [connect(url) for _ in range(4)]

@@ -198,14 +198,18 @@ def test_the_same_failure_is_written_and_published_once(store: RedisStore, url: 
 
 
 @pytest.mark.usefixtures("_empty")
-def test_of_two_uploads_with_versioning_suspended_the_newest_stays(store: RedisStore) -> None:
+@pytest.mark.parametrize(
+    ("newest", "seen"), [(result(etag="f"), state(result())), (result(models="2"), "of another result ")]
+)
+def test_of_two_uploads_with_versioning_suspended_the_newest_stays(
+    store: RedisStore, newest: Result, seen: str
+) -> None:
     """Earlier workers stored S3's name of such versions."""
     store.write([result()], [""])
     client: Any = store.nodes.client
     client.set("result:one", client.get("result:one").replace('"version_id":null', '"version_id":"null"'))
     assert store.find([PhotoId("one")]) == [result()]
-    newest = result(etag="f")
-    assert store.write([newest], [state(result())])[0].answer is Answer.WRITTEN
+    assert store.write([newest], [seen])[0].answer is Answer.WRITTEN
     assert store.find([PhotoId("one")]) == [newest]
 
 

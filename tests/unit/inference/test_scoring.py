@@ -95,7 +95,13 @@ def test_a_distribution_gives_its_mean(probs: list[float], mean: float, rounded:
     assert (answer.score, answer.score_mean) == (rounded, mean)
     shown = answer.inference["model"].score_probs
     assert shown is not None
-    assert np.allclose(shown, np.clip(probs, 0, 1), atol=1e-4)
+    assert shown == [round(min(1.0, max(0.0, prob)), 4) for prob in probs]
+
+
+def test_the_mean_of_coarse_probabilities_is_exact_to_the_last_digit_shown() -> None:
+    """In half precision, their sum would be 1 and their mean 1.65."""
+    probs = np.array([[0.7, 0.1, 0.1, 0.05, 0.05]], np.float16)
+    assert score([bundle("model", "score_probs")], [{"score_probs": probs}], 0, "meal-1").score_mean == 1.6498
 
 
 def test_a_number_instead_of_a_distribution_is_shown_as_it_is() -> None:
@@ -123,6 +129,7 @@ def test_a_photo_below_the_threshold_is_not_recognised_and_has_no_score(
         assert (answer.score, answer.score_mean, answer.tip.id) == (4, 4.0, "any-4")
     else:
         assert (answer.score, answer.score_mean, answer.tip.id) == (None, None, "closer")
+    assert answer.models == {"model": "1"}
 
 
 def test_a_model_without_food_probability_recognises_everything() -> None:
@@ -145,13 +152,14 @@ def test_labels_of_equal_probability_keep_their_order() -> None:
     assert [label.name for label in labels] == ["apple", "camera", "espresso", "bread"]
 
 
-def test_probabilities_slightly_out_of_range_are_clipped() -> None:
+@pytest.mark.parametrize(("probability", "shown"), [(1.001, 1.0), (-0.001, 0.0)])
+def test_probabilities_slightly_out_of_range_are_clipped(probability: float, shown: float) -> None:
     inference = score_photo(
-        score=[3], labels=[[1.00001, -0.00001, 0, 0]], food_probability=[1.00001]
+        score=[3], labels=[[1.00001, -0.00001, 0, 0]], food_probability=[probability]
     ).inference["model"]
     assert inference.labels is not None
     assert [label.probability for label in inference.labels] == [1.0, 0.0]
-    assert inference.food_probability == 1.0
+    assert inference.food_probability == shown
 
 
 @pytest.mark.parametrize(
@@ -163,6 +171,20 @@ def test_the_tip_is_for_the_most_probable_food(probs: list[float], tip: str) -> 
     answer = score_photo(score=[3], labels=[probs])
     assert answer.tip is not None
     assert (answer.tip.id, answer.tip.text[:9]) == (tip, "a tip for")
+
+
+def test_the_tip_is_for_the_food_of_its_own_row() -> None:
+    rows = [[0.1, 0.7, 0.1, 0.1], [0.7, 0.1, 0.1, 0.1]]
+    found = [score_photo(index, score=[3, 3], labels=rows).tip for index in range(2)]
+    assert [tip and tip.id for tip in found] == ["fruit-3", "drink-3"]
+
+
+def test_a_model_whose_labels_are_no_food_gets_tips_for_any_food() -> None:
+    cameras = bundle("model", "score", "labels").model_copy(update={"labels": LABELS[2:3]})
+    outputs = {"score": np.array([2.0]), "labels": np.array([[1.0]])}
+    tip = score([cameras], [outputs], 0, "meal-1").tip
+    assert tip is not None
+    assert tip.id == "any-2"
 
 
 def test_a_model_without_labels_gets_tips_for_any_food() -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from time import tzset
 from typing import Any
 
 import pytest
@@ -160,7 +161,7 @@ def test_one_bad_record_does_not_cost_its_neighbours() -> None:
     assert isinstance(third, Announced)
 
 
-@pytest.mark.parametrize("version", ["2.0", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.41"])
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.41", "2.1.1", "2"])
 def test_minor_versions_may_grow(version: str) -> None:
     record = {"eventVersion": version, "somethingNew": {"of": ["any", "kind"]}}
     assert read_upload(notification(record)) == read_upload(body("s3-put"))
@@ -191,8 +192,9 @@ def test_a_double_encoded_key_is_decoded_once() -> None:
     assert read_upload(notification(key="a%252Bb%2520c.jpg")).object.key == "a%2Bb%20c.jpg"
 
 
-def test_quotes_around_an_etag_are_no_part_of_it() -> None:
-    assert read_upload(notification(eTag=f'"{ETAG}"')).object.etag == ETAG
+@pytest.mark.parametrize("etag", [ETAG, "XaX"])
+def test_quotes_around_an_etag_are_no_part_of_it(etag: str) -> None:
+    assert read_upload(notification(eTag=f'"{etag}"')).object.etag == etag
 
 
 @pytest.mark.parametrize(
@@ -239,6 +241,16 @@ def test_an_unreadable_time_is_unknown_and_does_no_harm(time: object, expected: 
     record = read_upload(notification({"eventTime": time}))
     assert record.uploaded_at == expected
     assert record.object == read_upload(body("s3-put")).object
+
+
+@pytest.mark.parametrize("time", ["2026-01-01T09:15:30.125+01:00", "2026-01-01T08:15:30.125", 1767255330.125])
+def test_a_time_is_in_utc_wherever_the_worker_runs(time: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        tzset()
+        uploaded_at = read_upload(notification({"eventTime": time})).uploaded_at
+    tzset()
+    assert str(uploaded_at) == "2026-01-01 08:15:30.125000+00:00"
 
 
 SURROGATE = "\ud800"  # half a surrogate pair: JSON can hold it, UTF-8 cannot
@@ -338,8 +350,9 @@ def test_the_deepest_allowed_body_is_read_and_one_level_more_is_refused() -> Non
 
 
 def test_a_body_larger_than_sqs_allows_is_refused_unread() -> None:
-    padding = " " * events.MAX_BODY
-    assert "characters" in refusal(notification({}) + padding)
+    largest = direct().ljust(events.MAX_BODY)
+    assert read_upload(largest).object.bucket == "photos"
+    assert "characters" in refusal(largest + " ")
 
 
 @pytest.mark.parametrize(
@@ -531,6 +544,17 @@ def test_the_longest_id_is_accepted() -> None:
             json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": {"bucket": {}}}),
             "detail.object is not a JSON object",
         ),
+        ("[]", "the body is not a JSON object"),
+        ('{"Records": [null]}', "a record is not a JSON object"),
+        (notification({"s3": None}), "s3 is not a JSON object"),
+        (notification({"s3": {"object": {}}}), "s3.bucket is not a JSON object"),
+        (notification({"s3": {"bucket": {}}}), "s3.object is not a JSON object"),
+        ('{"Records": [{"eventSource": "aws:s3"}]}', "a record has event version ''; 2.x is understood"),
+        ("{}", "the body is of no known shape; its fields are: none"),
+        (
+            json.dumps(dict.fromkeys("ihgfedcba")),
+            "the body is of no known shape; its fields are: 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'",
+        ),
         (direct(image_id=7), "image_id is not a string"),
         (
             notification({"eventVersion": "9" * 500}),
@@ -541,7 +565,6 @@ def test_the_longest_id_is_accepted() -> None:
             f"a record comes from {str([1] * 500)[:160]}, not from S3",
         ),
     ],
-    ids=["detail", "bucket", "object", "image id", "long text", "long list"],
 )
 def test_a_reason_names_what_is_wrong(text: str, reason: str) -> None:
     assert refusal(text) == reason

@@ -106,6 +106,36 @@ def test_items_put_together_keep_their_order_and_wait_for_places() -> None:
     assert items.empty()
 
 
+def test_no_more_items_are_put_together_than_there_are_places() -> None:
+    items: BoundedQueue[int] = BoundedQueue(3)
+    items.put(1)
+    with pytest.raises(queue.Full):
+        items.put_all([2, 3, 4, 5], timeout=0)
+    assert [items.get(block=False) for _ in range(items.qsize())] == [1, 2, 3]
+
+
+def test_what_must_not_wait_does_not() -> None:
+    items: BoundedQueue[int] = BoundedQueue(1)
+    signs = list[str]()
+    items.alive = lambda: signs.append("alive")
+    with pytest.raises(queue.Empty):
+        items.get(block=False)
+    items.put(1, block=False)
+    with pytest.raises(queue.Full):
+        items.put(2, block=False)
+    assert signs == ["alive"] * 2  # whoever waits looks again, with another sign of life
+
+
+def test_a_long_wait_is_cut_into_seconds_and_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    items: BoundedQueue[int] = BoundedQueue(1)
+    parts, signs = list[float](), list[str]()
+    items.alive = lambda: signs.append("alive")
+    monkeypatch.setattr(items.not_empty, "wait_for", lambda _holds, part: parts.append(part))
+    with pytest.raises(queue.Empty):
+        items.get(timeout=2.5)
+    assert (parts, len(signs)) == ([1.0, 1.0, 0.5], 4)
+
+
 def test_items_put_together_wake_as_many_takers() -> None:
     items: BoundedQueue[int] = BoundedQueue(3)
     taking = [in_thread(lambda: items.get(timeout=SOON)) for _ in range(3)]

@@ -1,5 +1,6 @@
 """Tests of when a stored result makes scoring unnecessary: same object and models, or an older event."""
 
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -10,7 +11,7 @@ from tests.support.results import make_result
 from worker.errors import ObjectGoneError, UnreadableImageError
 from worker.messages import S3Object
 from worker.result import Result
-from worker.results.known import are_as_new, is_older, makes_needless, to_fetch
+from worker.results.known import are_as_new, is_older, makes_needless, puts_again, state, to_fetch
 
 MODELS = {"m": "1"}
 result_of = partial(make_result, sequencer="10")
@@ -102,18 +103,21 @@ def test_versions_of_models_are_compared_as_numbers(one: str, other: str) -> Non
 EXACT = ("9007199254740993", "9007199254740992")  # 2^53 + 1 and 2^53
 
 
-@pytest.mark.parametrize(("newer", "older"), [EXACT, ("9" * 5000, "9"), ("010", "9"), ("1", "0")])
+@pytest.mark.parametrize(
+    ("newer", "older"), [EXACT, ("9" * 5000, "9"), ("010", "9"), ("10", "0009"), ("90", "10"), ("1", "0")]
+)
 def test_versions_beyond_exact_numbers_are_compared_too(newer: str, older: str) -> None:
     assert are_as_new({"m": newer}, {"m": older})
     assert not are_as_new({"m": older}, {"m": newer})
 
 
+@pytest.mark.parametrize("etag", ["two", "e"])
 @pytest.mark.parametrize("sequencers", [(None, None), ("10", None), (None, "10")])
 def test_without_an_order_what_s3_has_now_is_read_whatever_the_event_says(
-    sequencers: tuple[str, str],
+    sequencers: tuple[str, str], etag: str
 ) -> None:
     stored = result_of(sequencer=sequencers[0])
-    event = event_of(etag="two", version_id="v", size=7, sequencer=sequencers[1])
+    event = event_of(etag=etag, version_id="v", size=7, sequencer=sequencers[1])
     assert to_fetch(stored, event) == S3Object("b", "k")
 
 
@@ -124,9 +128,41 @@ def test_equal_sequencers_order_only_one_content(etag: str, unordered: bool) -> 
     assert to_fetch(result_of(), event) == (S3Object("b", "k") if unordered else event)
 
 
-def test_an_event_that_is_the_later_one_names_what_is_read() -> None:
-    event = event_of(etag="two", version_id="v", size=7, sequencer="11")
+@pytest.mark.parametrize("sequencer", ["11", "0F"])
+def test_an_event_whose_place_is_known_names_what_is_read(sequencer: str) -> None:
+    event = event_of(etag="two", version_id="v", size=7, sequencer=sequencer)
     assert to_fetch(result_of(), event) == event
+
+
+WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)  # when result_of() was
+LATER = WRITTEN + timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("stored", "event", "uploaded_at", "again"),
+    [
+        (result_of(), event_of(sequencer="11"), WRITTEN, True),
+        (result_of(), event_of(), LATER, False),
+        (result_of(), event_of(sequencer="0F"), LATER, False),
+        (result_of(), event_of(sequencer="11", etag="two"), LATER, False),
+        (result_of(), event_of(sequencer=None), LATER, False),
+        (result_of(sequencer=None), event_of(), LATER, True),
+        (result_of(sequencer=None), event_of(), WRITTEN, False),
+        (result_of(sequencer=None), event_of(), None, False),
+        (result_of(sequencer=None), event_of(sequencer=None), LATER, False),
+        (result_of(sequencer=None), event_of(etag="two"), LATER, False),
+    ],
+)
+def test_the_stored_content_was_put_again_by_a_later_event_or_after_the_result(
+    stored: Result, event: S3Object, uploaded_at: datetime | None, again: bool
+) -> None:
+    assert puts_again(stored, event, uploaded_at) is again
+
+
+@pytest.mark.parametrize(("sequencer", "named"), [("10", "10"), (None, "")])
+def test_a_result_is_named_by_its_moment_and_its_sequencer(sequencer: str | None, named: str) -> None:
+    """As by Redis's rules."""
+    assert state(result_of(sequencer=sequencer)) == f"2026-01-01T00:00:00.000Z {named}"
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
+from structlog.testing import capture_logs
 
 from tests.support.fakes import PickyModel, ScriptedSource
 from tests.support.stage_rig import IDS, StageRig, photo
 from worker.errors import Part
 from worker.messages import Outputs
-from worker.result import DuplicateOf, Result
+from worker.result import DuplicateOf, Result, Tip
 from worker.results.reuse import Reuse
 
 
@@ -72,9 +73,29 @@ def test_a_copy_of_a_scored_photo_bypasses_the_model_and_names_the_photo_with_th
     second = rig.store.results[IDS[1]]
     assert rig.models[0].batches == [1]
     assert (first.reused_from, second.reused_from) == (None, IDS[0])
-    assert (second.score, second.tip, second.inference) == (first.score, first.tip, first.inference)
     assert second.source.key == IDS[1]
     assert rig.telemetry.counts["scores_reused"] == 1
+
+
+def test_a_copy_has_all_the_scores_and_the_look_of_its_original() -> None:
+    rig = StageRig(ScriptedSource(photos={key: noisy(0) for key in IDS[:2]}))
+    (first,) = commit(rig, IDS[0])
+    tipped = first.model_copy(update={"tip": Tip(id="tip", text="Good.")})
+    rig.store.results[IDS[0]] = tipped
+    prepare(rig, IDS[1])
+    rig.commit.step()
+    copied = ("score", "score_mean", "tip", "inference", "models", "image_hash", "image_colours")
+    found = [[getattr(one, field) for field in copied] for one in (tipped, rig.store.results[IDS[1]])]
+    assert found[0] == found[1]
+    assert None not in found[0]
+
+
+def test_a_look_up_that_fails_is_logged_with_its_reason() -> None:
+    rig = StageRig(ScriptedSource(photos={IDS[0]: photo(2)}))
+    rig.store.away = True
+    with capture_logs() as logs:
+        rig.infer_all(rig.source.upload(IDS[0]))
+    assert logs[0] == {"event": "look_up_failed", "log_level": "warning", "reason": "Redis does not answer"}
 
 
 @pytest.mark.parametrize("change", ["models", "algorithm", "colours", "failed", "outage", "setting"])

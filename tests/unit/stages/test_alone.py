@@ -1,12 +1,13 @@
 """Messages received often are worked alone: whose turn it is, what waits meanwhile, and what may not wait for ever."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.fakes import ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, body, photo
 from worker.errors import Part
-from worker.intake.turns import PATIENCE
-from worker.messages import Message, Upload
+from worker.intake.turns import PATIENCE, STEP
+from worker.messages import Message, Skipped, Upload
 from worker.pipeline.outages import Place
 
 ALONE_AFTER = 3  # the default of the setting
@@ -192,6 +193,7 @@ def test_no_turn_begins_that_redis_cannot_be_told_of() -> None:
         rig.poll.step()
     assert in_work(rig) == []
     assert rig.outages.ongoing(Part.STORE)
+    assert rig.outages.longest()[1].endswith("Redis does not answer")
     rig.store.away, rig.store.trials = False, {"message-0"}
     rig.poll.step()
     assert in_work(rig) == [IDS[1]]
@@ -204,6 +206,13 @@ def test_poll_pauses_while_a_turn_waits_for_redis() -> None:
     for _ in range(4):
         rig.poll.step()
     assert max(rig.impatient.waits, default=0.0) > 0.0
+
+
+def test_redis_is_asked_only_about_messages_received_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = rig_with(received(0, times=1))
+    monkeypatch.setattr(rig.store, "tries", pytest.fail)
+    rig.poll.step()
+    assert in_work(rig) == [IDS[0]]
 
 
 def test_a_message_in_work_waits_for_redis_for_as_long_as_it_takes() -> None:
@@ -231,13 +240,17 @@ def test_a_photo_that_is_held_delays_the_one_to_be_worked_alone_for_a_while_only
     rig = rig_with(received(0, times=1), received(1))
     rig.poll.step()
     rig.uploads.get()  # something holds it
-    wait_slowly(rig, PATIENCE / 2)
+    wait_slowly(rig, PATIENCE - 0.5)
     rig.clock.seconds += 10 * PATIENCE  # a pause says nothing
     rig.poll.step()
     assert in_work(rig) == []
-    rig.poll.step()
+    with capture_logs() as logs:
+        rig.poll.step()
     assert in_work(rig) == [IDS[1]]
-    assert rig.telemetry.counts["not_alone"] == 1
+    assert logs == [
+        {"event": "not_alone", "log_level": "warning", "message_id": "message-1"},
+        {"event": "worked_alone", "log_level": "info", "message_id": "message-1", "receive_count": 3},
+    ]
 
 
 def test_a_photo_that_is_held_while_it_is_worked_alone_delays_the_others_for_a_while_only() -> None:
@@ -246,11 +259,73 @@ def test_a_photo_that_is_held_while_it_is_worked_alone_delays_the_others_for_a_w
     rig.poll.step()
     rig.uploads.get()  # something holds it
     rig.source.waiting = [received(1, times=1)]
-    wait_slowly(rig, PATIENCE / 2)
+    wait_slowly(rig, PATIENCE - 0.5)
     rig.poll.step()
     assert in_work(rig) == []
     rig.poll.step()
     assert in_work(rig) == [IDS[1]]
+
+
+def receive_beside(rig: StageRig, *messages: Message) -> None:
+    """Let another receiver bring these."""
+    rig.source.waiting = [*messages]
+    rig.poll._starving.set()
+    rig.poll.step_beside()
+
+
+def test_what_comes_during_a_turn_has_the_next_one_and_does_not_prolong_it() -> None:
+    rig = rig_with(received(0))
+    rig.poll.step()
+    rig.poll.step()
+    wait_slowly(rig, PATIENCE / 2)
+    rig.poll.step()
+    receive_beside(rig, received(1))
+    rig.uploads.get()  # something holds the first
+    rig.poll.step()
+    assert in_work(rig) == [IDS[1]]
+    receive_beside(rig, received(2))
+    rig.source.settle([Skipped(one, rig.source) for one in (received(0), received(1))])
+    rig.uploads.get()
+    rig.poll.step()
+    assert in_work(rig) == [IDS[2]]
+    assert rig.telemetry.counts["not_alone"] == 1
+
+
+def test_what_one_turn_took_is_no_reason_to_hurry_the_next() -> None:
+    rig = rig_with(received(0))
+    rig.poll.step()
+    rig.poll.step()
+    wait_slowly(rig, PATIENCE / 2)
+    rig.poll.step()
+    finish(rig)
+    rig.source.waiting, rig.poll.turns.careful = [received(1, times=1), received(2)], False
+    rig.poll.step()
+    rig.uploads.get()  # something holds it
+    rig.poll.step()
+    assert in_work(rig) == []
+    rig.poll.step()
+    assert in_work(rig) == [IDS[2]]
+
+
+def test_while_the_model_is_away_a_message_in_work_is_not_given_up() -> None:
+    rig = rig_with(received(0))
+    rig.poll.step()
+    rig.poll.step()
+    for _ in range(2):
+        rig.outages.note_failure(Part.MODEL, "no memory")
+    wait_slowly(rig, 10 * PATIENCE)
+    rig.poll.step()
+    assert rig.telemetry.counts.get("not_alone", 0) == 0
+
+
+def test_poll_shows_that_it_lives_while_it_waits_for_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = rig_with(received(0))
+    rig.poll.step()
+    waits = list[float]()
+    monkeypatch.setattr(rig.source, "is_idle", lambda _besides, timeout: waits.append(timeout))
+    rig.poll.step()
+    rig.poll.step()
+    assert waits == [STEP] * 2
 
 
 def test_what_was_held_before_the_turn_began_does_not_delay_the_others_a_second_time() -> None:

@@ -22,6 +22,7 @@ from worker.errors import (
 from worker.messages import Answer, Failed, Outcome, Scored, Scores, Skipped, Written
 from worker.pipeline.queues import ShutDown
 from worker.result import DuplicateOf, Inference, Tip, timestamp
+from worker.stages import commit
 
 
 def test_the_timings_add_up_from_upload_to_write() -> None:
@@ -55,15 +56,16 @@ def test_met_and_missed_objectives_are_counted_by_the_slowest_step(waits: float,
     assert rig.telemetry.counts[counted] == 1
 
 
-def test_a_photo_that_takes_exactly_the_objective_meets_it() -> None:
+@pytest.mark.parametrize(
+    ("milliseconds", "counted"), [(1001.0, "objective_met"), (1001.5, "objective_missed")]
+)
+def test_a_photo_that_takes_exactly_the_objective_meets_it(milliseconds: float, counted: str) -> None:
     rig = StageRig()
     rig.commit.objective_seconds = 1.001  # times 1000 this is a little less than 1001
-    failed = Failed(
-        rig.source.upload(IDS[0]), EmptyObjectError("no bytes"), {"notify": 1001.0}, at=rig.clock()
-    )
-    rig.outcomes.put(failed)
+    upload, error = rig.source.upload(IDS[0]), EmptyObjectError("no bytes")
+    rig.outcomes.put(Failed(upload, error, {"notify": milliseconds}, at=rig.clock()))
     rig.commit.step()
-    assert rig.telemetry.counts["objective_met"] == 1
+    assert rig.telemetry.counts[counted] == 1
 
 
 def test_commit_writes_before_it_settles() -> None:
@@ -71,7 +73,8 @@ def test_commit_writes_before_it_settles() -> None:
     rig = StageRig(source)
     rig.commit_all(source.upload(IDS[0]))
     assert rig.store.results[IDS[0]].score == 2
-    assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE]
+    rig.commit.step()
+    assert [o.verdict for o in source.settled] == [Verdict.ACKNOWLEDGE]  # once
 
 
 def test_under_load_messages_are_deleted_ten_at_a_time_and_the_rest_once_the_queue_is_empty() -> None:
@@ -83,6 +86,26 @@ def test_under_load_messages_are_deleted_ten_at_a_time_and_the_rest_once_the_que
     assert (len(rig.store.results), len(source.settled)) == (16, 10)
     rig.commit.step()  # nothing more comes
     assert len(source.settled) == 16
+
+
+def test_commit_waits_longer_for_outcomes_if_nothing_waits_to_be_deleted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = StageRig(linger=0.001)
+    waits, get = list[float | None](), rig.outcomes.get
+
+    def note_wait(*, block: bool = True, timeout: float | None = None) -> Outcome:
+        waits.append(timeout if block else 0)
+        return get(block=False)
+
+    monkeypatch.setattr(rig.outcomes, "get", note_wait)
+    for number in range(3):
+        rig.outcomes.put(Skipped(message(number=number), rig.source))
+    for expected in (commit.IDLE, rig.commit.linger, commit.IDLE):
+        rig.commit.step()
+        assert waits[0] == expected
+        waits.clear()
+    assert len(rig.source.settled) == 3
 
 
 def test_a_release_does_not_wait_for_a_full_delete_call() -> None:
@@ -138,6 +161,16 @@ def test_commit_keeps_results_until_the_store_confirms_them() -> None:
     assert not rig.outages.ongoing(Part.STORE)
 
 
+def test_commit_looks_soon_whether_the_store_is_back_however_long_it_was_away() -> None:
+    rig = with_results_to_write(also=Skipped(message(number=9), ScriptedSource()))
+    rig.commit.step()
+    for _ in range(4):
+        rig.clock.seconds += 100
+        rig.commit.step()
+    assert isinstance(rig.outcomes.cancelled, ImpatientEvent)
+    assert rig.outcomes.cancelled.waits[-1] == commit.LONGEST_PAUSE
+
+
 def test_commit_takes_no_more_outcomes_while_it_keeps_results() -> None:
     rig = with_results_to_write(also=Skipped(message(number=9), ScriptedSource()))
     rig.commit.step()
@@ -184,7 +217,9 @@ def test_a_photo_that_was_forgotten_after_its_upload_leaves_no_result_and_no_mes
     source = ScriptedSource(photos={key: photo(2) for key in IDS[:2]})
     rig = StageRig(source)
     rig.store.forgotten = {IDS[0]: START, IDS[1]: START - timedelta(seconds=1)}
-    rig.commit_all(*(source.upload(key) for key in IDS[:2]))
+    with capture_logs() as logs:
+        rig.commit_all(*(source.upload(key) for key in IDS[:2]))
+    assert {"event": "forgotten", "log_level": "info", "image_id": IDS[0]} in logs
     assert [outcome.verdict for outcome in source.settled] == [Verdict.ACKNOWLEDGE] * 2
     assert set(rig.store.results) == {IDS[1]}
     assert (rig.telemetry.counts["forgotten"], rig.telemetry.counts["photos_scored"]) == (1, 1)
@@ -261,13 +296,25 @@ def test_commit_shows_signs_of_life_before_each_call_that_may_take_long() -> Non
     assert len(source.settled) == 25
 
 
-def test_commit_gives_each_source_its_own_outcomes() -> None:
+class CountingSource(ScriptedSource):
+    """Notes how many outcomes come in a call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[int] = []
+
+    def settle(self, outcomes: list[Outcome]) -> None:
+        self.calls.append(len(outcomes))
+        super().settle(outcomes)
+
+
+def test_commit_gives_each_source_its_own_outcomes_together() -> None:
     rig = StageRig()
-    sources = [ScriptedSource(), ScriptedSource()]
+    sources = [CountingSource(), CountingSource()]
     for number in range(6):
         rig.outcomes.put(Skipped(message(number=number), sources[number % 2]))
     rig.commit.step()
-    assert [len(source.settled) for source in sources] == [3, 3]
+    assert [source.calls for source in sources] == [[3], [3]]
     assert all(o.source is source for source in sources for o in source.settled)
 
 
@@ -290,7 +337,7 @@ def outcomes_of_all_kinds(rig: StageRig) -> list[Outcome]:
     scores = Scores(4, 3.9, Tip(id="tip", text="Good."), {"m": inference}, {"m": "7"}, reused_from=IDS[9])
     at = rig.clock.seconds - 1
     scored = Scored(
-        uploads[0], scores, "phash-1:00ff00ff00ff00ff", None, {"fetch": 2.004, "decode": 3.0}, at=at
+        uploads[0], scores, "phash-1:00ff00ff00ff00ff", None, {"fetch": 2.344, "decode": 3.0}, at=at
     )
     errors = [UnsupportedFormatError("no picture"), AccessDeniedError("403"), StoppingError("not begun")]
     failed = [Failed(u, error, {"fetch": 2.0}, at=at) for u, error in zip(uploads[1:], errors, strict=True)]
@@ -328,12 +375,21 @@ def test_a_result_has_all_that_is_known_of_its_photo() -> None:
         *({"m": "7"}, None),
     ]
     assert scored["inference"]["m"]["food_probability"] == 0.9
-    assert scored["timings_ms"] == {"fetch": 2.0, "decode": 3.0, "commit": 1000.0, "total": 1005.0}
+    assert scored["timings_ms"] == {"fetch": 2.34, "decode": 3.0, "commit": 1000.0, "total": 1005.34}
     assert [failed[name] for name in shown] == [
         *(IDS[1], "failed", None, None, None, None, None, {"picky": "1"}),
         {"code": "unsupported_format", "message": "no picture"},
     ]
     assert failed["timings_ms"] == {"fetch": 2.0, "commit": 1000.0, "total": 1002.0}
+
+
+def test_a_photo_without_a_score_is_not_recognised() -> None:
+    rig = StageRig()
+    scores = Scores(None, None, None, {}, {"m": "7"})
+    rig.outcomes.put(Scored(rig.source.upload(IDS[0]), scores, None, None, {}, at=rig.clock()))
+    rig.commit.step()
+    assert rig.store.results[IDS[0]].status == "unrecognised"
+    assert rig.telemetry.counts["photos_unrecognised"] == 1
 
 
 def test_each_outcome_is_logged_and_counted_by_what_became_of_it() -> None:
@@ -363,7 +419,7 @@ def test_each_outcome_is_logged_and_counted_by_what_became_of_it() -> None:
             "image_id": IDS[0],
             "score": 4,
             "code": None,
-            "timings_ms": {"fetch": 2.0, "decode": 3.0, "commit": 1000.0, "total": 1005.0},
+            "timings_ms": {"fetch": 2.3, "decode": 3.0, "commit": 1000.0, "total": 1005.3},
         },
         {
             **photo_fields,

@@ -8,9 +8,10 @@ from structlog.testing import capture_logs
 
 from tests.support.fakes import START, ImpatientEvent, ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, body, photo
-from worker.errors import Part, QueueError, Verdict
+from worker.errors import Part, QueueError, StoreError, Verdict
 from worker.messages import Known, Skipped, Upload
 from worker.pipeline.queues import ShutDown
+from worker.stages import poll
 
 
 def test_poll_asks_for_no_more_messages_than_there_is_room_for() -> None:
@@ -31,6 +32,19 @@ def test_poll_waits_for_room_for_a_full_receive_unless_the_queue_is_too_small_fo
     threading.Timer(0.01, rig.uploads.get).start()
     rig.poll.step()
     assert rig.source.asked_for == [10, 10]
+
+
+@pytest.mark.parametrize(("size", "room"), [(1, 1), (2, 1), (3, 1), (5, 2), (20, 10), (64, 10)])
+def test_poll_needs_room_for_a_full_receive_or_half_the_queue(size: int, room: int) -> None:
+    assert StageRig(size=size).poll.room_needed == room
+
+
+def test_poll_looks_at_a_full_queue_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = StageRig(size=1)
+    rig.uploads.put(rig.source.upload(IDS[0]))
+    monkeypatch.setattr(poll, "ROOM_WAIT", 0.01)
+    rig.poll.step()
+    assert rig.source.asked_for == []
 
 
 def test_more_receivers_join_while_one_cannot_keep_up() -> None:
@@ -127,6 +141,24 @@ def test_poll_pauses_after_two_failed_receives() -> None:
     rig.poll.step()
     rig.poll.step()
     assert rig.impatient.waits == [0.5]
+    assert not rig.outages.ongoing(Part.QUEUE)
+
+
+class StoppedMeanwhile(ImpatientEvent):
+    """A stop that comes while someone waits."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return super().wait(timeout)
+
+
+def test_poll_begins_no_receive_after_a_pause_that_a_stop_has_ended() -> None:
+    rig = StageRig()
+    rig.poll.stopping = StoppedMeanwhile()
+    for _ in range(2):
+        rig.outages.note_failure(Part.QUEUE, "away")
+    rig.poll.step()
+    assert rig.source.asked_for == []
 
 
 def test_poll_shows_signs_of_life_in_a_long_pause_and_around_its_calls() -> None:
@@ -151,6 +183,15 @@ def test_poll_asks_for_one_message_in_an_outage() -> None:
     rig.outages.note_success((Part.STORAGE, "photos"))
     rig.poll.step()
     assert rig.source.asked_for == [1, 10]
+
+
+def test_poll_receives_as_ever_while_redis_is_away() -> None:
+    """Commit keeps the results, and the queues before it fill up."""
+    rig = StageRig()
+    for _ in range(2):
+        rig.outages.note_failure(Part.STORE, "away")
+    rig.poll.step()
+    assert (rig.source.asked_for, rig.impatient.waits) == ([10], [])
 
 
 def test_poll_goes_on_while_one_of_several_buckets_answers() -> None:
@@ -225,6 +266,25 @@ def test_poll_hands_on_a_scored_photo_while_the_store_is_away() -> None:
     rig.source.waiting = [message(body(IDS[0]), number=2)]
     rig.poll.step()
     assert isinstance(rig.uploads.get(), Upload)
+
+
+def test_a_photo_put_again_is_handed_on_if_its_order_cannot_be_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = StageRig()
+    score_once(rig, IDS[0])
+    stored = rig.store.results[IDS[0]]
+    earlier = stored.source.model_copy(update={"sequencer": "01"})
+    rig.store.results[IDS[0]] = stored.model_copy(update={"source": earlier})
+    rig.source.waiting = [message(body(IDS[0], sequencer="02"), number=2)]
+
+    def fail(*_: object) -> bool:
+        raise StoreError("Redis does not answer")
+
+    monkeypatch.setattr(rig.store, "note_order", fail)
+    with capture_logs() as logs:
+        rig.poll.step()
+    assert isinstance(rig.uploads.get(), Upload)
+    failed = {"event": "look_up_failed", "log_level": "warning", "reason": "Redis does not answer"}
+    assert [line for line in logs if line["log_level"] == "warning"] == [failed]
 
 
 def test_each_record_knows_its_place_its_source_and_its_upload_time() -> None:

@@ -20,7 +20,7 @@ from worker.result import DuplicateOf, Result, SourceObject, parse
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule
 from worker.results.redis_keys import Keys
-from worker.results.store import Tries
+from worker.results.store import Tries, look_of
 
 LOT = 500  # photos read together
 NOTE_EXPIRY = 86_400  # seconds: longer than a message stays hidden after its worker has died
@@ -70,7 +70,7 @@ class RedisStore:
             for result in self.find(self.index.find_same_bytes(photo, sha256))
             if result and _owner(result) == photo.owner and result.source.sha256 == sha256
         ]
-        whole = (result for result in found if Look(result.image_hash, result.image_colours).is_whole)
+        whole = (result for result in found if look_of(result).is_whole)
         return next(whole, found[0] if found else None)
 
     def find_look_alike(self, photo: PhotoId, look: Look) -> Result | None:
