@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.integration.aws.http_server import Body, Request, Response, serve
+from tests.support.http_server import Body, Request, Response, serve
 
 TASK = "arn:aws:ecs:us-east-1:111122223333:task/photos/0123456789abcdef0123456789abcdef"
 ROOT = "/api/0123456789abcdef"

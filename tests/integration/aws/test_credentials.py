@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.aws.http_server import Request, Response, serve
 from tests.support.fakes import ManualClock, message
+from tests.support.http_server import Request, Response, serve
 from worker.adapters.aws import clients, s3, sqs
 from worker.errors import ConfigurationError, QueueError, StorageError
 from worker.messages import S3Object

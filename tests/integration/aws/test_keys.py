@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from tests.integration.aws.http_server import Request, Response, serve
+from tests.support.http_server import Request, Response, serve
 from tests.support.keys import KEYS
 from worker.adapters.aws import s3
 from worker.adapters.aws.clients import Client, make_client

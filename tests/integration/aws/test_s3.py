@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.aws.http_server import Body, Request, Response, serve
 from tests.support.fakes import ManualClock
+from tests.support.http_server import Body, Request, Response, serve
 from worker.adapters.aws import model_bucket, s3
 from worker.errors import ObjectArchivedError, StorageError, TooManyBytesError, WorkerError
 from worker.messages import S3Object
