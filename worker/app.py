@@ -91,6 +91,7 @@ def _build(
         service_times=times,
         door=door,
     )
+    telemetry.watch(assembly.depths)
     reload = _reload(settings, library, loader, assembly, telemetry=telemetry, clock=clock)
     if door:
         door.open(

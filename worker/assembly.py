@@ -8,7 +8,7 @@ HTTP have a lane of their own beside poll's.
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import datetime
 from functools import partial
@@ -111,6 +111,19 @@ class Assembly:
             Stage("acknowledge", self.acknowledge.step),
         ]
         return Pipeline(stages, self.clock, beside)
+
+    def depths(self) -> dict[str, int]:
+        """How many items wait at each place, by the name of its metric."""
+        places: dict[str, Sized] = {
+            "uploads": self.uploads.queue,
+            "door": self.door.lane.queue if self.door else (),
+            "ready": self.ready.queue,
+            "outcomes": self.outcomes.queue,
+            "acknowledge": self.acknowledge.outcomes.queue,
+            "waiting_for_s3": self.waiting_for_s3,
+            "waiting_for_model": self.infer.room,
+        }
+        return {f"depth_{place}": len(items) for place, items in places.items()}
 
     def _sources(self) -> Iterator[Stage]:
         if self.source:

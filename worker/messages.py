@@ -50,6 +50,7 @@ class Message:
     received_at: datetime  # this machine's clock, corrected by SQS's where it is wrong
     received: float = 0.0  # the same moment in monotonic seconds
     records: int = 1  # records in its body; the message is settled when all of them are
+    traceparent: str = ""  # the span that sent it, as W3C writes it, if it names one
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Upload:
     is_newest: bool = False  # whether it was put after the result that was stored then
     is_request: bool = False  # whether an API asked, by its own clock, and not S3
     trace: Mapping[str, str] = field(default_factory=dict)  # what joins its log line: request id, traceparent
+    receive_ms: float = 0.0  # what a client took to send it by HTTP, which makes nothing late
 
     @property
     def begun_at(self) -> datetime | None:

@@ -11,7 +11,14 @@ from docs.tools import marked
 from docs.tools.table import markdown
 from tests.unit.test_layers import ROOMS
 from worker import settings
-from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS, Distribution
+from worker.telemetry.metrics import (
+    COUNTERS,
+    DISTRIBUTIONS,
+    DOOR_COUNTERS,
+    DOOR_DISTRIBUTIONS,
+    Counter,
+    Distribution,
+)
 
 ROOT = Path(__file__).parents[2]
 WORKER = ROOT / "worker"
@@ -27,13 +34,22 @@ def settings_table() -> str:
 
 
 def metrics_table() -> str:
-    """One row per metric."""
+    """One row per metric that every worker has."""
+    return _metrics(COUNTERS, DISTRIBUTIONS)
+
+
+def door_metrics_table() -> str:
+    """One row per metric that CloudWatch gets only from workers with a door."""
+    return _metrics(DOOR_COUNTERS, DOOR_DISTRIBUTIONS)
+
+
+def _metrics(counters: Iterable[Counter], distributions: Iterable[Distribution]) -> str:
     rows = [
-        (f"`{one.name}`", f"`{one.family}_total{_labels(one.labels)}`", "Count", one.doc) for one in COUNTERS
+        (f"`{one.name}`", f"`{one.family}_total{_labels(one.labels)}`", "Count", one.doc) for one in counters
     ]
     rows += [
         (f"`{one.name}`", f"`{_family(one)}{_labels(one.labels)}`", one.unit, one.doc)
-        for one in DISTRIBUTIONS
+        for one in distributions
     ]
     return markdown(("CloudWatch", "Prometheus: `photo_score_…`", "unit", "what it counts or measures"), rows)
 
@@ -108,7 +124,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "door parameters": lambda: parameters_table("door.yaml"),
     },
     "docs/architecture.md": {"files": files_table},
-    "docs/metrics.md": {"metrics": metrics_table},
+    "docs/metrics.md": {"metrics": metrics_table, "door metrics": door_metrics_table},
     "docs/reference.md": {"settings": settings_table},
 }
 

@@ -47,6 +47,7 @@ LIBRARIES = {
     "uvicorn": "door",
     "httptools": "door",
     "python_multipart": "door",
+    "opentelemetry": "telemetry",
 }
 
 

@@ -7,13 +7,16 @@ import time
 from collections.abc import Mapping
 
 from worker.commands import OK
+from worker.errors import ConfigurationError
 from worker.settings import Settings, load
 from worker.supervision import supervisor
-from worker.telemetry.counters import Sink, Telemetry
+from worker.telemetry.counters import Sink, Telemetry, Tracer
 from worker.telemetry.emf import EmbeddedMetrics
 from worker.telemetry.log import set_up_logs
 from worker.telemetry.standard_streams import guard_stderr, open_stdout
 
+OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"  # OpenTelemetry's own variables, which its SDK reads
+OTLP_PROTOCOL = "OTEL_EXPORTER_OTLP_PROTOCOL"
 IN_ECS = "ECS_CONTAINER_METADATA_URI_V4"  # set in the containers of an ECS task
 
 
@@ -30,6 +33,7 @@ def run(_options: argparse.Namespace) -> int:
     )
     try:
         telemetry = Telemetry(open_sinks(settings, os.environ))
+        telemetry.tracer = open_tracer(settings, telemetry, os.environ)
         worker = app.build(settings, telemetry, checkpoint=stop.checkpoint)
     except supervisor.StoppedError:
         return OK
@@ -55,6 +59,7 @@ def open_sinks(settings: Settings, environment: Mapping[str, str]) -> list[Sink]
             interval=settings.metrics_interval,
             clock=time.monotonic,
             now=time.time,
+            has_door=settings.door_port > 0,
         )
         sinks.append(emf)
     if settings.metrics_port:
@@ -62,3 +67,22 @@ def open_sinks(settings: Settings, environment: Mapping[str, str]) -> list[Sink]
 
         sinks.append(PrometheusMetrics(settings.metrics_port))
     return sinks
+
+
+def open_tracer(settings: Settings, telemetry: Telemetry, environment: Mapping[str, str]) -> Tracer | None:
+    """Open what spans go to, if OpenTelemetry's variable names it.
+
+    Raises ConfigurationError without the extra `otel`, or for another protocol than it speaks.
+    """
+    if not environment.get(OTLP):
+        return None
+    protocol = environment.get(OTLP_PROTOCOL) or "http/protobuf"
+    if protocol != "http/protobuf":
+        raise ConfigurationError(f"{OTLP_PROTOCOL} is {protocol}: spans are sent as http/protobuf only")
+    try:
+        from worker.telemetry.spans import Spans  # noqa: PLC0415 - an extra, and seldom used
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{OTLP} is set, but the extra otel is not installed: pip install 'photo-score-worker[otel]' ({error})"
+        ) from None
+    return Spans(settings.service, telemetry.warn)

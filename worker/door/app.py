@@ -1,7 +1,6 @@
 """The ASGI application: routes, tokens, request ids, and refusals as problem details."""
 
-import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -9,7 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from worker.door import trace
 from worker.door.body import GoneError
+from worker.door.headers import describe
 from worker.door.images import Images
 from worker.door.names import Names
 from worker.door.problems import Refusal, problem
@@ -33,35 +34,47 @@ def make_app(
 
     def guarded(handle: Callable[[Images, Request], Awaitable[Response]]) -> Handler:
         async def endpoint(request: Request) -> Response:
-            request.state.trace = {"request_id": request.headers.get("x-request-id") or uuid.uuid4().hex}
+            name = _trace(request)
             try:
                 tokens.check(request.headers.get("authorization"))
-                response = await handle(images(), request)
+                return _describe(request, await handle(images(), request))
             except Refusal as refusal:
-                response = _refuse(request, refusal)
+                return refuse(request, refusal)
             except GoneError:
-                response = Response(status_code=GONE)
+                return Response(status_code=GONE)
             except Exception as error:  # noqa: BLE001 - one request must not end others, and its client hears of it
-                telemetry.fail("request_crashed", error, path=request.url.path)
-                response = _refuse(request, Refusal("internal_error", "this is a fault of the worker"))
-            response.headers["X-Request-Id"] = request.state.trace["request_id"]
-            return response
+                telemetry.warn("request_crashed", path=request.url.path, exc_info=error, **name)
+                return refuse(request, Refusal("internal_error", "this is a fault of the worker"))
 
         return endpoint
+
+    def refuse(request: Request, refusal: Refusal) -> Response:
+        telemetry.refuse(refusal.code)
+        photo = getattr(request.state, "photo", None)
+        request_id = _trace(request)["request_id"]
+        return _describe(request, problem(refusal, request_id, photo.image_id if photo else None))
+
+    async def unknown_path(request: Request, error: HTTPException) -> Response:
+        code = CODES.get(error.status_code, "bad_request")
+        return refuse(request, Refusal(code, error.detail, headers=error.headers))
 
     routes = [
         *open_routes,
         Route(names.collection, guarded(Images.post), methods=["POST"]),
         Route(names.one, guarded(Images.put), methods=["PUT"]),
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _unknown_path})  # type: ignore[dict-item] # it takes any Exception
+    return Starlette(routes=routes, exception_handlers={HTTPException: unknown_path})  # type: ignore[dict-item] # it takes any Exception
 
 
-def _refuse(request: Request, refusal: Refusal) -> Response:
-    photo = getattr(request.state, "photo", None)
-    return problem(refusal, request.state.trace["request_id"], photo.image_id if photo else None)
+def _trace(request: Request) -> Mapping[str, str]:
+    """What names the request, the same each time it is asked for."""
+    if not hasattr(request.state, "trace"):
+        request.state.trace = trace.read(request.headers)
+    return request.state.trace  # type: ignore[no-any-return] # Starlette's state holds anything
 
 
-async def _unknown_path(_request: Request, error: HTTPException) -> Response:
-    refusal = Refusal(CODES.get(error.status_code, "bad_request"), error.detail, headers=error.headers)
-    return problem(refusal, uuid.uuid4().hex)
+def _describe(request: Request, response: Response) -> Response:
+    state = request.state
+    ledger, receive_ms = getattr(state, "ledger", {}), getattr(state, "receive_ms", 0.0)
+    response.headers.update(describe(_trace(request), ledger, receive_ms))
+    return response

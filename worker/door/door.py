@@ -96,6 +96,7 @@ class Door:
             wait=self._settings.door_wait,
             is_store_away=lambda: outages.ongoing(Part.STORE),
             models=models,
+            clock=self._clock,
             lookup=lookup,
         )
         self.gate.open()

@@ -52,6 +52,7 @@ class Images:
     wait: float  # seconds, the longest that a request waits
     is_store_away: Callable[[], bool]
     models: Callable[[], Mapping[str, str]]  # serving now, name → version
+    clock: Callable[[], float]
     lookup: Lookup | None  # None without Redis
     arriving: int = field(default=0, init=False)  # photos that were let in and are not in the lane yet
 
@@ -122,12 +123,14 @@ class Images:
 
         stored = self.names.stored(photo, body.sha256, body.size)
         try:
-            return self.tickets.put(photo, stored, body.pieces, request.state.trace, reply), answered
+            trace, receive_ms = request.state.trace, request.state.receive_ms
+            number = self.tickets.put(photo, stored, body.pieces, trace, reply, receive_ms=receive_ms)
         except (Full, ShutDown) as error:
             place.leave()
             if isinstance(error, Full):
                 raise Refusal("too_many_requests", "too many photos are in work") from None
             raise Refusal("stopping", "the worker is stopping") from None
+        return number, answered
 
     async def _wait_for(
         self,
@@ -150,12 +153,20 @@ class Images:
             has_gone = gone.done()
             gone.cancel()
         if answered.done():
+            request.state.ledger = self._ledger(answered.result()[0])
             return self._reply(*answered.result())
         if has_gone or self.lookup is None:  # nobody will ever hear of the result
             self.tickets.abandon(number)
         if has_gone:
             raise GoneError
         return self._promise(photo, wait)
+
+    def _ledger(self, outcome: Outcome) -> dict[str, float]:
+        """Milliseconds by step, up to this answer."""
+        if not isinstance(outcome, Scored | Failed):
+            return {}
+        steps = {**outcome.timings, "commit": (self.clock() - outcome.at) * 1000}
+        return {**steps, "total": sum(steps.values())}
 
     def _promise(self, photo: PhotoId, waited: float) -> Response:
         """Say where the result will be. Raises Refusal if it may be nowhere."""

@@ -61,7 +61,14 @@ class Tickets:
         return False
 
     def put(
-        self, photo: PhotoId, stored: S3Object, pieces: Pieces, trace: Mapping[str, str], reply: Reply
+        self,
+        photo: PhotoId,
+        stored: S3Object,
+        pieces: Pieces,
+        trace: Mapping[str, str],
+        reply: Reply,
+        *,
+        receive_ms: float = 0.0,
     ) -> str:
         """Hand a photo to the pipeline; returns its ticket. Never waits: raises queue.Full, and ShutDown at a stop.
 
@@ -70,7 +77,7 @@ class Tickets:
         now = self._now()
         number = f"http-{next(self._numbers)}"
         message = Message(number, "", "", 1, None, now, received=self._clock())
-        upload = Upload(photo, stored, now, message, self, trace=trace)
+        upload = Upload(photo, stored, now, message, self, trace=trace, receive_ms=receive_ms)
         with self._lock:
             self._held[number] = _Ticket(upload, pieces, reply)
         try:

@@ -13,13 +13,11 @@ from itertools import groupby
 from typing import Literal, TypeGuard
 
 from worker.errors import (
-    AbandonedError,
     MessageError,
     OvertakenError,
     Part,
     PhotoError,
     ResultRefusedError,
-    StoppingError,
     StoreError,
     Verdict,
 )
@@ -30,6 +28,7 @@ from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.result import Fault, Result, SourceObject, timestamp
 from worker.results.store import ResultStore
 from worker.telemetry.counters import Telemetry
+from worker.telemetry.reports import Reports
 
 IDLE = 1.0  # seconds a step waits for its first outcome
 LINGER = 0.05  # seconds a settled message may wait for others, so that they are deleted together
@@ -57,6 +56,7 @@ class Commit:
     settle: Settle = lambda source, outcomes: source.settle(outcomes)
 
     def __post_init__(self) -> None:
+        self._reports = Reports(self.telemetry)
         self._unwritten: list[Writable] = []
         self._done: list[Outcome] = []  # written, or nothing to write; not yet acknowledged
 
@@ -121,7 +121,7 @@ class Commit:
                 self._finish(_undone(outcome, written), None)
             else:
                 self._finish(outcome, _stored(result, written))
-                self._report(outcome, result, written)
+                self._reports.tell_written(outcome, result, written, self.objective_seconds)
 
     def _finish(self, outcome: Outcome, stored: Result | None) -> None:
         """Answer whoever waits. A message waits for others, so that they are deleted together."""
@@ -134,7 +134,7 @@ class Commit:
     def _settle(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
             if isinstance(outcome, Failed) and not isinstance(outcome.error, PhotoError):
-                self._report_undone(outcome)
+                self._reports.tell_undone(outcome)
         by_source = sorted(outcomes, key=lambda outcome: id(outcome.source))
         for _, group in groupby(by_source, key=lambda outcome: id(outcome.source)):
             same_source = list(group)
@@ -166,46 +166,6 @@ class Commit:
             error=_fault(outcome),
             scored_at=timestamp(self.now()),
         )
-
-    def _report(self, outcome: Writable, result: Result, written: Written) -> None:
-        if written.answer is Answer.FORGOTTEN:
-            self.telemetry.event("forgotten", image_id=result.image_id)
-            return
-        if written.answer is Answer.WRITTEN:
-            self._report_new(result, written)
-        self.telemetry.photo(
-            result.status if written.answer is Answer.WRITTEN else "already_scored",
-            image_id=result.image_id,
-            score=result.score,
-            duplicate_of=written.duplicate_of.image_id if written.duplicate_of else None,
-            code=result.error.code if result.error else None,
-            receive_count=outcome.message.receive_count,
-            timings_ms=result.timings_ms,
-            **outcome.upload.trace,
-        )
-
-    def _report_new(self, result: Result, written: Written) -> None:
-        if written.duplicate_of:
-            self.telemetry.count(f"duplicates_{written.duplicate_of.kind}")
-        if result.reused_from:
-            self.telemetry.count("scores_reused")
-        steps = {step: ms for step, ms in result.timings_ms.items() if step != "total"}
-        in_time = result.timings_ms["total"] / 1000 <= self.objective_seconds
-        self.telemetry.objective(in_time, max(steps, key=steps.__getitem__))
-
-    def _report_undone(self, outcome: Failed) -> None:
-        if isinstance(outcome.error, StoppingError):
-            self.telemetry.count("returned")
-        elif isinstance(outcome.error, AbandonedError):
-            self.telemetry.count("abandoned")
-        else:
-            self.telemetry.warn(
-                "released",
-                image_id=outcome.upload.photo.image_id,
-                code=outcome.error.code,
-                reason=str(outcome.error),
-                receive_count=outcome.message.receive_count,
-            )
 
 
 def _is_writable(outcome: Outcome) -> TypeGuard[Writable]:

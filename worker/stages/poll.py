@@ -162,7 +162,10 @@ class Poll:
     def _upload(self, message: Message, record: Announced) -> Upload:
         photo = record.photo(self.buckets, self.image_id_pattern)
         is_request = record.object.sequencer is None
-        return Upload(photo, record.object, record.uploaded_at, message, self.source, is_request=is_request)
+        trace = {"traceparent": message.traceparent} if message.traceparent else {}
+        return Upload(
+            photo, record.object, record.uploaded_at, message, self.source, is_request=is_request, trace=trace
+        )
 
     def _leave(self, message: Message, error: NotOursError) -> Skipped:
         self.telemetry.warn(
@@ -186,7 +189,7 @@ class Poll:
             if not isinstance(item, Upload) or result is None:
                 yield item
             elif makes_needless(result, item.object, models) and self._is_in_order(item, result):
-                self.telemetry.event("already_scored", image_id=item.photo.image_id)
+                self.telemetry.event("already_scored", image_id=item.photo.image_id, **item.trace)
                 yield Known(item)
             else:
                 yield replace(

@@ -74,6 +74,8 @@ class Prepare:
                 item = self.uploads.get(timeout=self.room.look if len(self.room) else REST)
             except queue.Empty:
                 return
+            if isinstance(item, Upload):
+                self.telemetry.count(f"photos_by_{item.object.via}")
             self._hand_on(item)
 
     def _return_held(self) -> None:

@@ -2,10 +2,13 @@
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
+
+from worker.result import Via
 
 
 class Sink(Protocol):
@@ -21,6 +24,30 @@ class Sink(Protocol):
         """Send what is due; with `last`, send everything."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A photo of which the worker knows what became of it, for now."""
+
+    image_id: str
+    status: str  # as the log calls it
+    way: Via
+    code: str | None  # of its error
+    trace: Mapping[str, str]  # request id and traceparent, if it has them
+    ledger: Mapping[str, float]  # milliseconds by step, in their order
+    ended: float  # monotonic seconds, at the end of the last step
+    is_undone: bool = False  # nothing was written for it
+
+
+class Tracer(Protocol):
+    """Receives each photo that was reported. Thread-safe, fast, and never raises."""
+
+    def photo(self, photo: Reported) -> None:
+        """Take one photo."""
+
+    def close(self) -> None:
+        """Pass on what is left, or give up after a moment."""
+
+
 class Telemetry:
     """Counts and logs the worker's events, and copies the figures to the `sinks`. Thread-safe."""
 
@@ -29,6 +56,8 @@ class Telemetry:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._sinks = tuple(sinks)
+        self.tracer: Tracer | None = None
+        self._gauges: Callable[[], Mapping[str, float]] = dict
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a count."""
@@ -44,8 +73,16 @@ class Telemetry:
 
     def flush(self, *, last: bool = False) -> None:
         """Let the sinks send what is due. Call it every second or so, and at the end."""
+        for name, value in self._gauges().items():
+            self.observe(name, value)
         for sink in self._sinks:
             sink.flush(last=last)
+        if last and self.tracer:
+            self.tracer.close()
+
+    def watch(self, gauges: Callable[[], Mapping[str, float]]) -> None:
+        """Observe what `gauges` gives, by name, at each flush."""
+        self._gauges = gauges
 
     @property
     def counts(self) -> dict[str, int]:
@@ -63,6 +100,15 @@ class Telemetry:
                 self.observe(f"latency_{step}", ms)
         steps = {step: round(ms, 1) for step, ms in timings_ms.items()}
         self._log.info(status, image_id=image_id, **details, timings_ms=steps)
+
+    def trace(self, photo: Reported) -> None:
+        """Pass a photo on to the tracer, if there is one."""
+        if self.tracer:
+            self.tracer.photo(photo)
+
+    def refuse(self, code: str) -> None:
+        """Count a request that was answered with an error. There may be far too many to log each."""
+        self.count(f"refusals_{code}")
 
     def batch(self, size: int, closed: str) -> None:
         """Record one batch and why it was closed: `full`, `device_free` or `deadline`."""

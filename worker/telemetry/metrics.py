@@ -29,6 +29,7 @@ class Distribution:
     doc: str
     labels: Mapping[str, str] = field(default_factory=dict)
     gauge: bool = False
+    peak: bool = False  # a gauge that CloudWatch gets the highest value of, once in each interval
 
 
 def _counter(family: str, doc: str, *counts: str, **label: str) -> Counter:
@@ -40,6 +41,13 @@ def _counter(family: str, doc: str, *counts: str, **label: str) -> Counter:
 def _latency(step: str, doc: str) -> Distribution:
     name = f"latency_{step}"
     return Distribution(_camel(name), name, "latency", "Milliseconds", doc, {"step": step})
+
+
+def _depth(queue: str, doc: str) -> Distribution:
+    name = f"depth_{queue}"
+    return Distribution(
+        _camel(name), name, "queue_depth", "Count", doc, {"queue": queue}, gauge=True, peak=True
+    )
 
 
 def _camel(snake: str) -> str:
@@ -107,4 +115,88 @@ DISTRIBUTIONS = (
     Distribution(
         "InFlight", "in_flight", "in_flight", "Count", "messages received and not yet settled", gauge=True
     ),
+)
+
+REFUSALS = {  # by code; docs/contract.md says what each means
+    "bad_request": 400,
+    "no_image_id": 400,
+    "empty_object": 400,
+    "unauthorized": 401,
+    "not_found": 404,
+    "no_store": 404,
+    "method_not_allowed": 405,
+    "slow_body": 408,
+    "overtaken": 409,
+    "forgotten": 409,
+    "too_many_bytes": 413,
+    "too_many_pixels": 413,
+    "unsupported_format": 415,
+    "unreadable_image": 422,
+    "too_costly": 422,
+    "decoder_crashed": 422,
+    "too_many_requests": 429,
+    "large_head": 431,
+    "internal_error": 500,
+    "model_trouble": 500,
+    "model_out_of_memory": 500,
+    "result_refused": 500,
+    "starting": 503,
+    "stopping": 503,
+    "store_trouble": 503,
+    "storage_trouble": 503,
+    "out_of_memory": 503,
+    "no_connection": 503,
+    "too_late": 504,
+}
+
+WITHOUT_APP = {  # what door/protocol.py refuses, before there is a request: the code it counts as
+    "bad_request": "door_refused_400",
+    "slow_body": "door_refused_408",
+    "large_head": "door_refused_431",
+    "no_connection": "door_refused_503",
+}
+
+# What only a worker with both ways in tells CloudWatch, which bills each metric. Prometheus gets all.
+DOOR_COUNTERS = (
+    _counter(
+        "photos_by_way", "photos from the queue that were taken into work", "photos_by_queue", way="queue"
+    ),
+    _counter("photos_by_way", "photos by HTTP that were taken into work", "photos_by_http", way="http"),
+    _counter(
+        "photos_abandoned", "photos by HTTP that were not scored because their client had gone", "abandoned"
+    ),
+    _counter(
+        "connections_closed",
+        "idle connections that made room for new ones",
+        "door_connection_evicted",
+        why="idle",
+    ),
+    _counter(
+        "connections_closed",
+        "connections on which nothing came in time",
+        "door_connection_silent",
+        why="silent",
+    ),
+    _counter("door_errors", "errors of the door's own: bugs", "door_error", "request_crashed"),
+    *(
+        _counter(
+            "refusals",
+            f"requests answered with {status}",
+            f"refusals_{code}",
+            *filter(None, [WITHOUT_APP.get(code)]),
+            code=code,
+        )
+        for code, status in REFUSALS.items()
+    ),
+)
+
+DOOR_DISTRIBUTIONS = (
+    _latency("receive", "the client's first byte → its last one; no part of the total"),
+    _depth("uploads", "photos from the queue that wait for a helper"),
+    _depth("door", "photos by HTTP that wait for a helper"),
+    _depth("ready", "decoded photos that wait for the model"),
+    _depth("outcomes", "scored or failed photos that wait for Redis"),
+    _depth("acknowledge", "photos from the queue whose messages wait to be deleted"),
+    _depth("waiting_for_s3", "photos that wait until S3 answers again"),
+    _depth("waiting_for_model", "photos that wait until the model works again"),
 )

@@ -1,16 +1,20 @@
 """Serves the metrics to Prometheus over HTTP, from a thread of the client library."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from worker.errors import ConfigurationError
-from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
+from worker.telemetry import metrics
+from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS, DOOR_COUNTERS, DOOR_DISTRIBUTIONS
 
 PREFIX = "photo_score_"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30, 60, 300)
 CLIENT_TIMEOUT = 10.0  # seconds
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+Family = TypeVar("Family", Counter, Gauge)
+Row = metrics.Counter | metrics.Distribution
 
 
 class PrometheusMetrics:
@@ -49,27 +53,32 @@ class PrometheusMetrics:
 
     def _register_counters(self, registry: CollectorRegistry) -> None:
         families: dict[str, Counter] = {}
-        for one in COUNTERS:
-            if one.family not in families:
-                doc = f"by {', '.join(one.labels)}" if one.labels else one.doc
-                families[one.family] = Counter(PREFIX + one.family, doc, list(one.labels), registry=registry)
-            family = families[one.family]
-            child = family.labels(**one.labels) if one.labels else family
-            self._counters |= dict.fromkeys(one.counts, child)
+        for one in (*COUNTERS, *DOOR_COUNTERS):
+            self._counters |= dict.fromkeys(one.counts, _child(Counter, one, families, registry))
 
     def _register_distributions(self, registry: CollectorRegistry) -> None:
+        gauges: dict[str, Gauge] = {}
         latency = Histogram(
             f"{PREFIX}latency_seconds", "by step", ["step"], registry=registry, buckets=SECONDS
         )
-        for one in DISTRIBUTIONS:
+        for one in (*DISTRIBUTIONS, *DOOR_DISTRIBUTIONS):
             if one.gauge:
-                self._gauges[one.source] = Gauge(PREFIX + one.family, one.doc, registry=registry)
+                self._gauges[one.source] = _child(Gauge, one, gauges, registry)
             elif one.family == "latency":
                 self._histograms[one.source] = latency.labels(**one.labels)
             else:
                 self._histograms[one.source] = Histogram(
                     PREFIX + one.family, one.doc, registry=registry, buckets=SIZES
                 )
+
+
+def _child(kind: type[Family], one: Row, families: dict[str, Family], registry: CollectorRegistry) -> Family:
+    """Return the child of a row of the table. Rows of one family differ in their labels."""
+    if one.family not in families:
+        doc = f"by {', '.join(one.labels)}" if one.labels else one.doc
+        families[one.family] = kind(PREFIX + one.family, doc, list(one.labels), registry=registry)
+    family = families[one.family]
+    return family.labels(**one.labels) if one.labels else family
 
 
 def _leave_silent_clients(server: Any) -> None:

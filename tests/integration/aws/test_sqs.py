@@ -46,3 +46,17 @@ def test_a_queue_without_a_redrive_policy_is_no_reason_to_warn(rig: Rig) -> None
     telemetry = Telemetry()
     connections.connect(settings.load(rig.settings()), telemetry, time.monotonic)
     assert "never_alone" not in telemetry.counts
+
+
+def test_a_message_names_the_span_that_sent_it(rig: Rig) -> None:
+    """As X-Ray writes it where SDKs, S3 and SNS pass a trace on; here as W3C does."""
+    root, parent = "1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
+    header = {"DataType": "String", "StringValue": f"Root={root};Parent={parent};Sampled=1"}
+    rig.sqs.send_message(
+        QueueUrl=rig.queue_url, MessageBody="a message", MessageSystemAttributes={"AWSTraceHeader": header}
+    )
+    rig.send("another")
+    queue = sqs.SqsQueue(rig.queue_url, receive_wait=1, clock=time.monotonic, now=lambda: datetime.now(UTC))
+    queue.use_visibility_timeout(None)
+    received = {one.body: one.traceparent for _ in range(2) for one in queue.receive(1)}
+    assert received == {"a message": f"00-5759e988bd862e3fe1be46a994272793-{parent}-01", "another": ""}

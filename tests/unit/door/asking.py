@@ -139,6 +139,7 @@ class DoorRig:
             wait=wait,
             is_store_away=lambda: self.is_store_away,
             models=lambda: {"m": "1"},
+            clock=self.clock,
             lookup=store,
         )
         self.app = make_app(lambda: self.images, names, Tokens(tokens), self.telemetry, [])

@@ -19,7 +19,7 @@ from worker.errors import ConfigurationError
 from worker.telemetry import prometheus
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.emf import EmbeddedMetrics
-from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
+from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS, DOOR_COUNTERS, DOOR_DISTRIBUTIONS
 from worker.telemetry.prometheus import PrometheusMetrics
 
 REQUIRED = {
@@ -265,3 +265,101 @@ def test_emf_on_a_closed_stdout_is_a_configuration_error(monkeypatch: pytest.Mon
     assert not run.open_sinks(settings.load(REQUIRED), {})
     with pytest.raises(ConfigurationError, match="stdout is closed"):
         run.open_sinks(settings.load({**REQUIRED, "WORKER_METRICS": "emf"}), {})
+
+
+# With the door
+
+
+def make_door_sink(stream: Lines, clock: ManualClock) -> EmbeddedMetrics:
+    return EmbeddedMetrics(
+        stream,
+        namespace="PhotoScore",
+        service="meals",
+        interval=15,
+        clock=clock,
+        now=lambda: 1_700_000_000.5,
+        has_door=True,
+    )
+
+
+def test_only_a_worker_with_a_door_tells_cloudwatch_of_it() -> None:
+    for make, has_door in ((make_sink, False), (make_door_sink, True)):
+        stream = Lines()
+        telemetry = Telemetry([make(stream, ManualClock())])
+        telemetry.refuse("too_many_requests")
+        telemetry.refuse("too_many_requests")
+        telemetry.count("photos_by_http")
+        telemetry.photo("scored", image_id="a", timings_ms={"receive": 812.5, "total": 80.0})
+        telemetry.observe("depth_door", 3)
+        telemetry.flush(last=True)
+        written = emf.values(lines(stream))
+        doors = {one.name for one in DOOR_COUNTERS} | {one.name for one in DOOR_DISTRIBUTIONS}
+        assert bool(written.keys() & doors) == has_door
+        if has_door:
+            assert written["RefusalsTooManyRequests"] == [2]
+            assert written["RefusalsStopping"] == [0], "zeros included"
+            assert written["PhotosByWayHttp"] == [1]
+            assert written["LatencyReceive"] == [812.5]
+            assert written["DepthDoor"] == [3]
+            assert "DepthReady" not in written
+
+
+def test_of_a_depth_each_interval_has_the_highest_value_once() -> None:
+    stream, clock = Lines(), ManualClock()
+    sink = make_door_sink(stream, clock)
+    for depth in (0, 7, 2):
+        sink.observe("depth_uploads", depth)
+    for _ in range(100):
+        sink.observe("batch_size", 1)
+    sink.flush(last=False)
+    assert "DepthUploads" not in emf.values(lines(stream)), "a full line is not the end of the interval"
+    clock.seconds += 15
+    sink.flush(last=False)
+    sink.observe("depth_uploads", 0)
+    sink.flush(last=True)
+    assert emf.values(lines(stream))["DepthUploads"] == [7, 0]
+
+
+def test_a_full_line_of_a_worker_with_a_door_fits_into_one_event_too() -> None:
+    stream, clock = Lines(), ManualClock()
+    sink = make_door_sink(stream, clock)
+    for counter in (*COUNTERS, *DOOR_COUNTERS):
+        sink.count(counter.counts[0], 1_000_000)
+    for one in (*DISTRIBUTIONS, *DOOR_DISTRIBUTIONS):
+        late = one.source in {"latency_notify", "latency_queue", "latency_total"}  # a day
+        for _ in range(100):
+            sink.observe(one.source, 86_400_000.25 if late else 1_234.56)
+    clock.seconds += 15
+    sink.flush(last=False)
+    assert all(len(line.encode()) < 16 * 1024 for line in lines(stream))
+    assert len(emf.values(lines(stream))) == sum(
+        map(len, (COUNTERS, DOOR_COUNTERS, DISTRIBUTIONS, DOOR_DISTRIBUTIONS))
+    )
+
+
+def test_all_metrics_fit_into_one_line_and_have_names_of_their_own() -> None:
+    names = [one.name for one in (*COUNTERS, *DOOR_COUNTERS)]
+    names += [one.name for one in (*DISTRIBUTIONS, *DOOR_DISTRIBUTIONS)]
+    assert len(set(names)) == len(names) <= 100
+
+
+def test_what_is_watched_is_observed_at_each_flush() -> None:
+    port, depths = free_port(), {"depth_uploads": 5, "depth_waiting_for_s3": 0}
+    telemetry = Telemetry([PrometheusMetrics(port)])
+    telemetry.watch(lambda: depths)
+    telemetry.flush()
+    assert scrape(port)["photo_score_queue_depth{queue=uploads}"] == 5
+    depths["depth_uploads"] = 2
+    telemetry.flush()
+    found = scrape(port)
+    assert found["photo_score_queue_depth{queue=uploads}"] == 2
+    assert found["photo_score_queue_depth{queue=waiting_for_s3}"] == 0
+
+
+def test_prometheus_gets_refusals_by_code() -> None:
+    port = free_port()
+    telemetry = Telemetry([PrometheusMetrics(port)])
+    telemetry.refuse("slow_body")
+    found = scrape(port)
+    assert found["photo_score_refusals_total{code=slow_body}"] == 1
+    assert found["photo_score_refusals_total{code=too_late}"] == 0

@@ -10,6 +10,7 @@ from worker.adapters.aws.clients import Client, parse_time, raise_as, sqs_client
 from worker.errors import ConfigurationError, QueueError, reason
 from worker.intake.queue_calls import Refused
 from worker.messages import Message
+from worker.telemetry import trace_context
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -71,7 +72,7 @@ class SqsQueue:
                 MaxNumberOfMessages=most,
                 WaitTimeSeconds=wait,
                 VisibilityTimeout=self._timeout,
-                MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+                MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount", "AWSTraceHeader"],
             ),
         )
         try:
@@ -124,6 +125,7 @@ def _call(client: "Client[SQSClient]", use: "Callable[[SQSClient], Any]") -> dic
 
 def _message(raw: dict[str, Any], now: datetime, received: float) -> Message:
     attributes = raw.get("Attributes", {})
+    parent = trace_context.parse_xray(attributes.get("AWSTraceHeader", ""))
     return Message(
         message_id=raw["MessageId"],
         receipt_handle=raw["ReceiptHandle"],
@@ -132,6 +134,7 @@ def _message(raw: dict[str, Any], now: datetime, received: float) -> Message:
         sent_at=parse_time(attributes.get("SentTimestamp")),
         received_at=now,
         received=received,
+        traceparent=parent.traceparent if parent else "",
     )
 
 
