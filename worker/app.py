@@ -10,7 +10,7 @@ from worker.adapters.aws import ecs
 from worker.adapters.aws.model_bucket import ModelBucket
 from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.assembly import Assembly
-from worker.connections import connect, door_storage, s3_uploads, utc_now
+from worker.connections import connect, door_storage, readers, s3_uploads, utc_now
 from worker.decoders.nursery import Nursery
 from worker.door.door import Door
 from worker.errors import ConfigurationError
@@ -95,7 +95,7 @@ def _build(
     reload = _reload(settings, library, loader, assembly, telemetry=telemetry, clock=clock)
     if door:
         door.open(
-            lookup=None,
+            readers=readers(settings, store, telemetry),
             storage=door_storage(settings, clock),
             models=lambda: assembly.serving.versions,
             rate=times.rate() * len(replicas),

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from worker.adapters.aws import s3, sqs
 from worker.adapters.redis.store import RedisStore
+from worker.door.look_ups import LookUps
+from worker.door.readers import Readers
 from worker.errors import ConfigurationError
 from worker.intake.leases import Leases
 from worker.intake.queue_calls import MessageQueue
@@ -82,6 +84,14 @@ def result_store(settings: Settings, rule: DuplicateRule | None = None) -> Redis
         timeout=settings.redis_timeout,
         rule=rule,
     )
+
+
+def readers(settings: Settings, store: ResultStore, telemetry: Telemetry) -> Readers | None:
+    """Make the readers of stored results. None if none are stored."""
+    if not isinstance(store, RedisStore):
+        return None
+    look_ups = LookUps(store, patience=2 * settings.redis_timeout)
+    return Readers(look_ups, store.subscriber(), store.keys.result, settings.door_connections, telemetry)
 
 
 def duplicate_rule(settings: Settings) -> DuplicateRule:

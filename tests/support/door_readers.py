@@ -22,16 +22,8 @@ class ReadersRig:
         self.readers = Readers(look_ups, store.subscriber(), store.keys.result, most, self.telemetry)
 
     def run(self, test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a test's coroutine, and close the readers."""
-
-        async def closing() -> None:
-            try:
-                async with asyncio.timeout(3 * PATIENCE):
-                    await test()
-            finally:
-                await self.readers.close()
-
-        asyncio.run(closing())
+        """Run a test's coroutine."""
+        asyncio.run(asyncio.wait_for(test(), 3 * PATIENCE))
 
     def wait(
         self, image_id: str, seconds: float = PATIENCE, owner: str = ""

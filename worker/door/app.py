@@ -62,6 +62,7 @@ def make_app(
         *open_routes,
         Route(names.collection, guarded(Images.post), methods=["POST"]),
         Route(names.one, guarded(Images.put), methods=["PUT"]),
+        Route(names.one, guarded(Images.get), methods=["GET"]),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: unknown_path})  # type: ignore[dict-item] # it takes any Exception
 

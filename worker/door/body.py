@@ -146,6 +146,12 @@ class _Gathered:
             self._last = bytearray()
 
 
+async def until_gone(request: Request) -> None:
+    """Wait until the client closes the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 async def _next(request: Request) -> tuple[bytes, bool]:
     """Return what arrived, and whether there is more. Raises GoneError."""
     message = await request.receive()

@@ -12,9 +12,10 @@ from worker.door.admission import Admission
 from worker.door.app import make_app
 from worker.door.body import Bodies
 from worker.door.gate import Gate
-from worker.door.images import Images, Lookup
+from worker.door.images import Images
 from worker.door.names import Names
 from worker.door.problems import Refusal
+from worker.door.readers import Readers
 from worker.door.server import Server
 from worker.door.tickets import Storage, Tickets
 from worker.door.tokens import Tokens
@@ -61,6 +62,7 @@ class Door:
         self._settings = settings
         self._clock = clock
         self._images: Images | None = None
+        self._readers: Readers | None = None
         self._closing = threading.Event()
         self._patient_until = 0.0  # for photos that are still arriving at a stop
         tokens = Tokens([token.get_secret_value() for token in settings.door_tokens])
@@ -75,7 +77,7 @@ class Door:
     def open(
         self,
         *,
-        lookup: Lookup | None,
+        readers: Readers | None,
         storage: Storage | None,
         models: Callable[[], Mapping[str, str]],
         rate: float,
@@ -83,9 +85,10 @@ class Door:
     ) -> None:
         """Take photos: the models are warm. `rate`: photos a second that they take.
 
-        `lookup`: None without Redis. `storage`: None if photos are stored nowhere.
+        `readers`: None without Redis. `storage`: None if photos are stored nowhere.
         """
         self.admission.expect(rate)
+        self._readers = readers
         self.tickets.storage = storage
         self._images = Images(
             gate=self.gate,
@@ -97,7 +100,7 @@ class Door:
             is_store_away=lambda: outages.ongoing(Part.STORE),
             models=models,
             clock=self._clock,
-            lookup=lookup,
+            lookup=readers,
         )
         self.gate.open()
 
@@ -119,6 +122,7 @@ class Door:
             self.lane.alive()
             pause.wait(LOOK)
         self._server.close_idle()
+        self._end_readers()
         while self._arriving and self._clock() < self._patient_until:
             self.lane.alive()
             pause.wait(LOOK)
@@ -154,7 +158,12 @@ class Door:
     def end(self) -> None:
         """Send the last answers, and listen no more."""
         self.close()
+        self._end_readers()
         self._server.stop(ENDING)
+
+    def _end_readers(self) -> None:
+        if self._readers:
+            self._readers.end()
 
     @property
     def _arriving(self) -> int:

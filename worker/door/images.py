@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Full
-from typing import Any, Protocol
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from worker.door.admission import Admission
-from worker.door.body import Bodies, Body, GoneError
+from worker.door.body import Bodies, Body, GoneError, until_gone
 from worker.door.gate import Gate
 from worker.door.names import Names
 from worker.door.preferences import Preferences
 from worker.door.problems import Refusal
+from worker.door.reading import Lookup, read
 from worker.door.tickets import Tickets
 from worker.errors import StoreError
 from worker.messages import Failed, Outcome, PhotoId, S3Object, Scored
@@ -28,13 +29,6 @@ from worker.results.known import are_as_new
 LOOK_AFTER = 1  # seconds until a result that was promised is worth a look
 
 Answered = tuple[Outcome, Result | None]
-
-
-class Lookup(Protocol):
-    """Looks for stored results without keeping the loop waiting."""
-
-    async def find(self, photo: PhotoId) -> Result | None:
-        """Find the stored result of a photo. Raises StoreError."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -63,6 +57,12 @@ class Images:
     async def put(self, request: Request) -> Response:
         """Take a photo under the client's id; when it comes once more, its result is there. Raises as `post`."""
         return await self._take(request, request.path_params["image_id"], is_new=False)
+
+    async def get(self, request: Request) -> Response:
+        """Find a result, or wait for it. Raises Refusal and GoneError."""
+        path = request.path_params
+        photo = request.state.photo = self.names.photo(path["image_id"], path.get("owner", ""))
+        return await read(request, photo, self.lookup, self.wait)
 
     async def _take(self, request: Request, image_id: str, *, is_new: bool) -> Response:
         preferences = Preferences.read(request.headers.getlist("prefer"))
@@ -142,7 +142,7 @@ class Images:
     ) -> Response:
         """Wait for the answer, unless the client prefers not to. Raises GoneError if it goes away meanwhile."""
         wait = preferences.wait(self.wait) if self.lookup else self.wait
-        gone = asyncio.ensure_future(_disconnect(request))
+        gone = asyncio.ensure_future(until_gone(request))
         either: tuple[asyncio.Future[Any], ...] = (answered, gone)
         try:
             await asyncio.wait(either, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
@@ -197,9 +197,3 @@ class Images:
 def _resolve(future: "asyncio.Future[Answered]", value: Answered) -> None:
     if not future.done():  # else nobody waits any more
         future.set_result(value)
-
-
-async def _disconnect(request: Request) -> None:
-    """Wait until the client closes the connection."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

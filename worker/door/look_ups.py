@@ -44,10 +44,6 @@ class LookUps:
             raise StoreError(f"Redis has not answered within {self._patience:g} s") from None
         return found[photo]
 
-    def close(self) -> None:
-        """Begin no more. What is under way ends by itself."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
     async def _look_up(self) -> dict[PhotoId, Result | None]:
         async with self._turn:
             photos, self._asked, self._next = list(self._asked), set(), None

@@ -1,4 +1,4 @@
-"""GET /images/{id}: the result of a photo, now or as soon as it is there. No thread a waiter, no polling."""
+"""Waits for results of photos for any number of readers. No thread for each, no polling."""
 
 import asyncio
 from collections import defaultdict
@@ -11,8 +11,6 @@ from worker.errors import StoreError
 from worker.messages import PhotoId
 from worker.result import Result
 from worker.telemetry.counters import Telemetry
-
-CANCEL_TIMEOUT = 0.1  # seconds until a cancel is repeated
 
 
 class Subscription(Protocol):
@@ -29,7 +27,7 @@ class Subscription(Protocol):
 
 
 class Readers:
-    """Those who wait for results. Belongs to one event loop.
+    """Those who wait for results. Belongs to one event loop, whose end ends the subscription.
 
     A waiter looks first; then whenever its subscription is confirmed, anew too, or its photo is
     announced; and once more before it gives up. So it misses nothing, even if its connection is cut.
@@ -52,6 +50,7 @@ class Readers:
         self._reasons: defaultdict[str, set[asyncio.Event]] = defaultdict(set)  # to look, by channel
         self.waiting = 0  # how many
         self._ended = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def find(self, photo: PhotoId) -> Result | None:
@@ -63,7 +62,8 @@ class Readers:
 
         Redis may be away meanwhile. A stop ends the wait at once, so does being one too many.
         """
-        end = asyncio.get_running_loop().time() + seconds
+        self._loop = asyncio.get_running_loop()
+        end = self._loop.time() + seconds
         if self.waiting < self._most and not self._ended:
             with self._reason_to_look(photo) as reason:
                 while not self._ended and await _is_set(reason, end):
@@ -74,19 +74,15 @@ class Readers:
         return await self.find(photo)
 
     def end(self) -> None:
-        """Let all who wait look once more and give up, at once and from now on."""
+        """Let all who wait look once more and give up, at once and from now on. From any thread."""
         self._ended = True
-        for reasons in self._reasons.values():
-            for reason in reasons:
-                reason.set()
+        with suppress(RuntimeError):  # the loop has ended: so have they
+            if self._loop:
+                self._loop.call_soon_threadsafe(self._wake_all)
 
-    async def close(self) -> None:
-        """Give the connection up."""
-        self.end()
-        self._look_ups.close()
-        while task := self._task:  # redis-py's asyncio.wait_for may lose a cancel in Python 3.11
-            task.cancel()
-            await asyncio.wait([task], timeout=CANCEL_TIMEOUT)
+    def _wake_all(self) -> None:
+        for channel in self._reasons:
+            self._hear(channel)
 
     @contextmanager
     def _reason_to_look(self, photo: PhotoId) -> Iterator[asyncio.Event]:

@@ -37,6 +37,8 @@ def test_it_scores_photos_and_stops_in_order(client: DoorClient, worker: WorkerP
     client.wait_until_ready()
     answer = client.post("/images", content=photos.coffee())
     assert (answer.status_code, answer.json()["status"]) == (200, "scored")
+    missing = client.get(f"/images/{answer.json()['image_id']}")
+    assert (missing.status_code, missing.json()["code"]) == (404, "no_store")
     assert worker.health() == (0, "idle")
     worker.ask_to_stop(signal.SIGTERM)
     assert worker.wait() == 0, worker.tail()

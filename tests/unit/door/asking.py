@@ -97,12 +97,17 @@ class PuppetStore:
         self.results: dict[PhotoId, Result] = {}
         self.away = False
         self.looks = 0
+        self.waited = 0.0  # seconds
 
     async def find(self, photo: PhotoId) -> Result | None:
         self.looks += 1
         if self.away:
             raise StoreError("Redis does not answer")
         return self.results.get(photo)
+
+    async def wait(self, photo: PhotoId, seconds: float) -> Result | None:
+        self.waited = seconds
+        return await self.find(photo)
 
 
 class DoorRig:

@@ -58,7 +58,6 @@ def test_all_that_are_asked_for_meanwhile_are_one_call(store: HeldStore) -> None
         await asyncio.sleep(0)
         store.go.set()
         assert await asyncio.gather(*held, *many) == [None] * (THREADS + 1000)
-        look_ups.close()
 
     asyncio.run(run())
     assert sorted(map(len, store.calls)) == [1] * THREADS + [100]
@@ -76,7 +75,6 @@ def test_a_look_up_finds_what_was_stored_before_it_was_asked_for(store: HeldStor
         await asyncio.sleep(0)
         store.go.set()
         assert (await early, await late) == (None, make_result())
-        look_ups.close()
 
     asyncio.run(run())
 
@@ -97,7 +95,6 @@ def test_an_error_reaches_all_who_asked_and_no_log(store: HeldStore) -> None:
         alone.cancel()  # nobody waits for this error
         store.go.set()
         await asyncio.wait([alone])
-        look_ups.close()
 
     asyncio.run(run())
     assert not logged
@@ -109,7 +106,6 @@ def test_a_store_that_does_not_answer_is_in_trouble(store: HeldStore) -> None:
         with pytest.raises(StoreError, match="not answered within"):
             await look_ups.find(ONE)
         store.go.set()
-        look_ups.close()
 
     asyncio.run(run())
 
@@ -123,6 +119,5 @@ def test_one_who_goes_away_takes_no_answer_from_others(store: HeldStore) -> None
         gone.cancel()
         store.go.set()
         assert await stays == make_result()
-        look_ups.close()
 
     asyncio.run(run())

@@ -76,14 +76,8 @@ class Rig:
         )
 
     def run(self, test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a test's coroutine in a loop of its own, and close the readers."""
-
-        async def closing() -> None:
-            async with asyncio.timeout(PATIENCE):
-                await test()
-            await self.readers.close()
-
-        asyncio.run(closing())
+        """Run a test's coroutine in a loop of its own."""
+        asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
     async def waiter(self, photo: PhotoId = ONE, seconds: float = PATIENCE) -> "asyncio.Task[Result | None]":
         """Begin to wait; it has looked once when this returns."""
