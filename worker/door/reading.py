@@ -17,7 +17,7 @@ from worker.result import Result
 T = TypeVar("T")
 
 LOOK_AGAIN = 1  # seconds until a result that is not there yet is worth another look
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,32}(\.[0-9]{0,32})?(e[+-]?[0-9]{1,3})?", re.ASCII | re.IGNORECASE)
 
 
 class Lookup(Protocol):

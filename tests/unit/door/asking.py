@@ -34,12 +34,13 @@ class Asked:
     """One request. Its body comes when the test says so."""
 
     def __init__(self, door: "DoorRig", method: str, path: str, headers: Mapping[str, str]) -> None:
+        path, _, query = path.partition("?")
         self._scope = {
             "type": "http",
             "method": method,
             "path": path,
             "raw_path": path.encode(),
-            "query_string": b"",
+            "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
         }
         self._app = door.app
