@@ -18,7 +18,8 @@ from worker.errors import ConfigurationError
 from worker.settings.door import DoorSettings
 from worker.telemetry.counters import Telemetry
 
-BACKLOG = 128  # connections that asyncio accepts at once: they are open before the cap can close others
+AT_ONCE = 128  # connections that asyncio accepts in one go: they are open before the cap can close others
+WAITING = 2048  # connections that the kernel has made and that wait to be accepted
 STARTING = 10.0  # seconds for a thread to come up on a busy machine
 STOPPING = 0.5  # seconds beyond a stop's time-out for its thread to end
 TOLD_ONCE = 60.0  # seconds between two log lines about errors in the loop
@@ -40,7 +41,7 @@ class Server:
             loop="asyncio",
             lifespan="off",
             interface="asgi3",
-            backlog=BACKLOG,
+            backlog=AT_ONCE,
             timeout_keep_alive=settings.door_keep_alive,  # type: ignore[arg-type]  # a float works, too
             log_config=None,
             log_level="error",
@@ -59,7 +60,7 @@ class Server:
     def start(self) -> None:
         """Listen. Raises ConfigurationError if the port is taken."""
         try:
-            self._socket = socket.create_server(("0.0.0.0", self.port), backlog=BACKLOG)  # noqa: S104 - others are to reach it
+            self._socket = socket.create_server(("0.0.0.0", self.port), backlog=WAITING)  # noqa: S104 - others are to reach it
         except OSError as error:
             raise ConfigurationError(f"WORKER_DOOR_PORT: cannot listen on {self.port}: {error}") from None
         self.port = int(self._socket.getsockname()[1])
@@ -127,6 +128,12 @@ class _Uvicorn(uvicorn.Server):
         self._clock = clock
         self.beat = clock()
         self.patience = 0.0  # seconds
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen. asyncio takes one number for both: how many may wait, and how many it accepts at once."""
+        await super().startup(sockets)
+        for one in sockets or ():
+            one.listen(WAITING)
 
     async def on_tick(self, counter: int) -> bool:
         """Beat, ten times a second."""
