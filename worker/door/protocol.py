@@ -179,6 +179,8 @@ class Protocol(HttpToolsProtocol):
         self._owes = Owes.BODY
         self._stop_waiting()
         super().on_headers_complete()
+        if self._running is not self.cycle:  # uvicorn stops reading then, and would not see its client go
+            self.flow.resume_reading()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, or drop it if its request is answered already."""

@@ -68,6 +68,8 @@ class SmallApp:
         """Answer once the gate is open, unless the client goes first."""
         await receive()
         gone = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)  # it listens now
+        self.seen["waiting"] += 1
         while not self.gate.is_set() and not gone.done():
             await asyncio.wait([gone], timeout=0.02)
         if gone.done():

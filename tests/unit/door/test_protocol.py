@@ -224,8 +224,9 @@ def test_the_app_hears_of_a_client_that_goes_away_whatever_it_has_sent_ahead(
     door: Serving, ahead: int
 ) -> None:
     client = door.client()
-    client.send(b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n", b"GET / HTTP/1.1\r\nHost: door\r\n\r\n" * ahead)
-    eventually(lambda: door.app.seen["/wait"] == 1)
+    client.send(b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n")
+    eventually(lambda: door.app.seen["waiting"] == 1)
+    client.send(b"GET / HTTP/1.1\r\nHost: door\r\n\r\n" * ahead)
     client.close()
     eventually(lambda: door.app.seen["gone"] == 1)
     assert door.app.seen["/"] == 0
