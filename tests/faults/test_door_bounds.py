@@ -51,7 +51,7 @@ class Watch:
         self._process = psutil.Process(pid)
         self._port = port
         self.before = self.most = self._process.memory_info().rss
-        self.files = self._process.num_fds()
+        self.files: int = self._process.num_fds()
         self.alive = 0
 
     def look(self) -> None:

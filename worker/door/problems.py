@@ -45,6 +45,7 @@ CODES = {  # one that is not here is a trouble of ours
     "too_costly": Code(422, "decoding the photo takes too much time or memory", ANOTHER),
     "decoder_crashed": Code(422, "decoding the photo ends its process", ANOTHER),
     "too_many_requests": Code(429, "the photo would not be scored in time, or finds no memory", AGAIN),
+    "large_head": Code(431, "the request has too many header fields, or too long ones", "fewer of them"),
     "internal_error": Code(500, "a fault of the worker's own", REPORT),
     "model_trouble": Code(500, "the model failed on this photo", REPORT),
     "model_out_of_memory": Code(500, "the model had no memory for this photo", REPORT),
@@ -54,6 +55,7 @@ CODES = {  # one that is not here is a trouble of ours
     "store_trouble": Code(503, "Redis does not answer", AGAIN),
     "storage_trouble": Code(503, "S3, where the photo was to be stored, does not answer", AGAIN),
     "out_of_memory": Code(503, "there was too little memory to decode the photo", AGAIN),
+    "no_connection": Code(503, "all connections of this worker are in use", f"{AGAIN}, on a new connection"),
     "too_late": Code(504, "there was no result in time, and there is no Redis to keep it", AGAIN),
 }
 STATUS = {code: one.status for code, one in CODES.items()}

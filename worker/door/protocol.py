@@ -5,6 +5,7 @@ source (0.54): it overrides `RequestResponseCycle`'s neighbours and sets `keep_a
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from worker.door.problems import Refusal, problem
 from worker.door.transport import PoliteTransport
 
 PIECE = 16_384  # bytes given to the parser at a time: a flood is noticed after so many
@@ -25,6 +27,9 @@ MOST_HEAD = 32_768  # bytes of a head; a load balancer sends a few hundred
 MOST_FIELDS = 100  # header fields: each costs many times its bytes
 MOST_PIPELINED = 8  # requests sent ahead of their answers
 MOST_DROPPED = 32_000_000  # bytes of a refused body that are read, so that the connection can be used again
+TOO_LARGE = f"the head is too large: {MOST_FIELDS} fields and {MOST_HEAD} bytes at most"
+NO_HTTP = "this is not understood as HTTP/1.1"
+TOO_EARLY = "too much was sent ahead of an answer"
 GRACE = 1.0  # seconds that the app has to refuse a slow body by itself
 
 
@@ -45,13 +50,6 @@ class Owes(Enum):
     NOTHING = 0
     HEAD = 1
     BODY = 2
-
-
-class RefusedError(Exception):
-    """Raised inside the parser's callbacks to refuse a request with a status."""
-
-    def __init__(self, status: int) -> None:
-        self.status = status
 
 
 class Protocol(HttpToolsProtocol):
@@ -84,7 +82,7 @@ class Protocol(HttpToolsProtocol):
             next(iter(waiting)).drop()
             self._wait_for_client()
         else:
-            self._refuse(503)
+            self._refuse(Refusal("no_connection", "all connections are in use"))
         waiting[self] = None
 
     def drop(self) -> None:
@@ -132,10 +130,10 @@ class Protocol(HttpToolsProtocol):
             try:
                 self._parse(data[start : start + PIECE])
             except httptools.HttpParserError as error:
-                reason = error.__context__
-                self._refuse(reason.status if isinstance(reason, RefusedError) else 400)
-            except RefusedError as error:
-                self._refuse(error.status)
+                reason = error.__context__  # what a callback has raised
+                self._refuse(reason if isinstance(reason, Refusal) else Refusal("bad_request", NO_HTTP))
+            except Refusal as refusal:
+                self._refuse(refusal)
 
     def _parse(self, piece: bytes) -> None:
         self._unparsed += len(piece)
@@ -147,12 +145,12 @@ class Protocol(HttpToolsProtocol):
             else:
                 break
         if self._unparsed > MOST_HEAD:
-            raise RefusedError(431)
+            raise Refusal("large_head", TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         if len(self.pipeline) >= MOST_PIPELINED:
-            raise RefusedError(400)
+            raise Refusal("bad_request", TOO_EARLY)
         self._unset_keepalive_if_required()
         super().on_message_begin()
         if self._owes is Owes.NOTHING:
@@ -166,14 +164,14 @@ class Protocol(HttpToolsProtocol):
             return
         super().on_header(name, value)
         if len(self.headers) > MOST_FIELDS:
-            raise RefusedError(431)
+            raise Refusal("large_head", TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         """Check the head, and let the app have the request."""
         if not _is_clear(self.parser.get_method(), self.parser.get_http_version(), self.headers):
-            raise RefusedError(400)
+            raise Refusal("bad_request", "the head can be read in more than one way")
         if self._unparsed > MOST_HEAD:
-            raise RefusedError(431)
+            raise Refusal("large_head", TOO_LARGE)
         self._unparsed = self._dropped = 0
         self._left = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
         self._owes = Owes.BODY
@@ -192,7 +190,7 @@ class Protocol(HttpToolsProtocol):
                 self.end()
         super().on_body(body)
         if self._running not in {None, self.cycle} and len(self.cycle.body) > HIGH_WATER_LIMIT:
-            raise RefusedError(400)  # sent ahead of an answer: nobody reads it yet
+            raise Refusal("bad_request", TOO_EARLY)
 
     def on_message_complete(self) -> None:
         """End a request."""
@@ -258,23 +256,24 @@ class Protocol(HttpToolsProtocol):
             self._limits.count("connection_silent")
             self.drop()
         else:
-            self._refuse(408)
+            self._refuse(Refusal("slow_body", "the request did not arrive in time"))
 
-    def _refuse(self, status: int) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
         """Answer what cannot be a request, then end. An earlier request is answered first, and last."""
-        self._limits.count(f"refused_{status}")
         self._is_deaf = True
         self.pipeline.clear()
         running = self._running
         if running is not None and not (running is self.cycle and running.more_body):
             running.keep_alive = False
+            self._limits.count(f"refused_{refusal.status}")
             return
         if running is not None:
             running.disconnected = True  # the app hears that its client has gone
             running.message_event.set()
         is_answered = self._owes is Owes.BODY and (running is None or running.response_started)
         if not is_answered:
-            self.transport.write(_problem(status))
+            self._limits.count(f"refused_{refusal.status}")
+            self.transport.write(_answer_to(refusal))
         self.end()
 
 
@@ -289,12 +288,10 @@ def _is_clear(method: bytes, version: str, fields: list[tuple[bytes, bytes]]) ->
     return version == "1.1" and hosts == 1 and codings in ([], [b"chunked"])
 
 
-def _problem(status: int) -> bytes:
-    """Problem details (RFC 9457) of a request that no app has seen."""
-    title = HTTPStatus(status).phrase
-    body = f'{{"type":"about:blank","title":"{title}","status":{status}}}'
-    head = (
-        f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-    )
-    return (head + body).encode("ascii")
+def _answer_to(refusal: Refusal) -> bytes:
+    """Write the answer to what no app has seen."""
+    answer = problem(refusal, secrets.token_hex(16))
+    fields = [*answer.raw_headers, (b"connection", b"close")]
+    lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}".encode()]
+    lines += [name + b": " + value for name, value in fields]
+    return b"\r\n".join([*lines, b"", bytes(answer.body)])

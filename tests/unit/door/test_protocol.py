@@ -1,5 +1,6 @@
 """What the door's HTTP does with clients that are slow, hostile, odd or merely early."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -192,6 +193,7 @@ def test_a_refused_body_that_does_not_come_ends_its_connection_without_a_second_
     client.send(HEAD % b"/refuse", b"Content-Length: 9\r\n\r\nabc")
     assert client.answer().status == 429
     assert client.is_closed()
+    assert "door_refused_408" not in door.counts
 
 
 def test_an_idle_connection_ends_after_its_time() -> None:
@@ -320,6 +322,7 @@ def test_if_all_are_busy_a_further_connection_is_refused() -> None:
         eventually(lambda: door.app.seen["/wait"] == 2)
         answer = door.client().answer()
         assert (answer.status, answer.headers["connection"]) == (503, "close")
+        assert answer.headers["retry-after"] == "1"
         door.app.gate.set()
         assert [client.answer().body for client in busy] == [b"at last"] * 2
 
@@ -370,6 +373,8 @@ def test_what_can_be_read_in_two_ways_is_refused(door: Serving, head: bytes) -> 
     client.send(head)
     answer = client.answer()
     assert (answer.status, answer.headers["connection"]) == (400, "close")
+    assert json.loads(answer.body)["code"] == "bad_request"
+    assert answer.headers["content-type"] == "application/problem+json"
     assert client.is_closed()
     assert door.counts["door_refused_400"] == 1
     assert door.app.seen == {}, "the app must not see it"
