@@ -165,6 +165,13 @@ def test_server_errors_are_those_of_the_tasks_and_of_the_load_balancer(
     assert evaluate(math, answered=answered, unanswered=unanswered, requests=requests) == per_cent
 
 
+def test_too_many_requests_are_a_percentage_of_all(door: Rendered) -> None:
+    alarm = alarms(door)["too-many-requests"]
+    assert evaluate(expression(alarm), refused=3, requests=60) == 5
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == ("1", "GreaterThanThreshold")
+    assert alarm["TreatMissingData"] == "notBreaching", "without requests none is refused"
+
+
 def test_slow_answers_are_those_whose_p99_is_above_the_objective(door: Rendered) -> None:
     alarm = alarms(door)["slow-answers"]
     assert (alarm["MetricName"], alarm["ExtendedStatistic"]) == ("LatencyTotal", "p99")

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.integration.template.rendered import Rendered
-from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS
+from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS, DOOR_COUNTERS, DOOR_DISTRIBUTIONS
 
-METRICS = {counter.name for counter in COUNTERS} | {one.name for one in DISTRIBUTIONS}
+THE_DOORS = {one.name for one in DOOR_COUNTERS} | {one.name for one in DOOR_DISTRIBUTIONS}
+METRICS = {one.name for one in COUNTERS} | {one.name for one in DISTRIBUTIONS} | THE_DOORS
 # AWS's metrics: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/aws-services-cloudwatch-metrics.html
 AWS_METRICS = {
     "AWS/ApplicationELB": {
