@@ -14,8 +14,8 @@ lock() { # OUTPUT, then what to resolve
     --upgrade --custom-compile-command "make lock" --output-file "$@"
 }
 
-lock deploy/locks/cpu.txt --extra cpu pyproject.toml
-lock deploy/locks/gpu.txt --extra gpu pyproject.toml
+lock deploy/locks/cpu.txt --extra cpu --extra otel pyproject.toml
+lock deploy/locks/gpu.txt --extra gpu --extra otel pyproject.toml
 lock deploy/locks/dev.txt --extra cpu --extra otel --group dev pyproject.toml
 lock deploy/locks/peers.txt --no-deps deploy/locks/peers.in
 lock localstack/requirements.txt localstack/requirements.in

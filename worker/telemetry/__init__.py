@@ -1,1 +1,1 @@
-"""Log lines, counters and metrics, and where they go."""
+"""Log lines, counters, metrics and spans, and where they go."""
