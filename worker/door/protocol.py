@@ -39,7 +39,8 @@ class Limits:
 
     connections: int  # at a time
     seconds: float  # for a head, for a body, and for reading an answer
-    count: Callable[[str], None] = lambda _: None  # hears of each refusal
+    count: Callable[[str], None] = lambda _: None  # hears of each connection that was closed
+    refuse: Callable[[str], None] = lambda _: None  # hears the code of each refusal
     is_closing: bool = False  # each answer is its connection's last one
     without_request: dict["Protocol", None] = field(default_factory=dict)  # the longest first
 
@@ -265,14 +266,14 @@ class Protocol(HttpToolsProtocol):
         running = self._running
         if running is not None and not (running is self.cycle and running.more_body):
             running.keep_alive = False
-            self._limits.count(f"refused_{refusal.status}")
+            self._limits.refuse(refusal.code)
             return
         if running is not None:
             running.disconnected = True  # the app hears that its client has gone
             running.message_event.set()
         is_answered = self._owes is Owes.BODY and (running is None or running.response_started)
         if not is_answered:
-            self._limits.count(f"refused_{refusal.status}")
+            self._limits.refuse(refusal.code)
             self.transport.write(_answer_to(refusal))
         self.end()
 

@@ -33,7 +33,9 @@ class Server:
     ) -> None:
         self.port = settings.door_port  # 0: any that is free, known once it listens
         self._telemetry = telemetry
-        self._limits = Limits(settings.door_connections, settings.door_body_timeout, self._count)
+        self._limits = Limits(
+            settings.door_connections, settings.door_body_timeout, self._count, telemetry.refuse
+        )
         config = uvicorn.Config(
             let_pages_send(app, settings.door_origins),
             http=partial(Protocol, self._limits),  # type: ignore[arg-type]  # it is only called

@@ -149,13 +149,6 @@ REFUSALS = {  # by code; docs/contract.md says what each means
     "too_late": 504,
 }
 
-WITHOUT_APP = {  # what door/protocol.py refuses, before there is a request: the code it counts as
-    "bad_request": "door_refused_400",
-    "slow_body": "door_refused_408",
-    "large_head": "door_refused_431",
-    "no_connection": "door_refused_503",
-}
-
 # What only a worker with both ways in tells CloudWatch, which bills each metric. Prometheus gets all.
 DOOR_COUNTERS = (
     _counter(
@@ -179,13 +172,7 @@ DOOR_COUNTERS = (
     ),
     _counter("door_errors", "errors of the door's own: bugs", "door_error", "request_crashed"),
     *(
-        _counter(
-            "refusals",
-            f"requests answered with {status}",
-            f"refusals_{code}",
-            *filter(None, [WITHOUT_APP.get(code)]),
-            code=code,
-        )
+        _counter("refusals", f"requests answered with {status}", code=code)
         for code, status in REFUSALS.items()
     ),
 )

@@ -193,7 +193,7 @@ def test_a_refused_body_that_does_not_come_ends_its_connection_without_a_second_
     client.send(HEAD % b"/refuse", b"Content-Length: 9\r\n\r\nabc")
     assert client.answer().status == 429
     assert client.is_closed()
-    assert "door_refused_408" not in door.counts
+    assert "refusals_slow_body" not in door.counts
 
 
 def test_an_idle_connection_ends_after_its_time() -> None:
@@ -276,7 +276,7 @@ def test_trailers_without_end_are_refused(door: Serving) -> None:
 def test_many_requests_sent_ahead_end_the_connection_after_the_one_at_work(door: Serving) -> None:
     client = door.client()
     client.send(b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: door\r\n\r\n" * 100)
-    eventually(lambda: door.counts.get("door_refused_400") == 1)
+    eventually(lambda: door.counts.get("refusals_bad_request") == 1)
     door.app.gate.set()
     assert client.answer().body == b"at last"
     assert client.is_closed()
@@ -287,7 +287,7 @@ def test_a_body_sent_ahead_is_not_kept(door: Serving) -> None:
     client = door.client()
     client.send(b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n")
     client.send(HEAD % b"/read", b"Content-Length: 1000000\r\n\r\n", bytes(1_000_000))
-    eventually(lambda: door.counts.get("door_refused_400") == 1)
+    eventually(lambda: door.counts.get("refusals_bad_request") == 1)
     door.app.gate.set()
     assert client.answer().body == b"at last"
     assert client.is_closed()
@@ -376,7 +376,7 @@ def test_what_can_be_read_in_two_ways_is_refused(door: Serving, head: bytes) -> 
     assert json.loads(answer.body)["code"] == "bad_request"
     assert answer.headers["content-type"] == "application/problem+json"
     assert client.is_closed()
-    assert door.counts["door_refused_400"] == 1
+    assert door.counts["refusals_bad_request"] == 1
     assert door.app.seen == {}, "the app must not see it"
 
 
@@ -398,7 +398,7 @@ def test_what_follows_a_request_that_is_no_http_does_not_disturb_its_answer(door
     client.send(b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n")
     eventually(lambda: door.app.seen["/wait"] == 1)
     client.send(b"no HTTP\r\n\r\n")
-    eventually(lambda: door.counts.get("door_refused_400") == 1)
+    eventually(lambda: door.counts.get("refusals_bad_request") == 1)
     door.app.gate.set()
     answer = client.answer()
     assert (answer.body, answer.headers["connection"]) == (b"at last", "close")

@@ -122,7 +122,7 @@ def test_what_is_no_http_is_counted_and_not_logged(capfd: pytest.CaptureFixture[
         client.send(b"no HTTP\r\n\r\n")
         assert client.answer().status == 400
         assert door.client().get("/livez").status == 200
-        assert door.counts == {"door_refused_400": 1}
+        assert door.counts == {"refusals_bad_request": 1}
     assert lines == []
     assert capfd.readouterr() == ("", "")
 
