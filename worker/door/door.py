@@ -60,6 +60,7 @@ class Door:
         )
         self.tickets = Tickets(self.lane, clock, now)
         self._settings = settings
+        self._telemetry = telemetry
         self._clock = clock
         self._images: Images | None = None
         self._readers: Readers | None = None
@@ -99,6 +100,7 @@ class Door:
             wait=self._settings.door_wait,
             is_store_away=lambda: outages.ongoing(Part.STORE),
             models=models,
+            telemetry=self._telemetry,
             clock=self._clock,
             lookup=readers,
         )

@@ -25,6 +25,7 @@ from worker.pipeline.queues import ShutDown
 from worker.result import Result
 from worker.results.content import content, is_same_content
 from worker.results.known import are_as_new
+from worker.telemetry.counters import Telemetry
 
 LOOK_AFTER = 1  # seconds until a result that was promised is worth a look
 
@@ -46,6 +47,7 @@ class Images:
     wait: float  # seconds, the longest that a request waits
     is_store_away: Callable[[], bool]
     models: Callable[[], Mapping[str, str]]  # serving now, name → version
+    telemetry: Telemetry
     clock: Callable[[], float]
     lookup: Lookup | None  # None without Redis
     arriving: int = field(default=0, init=False)  # photos that were let in and are not in the lane yet
@@ -72,6 +74,7 @@ class Images:
             request.state.receive_ms = body.seconds * 1000
             known = None if is_new else await self._find_known(photo, body)
             if known:
+                self.telemetry.event("already_scored", image_id=photo.image_id, **request.state.trace)
                 return self._answer(known)
             number, answered = self._hand_over(request, photo, body)
         del body  # its bytes are freed as soon as they are decoded

@@ -145,6 +145,7 @@ class DoorRig:
             wait=wait,
             is_store_away=lambda: self.is_store_away,
             models=lambda: {"m": "1"},
+            telemetry=self.telemetry,
             clock=self.clock,
             lookup=store,
         )

@@ -1,20 +1,23 @@
 """What every answer of the door says beside its body: whose request it was and how long it took; what is counted."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Coroutine
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support.results import make_result
 from tests.unit.door.asking import Answer, DoorRig, PuppetStore
 from worker.door.images import Images
 from worker.door.problems import CODES
 from worker.errors import ModelError
-from worker.messages import Failed
+from worker.messages import Failed, PhotoId
 from worker.telemetry.metrics import REFUSALS
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+ID = "3f0e8a52-6a0f-4c11-9f0e-0a1b2c3d4e5f"
 NAMED = {"X_Request_Id": "abc", "traceparent": PARENT}
 
 
@@ -83,6 +86,21 @@ def test_a_promise_names_its_request_too() -> None:
         assert {"location", "retry-after"} <= answer.headers.keys()
 
     run(scenario)
+
+
+def test_a_photo_that_was_scored_before_has_a_log_line_as_by_the_queue() -> None:
+    door = DoorRig(store=PuppetStore())
+    assert door.store
+    sha256 = hashlib.sha256(b"a photo").hexdigest()
+    source: dict[str, Any] = {"bucket": None, "key": None, "etag": sha256, "sha256": sha256}
+    door.store.results[PhotoId(ID)] = make_result(ID, via="http", **source)
+    with capture_logs() as logs:
+        answer = ask(door, "PUT", f"/images/{ID}", b"a photo", **NAMED)
+    assert (answer.status, answer.headers["x-request-id"]) == (200, "abc")
+    (line,) = logs
+    assert (line["event"], line["image_id"], line["request_id"]) == ("already_scored", ID, "abc")
+    assert line["traceparent"] == PARENT
+    assert door.telemetry.counts == {"already_scored": 1}
 
 
 def test_refusals_are_counted_by_code_and_not_logged() -> None:
