@@ -115,20 +115,21 @@ class Door:
         Raises what has ended the server.
         """
         self._closing.wait(IDLE)
-        pause = threading.Event()
-        while self._server.age() > SILENT:
-            pause.wait(LOOK)
+        while self._server.age() > SILENT and self._pause():
+            pass
         if not self._closing.is_set():
             return
-        while self.gate.accepts:
+        while self.gate.accepts and self._pause():
             self.lane.alive()
-            pause.wait(LOOK)
         self._server.close_idle()
         self._end_readers()
-        while self._arriving and self._clock() < self._patient_until:
+        while self._arriving and self._clock() < self._patient_until and self._pause():
             self.lane.alive()
-            pause.wait(LOOK)
         self.bodies.cut()
+
+    def _pause(self) -> bool:
+        """Wait a little. False once the pipeline was cancelled."""
+        return not self.lane.cancelled.wait(LOOK)
 
     # What the main thread does.
 
