@@ -98,7 +98,7 @@ def test_a_photo_that_comes_twice_is_one_result_and_one_announcement(rig: Rig, c
         assert (other.status_code, other.json()["code"]) == (409, "overtaken")
         assert [json.loads(text) for text in heard()] == [first.json()]
         assert rig.stored() == {f"result:{image_id}": first.json()}
-        assert telemetry.counts["photos_scored"] == 1
+        assert telemetry.counts["batched_photos"] == 1
 
 
 def test_two_at_the_same_time_are_one_result(rig: Rig, client: DoorClient) -> None:
