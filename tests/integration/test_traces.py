@@ -3,7 +3,7 @@
 import json
 import uuid
 
-from tests.support import bodies, otlp, photos
+from tests.support import bodies, emf, otlp, photos
 from tests.support.doors import door_client
 from tests.support.otlp import Receiver, Span, attributes
 from tests.support.rig import Rig
@@ -40,7 +40,9 @@ def check_span(receiver: Receiver, image_id: str, timings: dict[str, float], ste
 def test_a_photo_can_be_followed_whichever_way_it_came(rig: Rig) -> None:
     by_queue, by_http, broken = (str(uuid.uuid4()) for _ in range(3))
     with otlp.receive(rig.environment.__setitem__) as receiver, door_client() as client:
-        process = rig.process(door_port=str(client.port), service="meals")
+        process = rig.process(
+            door_port=str(client.port), service="meals", metrics="emf", metrics_interval="1"
+        )
         process.wait_for("polling")
         headers = {"X-Request-Id": "request-1", "traceparent": TRACEPARENT}
         answer = client.put(f"/images/{by_http}", content=photos.coffee(), headers=headers)
@@ -72,6 +74,12 @@ def test_a_photo_can_be_followed_whichever_way_it_came(rig: Rig) -> None:
         (failed,) = [one for one in receiver.named("photo") if attributes(one)["photo.image_id"] == broken]
         assert attributes(failed)["photo.code"] == "unsupported_format"
         assert not failed.parent_span_id
+
+    written = emf.values(process.log.with_suffix(".out").read_text().splitlines())
+    assert (sum(written["PhotosByWayHttp"]), sum(written["PhotosByWayQueue"])) == (2, 1)
+    assert sum(written["RefusalsUnsupportedFormat"]) == 1
+    assert len(written["LatencyReceive"]) == 2
+    assert {"DepthUploads", "DepthDoor", "DepthReady", "DepthOutcomes"} <= written.keys()
 
 
 def test_a_collector_that_hangs_changes_nothing_for_photos_or_the_stop(rig: Rig) -> None:

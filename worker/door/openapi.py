@@ -28,7 +28,7 @@ HEADERS = {
     "X-Request-Id": "the id in the request's header of that name, or a new one; the worker's log has it too",
     "Location": "where the photo's result is, or will be",
     "Retry-After": "seconds until another try makes sense",
-    "Server-Timing": "milliseconds by step; `receive` is what the client took to send the photo",
+    "Server-Timing": "the request's `traceparent`, and milliseconds by step; `receive`: sending the photo",
 }
 RETRIED = {CODES["no_result"].status, *PASSING}  # statuses that may have Retry-After
 
