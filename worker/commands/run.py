@@ -62,7 +62,7 @@ def open_sinks(settings: Settings, environment: Mapping[str, str]) -> list[Sink]
             has_door=settings.door_port > 0,
         )
         sinks.append(emf)
-    if settings.metrics_port:
+    if settings.metrics_port or settings.door_port:  # the door has a page of metrics of its own
         from worker.telemetry.prometheus import PrometheusMetrics  # noqa: PLC0415 - slow, and seldom used
 
         sinks.append(PrometheusMetrics(settings.metrics_port))

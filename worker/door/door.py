@@ -4,14 +4,11 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
-
 from worker.door.admission import Admission
 from worker.door.app import make_app
 from worker.door.body import Bodies
 from worker.door.gate import Gate
+from worker.door.health import Health
 from worker.door.images import Images
 from worker.door.names import Names
 from worker.door.problems import Refusal
@@ -67,8 +64,8 @@ class Door:
         self._closing = threading.Event()
         self._patient_until = 0.0  # for photos that are still arriving at a stop
         tokens = Tokens([token.get_secret_value() for token in settings.door_tokens])
-        open_routes = [Route("/livez", _live), Route("/readyz", self._ready)]
-        app = make_app(self._opened, self.names, tokens, telemetry, open_routes)
+        health = Health(self.gate, telemetry, clock)
+        app = make_app(self._opened, self.names, tokens, telemetry, health.routes)
         self._server = Server(app, settings, telemetry, clock)
 
     def listen(self) -> None:
@@ -176,10 +173,3 @@ class Door:
         if self._images is None:
             raise Refusal("starting", "the models are being loaded")
         return self._images
-
-    async def _ready(self, _request: Request) -> Response:
-        return PlainTextResponse(self.gate.phase.value, 200 if self.gate.is_ready else 503)
-
-
-async def _live(_request: Request) -> Response:
-    return PlainTextResponse("alive")

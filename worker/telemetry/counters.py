@@ -4,11 +4,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
 from worker.result import Via
+
+Kind = TypeVar("Kind")
 
 
 class Sink(Protocol):
@@ -79,6 +81,10 @@ class Telemetry:
             sink.flush(last=last)
         if last and self.tracer:
             self.tracer.close()
+
+    def sink(self, kind: type[Kind]) -> Kind | None:
+        """Find the sink of a kind."""
+        return next((sink for sink in self._sinks if isinstance(sink, kind)), None)
 
     def watch(self, gauges: Callable[[], Mapping[str, float]]) -> None:
         """Observe what `gauges` gives, by name, at each flush."""

@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 
 from worker.errors import ConfigurationError
 from worker.telemetry import metrics
@@ -20,16 +20,24 @@ Row = metrics.Counter | metrics.Distribution
 class PrometheusMetrics:
     """A sink that keeps the figures until Prometheus scrapes them. Thread-safe."""
 
-    def __init__(self, port: int) -> None:
-        """Listen on all addresses. Raises ConfigurationError when the port is in use."""
-        registry = CollectorRegistry()
+    def __init__(self, port: int = 0) -> None:
+        """Listen on all addresses; on port 0, not at all. Raises ConfigurationError when the port is in use."""
+        self._registry = registry = CollectorRegistry()
         self._counters: dict[str, Counter] = {}
         self._histograms: dict[str, Histogram] = {}
         self._gauges: dict[str, Gauge] = {}
         self._register_counters(registry)
         self._register_distributions(registry)
+        if port:
+            self._listen(port)
+
+    def text(self) -> bytes:
+        """Give all figures in Prometheus's text format."""
+        return generate_latest(self._registry)
+
+    def _listen(self, port: int) -> None:
         try:
-            server, _ = start_http_server(port, registry=registry)
+            server, _ = start_http_server(port, registry=self._registry)
         except OSError as error:
             raise ConfigurationError(f"WORKER_METRICS_PORT: cannot listen on {port}: {error}") from None
         _leave_silent_clients(server)

@@ -9,6 +9,7 @@ import pytest
 from localstack.worker_process import WorkerProcess
 from tests.support import photos
 from tests.support.doors import DoorClient, door_client
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ def test_it_scores_photos_and_stops_in_order(client: DoorClient, worker: WorkerP
     assert (answer.status_code, answer.json()["status"]) == (200, "scored")
     missing = client.get(f"/images/{answer.json()['image_id']}")
     assert (missing.status_code, missing.json()["code"]) == (404, "no_store")
+    eventually(lambda: 'photos_total{outcome="scored"} 1.0' in client.get("/metrics").text)  # just after it
     assert worker.health() == (0, "idle")
     worker.ask_to_stop(signal.SIGTERM)
     assert worker.wait() == 0, worker.tail()
