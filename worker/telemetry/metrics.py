@@ -172,7 +172,13 @@ DOOR_COUNTERS = (
     ),
     _counter("door_errors", "errors of the door's own: bugs", "door_error", "request_crashed"),
     *(
-        _counter("refusals", f"requests answered with {status}", code=code)
+        Counter(
+            _camel(f"refusals_{code}"),
+            (f"refusals_{code}",),
+            "refusals",
+            f"requests answered with {status}",
+            {"code": code, "status": str(status)},
+        )
         for code, status in REFUSALS.items()
     ),
 )

@@ -356,10 +356,10 @@ def test_what_is_watched_is_observed_at_each_flush() -> None:
     assert found["photo_score_queue_depth{queue=waiting_for_s3}"] == 0
 
 
-def test_prometheus_gets_refusals_by_code() -> None:
+def test_prometheus_gets_refusals_by_code_and_status() -> None:
     port = free_port()
     telemetry = Telemetry([PrometheusMetrics(port)])
     telemetry.refuse("slow_body")
     found = scrape(port)
-    assert found["photo_score_refusals_total{code=slow_body}"] == 1
-    assert found["photo_score_refusals_total{code=too_late}"] == 0
+    assert found["photo_score_refusals_total{code=slow_body}{status=408}"] == 1
+    assert found["photo_score_refusals_total{code=too_late}{status=504}"] == 0
