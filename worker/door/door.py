@@ -21,10 +21,9 @@ from worker.messages import Outcome, Upload
 from worker.pipeline.lanes import Lane
 from worker.pipeline.outages import Outages
 from worker.settings import Settings
-from worker.settings.consistency import SETTLING
+from worker.settings.consistency import MB, SETTLING
 from worker.telemetry.counters import Telemetry
 
-MB = 1_000_000
 MOST = 100_000  # photos in the lane; admission refuses long before
 LOOK = 0.1  # seconds between two looks whether a stop may go on
 IDLE = 1.0  # seconds that a step waits

@@ -14,6 +14,7 @@ SETTLING = 4  # seconds that a stop leaves for the last deletes and releases
 CONNECTING = 11  # seconds that one try of a receive may take beyond its long poll: adapters/aws/sqs.py
 RETRYING = 1  # seconds at most between two tries of a receive
 REDIS_TRIES = 4  # time-outs until a call of Redis fails: two tries, two each; adapters/redis/nodes.py
+MB = 1_000_000  # bytes of WORKER_DOOR_MEMORY's unit
 MOST_FILES = 0.5  # part of a process's files for the door's connections; S3, Redis and decoders need others
 FETCHING = 23  # seconds that a fetch may go without a sign of life: adapters/aws/s3.py
 
@@ -86,6 +87,13 @@ def _contradictions_of_the_door(settings: "Settings") -> Iterator[str]:
             f"WORKER_DOOR_CONNECTIONS ({settings.door_connections}) is more than half of the files that this "
             f"process may open ({files}): raise `ulimit -n`, or ECS's `nofile`"
         )
+    if settings.door_memory * MB < settings.max_bytes:
+        yield (
+            f"WORKER_DOOR_MEMORY ({settings.door_memory} MB) is less than one photo of WORKER_MAX_BYTES "
+            f"({settings.max_bytes}): it would be refused for ever"
+        )
+    if settings.door_prefix and not settings.door_bucket:
+        yield f"WORKER_DOOR_PREFIX ({settings.door_prefix}) is set, but no WORKER_DOOR_BUCKET to store photos in"
     if settings.door_bucket and settings.buckets and settings.door_bucket not in settings.buckets:
         yield (
             f"WORKER_DOOR_BUCKET ({settings.door_bucket}) is not among WORKER_BUCKETS: the queue's announcements of "

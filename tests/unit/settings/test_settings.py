@@ -179,6 +179,8 @@ def test_an_invalid_text_is_refused_with_name_value_and_reason(
         ),
         ({"door_port": "8080", "metrics_port": "8080"}, ["DOOR_PORT", "METRICS_PORT are both 8080"]),
         ({"door_port": "8080", "door_bucket": "other"}, ["DOOR_BUCKET (other)", "BUCKETS"]),
+        ({"door_port": "8080", "door_memory": "24"}, ["DOOR_MEMORY (24 MB)", "MAX_BYTES (25000000)"]),
+        ({"door_port": "8080", "door_prefix": "in/"}, ["DOOR_PREFIX (in/)", "DOOR_BUCKET"]),
     ],
 )
 def test_a_contradiction_names_both_settings_and_their_values(
