@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.progress import track
 
 from deploy.simulate import picture, plans, report
-from deploy.simulate.figures import DEFAULT, Figures
+from deploy.simulate.figures import DEFAULT, Figures, Series
 from deploy.simulate.plans import COOLDOWNS, LOADS, PEAKS, TRIED_AT, WAITS, Run
 from deploy.simulate.policy import GrownFrom
 from docs.tools import marked, plot
 
+DOOR_PARTS = ("door verdict", "door rates", "door targets", "door signals")
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 
 
@@ -38,7 +39,8 @@ def main() -> int:
     best = plans.find_best(list(tried.values()))
     days = _run_days(best.plan, figures, console)
     texts = _parts(best, tried, days, figures)
-    for name in ("rates", "targets", "quiet", "cooldowns", "verdict"):
+    texts |= _door_parts({load: tried[load, best.plan.target("backlog")] for load in LOADS}, days, figures)
+    for name in ("rates", "targets", "quiet", "cooldowns", "verdict", *DOOR_PARTS):
         console.print(texts[name], markup=False, soft_wrap=True)
     if options.write:
         _write(texts, days, figures)
@@ -82,6 +84,44 @@ def _parts(
         "targets": report.by_targets(tried).markdown(),
         "quiet": report.without_spikes(quiet).markdown(),
         "cooldowns": report.cooldowns(cooldowns).markdown(),
+    }
+
+
+def _door_parts(
+    queue: Mapping[float, Run], days: Mapping[float, Sequence[Run]], figures: Figures
+) -> dict[str, str]:
+    """The door on the same days. `queue`: the queue's run by load target, with the best backlog target."""
+    photos = plans.draw_photos(TRIED_AT)
+    targets = {
+        load: {"queue": queue[load], **_both_clients(plans.make_door_plan(load), photos, figures)}
+        for load in LOADS
+    }
+    best = plans.find_best([list(by_way.values())[-1] for by_way in targets.values()])
+    by_rate = {
+        peak: {"queue": runs[0], **_both_clients(best.plan, plans.draw_photos(peak), figures)}
+        for peak, runs in days.items()
+    }
+    signals = [
+        (
+            plans.run_door(plan, photos, figures, tries=figures.door.tries),
+            plans.run_door(plan, photos, figures, tries=figures.door.tries, costing=plans.DEAR),
+        )
+        for plan in (best.plan, *plans.door_rivals(best.plan))
+    ]
+    texts = (
+        report.door_verdict(best, by_rate),
+        report.door_by_rate(by_rate).markdown(),
+        report.door_by_target(targets).markdown(),
+        report.door_by_signal(signals).markdown(),
+    )
+    return dict(zip(DOOR_PARTS, texts, strict=True))
+
+
+def _both_clients(plan: plans.Plan, photos: Series, figures: Figures) -> dict[str, Run]:
+    tries = figures.door.tries
+    return {
+        "door, one try": plans.run_door(plan, photos, figures, tries=1),
+        f"door, {tries} tries": plans.run_door(plan, photos, figures, tries=tries),
     }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from deploy.simulate.day import Day
+from deploy.simulate.door import DoorDay
 from deploy.simulate.figures import Figures
 
 DAYS_A_MONTH = 30
@@ -13,7 +14,7 @@ class Costs:
     """Costs of one day."""
 
     tasks: float
-    requests: float  # SQS and S3
+    requests: float  # SQS and S3, or the load balancer
     watching: float  # logs and metrics
     redis: float
 
@@ -27,12 +28,23 @@ def calculate(day: Day, figures: Figures) -> Costs:
     """Calculate the costs of a day, without network and storage."""
     task, prices, use = figures.task, figures.prices, figures.use
     hourly = task.vcpu * prices.vcpu_hour + task.memory_gb * prices.gb_hour
-    photo = use.sqs_requests_a_photo * prices.sqs_request + prices.s3_put + prices.s3_get
     logs = use.log_bytes_a_photo * day.photos / 1e9 * prices.log_gb
     metrics = use.metrics * prices.metric_month / DAYS_A_MONTH
     return Costs(
         tasks=day.task_hours * hourly,
-        requests=day.photos * photo,
+        requests=_balancer(day, figures) if isinstance(day, DoorDay) else _queue_and_bucket(day, figures),
         watching=logs + metrics,
         redis=24 * use.redis_nodes * prices.redis_hour,
     )
+
+
+def _queue_and_bucket(day: Day, figures: Figures) -> float:
+    prices = figures.prices
+    photo = figures.use.sqs_requests_a_photo * prices.sqs_request + prices.s3_put + prices.s3_get
+    return day.photos * photo
+
+
+def _balancer(day: DoorDay, figures: Figures) -> float:
+    """Refused photos count in full, though a client that hears it stops sending."""
+    sent_gb = day.requests * figures.use.photo_mb / 1000
+    return 24 * figures.prices.balancer_hour + sent_gb * figures.prices.balancer_gb

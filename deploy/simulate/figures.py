@@ -28,11 +28,24 @@ class Task(_Part):
     photos_per_second: float = Field(gt=0)
     held: float = Field(ge=0, description="messages")
     start_seconds: float = Field(ge=0)
+    warm_seconds: float = Field(ge=0, description="of those, with all its CPU")
 
     @property
     def seconds_per_photo(self) -> float:
         """Seconds of a task that a photo takes."""
         return 1 / self.photos_per_second
+
+
+class Door(_Part):
+    """The door, by its defaults and those of its template."""
+
+    places_seconds: float = Field(gt=0, description="photos in work at a time, in seconds of a task's work")
+    ready_seconds: float = Field(
+        ge=0, description="until the load balancer sends photos to a task that is warm"
+    )
+    least_tasks: int = Field(ge=1)
+    retry_after: float = Field(ge=1, description="seconds; clients double it at each further try")
+    tries: int = Field(ge=1, description="of a client that tries again")
 
 
 class Latency(_Part):
@@ -55,6 +68,8 @@ class Prices(_Part):
     log_gb: float
     metric_month: float
     redis_hour: float
+    balancer_hour: float
+    balancer_gb: float
 
 
 class Use(_Part):
@@ -62,6 +77,7 @@ class Use(_Part):
 
     sqs_requests_a_photo: float
     log_bytes_a_photo: float
+    photo_mb: float
     metrics: int
     redis_nodes: int
 
@@ -71,6 +87,7 @@ class Figures(_Part):
 
     task: Task
     latency: tuple[Latency, ...] = Field(min_length=1)
+    door: Door
     prices: Prices
     use: Use
 
@@ -78,6 +95,11 @@ class Figures(_Part):
     def read(cls, path: Path = DEFAULT) -> Self:
         """Read the file. Raises ValueError, OSError."""
         return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+    @property
+    def full_seconds(self) -> float:
+        """Mean seconds that a photo takes at the highest measured load."""
+        return float(self.latencies(np.ones(1))[0] @ WEIGHTS)
 
     def latencies(self, loads: Series) -> Series:
         """Interpolate measured percentiles: [N, levels] seconds for [N] loads.

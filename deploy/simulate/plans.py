@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.simulate import arrivals, costs
+from deploy.simulate import door as doors
 from deploy.simulate.costs import Costs
 from deploy.simulate.day import Day, simulate
 from deploy.simulate.figures import Figures, Series
@@ -21,6 +22,8 @@ WAITS = (1, 5, 15, 30, 60, 120)  # seconds
 COOLDOWNS = (1, 2, 3, 4, 5)  # minutes
 USUAL = 30  # seconds in which a backlog is gone after an outage, without too many tasks
 TRIED_AT = 100  # photos per second
+LOOSE = 0.6  # of the CPU: a guard that leaves the load to the other policy
+DEAR = 3  # times the cost that the policies take a photo to have
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,21 @@ def make_plan(load: float, wait: float) -> Plan:
     return Plan(f"load {load:g}, backlog {wait:g} s", policies)
 
 
+def make_door_plan(load: float) -> Plan:
+    """Make the plan of the door's template: requests and CPU, with the same target."""
+    return Plan(f"requests and CPU, {load:g}", (Policy("load", load), Policy("cpu", load)))
+
+
+def door_rivals(plan: Plan) -> list[Plan]:
+    """Plans to compare the door's with: each signal alone, and CPU as a loose guard."""
+    load = plan.target("load")
+    return [
+        Plan(f"requests alone, {load:g}", (Policy("load", load),)),
+        Plan(f"CPU alone, {load:g}", (Policy("cpu", load),)),
+        Plan(f"requests {load:g}, CPU {LOOSE:g}", (Policy("load", load), Policy("cpu", LOOSE))),
+    ]
+
+
 def rivals(plan: Plan, photos: Series, figures: Figures) -> list[Plan]:
     """Plans to compare with: each policy alone, and no scaling."""
     enough = math.ceil(photos.max() / figures.task.photos_per_second)
@@ -87,6 +105,20 @@ def run(plan: Plan, photos: Series, figures: Figures, tell: Callable[[int], None
     scaler = Scaler(plan.policies, seconds, 1, MOST, plan.cooldown, desired=first, grown_from=plan.grown_from)
     day = simulate(photos, scaler, figures, objective_seconds=OBJECTIVE_SECONDS, tell=tell)
     return Run(plan, day, costs.calculate(day, figures))
+
+
+def run_door(plan: Plan, photos: Series, figures: Figures, *, tries: int, costing: float = 1.0) -> Run:
+    """Run a day of the door. Its photos cost `costing` times what the policies take them to cost."""
+    task = figures.task
+    slower = task.model_copy(update={"photos_per_second": task.photos_per_second / costing})
+    real = figures.model_copy(update={"task": slower})
+    least, seconds = figures.door.least_tasks, task.seconds_per_photo
+    first = max(least, math.ceil(photos[:600].mean() * seconds * costing / min(plan.target("load"), 1)))
+    scaler = Scaler(
+        plan.policies, seconds, least, MOST, plan.cooldown, desired=first, grown_from=plan.grown_from
+    )
+    day = doors.simulate(photos, scaler, real, tries=tries, objective_seconds=OBJECTIVE_SECONDS)
+    return Run(plan, day, costs.calculate(day, real))
 
 
 def find_best(tried: Sequence[Run]) -> Run:

@@ -23,19 +23,22 @@ class Minute(NamedTuple):
     """What CloudWatch knows of one minute."""
 
     visible: float  # messages, average
-    sent: float  # messages
+    sent: float  # messages or requests
     tasks: float  # running, average
+    busy: float = 0.0  # share of their capacity that the tasks use, average
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One target-tracking policy by metric math."""
 
-    metric: Literal["backlog", "load"]
-    target: float  # backlog: seconds of work waiting for each task; load: share of its capacity
+    metric: Literal["backlog", "load", "cpu"]
+    target: float  # backlog: seconds of work for each task; load: share of its capacity asked for; cpu: used
 
     def value(self, minute: Minute, seconds_per_photo: float) -> float:
         """The value of the metric."""
+        if self.metric == "cpu":
+            return minute.busy
         photos = minute.visible if self.metric == "backlog" else minute.sent / 60
         return photos / max(minute.tasks, 1) * seconds_per_photo
 

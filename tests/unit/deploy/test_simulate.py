@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.simulate import arrivals, costs, plans, report
-from deploy.simulate.__main__ import PAGE
+from deploy.simulate import door as doors
+from deploy.simulate.__main__ import DOOR_PARTS, PAGE
 from deploy.simulate.arrivals import DAY
 from deploy.simulate.costs import Costs
 from deploy.simulate.day import Day, simulate
-from deploy.simulate.figures import LEVELS, WEIGHTS, Figures
+from deploy.simulate.figures import LEVELS, WEIGHTS, Figures, Series
 from deploy.simulate.plans import Run
 from deploy.simulate.policy import IN_COOLDOWN, OUT_COOLDOWN, GrownFrom, Minute, Policy, Scaler
 from docs.tools.marked import PART
@@ -127,6 +128,94 @@ def test_the_number_of_tasks_has_a_minimum_and_a_maximum() -> None:
     assert heard(scaler, *[Minute(0, 0, 6)] * 60)[-1] == 2
 
 
+def test_cpu_is_known_only_up_to_all_of_it() -> None:
+    scaler = Scaler((Policy("cpu", 0.5),), 0.01, 1, 100, desired=4)
+    overrun = Minute(visible=0, sent=60 * 4000, tasks=4, busy=1.0)  # ten times what they can do
+    assert heard(scaler, *[overrun] * 3)[-1] == 8
+
+
+# the door
+
+
+def day_of_the_door(photos: Series, tasks: int = 2, tries: int = 1, **door: float) -> doors.DoorDay:
+    figures = FIGURES.model_copy(update={"door": FIGURES.door.model_copy(update=door)})
+    return doors.simulate(photos, fixed_scaler(tasks), figures, tries=tries)
+
+
+def test_with_room_for_all_the_door_is_as_fast_as_the_queue() -> None:
+    photos = np.full(DAY, RATE * 2 * 0.6)
+    queue, door = simulate(photos, fixed_scaler(2), FIGURES), day_of_the_door(photos)
+    assert (door.late, door.lost) == (queue.late, 0)
+    assert door.requests == pytest.approx(photos.sum())
+    assert door.median == pytest.approx(queue.median)
+    assert door.p99 == pytest.approx(queue.p99)
+
+
+def test_a_door_that_is_asked_for_twice_what_it_can_loses_half() -> None:
+    photos = np.full(DAY, RATE * 2 * 2)
+    door = day_of_the_door(photos)
+    assert door.lost / door.photos == pytest.approx(0.5, abs=0.001)
+    assert door.backlog.max() <= RATE * 2 * FIGURES.door.places_seconds
+    queue = simulate(photos, fixed_scaler(2), FIGURES)
+    assert queue.in_time < 0.001, "a queue keeps all, and all of them wait"
+
+
+def test_what_waits_at_the_door_is_what_its_places_leave() -> None:
+    photos = np.full(DAY, RATE * 2 * 2)
+    places = FIGURES.full_seconds + 0.25
+    assert day_of_the_door(photos, places_seconds=places).backlog.max() == pytest.approx(RATE * 2 * 0.25)
+    assert day_of_the_door(photos, places_seconds=0.1).backlog.max() == 0
+
+
+def test_a_refused_photo_comes_again_after_one_two_and_four_seconds_and_is_late() -> None:
+    photos = np.full(DAY, 1.0)
+    photos[600] = 10_000.0
+    one, four = day_of_the_door(photos, tries=1), day_of_the_door(photos, tries=4)
+    admitted = RATE * 2 * (1 + FIGURES.door.places_seconds - FIGURES.full_seconds)
+    assert one.lost == pytest.approx(10_000 - admitted)
+    assert one.requests == pytest.approx(photos.sum())
+    assert one.backlog[601] == 0
+    assert [four.backlog[second] > 0 for second in (601, 602, 603, 610)] == [True] * 4
+    assert four.backlog[611:].max() == 0, "nobody comes again after 1 + 2 + 4 seconds, and one more for each"
+    assert four.lost < one.lost
+    assert four.late > one.late
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(1, 400), st.integers(1, 6), st.integers(1, 4), st.integers(0, 2**31))
+def test_every_photo_at_the_door_is_in_time_late_or_lost(
+    rate: int, tasks: int, tries: int, seed: int
+) -> None:
+    photos = arrivals.draw(arrivals.rates(rate), seed)
+    scaler = Scaler((Policy("load", 0.6), Policy("cpu", 0.6)), 1 / RATE, 1, 50, desired=tasks)
+    door = doors.simulate(photos, scaler, FIGURES, tries=tries)
+    assert 0 <= door.in_time <= 1
+    assert door.late + door.lost <= door.photos + 1e-6
+    assert door.requests >= door.photos - 1e-6
+    assert tries > 1 or door.requests == pytest.approx(door.photos)
+    assert door.backlog.min() >= 0
+
+
+def test_the_door_pays_for_its_load_balancer_in_place_of_queue_and_bucket() -> None:
+    door = day_of_the_door(np.full(DAY, 10.0))
+    found, prices = costs.calculate(door, FIGURES), FIGURES.prices
+    sent = 864_000 * FIGURES.use.photo_mb / 1000
+    assert found.requests == pytest.approx(24 * prices.balancer_hour + sent * prices.balancer_gb)
+    assert (
+        found.tasks == costs.calculate(simulate(np.full(DAY, 10.0), fixed_scaler(2), FIGURES), FIGURES).tasks
+    )
+
+
+def test_photos_that_cost_more_than_the_policies_think_are_seen_by_their_cpu() -> None:
+    photos = np.full(DAY, 60.0)
+    blind, guarded = (
+        plans.run_door(plan, photos, FIGURES, tries=1, costing=3.0).day
+        for plan in (plans.Plan("", (Policy("load", 0.5),)), plans.make_door_plan(0.5))
+    )
+    assert guarded.tasks[-1] > blind.tasks[-1]
+    assert guarded.in_time > blind.in_time
+
+
 # what is made of it
 
 
@@ -184,9 +273,22 @@ def test_the_template_has_the_recommended_and_simulated_values() -> None:
     assert re.search(rf"\bMemory: {{Type: Number, Default: {memory},", template)
 
 
+def test_the_doors_template_has_the_recommended_and_simulated_values() -> None:
+    template = (PAGE.parents[1] / "deploy" / "door.yaml").read_text()
+    [load] = re.findall(r"\*\*Load target ([\d.]+)\*\*", PAGE.read_text())
+    assert re.search(rf"\bLoadTarget: {{Type: Number, Default: {re.escape(load)},", template)
+    assert re.search(rf"\bCpuTarget: {{Type: Number, Default: {float(load) * 100:.0f},", template)
+    assert re.search(rf"\bMinTasks: {{Type: Number, Default: {FIGURES.door.least_tasks},", template)
+    assert set(re.findall(r"ScaleOutCooldown: (\d+)", template)) == {str(OUT_COOLDOWN * 60)}
+    assert set(re.findall(r"ScaleInCooldown: (\d+)", template)) == {str(IN_COOLDOWN * 60)}
+    [every] = re.findall(r"HealthCheckIntervalSeconds: (\d+)", template)
+    [healthy] = re.findall(r"\bHealthyThresholdCount: (\d+)", template)
+    assert FIGURES.door.ready_seconds == int(every) * int(healthy)
+
+
 def test_every_part_of_the_page_is_filled() -> None:
     parts = {match["name"]: match[0] for match in PART.finditer(PAGE.read_text())}
-    assert set(parts) == {"verdict", "pictures", "rates", "targets", "quiet", "cooldowns"}
+    assert set(parts) == {"verdict", "pictures", "rates", "targets", "quiet", "cooldowns", *DOOR_PARTS}
     assert all(len(part.splitlines()) > 2 for part in parts.values()), "run `make simulate`"
 
 
