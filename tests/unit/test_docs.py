@@ -1,5 +1,6 @@
 """The documents agree with the code: generated parts, examples, links and file names."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -73,6 +74,25 @@ def test_pre_commit_runs_what_make_check_runs() -> None:
         for run in re.findall(r"\$\(BIN\)/(.*)", check)
     }
     assert set(entries) == hooks
+
+
+def warnings_of(path: Path) -> set[str]:
+    """The names under which a file logs warnings and errors."""
+    calls = (
+        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and node.args
+    )
+    named = [call.args[0] for call in calls if getattr(call.func, "attr", "") in {"warn", "_warn", "fail"}]
+    return {one.value for one in named if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+
+
+def test_every_warning_and_error_of_a_worker_is_in_the_runbook() -> None:
+    files = set((ROOT / "worker").rglob("*.py")) - {
+        ROOT / "worker" / "client.py"
+    }  # the API's side logs for itself
+    logged = set().union(*map(warnings_of, files))
+    runbook = (ROOT / "docs" / "operations.md").read_text().partition("\n## Log events\n")[2]
+    assert len(logged) > 20
+    assert not {one for one in logged if f"`{one}`" not in runbook}, "say what it means and what to do"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)

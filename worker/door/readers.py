@@ -118,7 +118,7 @@ class Readers:
         """Begin anew with the next waiter, should a fault of ours end the subscription."""
         self._task = None
         if not task.cancelled():
-            self._telemetry.fail("subscription_ended", task.exception())
+            self._telemetry.warn("subscription_ended", exc_info=task.exception())
 
 
 async def _is_set(reason: asyncio.Event, end: float) -> bool:

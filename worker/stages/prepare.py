@@ -164,7 +164,11 @@ class Prepare:
         if held and held.answered:
             raise error
         self.telemetry.warn(
-            "fetch_failed", image_id=upload.photo.image_id, bucket=upload.object.bucket, reason=str(error)
+            "fetch_failed",
+            image_id=upload.photo.image_id,
+            bucket=upload.object.bucket,
+            reason=str(error),
+            **upload.trace,
         )
         self.outages.note_failure(bucket, str(error), upload.photo)
         self._hold(upload, bucket)
