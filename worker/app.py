@@ -109,7 +109,7 @@ def _build(
 
     return Worker(
         assembly.pipeline({"reload": reload.step} if reload else {}),
-        Sources([one for one in (source, door) if one]),
+        Sources([one for one in (door, source) if one]),  # SQS may keep a stop waiting, no client may
         assembly.outages,
         assembly.stopping,
         telemetry,

@@ -1,9 +1,11 @@
 """The test bed of the fault tests and of `make soak`: proxies that break things, and the accounting at the end."""
 
+import hashlib
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +131,8 @@ class FaultRig(Rig):
         begun, name = time.monotonic(), name_of(key)
         stored = super().store(bucket, key, photo)
         if name:
-            self.recorder.events.append(Put(begun, photo_of(name), stored))
+            named = replace(stored, sha256=hashlib.sha256(photo).hexdigest())
+            self.recorder.events.append(Put(begun, photo_of(name), named))
         if self._itself:
             self._announce(name, stored)
         return stored

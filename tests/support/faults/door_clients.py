@@ -1,0 +1,116 @@
+"""Clients of a worker's door: they send photos by HTTP, and note for the history what they are told."""
+
+import hashlib
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from bench.photos import as_upload
+from tests.support.doors import DoorClient
+from tests.support.faults.fault_rig import FaultRig
+from tests.support.history.events import Answered, Broken, Read, Sent
+from worker.messages import PhotoId
+from worker.result import Result
+
+LONGEST = 60.0  # seconds until a client gives up
+BROKEN = "broken"  # in place of a code: the connection ended before the answer
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a client was told."""
+
+    at: float  # monotonic seconds
+    image_id: str
+    status: int  # 0 if the connection broke
+    code: str  # of a problem
+    result: Result | None
+
+
+class DoorClients:
+    """Thread-safe. Any number of clients of one door."""
+
+    def __init__(self, rig: FaultRig, port: int) -> None:
+        self.rig, self.port = rig, port
+        self.told: list[Told] = []
+
+    def client(self) -> DoorClient:
+        """Make a client with connections of its own."""
+        return DoorClient(self.port, limits=httpx.Limits(max_connections=1))
+
+    def send(self, photo: bytes, image_id: str = "", client: DoorClient | None = None) -> Told:
+        """Send a photo under an id of its own, or under this one, and wait for the answer."""
+        image_id = image_id or str(uuid.uuid4())
+        name, request, events = PhotoId(image_id), str(uuid.uuid4()), self.rig.recorder.events
+        begun = time.monotonic()
+        events.append(Sent(begun, name, request, hashlib.sha256(photo).hexdigest()))
+        try:
+            answer = _put(client, image_id, photo) if client else self._put_once(image_id, photo)
+        except httpx.TransportError:
+            events.append(Broken(time.monotonic(), name, request))
+            return self._note(Told(time.monotonic(), image_id, 0, BROKEN, None))
+        now, found = time.monotonic(), None
+        code = "" if answer.is_success else str(answer.json()["code"])
+        events.append(Answered(now, name, request, code, None))
+        if answer.status_code == httpx.codes.OK:
+            found = Result.model_validate_json(answer.text)
+            events.append(Read(begun, now, name, found))
+        return self._note(Told(now, image_id, answer.status_code, code, found))
+
+    @contextmanager
+    def at_work(self, number: int, photo: bytes) -> Iterator[None]:
+        """Let so many clients send photos without a pause."""
+        stop = threading.Event()
+
+        def work() -> None:
+            with self.client() as client:
+                while not stop.is_set():
+                    image_id = str(uuid.uuid4())
+                    told = self.send(as_upload(photo, image_id), image_id, client)
+                    if told.status != httpx.codes.OK:
+                        stop.wait(0.05)  # it is refused: any client would wait
+
+        threads = [threading.Thread(target=work) for _ in range(number)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(LONGEST)
+
+    def count(self, begun: float = 0.0, ended: float = float("inf")) -> int:
+        """How many photos were scored in this time."""
+        return sum(begun <= told.at < ended and told.result is not None for told in list(self.told))
+
+    def statuses(self) -> Counter[int]:
+        """How often each status was answered."""
+        return Counter(told.status for told in list(self.told))
+
+    def account(self) -> None:
+        """Check the history of all photos that came this way; what was answered with a result is stored."""
+        results = self.rig.results()
+        names = {told.image_id for told in self.told}
+        complaints = self.rig.recorder.complaints(names, (), LONGEST)
+        lost = [told.image_id for told in self.told if told.result and told.image_id not in results]
+        assert not complaints, complaints
+        assert not lost, lost
+
+    def _put_once(self, image_id: str, photo: bytes) -> httpx.Response:
+        with self.client() as client:
+            return _put(client, image_id, photo)
+
+    def _note(self, told: Told) -> Told:
+        self.told.append(told)
+        return told
+
+
+def _put(client: DoorClient, image_id: str, photo: bytes) -> httpx.Response:
+    return client.put(f"/images/{image_id}", content=photo, timeout=LONGEST)
