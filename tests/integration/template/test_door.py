@@ -1,15 +1,20 @@
 """The door's template, created in a moto server and read back by the services' APIs."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from localstack.worker_process import WorkerProcess
 from tests.integration.template.by_call import CREATE_BY_CALL, Clients
 from tests.integration.template.emulated import Stack, moto
 from tests.integration.template.read_back import READ, find_lost, read_back
 from tests.integration.template.rendered import ALONE, BOTH, DOOR, DOOR_GUEST, MAX_BYTES, Rendered, load
+from tests.support import photos
+from tests.support.doors import door_client
 from worker import settings
 
 # What moto 5.2.5 cannot do. The list is exact: a test fails when moto learns something.
@@ -146,6 +151,27 @@ def test_the_secrets_are_not_in_the_environment(both: Stack) -> None:
 
 def test_a_task_does_not_ask_for_protection_for_ecs_drains_it(stack: Stack) -> None:
     assert worker_settings(stack).protection == "off"
+
+
+def test_a_worker_with_this_environment_answers_a_photo_and_stops_in_order(
+    alone: Stack, reference_model: Path, tmp_path: Path
+) -> None:
+    environment = {entry["name"]: entry["value"] for entry in alone.container()["environment"]}
+    quick = {"WORKER_MODEL": str(reference_model), "WORKER_ENGINE": "tensorflow", "WORKER_DOOR_LINGER": "1"}
+    with door_client() as client:
+        own = {"WORKER_DOOR_PORT": str(client.port), "TF_USE_LEGACY_KERAS": "1", "PATH": "/usr/bin:/bin"}
+        worker = WorkerProcess(tmp_path / "worker.log", environment=environment | quick | own)
+        try:
+            client.wait_until_ready()
+            answer = client.post("/images", content=photos.coffee())
+            assert (answer.status_code, answer.json()["source"]["bucket"]) == (200, None)
+            worker.ask_to_stop()
+            assert worker.wait(alone.container()["stopTimeout"]) == 0, worker.tail()
+        finally:
+            worker.stop()
+        metrics = [line for line in worker.output().splitlines() if '"Namespace":"PhotoScore"' in line]
+        assert metrics, "CloudWatch makes the alarms' metrics of these lines"
+        assert json.loads(metrics[-1])["Service"] == alone.name
 
 
 # time
