@@ -100,9 +100,7 @@ class _Trouble(logging.Handler):
         self._untold = 0
 
     def listen(self) -> None:
-        logger = logging.getLogger(LIBRARY)
-        logger.addHandler(self)
-        logger.propagate = False
+        logging.getLogger(LIBRARY).addHandler(self)
 
     def leave(self) -> None:
         """Stop listening. A thread that still tries to send says no more."""
