@@ -40,7 +40,7 @@ def test_killed_under_load_nobody_is_told_what_is_not_stored_and_sent_again_it_i
         eventually(lambda: clients.count() >= 10, rig.describe)
         worker.kill()
         eventually(lambda: clients.statuses()[0] >= CLIENTS)
-    cut = [told.image_id for told in clients.told if told.code == BROKEN]
+    cut = [told.name for told in clients.told if told.code == BROKEN]
     rig.start_worker(door_port=str(port))
     for image_id in cut[:CLIENTS]:
         assert clients.send(as_upload(photo, image_id), image_id).status == 200

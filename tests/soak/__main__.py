@@ -1,7 +1,8 @@
-"""`make soak`: real photos at a steady rate, several workers, random faults; a table at the end.
+"""`make soak`: real photos at a steady rate, both ways, several workers, random faults; a table at the end.
 
 The exit code is 1 unless every photo has exactly one result or is a dead letter, none that is good
-is a dead letter, no promise was broken on the wire, and no worker ended without being told to.
+is a dead letter, every request that a worker accepted was answered once, with what Redis has, no
+promise was broken on the wire, and no worker ended without being told to.
 """
 
 import argparse
@@ -18,8 +19,9 @@ from rich.console import Console
 
 from localstack.services import Services, ServicesError
 from tests.soak import report
-from tests.soak.load import Soak
+from tests.soak.load import PHOTOS, Soak
 from tests.soak.readers import Readers
+from tests.soak.senders import Senders
 from tests.soak.workers import Workers
 from tests.support.faults.audit import OWNERS
 from tests.support.faults.fault_rig import FaultRig
@@ -58,7 +60,8 @@ def _soak(options: argparse.Namespace, console: Console) -> dict[str, object]:
         rig = _rig(stack)
         workers = Workers(rig, options.workers)
         readers = Readers(rig.settings(), OWNERS, rig.recorder)
-        soak = Soak(rig, workers, readers, options.seed, options.rate, HIDDEN, console)
+        senders = Senders(rig, workers, PHOTOS, options.seed)
+        soak = Soak(rig, workers, readers, senders, options.seed, options.rate, HIDDEN, console)
         soak.run(60 * options.minutes)
         return report.rows(soak, rig.tally())
 

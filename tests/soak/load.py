@@ -13,6 +13,7 @@ from rich.console import Console
 from localstack.services import ServicesError
 from tests.soak.faults import MINUTES, OUTAGE, FaultDeck, faults, refuse_unreadable
 from tests.soak.readers import Readers
+from tests.soak.senders import Senders
 from tests.soak.workers import Workers
 from tests.support.faults.audit import OWNERS
 from tests.support.faults.fault_rig import FaultRig
@@ -37,6 +38,7 @@ class Soak:
     rig: FaultRig
     workers: Workers
     readers: Readers
+    senders: Senders
     seed: int
     rate: float  # photos a second
     hidden: float  # the queue's visibility timeout in seconds
@@ -68,6 +70,7 @@ class Soak:
     def _settle(self) -> None:
         self._say("no more faults; waiting until the queue is empty")
         self.workers.wake_all()
+        self.senders.close()
         try:
             self.rig.settles(patience=SETTLE, meanwhile=self.workers.tend)
             self.workers.stop()

@@ -14,6 +14,7 @@ MUST_BE_EMPTY = (
     "broken histories",
     "promises broken",
     "workers crashed",
+    "answers that must not be",
     "not settled",
 )
 
@@ -31,6 +32,9 @@ def rows(soak: Soak, tally: Tally) -> dict[str, Any]:
         "good photos among them": list(tally.harmed),
         "of these scored all the same": len(tally.both),
         "waited for by readers": soak.readers.reads,
+        "sent by HTTP": len(soak.rig.by_http),
+        "answers": soak.senders.statuses(),
+        "answers that must not be": soak.senders.unexpected(),
         "received": audit["received"],
         "redelivered": audit["redelivered"],
         "lost": list(tally.lost),

@@ -8,12 +8,13 @@ from contextlib import suppress
 
 import psutil
 
+from localstack.services import free_port
 from localstack.worker_process import WorkerProcess
 from tests.support.faults import planting
 from tests.support.faults.fault_rig import FaultRig
 
 # An outage of minutes ends no worker.
-SETTINGS = {"drain_deadline": "20", "give_up_after": "600", "decode_timeout": "3"}
+SETTINGS = {"drain_deadline": "20", "give_up_after": "600", "decode_timeout": "3", "door_linger": "1"}
 CONFIGURATION = 2  # exit code of a worker that starts while a service is away; another one is started
 
 
@@ -22,6 +23,7 @@ class Workers:
 
     def __init__(self, rig: FaultRig, size: int) -> None:
         self._rig = rig
+        self._ports: dict[WorkerProcess, int] = {}
         self._running = [self._start() for _ in range(size)]
         self._leaving: list[WorkerProcess] = []
         self._asleep: dict[WorkerProcess, float] = {}  # frozen until
@@ -44,6 +46,10 @@ class Workers:
         for worker in [worker for worker in self._leaving if worker.has_ended()]:
             self._note_stop(worker)
         self.peak = max([self.peak, *(worker.peak_memory() for worker in self._running)])
+
+    def any_port(self, rng: random.Random) -> int:
+        """Choose a worker's door. Thread-safe."""
+        return self._ports[rng.choice([*self._running])]
 
     def kill_one(self, rng: random.Random) -> None:
         """Send SIGKILL to any worker, also a frozen one or one that still starts."""
@@ -89,7 +95,10 @@ class Workers:
             self._note_stop(worker)
 
     def _start(self) -> WorkerProcess:
-        return self._rig.process(program=planting.WORKER, **SETTINGS)
+        port = free_port()
+        worker = self._rig.process(program=planting.WORKER, door_port=str(port), **SETTINGS)
+        self._ports[worker] = port
+        return worker
 
     def _awake(self, rng: random.Random) -> WorkerProcess:
         """Choose a worker that is not frozen; if all are, thaw one."""

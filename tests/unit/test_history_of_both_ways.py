@@ -40,6 +40,11 @@ def answered(at: float, found: Result | None, request: str = "r1", code: str = "
     return Answered(at, ANNA, request, code, found)
 
 
+def told(begun: float, at: float, found: Result, request: str = "r1") -> Answered:
+    """What a client heard at some moment since it began."""
+    return Answered(at, ANNA, request, "", found, begun)
+
+
 FIRST: list[Event] = [sent(1, "s"), published(2, by_http("s")), answered(2, by_http("s"))]
 QUEUE: list[Event] = [put(1, "s"), Asked(2, ANNA), published(3, by_queue("s", sequencer="0A"))]
 
@@ -81,6 +86,18 @@ GOOD: dict[str, list[Event]] = {
         published(5, by_http("s")),
         answered(5, by_http("s")),
     ],
+    "a client heard of it before others did": [
+        sent(1, "s"),
+        told(1, 2, by_http("s")),
+        published(3, by_http("s")),
+    ],
+    "replaced before its client heard of it": [
+        *FIRST[:2],
+        put(3, "t"),
+        Asked(4, ANNA),
+        published(5, by_queue("t")),
+        told(1, 6, by_http("s")),
+    ],
     "written again after the store lost it": [
         *FIRST,
         Emptied(3),
@@ -108,6 +125,18 @@ BAD: dict[str, tuple[list[Event], str]] = {
         [*FIRST[:2], put(3, "t"), Asked(4, ANNA), published(5, by_queue("t")), answered(6, by_http("s"))],
         "given what was not stored then",
     ),
+    "replaced before its client asked": (
+        [
+            *FIRST,
+            put(3, "t"),
+            Asked(4, ANNA),
+            published(5, by_queue("t")),
+            sent(6, "s", "r2"),
+            told(6, 7, by_http("s"), "r2"),
+        ],
+        "given what was not stored then",
+    ),
+    "told what nobody wrote": ([sent(1, "s"), told(1, 2, by_http("s"))], "given what was not stored then"),
     "nobody sent it": ([*FIRST, published(3, by_http("t"))], "bytes that nobody sent"),
     "other bytes replaced it": (
         [*FIRST, sent(3, "t", "r2"), published(4, by_http("t")), answered(4, by_http("t"), "r2")],

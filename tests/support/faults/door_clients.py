@@ -14,8 +14,8 @@ import httpx
 from bench.photos import as_upload
 from tests.support.doors import DoorClient
 from tests.support.faults.fault_rig import FaultRig
-from tests.support.history.events import Answered, Broken, Read, Sent
-from worker.messages import PhotoId
+from tests.support.faults.recorder import photo_of
+from tests.support.history.events import Answered, Broken, Sent
 from worker.result import Result
 
 LONGEST = 60.0  # seconds until a client gives up
@@ -27,41 +27,42 @@ class Told:
     """What a client was told."""
 
     at: float  # monotonic seconds
-    image_id: str
+    name: str  # of the photo
     status: int  # 0 if the connection broke
     code: str  # of a problem
     result: Result | None
 
 
 class DoorClients:
-    """Thread-safe. Any number of clients of one door."""
+    """Thread-safe. Any number of clients of a rig's doors."""
 
-    def __init__(self, rig: FaultRig, port: int) -> None:
+    def __init__(self, rig: FaultRig, port: int = 0) -> None:
+        """`port`: of the usual door."""
         self.rig, self.port = rig, port
         self.told: list[Told] = []
 
-    def client(self) -> DoorClient:
+    def client(self, port: int = 0) -> DoorClient:
         """Make a client with connections of its own."""
-        return DoorClient(self.port, limits=httpx.Limits(max_connections=1))
+        return DoorClient(port or self.port, limits=httpx.Limits(max_connections=1))
 
-    def send(self, photo: bytes, image_id: str = "", client: DoorClient | None = None) -> Told:
-        """Send a photo under an id of its own, or under this one, and wait for the answer."""
-        image_id = image_id or str(uuid.uuid4())
-        name, request, events = PhotoId(image_id), str(uuid.uuid4()), self.rig.recorder.events
+    def send(self, photo: bytes, name: str = "", client: DoorClient | None = None, *, port: int = 0) -> Told:
+        """Send a photo under an id of its own, or under this name, and wait for the answer."""
+        name = name or str(uuid.uuid4())
+        photo_id, request, events = photo_of(name), str(uuid.uuid4()), self.rig.recorder.events
         begun = time.monotonic()
-        events.append(Sent(begun, name, request, hashlib.sha256(photo).hexdigest()))
+        self.rig.by_http.add(name)
+        events.append(Sent(begun, photo_id, request, hashlib.sha256(photo).hexdigest()))
         try:
-            answer = _put(client, image_id, photo) if client else self._put_once(image_id, photo)
+            answer = _put(client, name, photo) if client else self._put_once(name, photo, port)
         except httpx.TransportError:
-            events.append(Broken(time.monotonic(), name, request))
-            return self._note(Told(time.monotonic(), image_id, 0, BROKEN, None))
+            events.append(Broken(time.monotonic(), photo_id, request))
+            return self._note(Told(time.monotonic(), name, 0, BROKEN, None))
         now, found = time.monotonic(), None
         code = "" if answer.is_success else str(answer.json()["code"])
-        events.append(Answered(now, name, request, code, None))
         if answer.status_code == httpx.codes.OK:
             found = Result.model_validate_json(answer.text)
-            events.append(Read(begun, now, name, found))
-        return self._note(Told(now, image_id, answer.status_code, code, found))
+        events.append(Answered(now, photo_id, request, code, found, begun))
+        return self._note(Told(now, name, answer.status_code, code, found))
 
     @contextmanager
     def at_work(self, number: int, photo: bytes) -> Iterator[None]:
@@ -94,23 +95,26 @@ class DoorClients:
         """How often each status was answered."""
         return Counter(told.status for told in list(self.told))
 
+    def lost(self) -> list[str]:
+        """Name photos that have no result although a client was told one."""
+        results = self.rig.results()
+        return [
+            f"{told.name}: told and lost" for told in self.told if told.result and told.name not in results
+        ]
+
     def account(self) -> None:
         """Check the history of all photos that came this way; what was answered with a result is stored."""
-        results = self.rig.results()
-        names = {told.image_id for told in self.told}
-        complaints = self.rig.recorder.complaints(names, (), LONGEST)
-        lost = [told.image_id for told in self.told if told.result and told.image_id not in results]
+        complaints = [*self.rig.recorder.complaints(self.rig.by_http, (), LONGEST), *self.lost()]
         assert not complaints, complaints
-        assert not lost, lost
 
-    def _put_once(self, image_id: str, photo: bytes) -> httpx.Response:
-        with self.client() as client:
-            return _put(client, image_id, photo)
+    def _put_once(self, name: str, photo: bytes, port: int) -> httpx.Response:
+        with self.client(port) as client:
+            return _put(client, name, photo)
 
     def _note(self, told: Told) -> Told:
         self.told.append(told)
         return told
 
 
-def _put(client: DoorClient, image_id: str, photo: bytes) -> httpx.Response:
-    return client.put(f"/images/{image_id}", content=photo, timeout=LONGEST)
+def _put(client: DoorClient, name: str, photo: bytes) -> httpx.Response:
+    return client.put(f"/images/{name.replace(':', '/')}", content=photo, timeout=LONGEST)

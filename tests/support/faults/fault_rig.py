@@ -62,6 +62,7 @@ class FaultRig(Rig):
         self.gateway = Gateway(services.gateway_port, self.audit)
         self.wire = Wire(self.valkey.port)
         self.sent: list[str] = []  # names: image ids, each after its owner and a colon if it has one
+        self.by_http: set[str] = set()  # names of those that were sent by HTTP
         self.bad: set[str] = set()  # those of them that may become dead letters: their own tries fail
         self.announced: dict[str, list[dict[str, Any]]] = {}  # photo → what the rig itself has announced
         self._dead: dict[str, str] = {}  # message → body
@@ -110,12 +111,17 @@ class FaultRig(Rig):
         names = list[str]()
         for _ in range(number):
             image_id = str(uuid.uuid4())
-            name = name_of(f"{place.get('folder', 'uploads')}/{image_id}")
-            names.append(name)
-            self.sent.append(name)
-            self.bad |= {name} if bad else set()
-            self.put(image_id, photo if copies else as_upload(photo, image_id), **place)
+            own = photo if copies else as_upload(photo, image_id)
+            names.append(self.upload_as(image_id, own, bad=bad, **place))
         return names
+
+    def upload_as(self, image_id: str, photo: bytes, *, bad: bool = False, **place: str) -> str:
+        """Upload a photo under this id; its name."""
+        name = name_of(f"{place.get('folder', 'uploads')}/{image_id}")
+        self.sent.append(name)
+        self.bad |= {name} if bad else set()
+        self.put(image_id, photo, **place)
+        return name
 
     def overwrite(self, name: str, photo: bytes) -> None:
         """Upload another photo under an old name: a second result is due."""
@@ -184,7 +190,7 @@ class FaultRig(Rig):
                 empty_since.clear()
                 return False
             empty_since.append(time.monotonic())
-            are_seen = len(self.results()) + letters >= len(self.sent)
+            are_seen = len(self.results().keys() & {*self.sent}) + letters >= len(self.sent)
             return are_seen or empty_since[-1] - empty_since[0] > ANNOUNCED
 
         eventually(is_quiet, self.describe, patience)
@@ -203,13 +209,14 @@ class FaultRig(Rig):
     def tally(self) -> Tally:
         """Count what was sent and what came of it."""
         results, dead = self.results(), self.dead()
+        statuses = Counter(result["status"] for name, result in results.items() if name in {*self.sent})
         buried = {image_id for body in dead for image_id in image_ids(body)}
         return Tally(
             sent=len(self.sent),
-            statuses=Counter(result["status"] for result in results.values()),
+            statuses=statuses,
             dead=dead,
             lost=[i for i in self.sent if i not in results and i not in buried],
-            history=self.recorder.complaints(self.sent, buried, self._reading),
+            history=self.recorder.complaints({*self.sent, *self.by_http}, buried, self._reading),
             both=sorted(buried & set(results)),
             harmed=[i for i in self.sent if i in buried and i not in self.bad],
             violations=[

@@ -23,16 +23,18 @@ def complaints(life: Life) -> Iterator[str]:
         if one.found is not None and one.request in sent:
             if one.found.source.sha256 != sent[one.request].sha256:
                 yield f"request {one.request} was given the result of other bytes"
-            yield from _is_stored(one, life.published)
+            if not _is_stored(one, life.published):
+                yield f"request {one.request} was given what was not stored then: {one.found.source}"
 
 
-def _is_stored(answer: Answered, published: Sequence[Published]) -> Iterator[str]:
-    """What a request was given is what the store had then. An event may have renewed the sequencer."""
-    at_once = [one for one in published if one.at == answer.at]  # in the same write
-    before = [one for one in published if one.at < answer.at]
-    stored = {_without_order(one.result) for one in (*at_once, *before[-1:])}
-    if answer.found is not None and _without_order(answer.found) not in stored:
-        yield f"request {answer.request} was given what was not stored then: {answer.found.source}"
+def _is_stored(answer: Answered, published: Sequence[Published]) -> bool:
+    """Whether a request was given what the store had then. An event may have renewed the sequencer."""
+    since = answer.at if answer.begun is None else answer.begun
+    before = [one for one in published if one.at < since]
+    # Those of its own write are of the same moment; a client may hear of a result before a recorder does.
+    then = [one for one in published if one.at >= since and (one.at <= answer.at or answer.begun is not None)]
+    stored = {_without_order(one.result) for one in (*before[-1:], *then)}
+    return answer.found is not None and _without_order(answer.found) in stored
 
 
 def _without_order(result: Result) -> str:

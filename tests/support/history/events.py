@@ -71,6 +71,7 @@ class Answered:
     request: str
     code: str
     found: Result | None
+    begun: float | None = None  # when the client sent it, if the answer may be of any moment since
 
 
 @dataclass(frozen=True, slots=True)
