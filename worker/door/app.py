@@ -61,10 +61,14 @@ def make_app(
     routes = [
         *open_routes,
         Route(names.collection, guarded(Images.post), methods=["POST"]),
-        Route(names.one, guarded(Images.put), methods=["PUT"]),
-        Route(names.one, guarded(Images.get), methods=["GET"]),
+        Route(names.one, guarded(_put_or_get), methods=["PUT", "GET"]),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: unknown_path})  # type: ignore[dict-item] # it takes any Exception
+
+
+async def _put_or_get(images: Images, request: Request) -> Response:
+    """One route for all methods of a path: so a refusal can name them all in `Allow`."""
+    return await (images.put(request) if request.method == "PUT" else images.get(request))
 
 
 def _trace(request: Request) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from worker.door.gate import Gate
 from worker.door.health import Health
 from worker.door.images import Images
 from worker.door.names import Names
+from worker.door.openapi import Contract
 from worker.door.problems import Refusal
 from worker.door.readers import Readers
 from worker.door.server import Server
@@ -64,8 +65,10 @@ class Door:
         self._patient_until = 0.0  # for photos that are still arriving at a stop
         tokens = Tokens([token.get_secret_value() for token in settings.door_tokens])
         health = Health(self.gate, telemetry, clock)
-        app = make_app(self._opened, self.names, tokens, telemetry, health.routes)
-        self._server = Server(app, settings, telemetry, clock)
+        contract = Contract(self.names.owners, bool(settings.door_tokens), health.has_figures)
+        open_routes = [*health.routes, contract.route]
+        self.app = make_app(self._opened, self.names, tokens, telemetry, open_routes)
+        self._server = Server(self.app, settings, telemetry, clock)
 
     def listen(self) -> None:
         """Answer from now on, if only that the worker is starting. Raises ConfigurationError."""

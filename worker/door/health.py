@@ -24,7 +24,9 @@ class Health:
         self._page = b""
         self._written_at = float("-inf")
         self.routes = [Route("/livez", self._live), Route("/readyz", self._ready)]
-        if metrics := telemetry.sink(PrometheusMetrics):
+        metrics = telemetry.sink(PrometheusMetrics)
+        self.has_figures = metrics is not None
+        if metrics:
             self.routes.append(Route("/metrics", partial(self._figures, metrics)))
 
     async def _live(self, _request: Request) -> Response:

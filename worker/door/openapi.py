@@ -4,8 +4,12 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
 import worker
-from worker.door.operations import IMAGES, OPERATIONS, Answer, Operation
+from worker.door.operations import FIGURES, IMAGES, OPERATIONS, Answer, Operation
 from worker.door.problems import CODES, MEDIA_TYPE, PASSING, Problem
 from worker.result import Result
 from worker.results.redis_keys import NAME
@@ -33,41 +37,48 @@ HEADERS = {
 RETRIED = {CODES["no_result"].status, *PASSING}  # statuses that may have Retry-After
 
 
-def document(*, has_owners: bool, needs_token: bool) -> Json:
-    """Write the document for a door where photos have owners, or not, and clients tokens, or not."""
-    paths: dict[str, Json] = {}
-    for one in OPERATIONS:
-        path = one.path.replace(IMAGES, f"{IMAGES}/{{owner}}") if has_owners else one.path
-        paths.setdefault(path, {})[one.method] = _operation(one, path, needs_token=needs_token)
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "photo-score-worker",
-            "version": worker.__version__,
-            "description": "Scores food photos. Later versions may add fields: ignore those you do not know.",
-            "license": {"name": "MIT", "identifier": "MIT"},
-        },
-        "paths": paths,
-        "components": {
-            "schemas": {**_schemas(Result), **_schemas(Problem)},
-            "headers": {name: _header(name, text) for name, text in HEADERS.items()},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-        },
-    }
+class Contract:
+    """The document of one door, and its route."""
+
+    def __init__(self, has_owners: bool, needs_token: bool, has_figures: bool) -> None:
+        """`has_owners`: photos have owners. `needs_token`: so do clients. `has_figures`: there are metrics."""
+        paths: dict[str, Json] = {}
+        for one in OPERATIONS:
+            path = one.path.replace(IMAGES, f"{IMAGES}/{{owner}}") if has_owners else one.path
+            if has_figures or path != FIGURES:
+                paths.setdefault(path, {})[one.method] = _operation(one, path, needs_token=needs_token)
+        self.document: Json = {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "photo-score-worker",
+                "version": worker.__version__,
+                "description": "Scores food photos. Later versions may add fields: ignore unknown ones.",
+                "license": {"name": "MIT", "identifier": "MIT"},
+            },
+            "paths": paths,
+            "components": {
+                "schemas": {**_schemas(Result), **_schemas(Problem)},
+                "headers": {name: _header(name, text) for name, text in HEADERS.items()},
+                "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            },
+        }
+        self.route = Route("/openapi.json", self._give)
+
+    async def _give(self, _request: Request) -> Response:
+        return JSONResponse(self.document)
 
 
 def _operation(one: Operation, path: str, *, needs_token: bool) -> Json:
-    is_guarded = bool(one.codes)
     names = [name for name in ("owner", "image_id") if f"{{{name}}}" in path]
     described: Json = {
         "operationId": one.name,
         "summary": one.summary,
         "parameters": [*map(_in_path, names), *one.parameters],
         "responses": {
-            **{str(answer.status): _answer(answer, is_guarded) for answer in one.answers},
+            **{str(answer.status): _answer(answer) for answer in one.answers},
             **dict(_refusals(one.codes)),
         },
-        "security": [{"token": []}] if is_guarded and needs_token else [],
+        "security": [{"token": []}] if needs_token and not one.is_open else [],
     }
     if one.takes_photo:
         text = "The photo, raw or as the one file of a form. Its format is found by its content."
@@ -75,11 +86,11 @@ def _operation(one: Operation, path: str, *, needs_token: bool) -> Json:
     return described
 
 
-def _answer(answer: Answer, is_guarded: bool) -> Json:
+def _answer(answer: Answer) -> Json:
     schema = {"$ref": f"{SCHEMAS}{answer.model}"} if answer.model else {}
     return {
         "description": answer.text,
-        "headers": _headers(["X-Request-Id"] * is_guarded + [*answer.headers]),
+        "headers": _headers(["X-Request-Id", *answer.headers]),
         "content": {answer.media_type: {"schema": schema}} if answer.media_type else {},
     }
 
@@ -115,7 +126,7 @@ def _headers(names: Iterable[str]) -> Json:
 
 def _header(name: str, text: str) -> Json:
     kind = "integer" if name == "Retry-After" else "string"
-    return {"description": text, "required": name == "X-Request-Id", "schema": {"type": kind}}
+    return {"description": text, "schema": {"type": kind}}
 
 
 def _in_path(name: str) -> Json:

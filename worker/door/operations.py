@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from worker.door.problems import CODES
 
 IMAGES = "/images"  # where photos have owners, an owner follows
-ALWAYS = ("bad_request", "no_image_id", "unauthorized", "internal_error", "starting")
+UNREAD = ("bad_request", "slow_body", "large_head", "no_connection")  # where the request is not even read
+ALWAYS = (*UNREAD, "no_image_id", "unauthorized", "internal_error", "starting")
 READING = (*ALWAYS, "no_result", "no_store", "store_trouble")
 UNASKED = {"not_found", "method_not_allowed"}  # codes of what is no operation
 TAKING = tuple(code for code in CODES if code not in {*UNASKED, "no_result", "no_store"})
@@ -32,9 +33,14 @@ class Operation(NamedTuple):
     path: str
     summary: str
     answers: Sequence[Answer]
-    codes: Sequence[str] = ()
+    codes: Sequence[str] = UNREAD
     parameters: Sequence[Mapping[str, Any]] = ()
     takes_photo: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it needs no token."""
+        return "unauthorized" not in self.codes
 
 
 SCORED = Answer(200, "the photo's result", JSON, "Result", ("Location", "Server-Timing"))
@@ -52,6 +58,7 @@ WAIT = {
     "description": "Seconds to wait for a result that is not there yet.",
     "schema": {"type": "number", "minimum": 0, "default": 0},
 }
+FIGURES = "/metrics"  # where there are any
 ONE = f"{IMAGES}/{{image_id}}"
 
 OPERATIONS = (
@@ -77,6 +84,6 @@ OPERATIONS = (
         "should photos be sent here?",
         (Answer(200, "yes", TEXT), Answer(503, "not yet, or no more", TEXT)),
     ),
-    Operation("metrics", "get", "/metrics", "metrics for Prometheus", (Answer(200, "all of them", TEXT),)),
+    Operation("figures", "get", FIGURES, "metrics for Prometheus", (Answer(200, "all of them", TEXT),)),
     Operation("openapi", "get", "/openapi.json", "this, for machines", (Answer(200, "OpenAPI 3.1", JSON),)),
 )
