@@ -185,7 +185,7 @@ def _stored(result: Result, written: Written) -> Result | None:
 def _undone(outcome: Writable, written: Written) -> Failed:
     error: MessageError = ResultRefusedError(written.reason)
     if written.answer is Answer.OVERTAKEN:
-        error = OvertakenError("other content was stored meanwhile; the photo is looked up again")
+        error = OvertakenError("other content was stored meanwhile")
     return Failed(outcome.upload, error, outcome.timings, outcome.at)
 
 
