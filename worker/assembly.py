@@ -17,6 +17,7 @@ from typing import Protocol
 from worker.connections import utc_now
 from worker.decoders.decoder import PhotoDecoder
 from worker.inference.serving import Replica, Serving
+from worker.intake.quiet import QuietTogether
 from worker.intake.turns import Turns
 from worker.messages import Outcome, Prepared, Upload
 from worker.photos.hashes import Algorithm
@@ -47,6 +48,10 @@ class SecondWay(Protocol):
     """Another source, which brings photos by itself."""
 
     lane: Lane[Item]
+
+    @property
+    def begun(self) -> int:
+        """How many of its photos were taken from the lane and are in work."""
 
     def step(self) -> None:
         """Wait a moment; once it is closed, until it brings no more. Calls the lane's `alive`."""
@@ -158,7 +163,7 @@ class Assembly:
 
     def _turns(self, source: MessageSource) -> Turns:
         return Turns(
-            source=source,
+            source=QuietTogether(source, self.door, self.stopping.is_set) if self.door else source,
             results=self.store,
             uploads=self.uploads,
             telemetry=self.telemetry,

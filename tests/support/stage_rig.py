@@ -15,7 +15,7 @@ from tests.support.fakes import (
     ScriptedSource,
 )
 from worker import settings
-from worker.assembly import Assembly
+from worker.assembly import Assembly, SecondWay
 from worker.messages import Failed, Outcome, Scored, Upload
 from worker.results.reuse import Reuse
 from worker.telemetry.counters import Telemetry
@@ -79,6 +79,7 @@ class StageRig(Assembly):
         reuse: Reuse = "exact",
         buckets: Sequence[str] = ("photos",),
         store: MemoryStore | None = None,
+        door: SecondWay | None = None,
     ) -> None:
         self.clock, self.size = ManualClock(), size
         self.models = models or (replicas or [[PickyModel()]])[0]
@@ -95,6 +96,7 @@ class StageRig(Assembly):
             now=self.clock.now,
             chance=lambda: 0.0,
             linger=linger,
+            door=door,
         )
         self.outcomes.cancelled = ImpatientEvent()
         self.poll.turns.careful = False  # as after the first message

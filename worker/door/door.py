@@ -130,6 +130,11 @@ class Door:
         """Wait a little. False once the pipeline was cancelled."""
         return not self.lane.cancelled.wait(LOOK)
 
+    @property
+    def begun(self) -> int:
+        """Number of photos that are in work."""
+        return self.tickets.begun
+
     # What the main thread does.
 
     @property

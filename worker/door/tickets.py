@@ -56,6 +56,11 @@ class Tickets:
         return len(self._held)
 
     @property
+    def begun(self) -> int:
+        """Number of photos that are in work."""
+        return len(self._held) - self.lane.qsize()
+
+    @property
     def is_patient(self) -> bool:
         """Somebody waits for each photo's answer, and no other worker can take it."""
         return False

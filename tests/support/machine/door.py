@@ -47,6 +47,10 @@ class StepwiseDoor:
     def step(self) -> None:
         """Requests come by themselves."""
 
+    @property
+    def begun(self) -> int:
+        return self.tickets.begun
+
     def send(self, photo: PhotoId, data: bytes) -> Request | None:
         """Send a photo. None if it is refused: there is no place, or the worker has stopped."""
         sha256 = hashlib.sha256(data).hexdigest()

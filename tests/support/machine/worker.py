@@ -142,7 +142,7 @@ class StepwiseWorker(Assembly):
         held = len(self.prepare.room)
         if self.stopping.is_set() and held:
             return held < free
-        waiting = self.uploads.qsize() or self.door.lane.qsize() or held
+        waiting = self.uploads.qsize() or self.door.lane.is_ready or held
         return bool(waiting and free and not self.ready.full())
 
     def has_given_up(self) -> bool:

@@ -82,6 +82,10 @@ class InterleavedDoor:
     def in_flight(self) -> int:
         return self.tickets.in_flight
 
+    @property
+    def begun(self) -> int:
+        return self.tickets.begun
+
     def extend_due(self) -> None:
         """There are no leases."""
 

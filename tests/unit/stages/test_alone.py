@@ -1,5 +1,7 @@
 """Messages received often are worked alone: whose turn it is, what waits meanwhile, and what may not wait for ever."""
 
+import queue
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -7,7 +9,8 @@ from tests.support.fakes import ScriptedSource, message
 from tests.support.stage_rig import IDS, StageRig, body, photo
 from worker.errors import Part
 from worker.intake.turns import PATIENCE, STEP
-from worker.messages import Message, Skipped, Upload
+from worker.messages import Message, Outcome, Skipped, Upload
+from worker.pipeline.lanes import Lane
 from worker.pipeline.outages import Place
 
 ALONE_AFTER = 3  # the default of the setting
@@ -377,3 +380,58 @@ def test_in_an_outage_turns_pause_as_receives_do(place: Place) -> None:
         rig.outages.note_failure(place, "503")
     rig.poll.step()
     assert rig.impatient.waits == [0.5]
+
+
+# photos of the second way in
+
+
+class Neighbour:
+    """Brings photos by itself. `begun` of them are in work."""
+
+    def __init__(self) -> None:
+        self.lane: Lane[Upload | Outcome] = Lane(10)
+        self.begun = 0
+
+    def step(self) -> None:
+        """They come by themselves."""
+
+
+def rig_with_neighbour(*messages: Message) -> tuple[StageRig, Neighbour]:
+    neighbour = Neighbour()
+    rig = StageRig(ScriptedSource(messages, dict.fromkeys(IDS[:20], photo(4))), door=neighbour)
+    rig.poll.turns.step_seconds = 0.0
+    neighbour.lane.put(rig.source.upload(IDS[9], number=9))
+    return rig, neighbour
+
+
+def test_no_photo_of_the_second_way_is_begun_beside_a_message_that_is_worked_alone() -> None:
+    rig, neighbour = rig_with_neighbour(received(0))
+    rig.poll.step()
+    rig.poll.step()
+    assert in_work(rig) == [IDS[0]]
+    finish(rig)
+    assert not neighbour.lane.is_ready
+    with pytest.raises(queue.Empty):
+        rig.lanes.get(block=False)
+    rig.poll.step()
+    assert rig.lanes.get(block=False) == rig.source.upload(IDS[9], number=9)
+
+
+def test_a_message_is_worked_alone_once_photos_of_the_second_way_are_done() -> None:
+    rig, neighbour = rig_with_neighbour(received(0))
+    neighbour.begun = 1
+    for _ in range(3):
+        rig.poll.step()
+    assert in_work(rig) == []
+    neighbour.begun = 0
+    rig.poll.step()
+    assert in_work(rig) == [IDS[0]]
+
+
+def test_photos_of_the_second_way_go_on_when_a_stop_ends_a_turn() -> None:
+    rig, neighbour = rig_with_neighbour(received(0))
+    rig.poll.step()
+    rig.poll.step()
+    assert not neighbour.lane.is_ready
+    rig.stopping.set()
+    assert neighbour.lane.is_ready
