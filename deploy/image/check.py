@@ -15,7 +15,7 @@ from deploy.image.build import TARGETS, version
 from deploy.image.container import Container, start
 from deploy.image.engine import ROOT, RUNNERS, Engine, EngineError
 from deploy.image.report import Report
-from localstack.services import Services, ServicesError
+from localstack.services import Services, ServicesError, free_port
 
 FOLDER = ROOT / ".image"
 TAG = "photo-score-worker:image-check"
@@ -53,7 +53,8 @@ def _check(stack: ExitStack, engine: Engine, report: Report, target: str) -> Non
     services = stack.enter_context(Services(FOLDER / "services"))
     stack.callback(_ignore_interrupts)  # before the services stop, which must not be interrupted
     os.environ.update(services.environment())  # for boto3 in this process
-    image = checks.Image(engine, TAG, target, services.environment())
+    door = {"WORKER_DOOR_PORT": str(free_port())}
+    image = checks.Image(engine, TAG, target, services.environment() | door)
     for name, check in checks.IMAGE_CHECKS:
         report.check(name, partial(check, image))
     try:

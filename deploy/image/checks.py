@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 from deploy.image.container import Container, run_once, start
 from deploy.image.engine import ROOT, Engine
 from deploy.image.report import FailedError
+from localstack.services import HOST
 from worker import settings
 from worker.client import Client
+from worker.result import Result
 
 MAX_SIZE = {"cpu": 1.4e9, "gpu": 7e9}  # bytes on disk, unpacked
 USER = 10001
@@ -47,10 +51,15 @@ class Image:
 
 
 def declares(image: Image) -> str:
-    """User, stop signal, and start command in exec form."""
+    """User, stop signal, start command in exec form, and the door's port."""
     config = image.config()
-    seen = {name: config.get(name) for name in ("User", "StopSignal", "Entrypoint")}
-    expected = {"User": str(USER), "StopSignal": "SIGTERM", "Entrypoint": ["python", "-m", "worker"]}
+    seen = {name: config.get(name) for name in ("User", "StopSignal", "Entrypoint", "ExposedPorts")}
+    expected = {
+        "User": str(USER),
+        "StopSignal": "SIGTERM",
+        "Entrypoint": ["python", "-m", "worker"],
+        "ExposedPorts": {"8080/tcp": {}},
+    }
     return expect(seen == expected, ", ".join(f"{name} {json.dumps(value)}" for name, value in seen.items()))
 
 
@@ -80,6 +89,19 @@ def scores(image: Image, container: Container) -> str:
     container.await_line('"polling"', START_TIMEOUT)
     client = Client(settings.load(image.environment))
     result = client.wait(client.submit(PHOTO.read_bytes(), PHOTO.suffix), RESULT_TIMEOUT)
+    return expect(result.status == "scored", f"{PHOTO.name}: {result.status}, score {result.score}")
+
+
+def scores_by_http(image: Image, _container: Container) -> str:
+    """A photo by HTTP, from the request to the result in the answer."""
+    address = f"http://{HOST}:{image.environment['WORKER_DOOR_PORT']}/images"
+    try:
+        answer = httpx.post(address, content=PHOTO.read_bytes(), timeout=RESULT_TIMEOUT)
+    except httpx.HTTPError as error:
+        raise FailedError(f"{address}: {error}") from error
+    if answer.status_code != httpx.codes.OK:
+        raise FailedError(f"{answer.status_code}: {answer.text}")
+    result = Result.model_validate_json(answer.content)
     return expect(result.status == "scored", f"{PHOTO.name}: {result.status}, score {result.score}")
 
 
@@ -156,7 +178,8 @@ IMAGE_CHECKS: tuple[tuple[str, Callable[[Image], str]], ...] = (
     ("stops while it starts", stops_while_it_starts),
 )
 CONTAINER_CHECKS: tuple[tuple[str, Callable[[Image, Container], str]], ...] = (
-    ("scores a photo", scores),
+    ("scores a photo of the queue", scores),
+    ("scores a photo by HTTP", scores_by_http),
     ("is healthy with one", is_healthy),
     ("writes below /tmp only", writes_below_tmp),
 )

@@ -157,12 +157,14 @@ def test_a_worker_with_this_environment_answers_a_photo_and_stops_in_order(
     alone: Stack, reference_model: Path, tmp_path: Path
 ) -> None:
     environment = {entry["name"]: entry["value"] for entry in alone.container()["environment"]}
-    quick = {"WORKER_MODEL": str(reference_model), "WORKER_ENGINE": "tensorflow", "WORKER_DOOR_LINGER": "1"}
+    quick = {"WORKER_ENGINE": "tensorflow", "WORKER_BATCH_SIZE": "4", "WORKER_DOOR_LINGER": "1"}
     with door_client() as client:
-        own = {"WORKER_DOOR_PORT": str(client.port), "TF_USE_LEGACY_KERAS": "1", "PATH": "/usr/bin:/bin"}
+        own = {"WORKER_DOOR_PORT": str(client.port), "WORKER_MODEL": str(reference_model)}
+        own |= {"TF_USE_LEGACY_KERAS": "1", "PATH": "/usr/bin:/bin"}
         worker = WorkerProcess(tmp_path / "worker.log", environment=environment | quick | own)
         try:
-            client.wait_until_ready()
+            worker.wait_for("polling")
+            assert client.is_ready()
             answer = client.post("/images", content=photos.coffee())
             assert (answer.status_code, answer.json()["source"]["bucket"]) == (200, None)
             worker.ask_to_stop()

@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from rich.console import Console
 
 from deploy.image import checks, engine
 from deploy.image.build import version
+from deploy.image.container import Container
 from deploy.image.engine import Engine, EngineError
 from deploy.image.report import FailedError, Report
+from tests.support.results import make_result
 
 GOOD = {
     "uid": checks.USER,
@@ -34,6 +37,7 @@ CONFIG = {
     "User": str(checks.USER),
     "StopSignal": "SIGTERM",
     "Entrypoint": ["python", "-m", "worker"],
+    "ExposedPorts": {"8080/tcp": {}},
     "Healthcheck": {"Test": ["CMD", "python", "-m", "worker", "health"]},
 }
 
@@ -49,6 +53,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "root": {"Config": CONFIG | {"User": ""}},
     "shell": {"Config": CONFIG | {"Entrypoint": ["/bin/sh", "-c", "python -m worker"]}},
     "kill": {"Config": CONFIG | {"StopSignal": "SIGKILL"}},
+    "no port": {"Config": {**CONFIG, "ExposedPorts": None}},
     "large": {"Size": 1.5e9},
     "podman": {"Config": {**CONFIG, "Healthcheck": None}, "Healthcheck": CONFIG["Healthcheck"]},
     "none": {"Config": {**CONFIG, "Healthcheck": None}},
@@ -67,10 +72,43 @@ def test_a_good_image_passes() -> None:
         check(GOOD)
 
 
-@pytest.mark.parametrize("tag", ["root", "shell", "kill"])
+@pytest.mark.parametrize("tag", ["root", "shell", "kill", "no port"])
 def test_a_wrong_declaration_fails(tag: str) -> None:
     with pytest.raises(FailedError, match=r"User .*StopSignal .*Entrypoint"):
         checks.declares(image(tag))
+
+
+def by_http(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], httpx.Response]) -> str:
+    """What the check of the door sees when it answers so."""
+    monkeypatch.setattr(httpx, "post", lambda url, **_: answer(url))
+    engine = FakeEngine("docker")
+    return checks.scores_by_http(
+        checks.Image(engine, "good", "cpu", {"WORKER_DOOR_PORT": "8081"}), Container(engine, "good")
+    )
+
+
+def test_a_photo_by_http_is_scored_in_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(url: str) -> httpx.Response:
+        assert url == "http://127.0.0.1:8081/images"
+        return httpx.Response(200, text=make_result().model_dump_json())
+
+    assert "coffee.png: scored" in by_http(monkeypatch, answer)
+
+
+def refuse(_url: str) -> httpx.Response:
+    return httpx.Response(503, json={"code": "starting"})
+
+
+def hang_up(_url: str) -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+@pytest.mark.parametrize(("answer", "seen"), [(refuse, "503: .*starting"), (hang_up, "8081/images: refused")])
+def test_a_door_that_is_shut_fails(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], httpx.Response], seen: str
+) -> None:
+    with pytest.raises(FailedError, match=seen):
+        by_http(monkeypatch, answer)
 
 
 def test_each_target_has_a_size_limit() -> None:
