@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from localstack.services import HOST, free_port
+from localstack.worker_process import START
 from tests.support.waiting import PATIENCE, eventually
 
 
@@ -26,7 +27,7 @@ class DoorClient(httpx.Client):
 
     def wait_until_ready(self) -> None:
         """Wait until the models are warm."""
-        eventually(self.is_ready)
+        eventually(self.is_ready, patience=START)
 
 
 @contextmanager

@@ -82,13 +82,17 @@ class Images:
 
     @contextmanager
     def _arrival(self) -> Iterator[None]:
-        """Let a photo in. A stop waits for it. Raises Refusal."""
+        """Let a photo in. A stop waits for it. Raises Refusal, which names Redis if that takes all places."""
         if not self.gate.accepts:
             phase = "stopping" if self.gate.is_stopping else "starting"
             raise Refusal(phase, f"the worker is {phase}")
         self.arriving += 1
         try:
             yield
+        except Refusal as refusal:
+            if refusal.code == "too_many_requests" and self.is_store_away():
+                raise Refusal("store_trouble", "Redis does not answer, and photos wait for it") from refusal
+            raise
         finally:
             self.arriving -= 1
 

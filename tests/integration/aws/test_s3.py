@@ -1,5 +1,6 @@
 """Answers of S3, or of a proxy in front of it, from a small server to the real client."""
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,8 @@ import pytest
 from tests.support.fakes import ManualClock
 from tests.support.http_server import Body, Request, Response, serve
 from worker.adapters.aws import model_bucket, s3
-from worker.errors import ObjectArchivedError, StorageError, TooManyBytesError, WorkerError
-from worker.messages import S3Object
+from worker.errors import ObjectArchivedError, OvertakenError, StorageError, TooManyBytesError, WorkerError
+from worker.messages import Fetched, S3Object
 
 LENGTH = 1000  # bytes of a body that trickles
 A_WHILE = 7.0  # seconds between two of its bytes
@@ -219,3 +220,63 @@ def test_a_model_that_trickles_is_given_up_but_told_of_meanwhile(
         with pytest.raises(StorageError, match="bytes in 60 s"):
             bucket.download("bucket", "key", tmp_path / "file", tell)
     assert len(told) > model_bucket.DOWNLOADS * model_bucket.PATIENCE / A_WHILE
+
+
+# storing what came by HTTP
+
+
+SHA256 = hashlib.sha256(b"photo").hexdigest()
+
+
+def put_once(
+    monkeypatch: pytest.MonkeyPatch, status: int, code: str, there: tuple[int, bytes] = (404, b"")
+) -> tuple[Fetched, list[bytes]]:
+    """Store a photo at a server that answers a PUT so, and a GET with what is there."""
+
+    def answer(request: Request) -> Response:
+        if request.method == "PUT":
+            assert request.headers["If-None-Match"] == "*"
+            error = f"<Error><Code>{code}</Code></Error>".encode() if code else b""
+            return status, {"ETag": '"new"', "x-amz-version-id": "v2"}, error
+        return there[0], {"ETag": '"old"', "x-amz-version-id": "v1"}, there[1]
+
+    pieces = [b"ph", b"oto"]
+    with serve(answer) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        photo = S3Object("bucket", "key", size=5, sha256=SHA256, via="http")
+        return s3.Photos(1, time.monotonic).put_once(photo, pieces), pieces
+
+
+def test_a_photo_is_stored_under_its_name_and_its_pieces_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored, pieces = put_once(monkeypatch, 200, "")
+    assert stored == Fetched(pieces, "new", "v2", SHA256)
+    assert pieces == [b"photo"], "no second copy of it is kept"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(412, "PreconditionFailed"), (409, "ConditionalRequestConflict")]
+)
+def test_a_photo_that_is_there_already_is_stored(
+    monkeypatch: pytest.MonkeyPatch, status: int, code: str
+) -> None:
+    stored, _ = put_once(monkeypatch, status, code, there=(200, b"photo"))
+    assert (stored.etag, stored.version_id, stored.sha256) == ("old", "v1", SHA256)
+
+
+@pytest.mark.parametrize("other", [b"other", b"a longer one"])
+def test_another_photo_in_its_place_stays(monkeypatch: pytest.MonkeyPatch, other: bytes) -> None:
+    with pytest.raises(OvertakenError):
+        put_once(monkeypatch, 412, "PreconditionFailed", there=(200, other))
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(403, "AccessDenied"), (404, "NoSuchBucket"), (503, "SlowDown"), (412, "PreconditionFailed")],
+    ids=["refused", "no bucket", "slow", "deleted meanwhile"],
+)
+def test_a_photo_that_cannot_be_stored_is_in_trouble(
+    monkeypatch: pytest.MonkeyPatch, status: int, code: str
+) -> None:
+    missing = (404, b"<Error><Code>NoSuchKey</Code></Error>")
+    with pytest.raises(StorageError):
+        put_once(monkeypatch, status, code, there=missing)

@@ -1,15 +1,20 @@
 """A worker with a door, and neither queue nor bucket nor Redis, as a process."""
 
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from localstack.services import HOST
 from localstack.worker_process import WorkerProcess
 from tests.support import photos
 from tests.support.doors import DoorClient, door_client
 from tests.support.waiting import eventually
+
+Start = Callable[..., WorkerProcess]
 
 
 @pytest.fixture
@@ -19,8 +24,8 @@ def client() -> Iterator[DoorClient]:
 
 
 @pytest.fixture
-def worker(client: DoorClient, reference_model: Path, tmp_path: Path) -> Iterator[WorkerProcess]:
-    """A worker with no service at all."""
+def start(client: DoorClient, reference_model: Path, tmp_path: Path) -> Iterator[Start]:
+    """How to start a worker with no service at all."""
     environment = {
         "WORKER_MODEL": str(reference_model),
         "WORKER_ENGINE": "tensorflow",
@@ -29,9 +34,20 @@ def worker(client: DoorClient, reference_model: Path, tmp_path: Path) -> Iterato
         "TF_USE_LEGACY_KERAS": "1",
         "PATH": "/usr/bin:/bin",
     }
-    process = WorkerProcess(tmp_path / "worker.log", environment=environment)
-    yield process
-    process.stop()
+    with ExitStack() as started:
+
+        def start_worker(**more: str) -> WorkerProcess:
+            process = WorkerProcess(tmp_path / "worker.log", environment={**environment, **more})
+            started.callback(process.stop)
+            return process
+
+        yield start_worker
+
+
+@pytest.fixture
+def worker(start: Start) -> WorkerProcess:
+    """A worker with no service at all."""
+    return start()
 
 
 def test_it_scores_photos_and_stops_in_order(client: DoorClient, worker: WorkerProcess) -> None:
@@ -55,3 +71,24 @@ def test_it_refuses_photos_until_the_model_is_warm(client: DoorClient, worker: W
     assert (refused.status_code, refused.json()["code"]) == (503, "starting")
     client.wait_until_ready()
     assert client.post("/images", content=photos.coffee()).status_code == 200
+
+
+def test_one_that_is_not_ready_yet_stops_with_0(client: DoorClient, worker: WorkerProcess) -> None:
+    worker.wait_for("warming_up")
+    assert client.get("/livez").status_code == 200
+    worker.ask_to_stop()
+    assert worker.wait() == 0, worker.tail()
+
+
+def test_a_port_that_is_taken_is_reported_in_one_line(client: DoorClient, start: Start) -> None:
+    with socket.create_server((HOST, client.port)):
+        worker = start()
+        assert worker.wait() == 2
+    (line,) = [line for line in worker.output().splitlines() if line.startswith("worker: ")]
+    assert f"WORKER_DOOR_PORT: cannot listen on {client.port}" in line
+
+
+def test_a_prefix_that_leads_nowhere_is_reported(start: Start) -> None:
+    worker = start(WORKER_DOOR_BUCKET="photos", WORKER_DOOR_PREFIX="photo-")
+    assert worker.wait() == 2
+    assert "WORKER_DOOR_PREFIX is 'photo-'" in worker.output()

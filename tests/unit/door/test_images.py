@@ -403,6 +403,19 @@ def test_while_redis_is_away_the_client_hears_so_after_the_wait() -> None:
     run(scenario)
 
 
+def test_a_worker_that_is_full_because_redis_is_away_says_so() -> None:
+    async def scenario() -> None:
+        door = DoorRig(store=PuppetStore(), most=1, wait=SHORT)
+        first = door.ask("PUT", ONE, PHOTO)
+        await door.next_upload()
+        door.is_store_away = True
+        assert (await door.ask("POST", "/images", PHOTO).answer()).code == (503, "store_trouble")
+        assert (await first.answer()).code == (503, "store_trouble")
+        assert (door.images.arriving, door.admission.in_work) == (0, 1)
+
+    run(scenario)
+
+
 # clients that go away
 
 
