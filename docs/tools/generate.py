@@ -11,6 +11,8 @@ from docs.tools import marked
 from docs.tools.table import markdown
 from tests.unit.test_layers import ROOMS
 from worker import settings
+from worker.door.operations import OPERATIONS, UNASKED, UNREAD
+from worker.door.problems import CODES
 from worker.telemetry.metrics import (
     COUNTERS,
     DISTRIBUTIONS,
@@ -85,6 +87,34 @@ def files_table() -> str:
     return markdown(("file", "job"), rows)
 
 
+def requests_table() -> str:
+    """One row per request that the door takes."""
+    rows = (
+        (
+            f"`{one.method.upper()} {one.path}`",
+            one.summary,
+            "; ".join(f"{answer.status}: {answer.text}" for answer in one.answers),
+        )
+        for one in OPERATIONS
+    )
+    return markdown(("request", "what it does", "answers"), rows)
+
+
+def codes_table() -> str:
+    """One row per code that the door refuses with, by status."""
+    rows = (
+        (str(one.status), f"`{code}`", _refused(code), one.meaning, one.advice)
+        for code, one in sorted(CODES.items(), key=lambda item: item[1].status)
+    )
+    return markdown(("status", "code", "at", "what it means", "what to do"), rows)
+
+
+def _refused(code: str) -> str:
+    """The methods of the requests that a code refuses."""
+    methods = [one.method.upper() for one in OPERATIONS if code in one.codes and not one.is_open]
+    return ", ".join(methods) if code not in UNREAD + tuple(UNASKED) else "any"
+
+
 def _default(text: str) -> str:
     return text if text in {"", "required"} else f"`{text}`"
 
@@ -124,6 +154,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "door parameters": lambda: parameters_table("door.yaml"),
     },
     "docs/architecture.md": {"files": files_table},
+    "docs/contract.md": {"requests": requests_table, "codes": codes_table},
     "docs/metrics.md": {"metrics": metrics_table, "door metrics": door_metrics_table},
     "docs/reference.md": {"settings": settings_table},
 }
