@@ -10,6 +10,7 @@ import structlog
 
 from tests.support.waiting import eventually
 from tests.unit.door.serving import Serving, serving
+from worker.door.protocol import Protocol
 from worker.errors import ConfigurationError
 
 STREAM = b"GET /stream HTTP/1.1\r\nHost: door\r\n\r\n"
@@ -26,6 +27,15 @@ def test_a_port_that_is_taken_is_named() -> None:
 def test_it_listens_as_soon_as_it_has_started() -> None:
     with serving() as door:
         assert door.client().get("/livez").body == b"ok"
+
+
+def test_no_part_of_an_answer_waits_until_the_client_has_confirmed_another() -> None:
+    with serving() as door:
+        door.client().get()
+        (connection,) = door.server._uvicorn.server_state.connections
+        assert isinstance(connection, Protocol)
+        mine = connection.transport.get_extra_info("socket")
+        assert mine.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_its_loop_has_an_age_that_grows_only_while_it_hangs() -> None:
