@@ -45,8 +45,8 @@ def test_a_client_that_comes_before_the_worker_is_ready_waits_for_it(
     with pytest.raises(httpx.HTTPStatusError) as refusal:
         score(client, b"no photo")
     assert refusal.value.response.json()["code"] == "unsupported_format"
-    with pytest.raises(httpx.HTTPStatusError, match="404"):  # a wrong address, and no result that is late
-        client.base_url = client.base_url.join("/nowhere/")
+    client.base_url = client.base_url.join("/nowhere/")
+    with pytest.raises(httpx.HTTPStatusError, match="404"):  # no result that is late
         score(client, photos.coffee())
 
 
