@@ -114,4 +114,5 @@ class EmbeddedMetrics:
 
 
 def _sums(counters: Iterable[metrics.Counter], counts: Mapping[str, int]) -> dict[str, float]:
-    return {one.name: sum(counts.get(name, 0) for name in one.counts) for one in counters}
+    sums = [(one, sum(counts.get(name, 0) for name in one.counts)) for one in counters]
+    return {one.name: number for one, number in sums if number or not one.is_rare}

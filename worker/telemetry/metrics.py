@@ -16,6 +16,9 @@ class Counter:
     family: str  # in Prometheus, without prefix and suffix
     doc: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    is_rare: bool = (
+        False  # CloudWatch, which bills each metric by the hour, hears of it only if there was any
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,7 @@ DOOR_COUNTERS = (
             "refusals",
             f"requests answered with {status}",
             {"code": code, "status": str(status)},
+            is_rare=True,
         )
         for code, status in REFUSALS.items()
     ),

@@ -297,7 +297,8 @@ def test_only_a_worker_with_a_door_tells_cloudwatch_of_it() -> None:
         assert bool(written.keys() & doors) == has_door
         if has_door:
             assert written["RefusalsTooManyRequests"] == [2]
-            assert written["RefusalsStopping"] == [0], "zeros included"
+            assert written["PhotosByWayQueue"] == [0], "zeros included"
+            assert "RefusalsStopping" not in written, "but not for each of so many codes"
             assert written["PhotosByWayHttp"] == [1]
             assert written["LatencyReceive"] == [812.5]
             assert written["DepthDoor"] == [3]
