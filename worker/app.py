@@ -21,7 +21,7 @@ from worker.intake.sources import Sources
 from worker.photos import hashes
 from worker.pipeline.service_times import ServiceTimes
 from worker.settings import Settings
-from worker.settings.capacity import cores, make_decoder
+from worker.settings.capacity import cores, decoders, make_decoder
 from worker.supervision.health import StateFile
 from worker.supervision.protection import ProtectionSchedule
 from worker.supervision.protector import Protector
@@ -29,6 +29,8 @@ from worker.supervision.supervisor import Worker
 from worker.telemetry.counters import Telemetry
 
 Clock = Callable[[], float]
+
+DECODED = 50.0  # photos a second for each decoder, as assumed before any was measured: a few megapixels each
 
 
 def build(
@@ -98,7 +100,7 @@ def _build(
             readers=readers(settings, store, telemetry),
             storage=door_storage(settings, clock),
             models=lambda: assembly.serving.versions,
-            rate=times.rate() * len(replicas),
+            rate=min(times.rate() * len(replicas), DECODED * decoders(settings)),
             outages=assembly.outages,
         )
 
