@@ -29,8 +29,8 @@ KEPT = 0.7
 def test_slow_deletes_cost_the_door_next_to_nothing(rig: FaultRig, photo: bytes) -> None:
     """Quick and slow deletes take turns, so that whatever else the machine does costs both the same."""
     port = free_port()
-    worker, clients = rig.start_worker(door_port=str(port)), DoorClients(rig, port)
-    quick = late = 0
+    worker = rig.start_worker(door_port=str(port), door_most=str(2 * CLIENTS))
+    clients, quick, late = DoorClients(rig, port), 0, 0
     with clients.at_work(CLIENTS, photo):
         for _ in range(3):
             for is_slow in (False, True):

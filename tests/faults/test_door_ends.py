@@ -16,6 +16,7 @@ from bench.photos import as_upload
 from localstack.services import HOST, free_port
 from tests.support.faults.door_clients import BROKEN, DoorClients
 from tests.support.faults.fault_rig import FaultRig
+from tests.support.faults.gateway import hanging
 from tests.support.waiting import eventually
 
 CLIENTS = 6
@@ -52,13 +53,13 @@ def test_a_stop_under_load_answers_all_that_was_accepted(
     rig: FaultRig, photo: bytes, port: int, clients: DoorClients
 ) -> None:
     rig.upload(30, photo)
-    worker = rig.start_worker(door_port=str(port), visibility_timeout="300")
+    worker = rig.start_worker(door_port=str(port), door_wait="60", visibility_timeout="300")
     with clients.at_work(CLIENTS, photo):
         eventually(lambda: clients.count() >= 10, rig.describe)
         worker.ask_to_stop()
         assert worker.wait() == 0, worker.tail()
     told = [told.status for told in clients.told]
-    assert set(told) <= {200, 503, 0}, clients.statuses()
+    assert set(told) <= {200, 429, 503, 0}, clients.statuses()
     stopping = {one.code for one in clients.told if one.status == 503}
     assert stopping <= {"stopping"}
     scored = [one for one in rig.results().values() if one["source"]["via"] == "http"]
@@ -145,14 +146,21 @@ def test_a_client_that_goes_away_spares_the_model_what_was_not_begun(
     assert worker.events()[-1]["counts"].get("abandoned", 0) > 0
 
 
+@pytest.mark.parametrize("sqs", ["works", "hangs"])
 def test_requests_that_wait_while_redis_is_away_are_answered_by_a_stop(
-    rig: FaultRig, photo: bytes, port: int, clients: DoorClients
+    rig: FaultRig, photo: bytes, port: int, clients: DoorClients, sqs: str
 ) -> None:
     worker = rig.start_worker(door_port=str(port), door_wait="60", drain_deadline="70")
     rig.wire.set("hang")
+    rig.upload(2, photo)
+    worker.wait_for("write_failed")
     sender = threading.Thread(target=clients.send, args=(photo,))
     sender.start()
-    worker.wait_for("write_failed")
+    eventually(lambda: worker.health() == (0, "busy"), rig.describe)
+    tries = worker.count("write_failed")
+    worker.wait_for("write_failed", times=tries + 2)
+    if sqs == "hangs":
+        rig.gateway.break_("sqs", hanging)
     worker.ask_to_stop()
     worker.wait_for("draining")
     worker.ask_to_stop()

@@ -89,9 +89,10 @@ class Tickets:
             self.lane.put(upload, block=False)
         except BaseException:
             with self._lock:
-                del self._held[number]
-            raise
-        return number
+                is_unanswered = self._held.pop(number, None)
+            if is_unanswered:
+                raise
+        return number  # perhaps a stop has answered it meanwhile
 
     def abandon(self, number: str) -> None:
         """Spare the pipeline what is left to do for a photo: nobody waits for it."""

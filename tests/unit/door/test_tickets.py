@@ -148,3 +148,19 @@ def test_a_photo_that_cannot_be_stored_is_not_scored(error: MessageError) -> Non
     put(tickets, Heard(), STORED)
     with pytest.raises(type(error)):
         fetch(tickets, take(lane))
+
+
+def test_what_a_stop_has_answered_while_it_was_put_is_not_refused_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tickets, lane), heard = make(), Heard()
+
+    def put_late(*_: object, **__: object) -> None:
+        tickets.release_all()
+        raise ShutDown
+
+    monkeypatch.setattr(lane, "put", put_late)
+    put(tickets, heard)
+    ((outcome, stored),) = heard.answers
+    assert isinstance(outcome, Failed)
+    assert (outcome.error.code, stored) == ("stopping", None)
