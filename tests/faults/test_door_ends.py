@@ -20,6 +20,7 @@ from tests.support.faults.gateway import hanging
 from tests.support.waiting import eventually
 
 CLIENTS = 6
+SOON = 4.0  # seconds; a call of SQS that hangs takes longer
 
 
 @pytest.fixture
@@ -164,6 +165,8 @@ def test_requests_that_wait_while_redis_is_away_are_answered_by_a_stop(
     worker.ask_to_stop()
     worker.wait_for("draining")
     worker.ask_to_stop()
+    asked = time.monotonic()
     sender.join(30)
+    assert clients.told[0].at - asked < SOON, "it waited for SQS"
     assert [(told.status, told.code) for told in clients.told] == [(503, "stopping")]
     assert worker.wait() == 3
