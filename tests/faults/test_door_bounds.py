@@ -30,6 +30,10 @@ from tests.support.waiting import eventually
 
 BUDGET = 64  # MB
 BESIDE = 64  # MB beyond what the worker had and its budget
+CONNECTIONS = 512  # the default of WORKER_DOOR_CONNECTIONS
+MORE = (
+    150  # files beyond: connections that are taken, or ended, at the moment, and what the worker itself opens
+)
 FEW = 10  # files that the worker itself may have open meanwhile
 SOON = 15.0  # seconds
 LATE = 5.0  # seconds more, after which the test gives up
@@ -52,6 +56,7 @@ class Watch:
         self._port = port
         self.before = self.most = self._process.memory_info().rss
         self.files: int = self._process.num_fds()
+        self.most_files = self.files
         self.alive = 0
 
     def look(self) -> None:
@@ -59,6 +64,7 @@ class Watch:
             assert client.get("/livez").status == 200
         self.alive += 1
         self.most = max(self.most, self._process.memory_info().rss)
+        self.most_files = max(self.most_files, self._process.num_fds())
 
     def is_quiet(self) -> bool:
         """Whether the worker has ended all connections: it has no more files open than at first."""
@@ -85,6 +91,7 @@ def test_what_strangers_do_costs_little_and_stops_nothing(rig: FaultRig, photo: 
         took = time.monotonic() - begun
         assert took <= SOON, f"{kind.__name__} took {took:.1f} s"
         assert watch.grown <= BESIDE + (BUDGET if kind is half_a_body else 0), kind.__name__
+        assert watch.most_files <= watch.files + CONNECTIONS + MORE, kind.__name__
         assert watch.alive > seen
         rig.account()
         assert {rig.results()[image_id]["status"] for image_id in sent} == {"scored"}

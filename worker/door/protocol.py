@@ -30,6 +30,9 @@ MOST_DROPPED = 32_000_000  # bytes of a refused body that are read, so that the 
 TOO_LARGE = f"the head is too large: {MOST_FIELDS} fields and {MOST_HEAD} bytes at most"
 NO_HTTP = "this is not understood as HTTP/1.1"
 TOO_EARLY = "too much was sent ahead of an answer"
+SPARE = 16  # connections beyond the cap, for health checks
+CHECKS = {b"/livez", b"/readyz"}
+ALL_BUSY = "all connections of this worker are in use"
 GRACE = 1.0  # seconds that the app has to refuse a slow body by itself
 
 
@@ -71,19 +74,22 @@ class Protocol(HttpToolsProtocol):
     # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Take a connection. If there are too many, the one that has been without a request for longest ends."""
+        """Take a connection. If there are too many, the one that has been without a request for longest ends.
+
+        A few more than the cap are taken: health checks are answered also while all others are busy.
+        """
         transport.max_size = READ  # type: ignore[attr-defined]  # asyncio does not document it; a test shows it
         polite = PoliteTransport(transport, self.loop, self._is_sending)
         super().connection_made(polite)
         waiting = self._limits.without_request
-        if len(self.connections) <= self._limits.connections:
+        if len(self.connections) <= self._limits.connections + SPARE:
             self._wait_for_client()
         elif waiting:
             self._limits.count("connection_evicted")
             next(iter(waiting)).drop()
             self._wait_for_client()
         else:
-            self._refuse(Refusal("no_connection", "all connections are in use"))
+            self._refuse(Refusal("no_connection", ALL_BUSY))
         waiting[self] = None
 
     def drop(self) -> None:
@@ -173,6 +179,9 @@ class Protocol(HttpToolsProtocol):
             raise Refusal("bad_request", "the head can be read in more than one way")
         if self._unparsed > MOST_HEAD:
             raise Refusal("large_head", TOO_LARGE)
+        busy = len(self.connections) - len(self._limits.without_request)
+        if busy >= self._limits.connections and self._running is None and self.url not in CHECKS:
+            raise Refusal("no_connection", ALL_BUSY)
         self._unparsed = self._dropped = 0
         self._left = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
         self._owes = Owes.BODY

@@ -18,7 +18,7 @@ from worker.errors import ConfigurationError
 from worker.settings.door import DoorSettings
 from worker.telemetry.counters import Telemetry
 
-AT_ONCE = 128  # connections that asyncio accepts in one go: they are open before the cap can close others
+AT_ONCE = 32  # connections that asyncio accepts in one go: they are open before the cap can close others
 WAITING = 2048  # connections that the kernel has made and that wait to be accepted
 STARTING = 10.0  # seconds for a thread to come up on a busy machine
 STOPPING = 0.5  # seconds beyond a stop's time-out for its thread to end

@@ -9,6 +9,7 @@ from tests.support.waiting import eventually
 from tests.unit.door.serving import Serving, serving
 from worker.door import protocol, transport
 
+WAIT = b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n"
 HEAD = b"POST %s HTTP/1.1\r\nHost: door\r\n"
 
 
@@ -205,7 +206,7 @@ def test_an_idle_connection_ends_after_its_time() -> None:
 
 def test_the_apps_time_is_not_the_clients(door: Serving) -> None:
     client = door.client()
-    client.send(b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n")
+    client.send(WAIT)
     door.app.gate.wait(3 * door.server._limits.seconds)
     door.app.gate.set()
     assert client.answer().body == b"at last"
@@ -226,7 +227,7 @@ def test_the_app_hears_of_a_client_that_goes_away_whatever_it_has_sent_ahead(
     door: Serving, ahead: int
 ) -> None:
     client = door.client()
-    client.send(b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n")
+    client.send(WAIT)
     eventually(lambda: door.app.seen["waiting"] == 1)
     client.send(b"GET / HTTP/1.1\r\nHost: door\r\n\r\n" * ahead)
     client.close()
@@ -275,7 +276,7 @@ def test_trailers_without_end_are_refused(door: Serving) -> None:
 
 def test_many_requests_sent_ahead_end_the_connection_after_the_one_at_work(door: Serving) -> None:
     client = door.client()
-    client.send(b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: door\r\n\r\n" * 100)
+    client.send(WAIT + b"GET / HTTP/1.1\r\nHost: door\r\n\r\n" * 100)
     eventually(lambda: door.counts.get("refusals_bad_request") == 1)
     door.app.gate.set()
     assert client.answer().body == b"at last"
@@ -285,7 +286,7 @@ def test_many_requests_sent_ahead_end_the_connection_after_the_one_at_work(door:
 
 def test_a_body_sent_ahead_is_not_kept(door: Serving) -> None:
     client = door.client()
-    client.send(b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n")
+    client.send(WAIT)
     client.send(HEAD % b"/read", b"Content-Length: 1000000\r\n\r\n", bytes(1_000_000))
     eventually(lambda: door.counts.get("refusals_bad_request") == 1)
     door.app.gate.set()
@@ -296,14 +297,19 @@ def test_a_body_sent_ahead_is_not_kept(door: Serving) -> None:
 # Too many
 
 
+@pytest.fixture
+def nothing_to_spare(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "SPARE", 0)
+
+
+@pytest.mark.usefixtures("nothing_to_spare")
 def test_beyond_the_cap_the_connection_that_has_been_idle_for_longest_ends() -> None:
     with serving(door_connections=3, door_body_timeout=20.0) as door:
         idle, busy = door.client(), door.client()
         idle.get()
-        busy.send(b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n")
+        busy.send(WAIT)
         eventually(lambda: door.app.seen["/wait"] == 1)
         silent = door.client()
-        assert silent.fileno() > 0
         newest = door.client()
         assert newest.get("/livez").status == 200
         assert idle.is_closed()
@@ -314,19 +320,33 @@ def test_beyond_the_cap_the_connection_that_has_been_idle_for_longest_ends() -> 
         assert door.counts["door_connection_evicted"] == 2
 
 
-def test_if_all_are_busy_a_further_connection_is_refused() -> None:
+def test_while_all_are_busy_only_health_checks_are_answered() -> None:
     with serving(door_connections=2, door_body_timeout=20.0) as door:
         busy = [door.client(), door.client()]
         for client in busy:
-            client.send(b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n")
+            client.send(WAIT)
         eventually(lambda: door.app.seen["/wait"] == 2)
-        answer = door.client().answer()
+        assert door.client().get("/livez").status == 200
+        answer = door.client().get("/other")
         assert (answer.status, answer.headers["connection"]) == (503, "close")
-        assert answer.headers["retry-after"] == "1"
+        assert (json.loads(answer.body)["code"], answer.headers["retry-after"]) == ("no_connection", "1")
+        busy[0].send(WAIT)  # ahead of its answer: that is no further connection
         door.app.gate.set()
-        assert [client.answer().body for client in busy] == [b"at last"] * 2
+        assert [client.answer().body for client in (*busy, busy[0])] == [b"at last"] * 3
+        assert door.client().get("/other").status == 200
 
 
+@pytest.mark.usefixtures("nothing_to_spare")
+def test_beyond_what_is_spared_for_them_nobody_is_answered() -> None:
+    with serving(door_connections=2, door_body_timeout=20.0) as door:
+        for client in (door.client(), door.client()):
+            client.send(WAIT)
+        eventually(lambda: door.app.seen["/wait"] == 2)
+        assert door.client().answer().status == 503
+        assert "/livez" not in door.app.seen
+
+
+@pytest.mark.usefixtures("nothing_to_spare")
 def test_connections_that_are_about_to_end_can_be_ended_for_others() -> None:
     with serving(door_connections=8, door_body_timeout=20.0) as door:
         for _ in range(40):
@@ -395,7 +415,7 @@ def test_a_broken_chunk_ends_its_request(door: Serving, chunk: bytes) -> None:
 
 def test_what_follows_a_request_that_is_no_http_does_not_disturb_its_answer(door: Serving) -> None:
     client = door.client()
-    client.send(b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n")
+    client.send(WAIT)
     eventually(lambda: door.app.seen["/wait"] == 1)
     client.send(b"no HTTP\r\n\r\n")
     eventually(lambda: door.counts.get("refusals_bad_request") == 1)
