@@ -1,4 +1,4 @@
-"""`make bench`: throughput beside rivals, PUT to result, a simulated accelerator, duplicates."""
+"""`make bench`: throughput beside rivals, PUT to result, the door, a simulated accelerator, duplicates."""
 
 import argparse
 import json
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bench.accelerator import accelerator
+from bench.door import door
 from bench.duplicates import cost
 from bench.duplicates.index import growth
 from bench.duplicates.quality import recognition
@@ -28,7 +29,7 @@ from localstack.services import ServicesError
 OUT = Path("bench-out")
 FEWEST = 20  # photos of a burst; fewer would only measure its start and end
 SHORTEST = 2.0  # seconds of a load
-PARTS = ("throughput", "latency", "hostile", "accelerator", "duplicates")
+PARTS = ("throughput", "latency", "hostile", "door", "accelerator", "duplicates")
 WITHIN = 120.0  # seconds that measuring the model alone may take
 OK, FAILED, INTERRUPTED = 0, 1, 130  # exit codes
 
@@ -92,6 +93,8 @@ def _measure_parts(
             measured["latency"] = latency.measure(rig, options.seconds, options.objects, tell)
         if "hostile" in parts:
             measured["hostile"] = hostile.measure(rig, options.seconds, tell)
+        if "door" in parts:
+            measured["door"] = door.measure(rig, folder, options.rounds, options.seconds, tell)
         if "duplicates" in parts:
             remembering = cost.measure(rig, folder, options.rounds, options.photos, tell)
             measured["duplicates"] = {"throughput": remembering}
@@ -109,6 +112,7 @@ def _count_steps(parts: tuple[str, ...], rounds: int) -> int:
         "throughput": throughput.steps(rounds) + 1,
         "latency": latency.steps(),
         "hostile": hostile.STEPS,
+        "door": door.steps(rounds),
         "accelerator": accelerator.STEPS,
         "duplicates": cost.steps(rounds) + growth.steps() + recognition.STEPS,
     }

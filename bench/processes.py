@@ -18,6 +18,7 @@ import psutil
 from localstack.services import die_with_parent
 
 ROOT = Path(__file__).parents[1]
+PEERS = ROOT / ".bench-peers"  # what `make bench` downloads
 ENDING = 10.0  # seconds
 READY = "ready to score"  # what a rival of the worker prints when it is ready
 

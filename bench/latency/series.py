@@ -1,4 +1,4 @@
-"""A numbered series of photos for the worker's bucket, and their upload."""
+"""A numbered series of photos for a bucket, and their upload."""
 
 import random
 from typing import Any
@@ -20,8 +20,9 @@ PERIOD = 997  # photos after which the order of the mix repeats
 class Series:
     """Photos 0, 1, 2 … for any thread to put. The name makes the image ids: use it once a run."""
 
-    def __init__(self, name: str, photos: list[bytes]) -> None:
+    def __init__(self, name: str, photos: list[bytes], bucket: str = WORKERS) -> None:
         self._name = name
+        self._bucket = bucket
         self._photos = photos
         self._s3: Any = boto3.client("s3", config=Config(max_pool_connections=SENDERS))
 
@@ -34,10 +35,10 @@ class Series:
         name = self.image_id(number)
         key, body = f"uploads/{name}.jpg", as_upload(self._photos[number % len(self._photos)], name)
         try:
-            answer = self._s3.put_object(Bucket=WORKERS, Key=key, Body=body)
+            answer = self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
         except (BotoCoreError, ClientError) as error:
             raise BenchError(f"a photo could not be uploaded: {error}") from None
-        return S3Object(WORKERS, key, etag=answer["ETag"].strip('"'), size=len(body))
+        return S3Object(self._bucket, key, etag=answer["ETag"].strip('"'), size=len(body))
 
 
 def draw_photos(seed: int) -> list[bytes]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.door.tables import door
 from bench.pages import tables
 from bench.pages.summary import summary
 from bench.processes import ROOT
@@ -70,6 +71,17 @@ PAGES = (
                 "pictures/duplicates/hashes.svg",
                 "Changed photos found, and different ones confused, by radius and hash",
             ),
+        },
+    ),
+    Page(
+        "performance-door.md",
+        ("door",),
+        door,
+        {
+            "servers": (
+                "pictures/performance/door.svg",
+                "Photos a second and p99 by number of clients: the door, Mosec, LitServe, Flask with a lock",
+            )
         },
     ),
 )

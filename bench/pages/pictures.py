@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from bench.door import chart as door_chart
 from bench.duplicates.index import chart as index_chart
 from bench.duplicates.quality import chart as quality_chart
 from bench.pages.second import SECOND, cases, milliseconds, where_the_second_goes
@@ -24,6 +25,8 @@ def write(measured: Mapping[str, Any], folder: Path) -> list[str]:
     if "latency" in measured:
         drawn["latency.svg"] = by_load(measured["latency"]["loads"])
         drawn["second.svg"] = where_the_second_goes(cases(measured["latency"]))
+    if "door" in measured:
+        drawn["door.svg"] = door_chart.beside_rivals(measured["door"]["clients"])
     if "duplicates" in measured:
         part = measured["duplicates"]
         drawn["look-up.svg"] = index_chart.index_time(part["index"]["sizes"])

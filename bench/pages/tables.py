@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.accelerator.tables import accelerator
+from bench.door.tables import door
 from bench.duplicates.index import tables as index
 from bench.duplicates.index.aims import aims, by_chance
 from bench.duplicates.quality import tables as quality
@@ -29,7 +30,7 @@ STEPS = {
 
 def sections(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
     """Return the tables of each measured part, by section."""
-    return performance(measured) | duplicates(measured)
+    return performance(measured) | door(measured) | duplicates(measured)
 
 
 def duplicates(measured: Mapping[str, Any]) -> dict[str, list[Table]]:

@@ -5,7 +5,7 @@
 Reads requests, one line of JSON each ({"kind": …, "photos": N}), and answers with a line of JSON:
 photos/s and CPU milliseconds a photo of the pipeline, and of decoding and inference alone, measured
 just before and just after in this process. With "alone", only the pipeline runs, and the answer is
-its resident memory.
+its resident memory; with "parts", only decoding and inference are measured.
 """
 
 import json
@@ -43,12 +43,15 @@ def main() -> None:
         photos = {kind: jpegs(kind) for kind in SIZES}
         for line in sys.stdin:
             request = json.loads(line)
-            some, count = photos[request["kind"]], request["photos"]
-            if request.get("alone"):
-                worker.run(some, count)
-                print(json.dumps({"memory_mb": memory_mb()}), flush=True)
+            some = photos[request["kind"]]
+            if request.get("parts"):
+                answer = measure_parts(worker.replicas, some)
+            elif request.get("alone"):
+                worker.run(some, request["photos"])
+                answer = {"memory_mb": memory_mb()}
             else:
-                print(json.dumps(side_by_side(worker, some, count)), flush=True)
+                answer = side_by_side(worker, some, request["photos"])
+            print(json.dumps(answer), flush=True)
 
 
 def side_by_side(worker: InMemory, photos: list[bytes], count: int) -> dict[str, float]:

@@ -6,9 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bench.processes import ROOT, BenchError
-
-PEERS = ROOT / ".bench-peers"  # what `make bench` downloads
+from bench.processes import PEERS, ROOT, BenchError
 
 Hashes = npt.NDArray[np.uint64]
 

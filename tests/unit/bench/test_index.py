@@ -81,4 +81,4 @@ def test_the_page_of_duplicates_takes_every_section_and_keeps_its_prose() -> Non
     for some in tables.duplicates(whole).values():
         assert all(table.markdown() in filled for table in some)
     assert marked.PART.sub(r"\1\3", filled) == marked.PART.sub(r"\1\3", text)
-    assert publish.complete_pages(whole) == [*PAGES]
+    assert publish.complete_pages(whole) == [*PAGES[:3]]

@@ -9,8 +9,10 @@ import pytest
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
+from bench.door import chart as door_chart
 from bench.pages import pictures, second
 from docs.tools import plot
+from tests.support.measured import door
 
 SVG = "{http://www.w3.org/2000/svg}"
 STEPS = ("put", "notify", "queue", "wait", "fetch", "decode", "batch_wait", "infer", "commit")
@@ -46,6 +48,7 @@ def figures() -> list[Figure]:
         pictures.by_batch_size(MEASURED["batch_sizes"]),
         pictures.by_load(MEASURED["latency"]["loads"]),
         second.where_the_second_goes(second.cases(MEASURED["latency"])),
+        door_chart.beside_rivals(door()["door"]["clients"]),
     ]
 
 

@@ -1,0 +1,1 @@
+"""Photos by HTTP: the door beside other servers, and beside the queue."""

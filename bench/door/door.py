@@ -1,0 +1,56 @@
+"""The door: beside other servers at several numbers of clients, and beside the queue."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.door import against_queue
+from bench.door.race import CLIENTS, KIND, Race
+from bench.door.servers import BOTH, LABELS, start_servers
+from bench.photos import jpegs
+from bench.processes import Conversation
+from bench.rig import MODEL, BenchRig
+from bench.rivals.contestants import worker_of
+
+LAP, SHORTEST = 0.4, 3.0  # of a load's seconds, because there are many laps; and seconds, for a few batches
+CLIENT, IN_MEMORY = "bench.door.load_client", "bench.throughput.in_memory"
+
+
+def steps(rounds: int) -> int:
+    """How many times `measure` reports progress."""
+    laps = len(LABELS) * (1 + rounds * (len(CLIENTS) + 1))
+    return 1 + laps + 2 * rounds + against_queue.steps(rounds)
+
+
+def measure(
+    rig: BenchRig, folder: Path, rounds: int, seconds: float, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Race all servers, then both ways into one of them. Raises BenchError, LostError, ServicesError."""
+    tell("starting the servers")
+    os.environ["WORKER_ENGINE"] = engine = rig.engine()  # of all servers
+    photos, idle = jpegs(KIND), worker_of(rig)
+    idle.freeze()
+    try:
+        with (
+            start_servers(rig, folder, photos[0]) as servers,
+            Conversation(folder / "load-client.log", CLIENT) as client,
+            Conversation(folder / "in-memory.log", IN_MEMORY, str(MODEL)) as inside,
+        ):
+            race = Race(servers, client, inside, tell)
+            same = race.same_scores(photos)
+            for server in servers.values():
+                server.freeze()
+            found = race.run(rounds, max(SHORTEST, LAP * seconds))
+            both = servers[BOTH]
+            both.thaw()
+            beside = against_queue.measure(
+                rig, both, client, found["capacity_per_s"][BOTH],
+                rounds=rounds, seconds=seconds / 2, tell=tell,
+            )  # fmt: skip
+            for server in servers.values():
+                server.thaw()
+    finally:
+        idle.thaw()
+    size = sum(map(len, photos)) / len(photos) / 1000
+    return {"engine": engine, "photos_kb": size, "same_score": same, **found, "queue": beside}
