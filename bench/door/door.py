@@ -7,11 +7,10 @@ from typing import Any
 
 from bench.door import against_queue
 from bench.door.race import CLIENTS, KIND, Race
-from bench.door.servers import BOTH, LABELS, start_servers
+from bench.door.servers import BOTH, LABELS, start_servers, versions
 from bench.photos import jpegs
 from bench.processes import Conversation
 from bench.rig import MODEL, BenchRig
-from bench.rivals.contestants import worker_of
 
 LAP, SHORTEST = 0.4, 3.0  # of a load's seconds, because there are many laps; and seconds, for a few batches
 CLIENT, IN_MEMORY = "bench.door.load_client", "bench.throughput.in_memory"
@@ -29,28 +28,22 @@ def measure(
     """Race all servers, then both ways into one of them. Raises BenchError, LostError, ServicesError."""
     tell("starting the servers")
     os.environ["WORKER_ENGINE"] = engine = rig.engine()  # of all servers
-    photos, idle = jpegs(KIND), worker_of(rig)
-    idle.freeze()
-    try:
-        with (
-            start_servers(rig, folder, photos[0]) as servers,
-            Conversation(folder / "load-client.log", CLIENT) as client,
-            Conversation(folder / "in-memory.log", IN_MEMORY, str(MODEL)) as inside,
-        ):
-            race = Race(servers, client, inside, tell)
-            same = race.same_scores(photos)
-            for server in servers.values():
-                server.freeze()
-            found = race.run(rounds, max(SHORTEST, LAP * seconds))
-            both = servers[BOTH]
-            both.thaw()
-            beside = against_queue.measure(
-                rig, both, client, found["capacity_per_s"][BOTH],
-                rounds=rounds, seconds=seconds / 2, tell=tell,
-            )  # fmt: skip
-            for server in servers.values():
-                server.thaw()
-    finally:
-        idle.thaw()
+    photos = jpegs(KIND)
+    with (
+        start_servers(rig, folder, photos[0]) as servers,
+        Conversation(folder / "load-client.log", CLIENT) as client,
+        Conversation(folder / "in-memory.log", IN_MEMORY, str(MODEL)) as inside,
+    ):
+        race = Race(servers, client, inside, tell)
+        same = race.same_scores(photos)
+        for server in servers.values():
+            server.freeze()
+        found = race.run(rounds, max(SHORTEST, LAP * seconds))
+        both, capacity = servers[BOTH], found["capacity_per_s"][BOTH]
+        both.thaw()
+        beside = against_queue.measure(
+            rig, both, client, capacity, rounds=rounds, seconds=seconds / 2, tell=tell
+        )
     size = sum(map(len, photos)) / len(photos) / 1000
-    return {"engine": engine, "photos_kb": size, "same_score": same, **found, "queue": beside}
+    about = {"engine": engine, "versions": versions(), "photos_kb": size, "same_score": same}
+    return {**about, **found, "queue": beside}

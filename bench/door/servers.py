@@ -2,10 +2,12 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,7 @@ class Server(Processes):
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A server by others: its label, its module, and how it wants photos."""
+    """A server by others: its package, a label, its module here, and how it wants photos."""
 
     name: str
     label: str
@@ -80,6 +82,13 @@ LABELS = {
     **{rival.name: rival.label for rival in RIVALS},
 }
 WIRE = Wire("/images")  # of the door
+
+
+def versions() -> dict[str, str]:
+    """Read the versions of the rivals' packages, by the rivals' names."""
+    found = metadata.distributions(path=[str(PEERS), *sys.path])
+    packages = {package.name.lower(): package.version for package in found}
+    return {rival.name: packages[rival.name] for rival in RIVALS}
 
 
 def read_score(body: bytes) -> int:

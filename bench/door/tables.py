@@ -68,14 +68,17 @@ def _costs(part: Mapping[str, Any]) -> Table:
     row = part["clients"][str(CPU_AT)]
     rows = [
         (
-            label,
+            f"{label} {part['versions'].get(name, '')}".strip(),
             *(shape.format(row[f"{name}_{what}"]) for what, (_, shape) in COSTS.items()),
             f"{part['same_score'][name]:.0%}",
         )
         for name, label in LABELS.items()
     ]
     heads = (head for head, _ in COSTS.values())
-    title = f"What it costs at {CPU_AT} clients; decoding and inference alone take {row['parts_cpu_ms']:.1f} ms of CPU"
+    title = (
+        f"What it costs at {CPU_AT} clients, on {part['engine']}; "
+        f"decoding and inference alone take {row['parts_cpu_ms']:.1f} ms of CPU"
+    )
     return Table(title, ("", *heads, "scores like the door's"), rows)
 
 

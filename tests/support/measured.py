@@ -86,6 +86,7 @@ def door(**changed: float) -> dict[str, Any]:
         "options": {"rounds": 3, "photos": 400, "seconds": 25.0, "objects": 1000},
         "door": {
             "engine": "litert",
+            "versions": {"mosec": "1.2"},
             "photos_kb": 35.0,
             "same_score": dict.fromkeys(LABELS, 1.0),
             "clients": {str(clients): row for clients in CLIENTS},
