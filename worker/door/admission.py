@@ -27,7 +27,9 @@ class Admission:
         self._memory = memory
         self._objective = objective_seconds
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = (
+            threading.RLock()
+        )  # the collector may free bytes, which `release` counts, while we hold it
         self._bytes = self._in_work = 0
         self._rate = 0.0  # photos a second, as measured
 

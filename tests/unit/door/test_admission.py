@@ -1,11 +1,13 @@
 """How many photos and how many bytes are taken."""
 
 import gc
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from tests.support.fakes import ManualClock
+from tests.support.waiting import PATIENCE
 from worker.door.admission import FEWEST, Admission, Pieces, Place
 from worker.door.problems import Refusal
 
@@ -116,3 +118,21 @@ def test_a_refused_piece_is_not_counted() -> None:
     admission = make(memory=100)
     refusal(lambda: admission.hold(101))
     assert admission.bytes_held == 0
+
+
+def test_bytes_may_be_freed_in_the_middle_of_taking_a_place() -> None:
+    def collect() -> float:
+        return float(gc.collect())  # whose moment nobody chooses
+
+    admission = make(collect)
+    pieces = Pieces([b"x"])
+    admission.hold(1)
+    admission.release_with(pieces, 1)
+    cycle: list[object] = [pieces]
+    cycle.append(cycle)
+    del pieces, cycle
+    taker = threading.Thread(target=admission.enter, daemon=True)
+    taker.start()
+    taker.join(PATIENCE)
+    assert not taker.is_alive(), "the thread waits for itself"
+    assert (admission.bytes_held, admission.in_work) == (0, 1)
