@@ -113,8 +113,8 @@ class Supervisor:
     def _drain(self) -> None:
         """Stop polling and finish the photos in work, until the deadline is near, or a second signal."""
         self._telemetry.event("draining", in_flight=self._uploads.in_flight)
+        self._uploads.close()  # first: what is returned once it stops must not come back by a receive
         self.worker.stopping.set()
-        self._uploads.close()
         self._pipeline.close()
         end = self._deadline() - SETTLING
         while self.stop.requests < 2 and self._pipeline.error is None and self.clock() < end:
@@ -161,9 +161,9 @@ class Supervisor:
 
     def _finish(self) -> int:
         """Cancel the threads that still run; release their messages now and after their end."""
+        self._uploads.close()
         self._pipeline.cancel()
         self.worker.stopping.set()
-        self._uploads.close()
         self._wait_for_receives()
         released = self._release()
         stuck = self._pipeline.join(min(self.clock() + CANCEL_TIMEOUT, self._deadline() - EXITING))

@@ -180,6 +180,20 @@ def test_a_stage_that_fails_releases_everything_and_exits_with_1() -> None:
     assert worker.uploads.survived == {False}  # one of them may be to blame
 
 
+@pytest.mark.parametrize("step", [work, fail])
+def test_nobody_returns_a_photo_while_a_receive_could_take_it_back(step: Callable[[], None]) -> None:
+    worker = FakeWorker(Stage("poll", step))
+
+    class LateStop(threading.Event):
+        def set(self) -> None:
+            assert worker.uploads.closed
+            super().set()
+
+    worker.stopping = LateStop()
+    Running(worker, requested_stop() if step is work else StopFlag()).exit_code()
+    assert worker.stopping.is_set()
+
+
 @pytest.mark.parametrize(
     ("signals", "deadline"), [(1, SETTLING + 1.5), (2, 60.0)], ids=["deadline", "second signal"]
 )
