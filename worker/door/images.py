@@ -11,6 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from worker.door import answers
 from worker.door.admission import Admission
 from worker.door.body import Bodies, Body, GoneError, until_gone
 from worker.door.gate import Gate
@@ -20,14 +21,12 @@ from worker.door.problems import Refusal
 from worker.door.reading import Lookup, read
 from worker.door.tickets import Tickets
 from worker.errors import StoreError
-from worker.messages import Failed, Outcome, PhotoId, S3Object, Scored
+from worker.messages import Outcome, PhotoId, S3Object, Scored
 from worker.pipeline.queues import ShutDown
 from worker.result import Result
 from worker.results.content import content, is_same_content
 from worker.results.known import are_as_new
 from worker.telemetry.counters import Telemetry
-
-LOOK_AFTER = 1  # seconds until a result that was promised is worth a look
 
 Answered = tuple[Outcome, Result | None]
 
@@ -75,7 +74,7 @@ class Images:
             known = None if is_new else await self._find_known(photo, body)
             if known:
                 self.telemetry.event("already_scored", image_id=photo.image_id, **request.state.trace)
-                return self._answer(known)
+                return answers.give(self.names, known)
             number, answered = self._hand_over(request, photo, body)
         del body  # its bytes are freed as soon as they are decoded
         return await self._wait_for(request, photo, number, answered, preferences)
@@ -160,45 +159,18 @@ class Images:
             has_gone = gone.done()
             gone.cancel()
         if answered.done():
-            request.state.ledger = self._ledger(answered.result()[0])
-            return self._reply(*answered.result())
+            outcome, result = answered.result()
+            request.state.ledger = answers.ledger(outcome, self.clock())
+            return answers.reply(self.names, outcome, result)
         if has_gone or self.lookup is None:  # nobody will ever hear of the result
             self.tickets.abandon(number)
         if has_gone:
             raise GoneError
-        return self._promise(photo, wait)
-
-    def _ledger(self, outcome: Outcome) -> dict[str, float]:
-        """Milliseconds by step, up to this answer."""
-        if not isinstance(outcome, Scored | Failed):
-            return {}
-        steps = {**outcome.timings, "commit": (self.clock() - outcome.at) * 1000}
-        return {**steps, "total": sum(steps.values())}
-
-    def _promise(self, photo: PhotoId, waited: float) -> Response:
-        """Say where the result will be. Raises Refusal if it may be nowhere."""
         if self.lookup is None:
-            raise Refusal("too_late", f"there was no result within {waited:g} s")
+            raise Refusal("too_late", f"there was no result within {wait:g} s")
         if self.is_store_away():
             raise Refusal("store_trouble", "Redis does not answer; the result is written when it does")
-        headers = {"Location": self.names.location(photo), "Retry-After": str(LOOK_AFTER)}
-        return Response(status_code=202, headers=headers)
-
-    def _reply(self, outcome: Outcome, result: Result | None) -> Response:
-        """Say what became of a photo. Raises Refusal if that is no result."""
-        if isinstance(outcome, Failed) and result is None:
-            raise Refusal(outcome.error.code, str(outcome.error))
-        if result is None:
-            raise Refusal("forgotten", "somebody wants no result of this photo")
-        return self._answer(result)
-
-    def _answer(self, result: Result) -> Response:
-        """Give a result. Raises Refusal for one that says why there is no score."""
-        if result.error:
-            raise Refusal(result.error.code, result.error.message)
-        photo = PhotoId(result.image_id, result.owner or "")
-        headers = {"Location": self.names.location(photo)}
-        return Response(result.model_dump_json(), media_type="application/json", headers=headers)
+        return answers.promise(self.names, photo)
 
 
 def _resolve(future: "asyncio.Future[Answered]", value: Answered) -> None:
