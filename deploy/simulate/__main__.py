@@ -13,7 +13,7 @@ from typing import get_args
 from rich.console import Console
 from rich.progress import track
 
-from deploy.simulate import picture, plans, report
+from deploy.simulate import door_report, picture, plans, report
 from deploy.simulate.figures import DEFAULT, Figures, Series
 from deploy.simulate.plans import COOLDOWNS, LOADS, PEAKS, TRIED_AT, WAITS, Run
 from deploy.simulate.policy import GrownFrom
@@ -109,10 +109,10 @@ def _door_parts(
         for plan in (best.plan, *plans.door_rivals(best.plan))
     ]
     texts = (
-        report.door_verdict(best, by_rate),
-        report.door_by_rate(by_rate).markdown(),
-        report.door_by_target(targets).markdown(),
-        report.door_by_signal(signals).markdown(),
+        door_report.verdict(best, by_rate),
+        door_report.by_rate(by_rate).markdown(),
+        door_report.by_target(targets).markdown(),
+        door_report.by_signal(signals).markdown(),
     )
     return dict(zip(DOOR_PARTS, texts, strict=True))
 

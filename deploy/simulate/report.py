@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from deploy.simulate.door import DoorDay
-from deploy.simulate.plans import COOLDOWNS, DEAR, GOOD, LOADS, TRIED_AT, WAITS, Run
+from deploy.simulate.plans import COOLDOWNS, GOOD, LOADS, TRIED_AT, WAITS, Run
 from deploy.simulate.policy import GrownFrom
 from docs.tools.table import Table
 
@@ -37,7 +36,7 @@ def _row(peak: float, one: Run) -> list[str]:
         f"{day.paid.max():,.0f}",
         share(day.in_time),
         f"{day.median * 1000:,.0f} ms",
-        _seconds(float(np.nanmax(day.p99))),
+        seconds(float(np.nanmax(day.p99))),
         f"{day.backlog.max():,.0f}",
         f"{one.a_million:.2f}",
         f"{one.tasks_a_million:.2f}",
@@ -49,7 +48,8 @@ def share(value: float) -> str:
     return f"{math.floor(value * 10_000 + 1e-6) / 100:.2f}%"
 
 
-def _seconds(value: float) -> str:
+def seconds(value: float) -> str:
+    """Format a time: milliseconds below ten seconds."""
     return f"{value * 1000:,.0f} ms" if value < 10 else f"{value:,.0f} s"
 
 
@@ -75,7 +75,7 @@ def without_spikes(runs: Mapping[float, Run]) -> Table:
         [
             f"{load:g}",
             share(one.day.in_time),
-            _seconds(float(np.nanmax(one.day.p99))),
+            seconds(float(np.nanmax(one.day.p99))),
             f"{one.tasks_a_million:.2f}",
         ]
         for load, one in runs.items()
@@ -104,88 +104,18 @@ def cooldowns(runs: Mapping[tuple[GrownFrom, int], Run]) -> Table:
     return Table(f"Scaling out from running or from desired tasks, {TRIED_AT} photos/s", heads, rows)
 
 
-def door_by_rate(days: Mapping[float, Mapping[str, Run]]) -> Table:
-    """The queue, and the door with clients of both kinds, at each rate."""
-    rows = [
-        [
-            f"{peak:,}",
-            who,
-            f"{one.day.paid.mean():,.1f}",
-            f"{one.day.paid.max():,.0f}",
-            *_fates(one),
-            _seconds(float(np.nanmax(one.day.p99))),
-            f"{one.a_million:.2f}",
-            f"{one.tasks_a_million:.2f}",
-        ]
-        for peak, runs in days.items()
-        for who, one in runs.items()
-    ]
-    heads = ["photos/s", "way in", "mean tasks", "most tasks", "in time", "late", "lost", "p99, worst minute"]
-    return Table("The same day by both ways", [*heads, "$ a million", "of that: tasks"], rows)
-
-
-def _fates(one: Run) -> tuple[str, str, str]:
-    """Shares in time, late and lost; the last two are rounded up, so that some never look like none."""
-    day = one.day
-    lost = day.lost if isinstance(day, DoorDay) else 0.0
-    return share(day.in_time), _at_most(day.late / day.photos), _at_most(lost / day.photos)
-
-
-def _at_most(value: float) -> str:
-    return f"{math.ceil(value * 10_000 - 1e-6) / 100:.2f}%"
-
-
-def door_by_target(runs: Mapping[float, Mapping[str, Run]]) -> Table:
-    """What becomes of the photos, and dollars of tasks a million, by load target and way in."""
-    rows = [
-        [f"{load:g}", *(f"{' / '.join(_fates(one))}, ${one.tasks_a_million:.2f}" for one in by_way.values())]
-        for load, by_way in runs.items()
-    ]
-    title = f"In time / late / lost, and cost of the tasks for a million photos, {TRIED_AT} photos/s"
-    return Table(title, ["load target", *next(iter(runs.values()))], rows)
-
-
-def door_by_signal(runs: Sequence[tuple[Run, Run]]) -> Table:
-    """Plans of the door with photos that cost what the policies think, and with dearer ones."""
-    rows = [
-        [
-            usual.plan.name,
-            *(
-                cell
-                for one in (usual, dear)
-                for cell in (*_fates(one), f"{one.day.paid.max():,.0f}", f"{one.tasks_a_million:.2f}")
-            ),
-        ]
-        for usual, dear in runs
-    ]
-    heads = ["in time", "late", "lost", "most tasks", "$ a million: tasks"]
-    title = f"What the door scales by, {TRIED_AT} photos/s; then with photos that cost {DEAR} times as much"
-    return Table(title, ["plan", *heads, *(f"{DEAR} ×: {head}" for head in heads)], rows)
-
-
-def door_verdict(best: Run, days: Mapping[float, Mapping[str, Run]]) -> str:
-    """The recommendation for the door in a sentence, and what photos cost there and by the queue."""
-    costs = ", ".join(
-        f"${door.a_million:,.2f} at {peak:,} a second (by the queue ${queue.a_million:,.2f})"
-        for peak, (queue, *_, door) in ((peak, tuple(runs.values())) for peak, runs in days.items())
-    )
-    reached = f"the cheapest of those tried that keeps {GOOD:.0%}"
-    if best.day.in_time < GOOD:
-        reached = f"no target tried keeps {GOOD:.0%}; this one keeps most, {share(best.day.in_time)}"
-    return (
-        f"**Load target {best.plan.target('load'):g}**: {reached} of the photos within the second on a day "
-        f"with spikes, though refused clients try again. A million photos then cost {costs}.\n"
-    )
-
-
 def verdict(best: Run, runs: Mapping[float, Sequence[Run]]) -> str:
     """The recommendation in a sentence, and what photos cost."""
     load, wait = best.plan.target("load"), best.plan.target("backlog")
     costs = ", ".join(f"${some[0].a_million:,.2f} at {peak:,} a second" for peak, some in runs.items())
-    reached = f"the cheapest of those tried that keeps {GOOD:.0%}"
-    if best.day.in_time < GOOD:
-        reached = f"no target tried keeps {GOOD:.0%}; this one keeps most, {share(best.day.in_time)}"
     return (
-        f"**Load target {load:g}, backlog target {wait:g} s**: {reached} of the photos "
+        f"**Load target {load:g}, backlog target {wait:g} s**: {reached(best)} of the photos "
         f"within the second on a day with spikes. A million photos then cost {costs}.\n"
     )
+
+
+def reached(best: Run) -> str:
+    """What the recommended run keeps, up to the words "of the photos"."""
+    if best.day.in_time < GOOD:
+        return f"no target tried keeps {GOOD:.0%}; this one keeps most, {share(best.day.in_time)}"
+    return f"the cheapest of those tried that keeps {GOOD:.0%}"
