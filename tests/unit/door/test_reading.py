@@ -7,6 +7,7 @@ import pytest
 from tests.support.results import make_result
 from tests.support.waiting import PATIENCE
 from tests.unit.door.asking import OWNERS, Answer, DoorRig, PuppetStore
+from worker.door.app import GONE
 from worker.messages import PhotoId
 from worker.result import Result
 
@@ -104,6 +105,6 @@ def test_a_reader_that_goes_away_waits_no_more() -> None:
             await store.waits.wait()
             asked.hang_up()
             await store.left.wait()
-        await asked.answer()
+        assert (await asked.answer()).status == GONE
 
     asyncio.run(scenario())
