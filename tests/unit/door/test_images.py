@@ -63,6 +63,8 @@ def test_a_photo_gets_an_id_and_its_result() -> None:
         assert answer.headers["location"] == f"/images/{upload.photo.image_id}"
         assert answer.headers["x-request-id"] == "mine"
         assert door.is_empty
+        await settled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "nobody goes on waiting for the client"
 
     run(scenario)
 
