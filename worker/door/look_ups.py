@@ -1,9 +1,10 @@
 """Looks stored results up in threads beside the event loop, all that are asked for meanwhile in one call."""
 
 import asyncio
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
 
 from worker.errors import StoreError
 from worker.messages import PhotoId
@@ -26,7 +27,6 @@ class LookUps:
         """`patience`: seconds after which a look-up without an answer counts as failed."""
         self._store = store
         self._patience = patience
-        self._threads = ThreadPoolExecutor(THREADS, "look-up")
         self._turn = asyncio.Semaphore(THREADS)
         self._asked = set[PhotoId]()
         self._next: asyncio.Task[dict[PhotoId, Result | None]] | None = None
@@ -47,9 +47,27 @@ class LookUps:
     async def _look_up(self) -> dict[PhotoId, Result | None]:
         async with self._turn:
             photos, self._asked, self._next = list(self._asked), set(), None
-            loop = asyncio.get_running_loop()
-            found = await loop.run_in_executor(self._threads, self._store.find, photos)
+            found = await _in_a_thread(lambda: self._store.find(photos))
         return dict(zip(photos, found, strict=True))
+
+
+async def _in_a_thread(find: Callable[[], list[Result | None]]) -> list[Result | None]:
+    """Run a look-up. An executor's thread would hold up the end of the process for as long as Redis hangs."""
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[list[Result | None]] = loop.create_future()
+
+    def run() -> None:
+        try:
+            tell(found.set_result, find())
+        except BaseException as error:  # noqa: BLE001 - whoever asked hears of it
+            tell(found.set_exception, error)
+
+    def tell(settle: Callable[[Any], None], it: object) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and nobody asks any more
+            loop.call_soon_threadsafe(lambda: None if found.cancelled() else settle(it))
+
+    threading.Thread(target=run, name="look-up", daemon=True).start()
+    return await found
 
 
 def _retrieve(task: "asyncio.Task[dict[PhotoId, Result | None]]") -> None:

@@ -63,14 +63,14 @@ class Readers:
         Redis may be away meanwhile. A stop ends the wait at once, so does being one too many.
         """
         self._loop = asyncio.get_running_loop()
-        end = self._loop.time() + seconds
         if self.waiting < self._most and not self._ended:
-            with self._reason_to_look(photo) as reason:
-                while not self._ended and await _is_set(reason, end):
-                    reason.clear()
-                    with suppress(StoreError):  # the last look tells
-                        if found := await self.find(photo):
-                            return found
+            with self._reason_to_look(photo) as reason, suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while await reason.wait() and not self._ended:
+                        reason.clear()
+                        with suppress(StoreError):  # the last look tells
+                            if found := await self.find(photo):
+                                return found
         return await self.find(photo)
 
     def end(self) -> None:
@@ -119,15 +119,3 @@ class Readers:
         self._task = None
         if not task.cancelled():
             self._telemetry.warn("subscription_ended", exc_info=task.exception())
-
-
-async def _is_set(reason: asyncio.Event, end: float) -> bool:
-    """Wait until there is a reason to look. False if there is none until `end`, by the loop's clock."""
-    if asyncio.get_running_loop().time() >= end:
-        return False
-    try:
-        async with asyncio.timeout_at(end):
-            await reason.wait()
-    except TimeoutError:
-        return False
-    return True

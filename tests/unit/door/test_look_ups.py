@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -121,3 +122,19 @@ def test_one_who_goes_away_takes_no_answer_from_others(store: HeldStore) -> None
         assert await stays == make_result()
 
     asyncio.run(run())
+
+
+def test_a_store_that_hangs_holds_up_neither_the_loops_end_nor_the_process(store: HeldStore) -> None:
+    async def run() -> None:
+        asked = asyncio.create_task(LookUps(store, PATIENCE).find(ONE))
+        await store.holds(1)
+        asked.cancel()
+
+    begun = time.monotonic()
+    asyncio.run(run())
+    assert time.monotonic() - begun < PATIENCE / 2
+    threads = [thread for thread in threading.enumerate() if thread.name == "look-up"]
+    assert [thread.daemon for thread in threads] == [True]
+    store.go.set()
+    threads[0].join(PATIENCE)  # and what it brings after the end disturbs nobody
+    assert not threads[0].is_alive()

@@ -1,6 +1,7 @@
 """Who waits for a result gets it as soon as it is there, and is told in time if it is not."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -28,9 +29,12 @@ class ScriptedStore:
         self.results: dict[PhotoId, Result] = {}
         self.errors = list[StoreError]()
         self.looks = Counter[PhotoId]()
+        self.go = threading.Event()
+        self.go.set()
 
     def find(self, photos: Sequence[PhotoId]) -> list[Result | None]:
         self.looks.update(photos)
+        assert self.go.wait(PATIENCE)
         if self.errors:
             raise self.errors.pop(0)
         return [self.results.get(photo) for photo in photos]
@@ -164,6 +168,23 @@ def test_a_redis_that_stays_away_is_an_error_at_the_end(rig: Rig) -> None:
         rig.store.errors = [StoreError("away")] * 2
         with pytest.raises(StoreError, match="away"):
             await rig.readers.wait(ONE, SHORT)
+
+    rig.run(test)
+
+
+def test_a_redis_that_hangs_holds_a_reader_up_once(rig: Rig) -> None:
+    """By the patience of the last look, not by that of each."""
+
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        rig.store.go.clear()
+        begun, waiter = loop.time(), asyncio.create_task(rig.readers.wait(ONE, SHORT))
+        await asyncio.sleep(0)
+        while rig.readers.waiting:
+            await asyncio.sleep(0.001)
+        assert SHORT <= loop.time() - begun < SHORT + 2  # a busy machine
+        rig.store.go.set()
+        assert await waiter is None
 
     rig.run(test)
 
