@@ -20,6 +20,8 @@ from types import TracebackType
 from typing import Any, Self
 from unittest import mock
 
+import structlog
+
 STUMBLES, STUMBLE = 0.02, 0.3  # how often a thread is kept waiting, and for how many seconds at most
 PATIENCE = 10.0  # real seconds until a thread that does not end is an error
 
@@ -69,6 +71,7 @@ class Schedule:
         self._replaced = mock.patch.multiple(threading, **replaced)
 
     def __enter__(self) -> Self:
+        structlog.PrintLogger()  # keeps the lock that it makes at its first use: not one of ours
         self._replaced.start()
         return self
 
