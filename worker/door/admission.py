@@ -27,9 +27,7 @@ class Admission:
         self._memory = memory
         self._objective = objective_seconds
         self._clock = clock
-        self._lock = (
-            threading.RLock()
-        )  # the collector may free bytes, which `release` counts, while we hold it
+        self._lock = threading.RLock()  # the collector may free bytes, and so `release`, while it is held
         self._bytes = self._in_work = 0
         self._rate = 0.0  # photos a second, as measured
 
