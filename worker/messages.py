@@ -158,6 +158,10 @@ class Failed(_PhotoOutcome):
     timings: Mapping[str, float]  # milliseconds by step, so far
     at: float  # monotonic seconds: when the outcome was known
 
+    def __post_init__(self) -> None:
+        """Let the photo's bytes and pixels go, which the error's tracebacks hold: an outcome may wait for long."""
+        self.error.__traceback__ = self.error.__cause__ = self.error.__context__ = None
+
     @property
     def verdict(self) -> Verdict:
         """What becomes of the message, as far as this photo is concerned."""

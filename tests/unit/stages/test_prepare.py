@@ -1,5 +1,7 @@
 """prepare: fetching and decoding, photos that fail alone, outcomes that pass the model by."""
 
+import gc
+import weakref
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,7 +23,7 @@ from worker.errors import (
     TooManyBytesError,
     Verdict,
 )
-from worker.messages import Failed, Scored, Skipped, Upload
+from worker.messages import Failed, Fetched, Scored, Skipped, Upload
 from worker.photos import decoding
 from worker.pipeline.queues import ShutDown
 from worker.pipeline.waiting_room import WaitingRoom
@@ -53,6 +55,31 @@ def test_a_bad_photos_outcome_names_the_bytes_that_were_read() -> None:
     (outcome,) = StageRig(source).infer_all(source.upload(IDS[0]))
     assert isinstance(outcome, Failed)
     assert outcome.upload.object.etag == f"etag-of-{IDS[0]}"
+
+
+@pytest.mark.parametrize("data", [b"text", photo(1)[:45], photo(1)], ids=["text", "cut", "whole"])
+def test_what_becomes_of_a_photo_holds_its_bytes_no_more(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Pieces(list[bytes]):
+        """Bytes that can be seen to go."""
+
+    handed_out = list[weakref.ref[Pieces]]()
+
+    def fetch(*_: object) -> Fetched:
+        pieces = Pieces([data])
+        handed_out.append(weakref.ref(pieces))
+        return Fetched(pieces)
+
+    source = ScriptedSource()
+    monkeypatch.setattr(source, "fetch", fetch)
+    gc.disable()  # which may not run for hours
+    try:
+        (outcome,) = StageRig(source).infer_all(source.upload(IDS[0]))
+        assert isinstance(outcome, Scored | Failed)
+        assert [pieces() for pieces in handed_out] == [None]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("error", [OutOfMemoryError("none left"), MemoryError()], ids=["decoder", "worker"])
