@@ -54,7 +54,9 @@ def test_a_stop_under_load_answers_all_that_was_accepted(
     rig: FaultRig, photo: bytes, port: int, clients: DoorClients
 ) -> None:
     rig.upload(30, photo)
-    worker = rig.start_worker(door_port=str(port), door_wait="60", visibility_timeout="300")
+    worker = rig.start_worker(
+        door_port=str(port), door_wait="60", drain_deadline="110", visibility_timeout="300"
+    )
     with clients.at_work(CLIENTS, photo):
         eventually(lambda: clients.count() >= 10, rig.describe)
         worker.ask_to_stop()
