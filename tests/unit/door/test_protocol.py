@@ -131,17 +131,31 @@ def test_a_refusal_arrives_while_the_client_still_sends_and_the_connection_can_b
     assert client.get("/livez").body == b"ok"
 
 
-@pytest.mark.parametrize("length", [b"Content-Length: 9000000000", b"Transfer-Encoding: chunked"])
+def test_what_came_of_a_refused_body_is_not_kept(door: Serving) -> None:
+    client = door.client()
+    client.send(post("/refuse", bytes(60_000)))
+    assert client.answer().status == 429
+    (connection,) = door.server._uvicorn.server_state.connections
+    assert isinstance(connection, protocol.Protocol)
+    eventually(lambda: connection._owes is protocol.Owes.NOTHING and connection.cycle.body == b"")
+
+
+@pytest.mark.parametrize(
+    ("length", "connection"),
+    [(b"Content-Length: 9000000000", "close"), (b"Transfer-Encoding: chunked", None)],
+)
 def test_a_body_without_end_is_cut_off_after_its_refusal_has_been_read(
-    door: Serving, length: bytes, monkeypatch: pytest.MonkeyPatch
+    length: bytes, connection: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "MOST_DROPPED", 3_000_000)
-    client = door.client()
-    client.send(HEAD % b"/refuse", length, b"\r\n\r\n")
-    with pytest.raises((ConnectionResetError, BrokenPipeError)):  # noqa: PT012 - some send fails
-        while True:
-            client.send(b"f4240\r\n", bytes(1_000_000), b"\r\n")
-    assert client.answer().status == 429
+    with serving(door_body_timeout=60.0) as door:
+        client = door.client()
+        client.send(HEAD % b"/refuse", length, b"\r\n\r\n")
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):  # noqa: PT012 - some send fails
+            while True:
+                client.send(b"f4240\r\n", bytes(1_000_000), b"\r\n")
+        answer = client.answer()
+        assert (answer.status, answer.headers.get("connection")) == (429, connection)
 
 
 # Slow clients
@@ -212,6 +226,17 @@ def test_the_apps_time_is_not_the_clients(door: Serving) -> None:
     assert client.answer().body == b"at last"
 
 
+def test_a_head_that_is_sent_ahead_has_its_time_once_the_answer_before_it_is_there(door: Serving) -> None:
+    client = door.client()
+    client.send(WAIT, b"GET / HTTP/1.1\r\nHost: ")
+    eventually(lambda: door.app.seen["waiting"] == 1)
+    door.app.gate.wait(2 * door.server._limits.seconds)
+    door.app.gate.set()
+    assert client.answer().body == b"at last"
+    assert client.answer().status == 408
+    assert client.is_closed()
+
+
 def test_a_client_that_does_not_read_its_answer_is_cut_off(door: Serving) -> None:
     client = door.client()
     client.send(b"GET /large HTTP/1.1\r\nHost: door\r\n\r\n")
@@ -257,6 +282,12 @@ def test_a_target_and_fields_have_their_room(door: Serving, target: bytes) -> No
     fields = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 100) for number in range(90))
     client.send(b"GET %s HTTP/1.1\r\nHost: door\r\n%s\r\n" % (target, fields))
     assert client.answer().status == 200
+
+
+def test_small_fields_are_counted(door: Serving) -> None:
+    client = door.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: door\r\n", b"X: 1\r\n" * 100, b"\r\n")
+    assert client.answer().status == 431
 
 
 def test_a_target_without_end_is_refused(door: Serving) -> None:
