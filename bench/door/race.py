@@ -40,7 +40,10 @@ class Race:
         """Race for some rounds of laps of so many seconds. Raises BenchError."""
         for server in self.servers.values():
             self._in_turn(server, f"warm-up, {LABELS[server.name]}", clients=max(CLIENTS), seconds=seconds)
-        closed = {clients: [self._lap(n, clients, seconds) for n in range(rounds)] for clients in CLIENTS}
+        closed: dict[int, list[Row]] = {clients: [] for clients in CLIENTS}
+        for number in range(rounds):
+            for clients, rows in closed.items():
+                rows.append(self._lap(number, clients, seconds))
         middle = {clients: ratios.medians(rows) for clients, rows in closed.items()}
         capacity = {name: max(row[f"{name}_per_s"] for row in middle.values()) for name in self.servers}
         at_80 = [self._lap_in_the_open(n, capacity, seconds) for n in range(rounds)]
@@ -79,7 +82,7 @@ class Race:
             )
             seen["offered_per_s"] = rate
             row |= {f"{server.name}_{what}": value for what, value in seen.items()}
-        return row
+        return {**row, "cores_taken": cores_taken(row)}
 
     def _in_turn(self, server: Server, title: str, **load: Any) -> Row:
         """Let one server run a load: `clients` for `seconds`, or at `moments`."""
@@ -140,11 +143,16 @@ def in_turns(servers: list[Server], number: int) -> list[Server]:
     return servers[first:] + servers[:first]
 
 
+def cores_taken(row: Mapping[str, float]) -> float:
+    """Return the largest share of the cores that other programs took in any server's turn."""
+    return max(row[f"{name}_cores_taken"] for name in LABELS)
+
+
 def add_ratios(row: Mapping[str, float]) -> Row:
     """Add what the aims ask for: throughput and p99 of ours beside the best rival's, and beyond the parts."""
     best = max(row[f"{rival.name}_per_s"] for rival in RIVALS)
     least = min(row[f"{rival.name}_p99_ms"] for rival in RIVALS)
-    found = dict(row)
+    found = {**row, "cores_taken": cores_taken(row)}
     for name in OURS:
         found[f"{name}_to_best"] = row[f"{name}_per_s"] / best
         found[f"{name}_p99_to_least"] = row[f"{name}_p99_ms"] / least

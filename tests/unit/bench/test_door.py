@@ -15,7 +15,7 @@ from bench.door.connection import Connection
 from bench.door.load_client import closed_loop, open_loop
 from bench.door.servers import DOOR, LABELS, Server, read_score
 from bench.door.wires import Wire, requests
-from bench.pages import publish
+from bench.pages import publish, report
 from bench.pages.pages import PAGES
 from bench.pages.tables import sections
 from bench.processes import LostError
@@ -190,22 +190,65 @@ def test_ours_is_compared_with_whichever_rival_is_best() -> None:
     assert found["door_beyond_cpu_ms"] == pytest.approx(0.5)
 
 
+def test_the_page_says_when_the_machine_was_busy_in_any_turn() -> None:
+    busy, row = door(), {f"{name}_{what}": value for name in LABELS for what, value in SERVED.items()}
+    assert report.warning(busy) == ""
+    busy["door"]["every_round"] = {"8": [race.add_ratios({**row, "litserve_cores_taken": 0.4})]}
+    assert "40%" in report.warning(busy)
+
+
 class Standing:
-    """A server that costs nothing, and the client of one."""
+    """A server that costs nothing, and the client that loads it."""
 
-    name, wire, port = DOOR, Wire("/images"), 1
+    wire, port = Wire("/images"), 1
 
-    def __init__(self, **statuses: int) -> None:
-        self._seen = {"statuses": {name.lstrip("s"): n for name, n in statuses.items()}}
+    def __init__(self, name: str = DOOR, **statuses: int) -> None:
+        self.name, self.is_running = name, False
+        self._statuses = {status.lstrip("s"): count for status, count in statuses.items()}
+
+    def thaw(self) -> None:
+        self.is_running = True
+
+    def freeze(self) -> None:
+        self.is_running = False
 
     def cpu(self) -> float:
         return 1.0
 
     memory_mb = peak_memory_mb = cpu
 
-    def ask(self, _request: object, within: float) -> dict[str, Any]:
+    def ask(self, _load: object, within: float) -> dict[str, Any]:
         assert within > 0
-        return {**self._seen, "took": [0.1] * self._seen["statuses"].get("200", 0), "late": [], "cpu": 0.2}
+        took = [0.1] * self._statuses.get("200", 0)
+        return {"statuses": dict(self._statuses), "took": took, "late": took, "cpu": 0.2}
+
+
+class Inside:
+    """Decoding and inference alone."""
+
+    def ask(self, _request: object, within: float) -> dict[str, float]:
+        assert within > 0
+        return {"infer_cpu_ms": 9.0, "decode_cpu_ms": 2.5}
+
+
+def test_one_server_runs_at_a_time_and_every_aim_is_measured() -> None:
+    servers: Any = {name: Standing(name) for name in LABELS}
+    told, running = list[str](), list[list[str]]()
+
+    class Client(Standing):
+        def ask(self, load: Any, within: float) -> dict[str, Any]:
+            running.append([name for name, server in servers.items() if server.is_running])
+            return super().ask(load, within)
+
+    client, inside = Client(s200=10), Inside()
+    found = race.Race(servers, client, inside, told.append).run(rounds=2, seconds=1.0)  # type: ignore[arg-type]
+    laps = 1 + 2 * (len(race.CLIENTS) + 1)
+    assert [len(names) for names in running] == [1] * laps * len(servers)
+    assert len(told) == laps * len(servers) + 2 * 2  # as many as door.steps counts, but for the queue
+    about = {"engine": "litert", "versions": {}, "photos_kb": 35.0, "same_score": dict.fromkeys(LABELS, 1.0)}
+    tables = sections({**door(), "door": {**about, **found, "queue": door()["door"]["queue"]}})
+    assert len(tables["door aims"][0].rows) == 2 * len(race.CLIENTS) + 3
+    assert told.index("round 2, 1 clients, LitServe") > told.index("round 1, 64 clients, LitServe")
 
 
 def run_load(standing: Any, server: Server | Any) -> dict[str, float]:
@@ -224,7 +267,7 @@ def test_only_scored_photos_count_and_refusals_are_counted() -> None:
     [({"s200": 10, "s500": 1}, "not score all.*'500': 1"), ({"s429": 5}, "5 were refused")],
 )
 def test_photos_without_a_score_end_the_measurement(statuses: dict[str, int], says: str) -> None:
-    standing = Standing(**statuses)
+    standing = Standing(DOOR, **statuses)
     with pytest.raises(LostError, match=says):
         run_load(standing, standing)
 
