@@ -28,20 +28,20 @@ class Subscriber:
         """After their timeout of silence a sign of life is asked for, which must come within another one."""
         self._nodes = nodes
         self._timeout = nodes.timeout
-        self._wanted = set[str]()
+        self._wanted = dict[str, None]()  # in the order in which they came
         self._sent = set[str]()  # subscribed to on this connection, if not yet confirmed
-        self._changed = dict[str, None]()  # in the order of the first change
+        self._changed = dict[str, None]()
         self._has_work = asyncio.Event()
         self._failures = 0  # connections that failed since something was heard
 
     def add(self, channel: str) -> None:
         """Hear a channel. If it is subscribed to already, no confirmation need come: look after this call."""
-        self._wanted.add(channel)
+        self._wanted[channel] = None
         self._note(channel)
 
     def drop(self, channel: str) -> None:
         """Hear a channel no more."""
-        self._wanted.discard(channel)
+        self._wanted.pop(channel, None)
         self._note(channel)
 
     async def run(self, heard: Callable[[str], None], failed: Callable[[str], None]) -> None:
@@ -65,7 +65,7 @@ class Subscriber:
         try:
             await connection.connect()
             connection.socket_timeout = None  # or asyncio.wait_for, which loses a cancel in Python 3.11
-            self._changed = dict.fromkeys(self._wanted)
+            self._changed = dict(self._wanted)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read(connection, heard))
                 tasks.create_task(self._write(connection))
