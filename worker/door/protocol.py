@@ -271,14 +271,13 @@ class Protocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what cannot be a request, then end. An earlier request is answered first, and last."""
         self._is_deaf = True
-        self.pipeline.clear()
         running = self._running
         if running is not None and not (running is self.cycle and running.more_body):
             running.keep_alive = False
             self._limits.refuse(refusal.code)
             return
         if running is not None:
-            running.disconnected = True  # the app hears that its client has gone
+            running.disconnected = True  # the app hears that its client has gone, and answers no more
             running.message_event.set()
         is_answered = self._owes is Owes.BODY and (running is None or running.response_started)
         if not is_answered:

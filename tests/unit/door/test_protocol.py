@@ -152,7 +152,7 @@ def test_a_body_without_end_is_cut_off_after_its_refusal_has_been_read(
         client = door.client()
         client.send(HEAD % b"/refuse", length, b"\r\n\r\n")
         with pytest.raises((ConnectionResetError, BrokenPipeError)):  # noqa: PT012 - some send fails
-            while True:
+            for _ in range(3000):
                 client.send(b"f4240\r\n", bytes(1_000_000), b"\r\n")
         answer = client.answer()
         assert (answer.status, answer.headers.get("connection")) == (429, connection)
@@ -216,6 +216,16 @@ def test_an_idle_connection_ends_after_its_time() -> None:
         client = door.client()
         assert client.get().status == 200
         assert client.is_closed()
+
+
+def test_a_connection_with_a_request_is_not_idle() -> None:
+    with serving(door_keep_alive=0.2) as door:
+        client = door.client()
+        client.get()
+        client.send(WAIT)
+        door.app.gate.wait(0.5)
+        door.app.gate.set()
+        assert client.answer().body == b"at last"
 
 
 def test_the_apps_time_is_not_the_clients(door: Serving) -> None:
