@@ -161,9 +161,11 @@ async def _next(request: Request) -> tuple[bytes, bool]:
 
 
 def _form(request: Request) -> Form | None:
-    """Make the parser of a form; None for a raw photo. Raises Refusal for what would have to be unpacked first."""
+    """Make the parser of a form; None for a raw photo. Raises Refusal for what is packed, or a part."""
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise Refusal("unsupported_format", f"the photo is sent with the content encoding {encoding!r}")
+    if "content-range" in request.headers:  # RFC 9110, 14.5
+        raise Refusal("bad_request", "a photo is sent whole, not as a Content-Range")
     content_type = request.headers.get("content-type", "")
     return Form(content_type) if content_type.lower().startswith(FORM.decode()) else None

@@ -168,9 +168,19 @@ class Images:
             raise GoneError
         if self.lookup is None:
             raise Refusal("too_late", f"there was no result within {wait:g} s")
-        if self.is_store_away():
+        if not await self._has_store(self.lookup, photo):
             raise Refusal("store_trouble", "Redis does not answer; the result is written when it does")
         return answers.promise(self.names, photo)
+
+    async def _has_store(self, lookup: Lookup, photo: PhotoId) -> bool:
+        """Whether Redis answers now. If it hangs, the first write learns of it only long after a client's wait."""
+        if self.is_store_away():
+            return False
+        try:
+            await lookup.find(photo)
+        except StoreError:
+            return False
+        return True
 
 
 def _resolve(future: "asyncio.Future[Answered]", value: Answered) -> None:

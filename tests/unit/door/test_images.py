@@ -173,10 +173,11 @@ def test_a_photo_that_was_forgotten_meanwhile_has_no_result() -> None:
         (ONE, None, {"Content_Length": "501"}, (413, "too_many_bytes")),
         (ONE, None, {"Content_Length": "9" * 1_000}, (413, "too_many_bytes")),
         (ONE, None, {"Content_Encoding": "gzip"}, (415, "unsupported_format")),
+        (ONE, None, {"Content_Range": "bytes 0-6/99"}, (400, "bad_request")),
         (ONE, None, {"Content_Type": "multipart/form-data"}, (400, "bad_request")),
         (ONE, b"no form", {"Content_Type": "Multipart/Form-Data; boundary=x"}, (400, "bad_request")),
     ],
-    ids=["empty", "id", "sent", "declared", "endless", "packed", "no boundary", "no form"],
+    ids=["empty", "id", "sent", "declared", "endless", "packed", "a part", "no boundary", "no form"],
 )
 def test_a_request_that_cannot_be_is_refused(
     path: str, data: bytes | None, headers: dict[str, str], code: tuple[int, str]
@@ -393,11 +394,16 @@ def test_without_redis_a_late_result_is_lost_and_a_promise_is_none() -> None:
     run(scenario)
 
 
-def test_while_redis_is_away_the_client_hears_so_after_the_wait() -> None:
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "not yet known"])
+@pytest.mark.parametrize("headers", [{}, {"Prefer": "respond-async"}], ids=["wait", "async"])
+def test_while_redis_is_away_the_client_hears_so_after_the_wait(
+    is_known: bool, headers: dict[str, str]
+) -> None:
     async def scenario() -> None:
-        door = DoorRig(store=PuppetStore(), wait=SHORT)
-        door.is_store_away = True
-        asked = door.ask("PUT", ONE, PHOTO)
+        store = PuppetStore()
+        door = DoorRig(store=store, wait=SHORT)
+        door.is_store_away, store.away = is_known, not is_known
+        asked = door.ask("PUT", ONE, PHOTO, **headers)
         upload = await door.next_upload()
         assert (await asked.answer()).code == (503, "store_trouble")
         assert door.tickets.wants(upload), "it is written when Redis is back"
