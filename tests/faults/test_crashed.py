@@ -33,9 +33,10 @@ sys.exit(main(["run"]))
     ("step", "queue"),
     [
         ("poll.Poll.step", "uploads"),
-        ("prepare.Prepare.step", "uploads"),
+        ("prepare.Prepare.step", "ready"),
         ("infer.Infer._step", "outcomes"),
         ("commit.Commit.step", "outcomes"),
+        ("acknowledge.Acknowledge.step", "outcomes"),
     ],
 )
 def test_a_stage_that_raises_ends_the_worker_and_what_is_undone_is_visible_at_once(
