@@ -91,7 +91,8 @@ def readers(settings: Settings, store: ResultStore, telemetry: Telemetry) -> Rea
     if not isinstance(store, RedisStore):
         return None
     look_ups = LookUps(store, patience=2 * settings.redis_timeout)
-    return Readers(look_ups, store.subscriber(), store.keys.result, settings.door_connections, telemetry)
+    waiters = settings.door_connections // 2  # the others are for photos
+    return Readers(look_ups, store.subscriber(), store.keys.result, waiters, telemetry)
 
 
 def duplicate_rule(settings: Settings) -> DuplicateRule:

@@ -20,10 +20,20 @@ class Admission:
     """Thread-safe. Asked before a body, which holds memory but no place, and again when it is complete."""
 
     def __init__(
-        self, *, most: int, memory: int, objective_seconds: float, clock: Callable[[], float]
+        self,
+        *,
+        most: int,
+        memory: int,
+        objective_seconds: float,
+        clock: Callable[[], float],
+        ceiling: float = math.inf,
     ) -> None:
-        """`most`: photos in work at a time, 0 for as many as are scored in time. `memory`: in bytes."""
+        """`most`: photos in work at a time, 0 for as many as are scored in time. `memory`: in bytes.
+
+        `ceiling`: above `most`; more could not be told that there are too many.
+        """
         self._most = most
+        self._ceiling = ceiling
         self._memory = memory
         self._objective = objective_seconds
         self._clock = clock
@@ -38,7 +48,7 @@ class Admission:
     @property
     def places(self) -> int:
         """How many photos may be in work: those of the rate times the objective (Little's law)."""
-        return self._most or max(FEWEST, int(self._rate * self._objective))
+        return self._most or int(min(self._ceiling, max(FEWEST, self._rate * self._objective)))
 
     @property
     def in_work(self) -> int:

@@ -22,7 +22,7 @@ from worker.messages import Outcome, Upload
 from worker.pipeline.lanes import Lane
 from worker.pipeline.outages import Outages
 from worker.settings import Settings
-from worker.settings.consistency import MB, SETTLING
+from worker.settings.consistency import MB, PLACES_PER_CONNECTION, SETTLING
 from worker.telemetry.counters import Telemetry
 
 MOST = 100_000  # photos in the lane; admission refuses long before
@@ -51,6 +51,7 @@ class Door:
             memory=settings.door_memory * MB,
             objective_seconds=settings.objective / 1000,
             clock=clock,
+            ceiling=settings.door_connections * PLACES_PER_CONNECTION,
         )
         self.bodies = Bodies(
             self.admission, max_bytes=settings.max_bytes, timeout=settings.door_body_timeout, clock=clock

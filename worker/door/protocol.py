@@ -31,7 +31,7 @@ TOO_LARGE = f"the head is too large: {MOST_FIELDS} fields and {MOST_HEAD} bytes 
 NO_HTTP = "this is not understood as HTTP/1.1"
 TOO_EARLY = "too much was sent ahead of an answer"
 SPARE = 16  # connections beyond the cap, for health checks
-CHECKS = {b"/livez", b"/readyz"}
+CHECKS = {b"/livez", b"/readyz", b"/metrics"}
 ALL_BUSY = "all connections of this worker are in use"
 GRACE = 1.0  # seconds that the app has to refuse a slow body by itself
 

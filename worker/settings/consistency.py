@@ -10,6 +10,7 @@ from worker.results.redis_keys import Keys
 if TYPE_CHECKING:  # Settings checks itself with this file
     from worker.settings.declarations import Settings
 
+PLACES_PER_CONNECTION = 0.75  # at most; the others are for refusals, readers and checks
 SETTLING = 4  # seconds that a stop leaves for the last deletes and releases
 CONNECTING = 11  # seconds that one try of a receive may take beyond its long poll: adapters/aws/sqs.py
 RETRYING = 1  # seconds at most between two tries of a receive
@@ -86,6 +87,11 @@ def _contradictions_of_the_door(settings: "Settings") -> Iterator[str]:
         yield (
             f"WORKER_DOOR_CONNECTIONS ({settings.door_connections}) is more than half of the files that this "
             f"process may open ({files}): raise `ulimit -n`, or ECS's `nofile`"
+        )
+    if settings.door_most > settings.door_connections * PLACES_PER_CONNECTION:
+        yield (
+            f"WORKER_DOOR_MOST ({settings.door_most}) is more than three quarters of WORKER_DOOR_CONNECTIONS "
+            f"({settings.door_connections}): who is too many could not be told so"
         )
     if settings.door_memory * MB < settings.max_bytes:
         yield (

@@ -33,6 +33,12 @@ def test_a_number_that_is_set_is_the_number_of_places() -> None:
     assert admission.in_work == 1
 
 
+def test_more_than_can_be_told_that_there_are_too_many_are_not_taken() -> None:
+    fast = Admission(most=0, memory=1, objective_seconds=1.0, clock=ManualClock(), ceiling=6)
+    fast.expect(1_000.0)
+    assert fast.places == 6
+
+
 def test_a_place_is_given_back_once() -> None:
     admission = make(most=2)
     place = admission.enter()

@@ -201,6 +201,14 @@ def test_the_door_leaves_the_worker_half_of_the_files_that_it_may_open(
         load_with(door_port="8080", door_connections="513")
 
 
+def test_some_connections_are_left_for_who_is_told_that_there_are_too_many() -> None:
+    assert load_with(door_port="8080", door_connections="100", door_most="75").door_most == 75
+    with pytest.raises(
+        ConfigurationError, match=r"WORKER_DOOR_MOST \(76\) .*WORKER_DOOR_CONNECTIONS \(100\)"
+    ):
+        load_with(door_port="8080", door_connections="100", door_most="76")
+
+
 def test_settings_that_contradict_each_other_cannot_be_built_directly_either() -> None:
     fitting = load(REQUIRED).model_dump()
     with pytest.raises(ValidationError, match=re.escape("WORKER_RETRY_DELAY (400 s) must not exceed")):
