@@ -88,6 +88,7 @@ class ScriptedSource:
         self.photos = photos or {}
         self.asked_for: list[int] = []
         self.settled: list[Outcome] = []
+        self.calls: list[int] = []  # outcomes in each call that settled some
         self.answered: list[tuple[Outcome, Result | None]] = []
         self.is_patient = True
         self.unwanted: set[str] = set()  # image ids
@@ -142,6 +143,7 @@ class ScriptedSource:
 
     def settle(self, outcomes: list[Outcome]) -> None:
         self.settled += outcomes
+        self.calls.append(len(outcomes))
         self._end_leases(outcome.message for outcome in outcomes)
 
     def _end_leases(self, messages: Iterable[Message]) -> None:

@@ -13,24 +13,12 @@ from worker.pipeline.queues import ShutDown
 from worker.stages.acknowledge import BEHIND, Acknowledge
 
 
-class CallingSource(ScriptedSource):
-    """Remembers how many outcomes each call had."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[int] = []
-
-    def settle(self, outcomes: list[Outcome]) -> None:
-        self.calls.append(len(outcomes))
-        super().settle(outcomes)
-
-
 def outcomes_of(source: ScriptedSource, count: int) -> list[Outcome]:
     return [Skipped(message(number=number), source) for number in range(count)]
 
 
 def test_nothing_is_settled_before_its_step() -> None:
-    source, acknowledge = CallingSource(), Acknowledge()
+    source, acknowledge = ScriptedSource(), Acknowledge()
     acknowledge.settle(source, outcomes_of(source, 3))
     assert source.settled == []
     acknowledge.step()
@@ -39,7 +27,7 @@ def test_nothing_is_settled_before_its_step() -> None:
 
 def test_what_came_one_by_one_is_settled_ten_at_a_time() -> None:
     """A slow queue would else fall behind: commit hands on what it has, however little."""
-    source, acknowledge = CallingSource(), Acknowledge()
+    source, acknowledge = ScriptedSource(), Acknowledge()
     outcomes = outcomes_of(source, 25)
     for outcome in outcomes:
         acknowledge.settle(source, [outcome])
@@ -50,7 +38,7 @@ def test_what_came_one_by_one_is_settled_ten_at_a_time() -> None:
 
 
 def test_each_source_settles_its_own() -> None:
-    one, other, acknowledge = CallingSource(), CallingSource(), Acknowledge()
+    one, other, acknowledge = ScriptedSource(), ScriptedSource(), Acknowledge()
     for pair in zip(outcomes_of(one, 3), outcomes_of(other, 3), strict=True):
         for outcome in pair:
             acknowledge.settle(outcome.source, [outcome])
@@ -60,7 +48,7 @@ def test_each_source_settles_its_own() -> None:
 
 def test_a_source_without_messages_waits_for_nobody() -> None:
     """However slow SQS is, and however many photos come by HTTP, they count for nothing here."""
-    door, acknowledge = CallingSource(), Acknowledge()
+    door, acknowledge = ScriptedSource(), Acknowledge()
     door.is_patient = False
     for outcome in outcomes_of(door, 2 * BEHIND):
         acknowledge.settle(door, [outcome])
@@ -69,7 +57,7 @@ def test_a_source_without_messages_waits_for_nobody() -> None:
 
 
 def test_it_is_behind_while_ten_calls_and_more_wait() -> None:
-    source, acknowledge = CallingSource(), Acknowledge()
+    source, acknowledge = ScriptedSource(), Acknowledge()
     acknowledge.settle(source, outcomes_of(source, BEHIND))
     assert not acknowledge.is_behind()
     acknowledge.settle(source, outcomes_of(source, 1))
@@ -79,7 +67,7 @@ def test_it_is_behind_while_ten_calls_and_more_wait() -> None:
 
 
 def test_it_ends_once_commit_has_ended_and_everything_is_settled() -> None:
-    source, acknowledge = CallingSource(), Acknowledge()
+    source, acknowledge = ScriptedSource(), Acknowledge()
     acknowledge.settle(source, outcomes_of(source, 12))
     acknowledge.outcomes.shutdown()
     acknowledge.step()
@@ -91,7 +79,7 @@ def test_it_ends_once_commit_has_ended_and_everything_is_settled() -> None:
 
 def test_what_is_written_is_deleted_also_when_everything_is_cancelled() -> None:
     """By the helper what it was given before, by commit what it still has."""
-    source, acknowledge = CallingSource(), Acknowledge()
+    source, acknowledge = ScriptedSource(), Acknowledge()
     before, after = outcomes_of(source, 12), outcomes_of(source, 3)
     acknowledge.settle(source, before)
     acknowledge.outcomes.shutdown(immediate=True)

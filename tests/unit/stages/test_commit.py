@@ -296,21 +296,9 @@ def test_commit_shows_signs_of_life_before_each_call_that_may_take_long() -> Non
     assert len(source.settled) == 25
 
 
-class CountingSource(ScriptedSource):
-    """Notes how many outcomes come in a call."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[int] = []
-
-    def settle(self, outcomes: list[Outcome]) -> None:
-        self.calls.append(len(outcomes))
-        super().settle(outcomes)
-
-
 def test_commit_gives_each_source_its_own_outcomes_together() -> None:
     rig = StageRig()
-    sources = [CountingSource(), CountingSource()]
+    sources = [ScriptedSource(), ScriptedSource()]
     for number in range(6):
         rig.outcomes.put(Skipped(message(number=number), sources[number % 2]))
     rig.commit.step()
