@@ -24,7 +24,8 @@ HASTY = """
 from worker.stages.commit import Commit
 write = Commit._write
 def settle_first(self):
-    self._settle(list(self._unwritten))
+    for outcome in self._unwritten:
+        outcome.source.settle([outcome])
     write(self)
 Commit._write = settle_first
 """

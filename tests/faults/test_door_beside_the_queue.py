@@ -56,10 +56,10 @@ def test_each_way_gets_its_share_while_both_bring_more_than_the_worker_can_do(
     port = free_port()
     rig.upload(160, photo)
     worker = rig.start_worker(
-        door_port=str(port), door_share=str(share), door_most="40", visibility_timeout="60"
+        door_port=str(port), door_share=str(share), door_most="80", visibility_timeout="60", batch_size="4"
     )
     clients = DoorClients(rig, port)
-    with clients.at_work(24, photo):
+    with clients.at_work(48, photo):  # more than there are places behind its lane
         eventually(lambda: clients.count() > 20)
         begun = time.monotonic()
         eventually(lambda: rig.left() <= 60, rig.describe, PATIENCE)  # its lane is still full

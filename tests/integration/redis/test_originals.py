@@ -102,7 +102,8 @@ def test_if_workers_write_the_same_photo_at_the_same_time_one_has_the_original(u
 def test_a_result_that_is_not_written_leaves_no_trace(store: RedisStore, rig: Rig) -> None:
     write(store, "one", "1", phash(0))
     before = {key: rig.redis.dump(key) for key in rig.redis.keys("*")}
-    assert store.write([photo("one", "1", phash(255))], [""]) == [Written(Answer.KNOWN)]
+    (written,) = store.write([photo("one", "1", phash(255))], [""])
+    assert written == Written(Answer.KNOWN, stored=store.find([PhotoId("one")])[0])
     assert before == {key: rig.redis.dump(key) for key in rig.redis.keys("*")}
     assert write(store, "two", "2", phash(255)) is None
 

@@ -40,6 +40,18 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def _no_thread_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The SDK draws random pauses between its tries: other tests would notice a thread that still tries."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")  # seconds for the tries with one batch
+    yield
+    eventually(
+        lambda: (
+            not [t.name for t in threading.enumerate() if t.name == "spans-end" or t.name.startswith("Otel")]
+        )
+    )
+
+
 def make_spans(telemetry: Telemetry | None = None, clock: ManualClock | None = None) -> Spans:
     return Spans("meals", (telemetry or Telemetry()).warn, clock or ManualClock(), lambda: NOW)
 
