@@ -1,5 +1,6 @@
 """Runs the clients in docs/contract.md, which readers are meant to copy, against a real worker's door."""
 
+import io
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from tests.support import contract, photos
 from tests.support.doors import DoorClient, door_client
@@ -19,6 +21,14 @@ from tests.support.rig import Rig
 from tests.support.waiting import PATIENCE
 
 Score = Callable[..., dict[str, Any]]
+
+
+def slow_photo() -> bytes:
+    """A photo that takes several times the shortest wait to decode."""
+    stream = io.BytesIO()
+    coffee = Image.open(io.BytesIO(photos.coffee())).convert("RGB")
+    coffee.resize((4000, 4000), Image.Resampling.BICUBIC).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
 
 
 @pytest.fixture
@@ -55,10 +65,10 @@ def test_a_client_waits_on_where_the_answer_sends_it(rig: Rig, client: DoorClien
     client.event_hooks = {
         "response": [lambda answer: asked.append(f"{answer.request.method} {answer.status_code}")]
     }
-    with rig.worker(door_port=str(client.port), door_wait="0.1", batch_wait="400", objective="5000"):
+    with rig.worker(door_port=str(client.port), door_wait="0.1"):
         client.wait_until_ready()
         asked.clear()
-        assert score(client, photos.coffee())["status"] == "scored"
+        assert score(client, slow_photo())["status"] == "scored"
     assert asked[0] == "PUT 202"
     assert asked[-1].endswith(" 200")
 
@@ -72,9 +82,9 @@ def test_a_client_whose_worker_was_killed_sends_the_photo_to_the_next(
             rig.workers[0].kill()
             rig.process(door_port=str(client.port))
 
-    rig.process(door_port=str(client.port), door_wait="0.1", batch_wait="2000", objective="9000")
+    rig.process(door_port=str(client.port), door_wait="0.1")
     client.event_hooks = {"response": [kill_and_start]}
-    assert score(client, photos.coffee(), timeout=4 * PATIENCE)["status"] == "scored"
+    assert score(client, slow_photo(), timeout=4 * PATIENCE)["status"] == "scored"
     assert len(rig.workers) == 2
 
 
