@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from worker.adapters.aws import ecs
 from worker.adapters.aws.model_bucket import ModelBucket
@@ -12,7 +13,6 @@ from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.assembly import Assembly
 from worker.connections import connect, door_storage, readers, s3_uploads, utc_now
 from worker.decoders.nursery import Nursery
-from worker.door.door import Door
 from worker.errors import ConfigurationError
 from worker.inference.delivery.library import Library
 from worker.inference.model_loader import ModelLoader, seconds_by_size
@@ -27,6 +27,9 @@ from worker.supervision.protection import ProtectionSchedule
 from worker.supervision.protector import Protector
 from worker.supervision.supervisor import Worker
 from worker.telemetry.counters import Telemetry
+
+if TYPE_CHECKING:
+    from worker.door.door import Door
 
 Clock = Callable[[], float]
 
@@ -47,7 +50,7 @@ def build(
     with ExitStack() as parts:  # what a start that fails must end
         nursery = Nursery(hashes.find(settings.hash).name)  # before any thread, and while the models load
         parts.callback(nursery.close)
-        door = Door(settings, telemetry, clock, utc_now) if settings.door_port else None
+        door = _door(settings, telemetry, clock) if settings.door_port else None
         if door:
             door.listen()
             parts.callback(door.end)
@@ -60,7 +63,7 @@ def _build(
     settings: Settings,
     telemetry: Telemetry,
     nursery: Nursery,
-    door: Door | None,
+    door: "Door | None",
     *,
     clock: Clock,
     checkpoint: Callable[[], None],
@@ -119,6 +122,12 @@ def _build(
         _protector(settings, telemetry, clock),
         close,
     )
+
+
+def _door(settings: Settings, telemetry: Telemetry, clock: Clock) -> "Door":
+    from worker.door.door import Door  # noqa: PLC0415 - a web server, which no other worker needs
+
+    return Door(settings, telemetry, clock, utc_now)
 
 
 def _state_file(settings: Settings, clock: Clock) -> StateFile:

@@ -18,7 +18,7 @@ from worker.connections import utc_now
 from worker.decoders.decoder import PhotoDecoder
 from worker.inference.serving import Replica, Serving
 from worker.intake.quiet import QuietTogether
-from worker.intake.turns import Turns
+from worker.intake.turns import Item, Turns
 from worker.messages import Outcome, Prepared, Upload
 from worker.photos.hashes import Algorithm
 from worker.pipeline.lanes import Lane, Lanes
@@ -40,8 +40,6 @@ from worker.stages.prepare import Prepare
 from worker.telemetry.counters import Telemetry
 
 MOST_HELD = 500  # photos without bytes that wait for S3; each has a lease to extend
-
-Item = Upload | Outcome
 
 
 class SecondWay(Protocol):
