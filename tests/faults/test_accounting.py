@@ -5,14 +5,20 @@ soak tests that pass because they check nothing.
 """
 
 import time
+from pathlib import Path
 
 import pytest
+import redis
 
 from tests.support.faults.fault_rig import FaultRig, key_of
 from tests.support.faults.gateway import slow
+from tests.support.faults.recorder import Recorder
+from tests.support.faults.valkey import Valkey
 from tests.support.history.events import Put
+from tests.support.results import make_result
 from tests.support.waiting import eventually
 from worker.messages import PhotoId, S3Object
+from worker.result import Result
 
 RUN = """
 import sys
@@ -126,3 +132,29 @@ def test_a_good_photo_that_becomes_a_dead_letter_is_found_out(rig: FaultRig, pho
     eventually(is_dead, rig.describe)
     found = [complaint for complaint in rig.tally().complaints(len(rig.dead())) if image_id in complaint]
     assert found == ([] if bad else [f"a good photo that is a dead letter: ['{image_id}']"])
+
+
+class Beaten(Recorder):
+    """A result is written just before it looks for what it missed."""
+
+    def _note_stored(self, client: "redis.Redis") -> list[Result]:
+        publish(client)
+        return super()._note_stored(client)
+
+
+def publish(client: "redis.Redis") -> None:
+    text = make_result("one").model_dump_json()
+    client.set("result:one", text)
+    client.publish("result:one", text)
+
+
+def test_what_is_written_while_the_recorder_begins_to_listen_is_noted_once(tmp_path: Path) -> None:
+    store = Valkey(tmp_path)
+    recorder = Beaten(store)
+    publish(store.client)  # the same again: that is a second time
+    eventually(lambda: recorder.written >= 2)
+    publish(store.client)
+    eventually(lambda: recorder.written >= 3)
+    recorder.close()
+    store.close()
+    assert recorder.written == 3

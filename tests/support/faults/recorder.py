@@ -14,9 +14,10 @@ from tests.support.history.events import Asked, Emptied, Event, Published
 from tests.support.history.judge import judge
 from tests.support.waiting import eventually
 from worker.messages import PhotoId
-from worker.result import parse
+from worker.result import Result, parse
 
 CHANNEL = "result:"  # the rest is the name of a photo
+LOOKED = "looked"  # nobody publishes there
 
 
 class Recorder:
@@ -63,26 +64,33 @@ class Recorder:
 
     def _receive(self) -> None:
         client = impatient(self._store.port)
-        with client.pubsub(ignore_subscribe_messages=True) as messages:  # type: ignore[no-untyped-call] # redis-py's
+        with client.pubsub() as messages:  # type: ignore[no-untyped-call] # redis-py's
             messages.psubscribe(f"{CHANNEL}*")
+            found = list[Result]()
             while not self._ended.is_set():
-                message = messages.get_message(timeout=0.2)
-                if not self._listening.is_set():
-                    self._note_stored(client)
-                    self._listening.set()
-                if message:
-                    self._note(message["channel"], message["data"])
+                message = messages.get_message(timeout=0.2) or {"type": "nothing"}
+                match message["type"]:
+                    case "psubscribe":
+                        found = self._note_stored(client)
+                        messages.subscribe(LOOKED)
+                    case "subscribe":  # it comes after all that was published before the look
+                        found.clear()
+                        self._listening.set()
+                    case "pmessage":
+                        self._note(message["channel"], parse(message["data"]), found)
 
-    def _note_stored(self, client: "redis.Redis") -> None:
-        """Note what was written while nobody listened."""
-        for key in client.scan_iter(f"{CHANNEL}*"):
-            result = parse(str(client.get(key)))
-            if not any(isinstance(e, Published) and e.result == result for e in list(self.events)):
-                self._note(key, client.get(key))
+    def _note_stored(self, client: "redis.Redis") -> list[Result]:
+        """Note what was written while nobody listened. Return it: its messages may still come."""
+        known = [event.result for event in list(self.events) if isinstance(event, Published)]
+        stored = {key: parse(str(client.get(key))) for key in client.scan_iter(f"{CHANNEL}*")}
+        for key, result in stored.items():
+            self._note(key, result, known)
+        return [result for result in stored.values() if result and result not in known]
 
-    def _note(self, channel: str, text: object) -> None:
-        result = parse(text if isinstance(text, str) else None)
-        if result:
+    def _note(self, channel: str, result: Result | None, noted: list[Result]) -> None:
+        if result in noted:
+            noted.remove(result)
+        elif result:
             photo = photo_of(channel.removeprefix(CHANNEL))
             self.events.append(Published(time.monotonic(), photo, result))
 
