@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from deploy.simulate.day import Day
 from deploy.simulate.door import DoorDay
 from deploy.simulate.figures import Figures
+from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS, DOOR_COUNTERS, DOOR_DISTRIBUTIONS
 
 DAYS_A_MONTH = 30
+PUBLISHED = len(COUNTERS) + len(DISTRIBUTIONS)  # metrics of a worker
+BY_THE_DOOR = len(DOOR_DISTRIBUTIONS) + sum(not one.is_rare for one in DOOR_COUNTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,11 @@ def calculate(day: Day, figures: Figures) -> Costs:
     task, prices, use = figures.task, figures.prices, figures.use
     hourly = task.vcpu * prices.vcpu_hour + task.memory_gb * prices.gb_hour
     logs = use.log_bytes_a_photo * day.photos / 1e9 * prices.log_gb
-    metrics = use.metrics * prices.metric_month / DAYS_A_MONTH
+    metrics = use.alarm_metrics + PUBLISHED + (BY_THE_DOOR if isinstance(day, DoorDay) else 0)
     return Costs(
         tasks=day.task_hours * hourly,
         requests=_balancer(day, figures) if isinstance(day, DoorDay) else _queue_and_bucket(day, figures),
-        watching=logs + metrics,
+        watching=logs + metrics * prices.metric_month / DAYS_A_MONTH,
         redis=24 * use.redis_nodes * prices.redis_hour,
     )
 

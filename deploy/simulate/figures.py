@@ -78,7 +78,7 @@ class Use(_Part):
     sqs_requests_a_photo: float
     log_bytes_a_photo: float
     photo_mb: float
-    metrics: int
+    alarm_metrics: int
     redis_nodes: int
 
 
