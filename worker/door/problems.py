@@ -1,5 +1,6 @@
 """What a request is refused with: problem details (RFC 9457), with the codes that results have."""
 
+import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Literal, NamedTuple
@@ -107,3 +108,12 @@ def problem(refusal: Refusal, request_id: str, image_id: str | None = None) -> R
         request_id=request_id,
     )
     return Response(body.model_dump_json(exclude_none=True), refusal.status, refusal.headers, MEDIA_TYPE)
+
+
+def write(refusal: Refusal) -> bytes:
+    """Write the answer to what no app has seen. It is its connection's last."""
+    answer = problem(refusal, secrets.token_hex(16))
+    fields = [*answer.raw_headers, (b"connection", b"close")]
+    lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}".encode()]
+    lines += [name + b": " + value for name, value in fields]
+    return b"\r\n".join([*lines, b"", bytes(answer.body)])

@@ -12,8 +12,10 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from worker.door.cap import Cap
+from worker.door.connection import Limits
 from worker.door.cors import let_pages_send
-from worker.door.protocol import Limits, Protocol
+from worker.door.protocol import Protocol
 from worker.errors import ConfigurationError
 from worker.settings.door import DoorSettings
 from worker.telemetry.counters import Telemetry
@@ -34,7 +36,10 @@ class Server:
         self.port = settings.door_port  # 0: any that is free, known once it listens
         self._telemetry = telemetry
         self._limits = Limits(
-            settings.door_connections, settings.door_body_timeout, self._count, telemetry.refuse
+            Cap(settings.door_connections, self._count),
+            settings.door_body_timeout,
+            self._count,
+            telemetry.refuse,
         )
         config = uvicorn.Config(
             let_pages_send(app, settings.door_origins),
@@ -109,7 +114,7 @@ class Server:
 
     def _close_idle(self) -> None:
         self._limits.is_closing = True
-        for connection in list(self._limits.without_request):
+        for connection in self._limits.cap.waiting:
             connection.end()
 
     def _count(self, name: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.waiting import eventually
 from tests.unit.door.serving import Serving, serving
-from worker.door import protocol, transport
+from worker.door import cap, connection, incoming, protocol, transport
 
 WAIT = b"GET /wait HTTP/1.1\r\nHost: door\r\n\r\n"
 HEAD = b"POST %s HTTP/1.1\r\nHost: door\r\n"
@@ -55,7 +55,7 @@ def test_a_large_body_comes_in_small_parts(door: Serving) -> None:
     client = door.client()
     client.send(post("/read", bytes(5_000_000)))
     assert client.answer().body == b"5000000"
-    assert door.app.largest_part <= 65_536 + protocol.READ
+    assert door.app.largest_part <= 65_536 + connection.READ
 
 
 def test_head_has_the_head_of_get_and_no_body(door: Serving) -> None:
@@ -137,7 +137,7 @@ def test_what_came_of_a_refused_body_is_not_kept(door: Serving) -> None:
     assert client.answer().status == 429
     (connection,) = door.server._uvicorn.server_state.connections
     assert isinstance(connection, protocol.Protocol)
-    eventually(lambda: connection._owes is protocol.Owes.NOTHING and connection.cycle.body == b"")
+    eventually(lambda: connection._incoming.owes is incoming.Owes.NOTHING and connection.cycle.body == b"")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_came_of_a_refused_body_is_not_kept(door: Serving) -> None:
 def test_a_body_without_end_is_cut_off_after_its_refusal_has_been_read(
     length: bytes, connection: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "MOST_DROPPED", 3_000_000)
+    monkeypatch.setattr(incoming, "MOST_DROPPED", 3_000_000)
     with serving(door_body_timeout=60.0) as door:
         client = door.client()
         client.send(HEAD % b"/refuse", length, b"\r\n\r\n")
@@ -340,7 +340,7 @@ def test_a_body_sent_ahead_is_not_kept(door: Serving) -> None:
 
 @pytest.fixture
 def nothing_to_spare(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "SPARE", 0)
+    monkeypatch.setattr(cap, "SPARE", 0)
 
 
 @pytest.mark.usefixtures("nothing_to_spare")

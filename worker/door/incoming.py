@@ -1,0 +1,61 @@
+"""How far a client has come with what it sends, and how much of that is too much. Pure."""
+
+from enum import Enum
+
+from worker.door.head import check_size
+
+MOST_DROPPED = 32_000_000  # bytes of a refused body that are read, to use the connection again: a large photo
+
+
+class Owes(Enum):
+    """What a client has begun to send, or should have."""
+
+    NOTHING = 0
+    HEAD = 1
+    BODY = 2
+
+
+class Incoming:
+    """Counts what comes on one connection, as its parser tells of it."""
+
+    def __init__(self) -> None:
+        self.owes = Owes.HEAD
+        self._unparsed = 0  # bytes since the parser has last told of anything but header fields
+        self._left = 0  # bytes of the body to come, as far as its length was declared
+        self._dropped = 0  # bytes of the body that came after its answer
+
+    def take(self, size: int) -> None:
+        """Take bytes, before they are parsed."""
+        self._unparsed += size
+
+    def check(self) -> None:
+        """Raise Refusal if a head, or the trailers of a body, do not end."""
+        check_size(self._unparsed)
+
+    def begin_body(self, length: int) -> None:
+        """The head is complete. `length`: bytes of the body, as far as they were declared."""
+        self.owes = Owes.BODY
+        self._unparsed = self._dropped = 0
+        self._left = length
+
+    def take_body(self, size: int, *, is_answered: bool) -> None:
+        """Take bytes of the body. Nobody wants them once the request `is_answered`."""
+        self._unparsed = 0
+        self._left -= size
+        if is_answered:
+            self._dropped += size
+
+    def end(self) -> None:
+        """The request is complete."""
+        self._unparsed = 0
+        self.owes = Owes.NOTHING
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether more of a refused body has come than is worth another use of the connection."""
+        return self._dropped > MOST_DROPPED
+
+    @property
+    def will_be_endless(self) -> bool:
+        """Whether more than that is to come."""
+        return self._left > MOST_DROPPED
