@@ -100,7 +100,7 @@ def _build(
     reload = _reload(settings, library, loader, assembly, telemetry=telemetry, clock=clock)
     if door:
         door.open(
-            readers=readers(settings, store, telemetry),
+            readers=readers(settings, store, assembly.outages, telemetry),
             storage=door_storage(settings, clock),
             models=lambda: assembly.serving.versions,
             rate=min(times.rate() * len(replicas), DECODED * decoders(settings)),

@@ -30,6 +30,7 @@ from worker.pipeline.threads import Helpers, Pipeline, Stage, Step
 from worker.pipeline.waiting_room import WaitingRoom
 from worker.results.reuse import ScoreReuse
 from worker.results.store import ResultStore
+from worker.results.watched import WatchedStore
 from worker.settings import Settings
 from worker.settings.capacity import decoders, helper_threads
 from worker.stages.acknowledge import Acknowledge
@@ -78,6 +79,7 @@ class Assembly:
     def __post_init__(self, replicas: Sequence[Replica]) -> None:
         self.serving = Serving(replicas)
         self.outages = Outages(self.clock, self.chance)
+        self.results = WatchedStore(self.store, self.outages)
 
         self.waiting_for_s3: WaitingRoom[Upload] = WaitingRoom(MOST_HELD, self.outages, self.clock)
         self.uploads: Lane[Item] = Lane(
@@ -146,7 +148,7 @@ class Assembly:
     def _poll(self, source: MessageSource) -> Poll:
         return Poll(
             source=source,
-            results=self.store,
+            results=self.results,
             uploads=self.uploads,
             buckets=frozenset(self.settings.buckets),
             image_id_pattern=re.compile(self.settings.image_id_pattern),
@@ -162,7 +164,7 @@ class Assembly:
     def _turns(self, source: MessageSource) -> Turns:
         return Turns(
             source=QuietTogether(source, self.door, self.stopping.is_set) if self.door else source,
-            results=self.store,
+            results=self.results,
             uploads=self.uploads,
             telemetry=self.telemetry,
             outages=self.outages,
@@ -188,7 +190,7 @@ class Assembly:
 
     def _reuse(self, algorithm: Algorithm) -> ScoreReuse:
         return ScoreReuse(
-            self.store,
+            self.results,
             self._models,
             algorithm,
             self.settings.reuse if self.settings.duplicate_window else "none",
@@ -213,7 +215,7 @@ class Assembly:
     def _commit(self) -> Commit:
         return Commit(
             outcomes=self.outcomes,
-            store=self.store,
+            store=self.results,
             models=self._models,
             telemetry=self.telemetry,
             outages=self.outages,

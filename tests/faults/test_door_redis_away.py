@@ -5,6 +5,7 @@ against: an answer that nobody stored, a photo that is lost, a door that hangs.
 """
 
 import threading
+import time
 import uuid
 from typing import Literal
 
@@ -15,6 +16,7 @@ from localstack.services import free_port
 from tests.support.faults.door_clients import DoorClients
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.waiting import eventually
+from worker.door.images import LOOK
 
 
 @pytest.mark.parametrize("how", ["refuse", "hang"])
@@ -43,6 +45,26 @@ def test_photos_are_written_when_redis_is_back(
     for one in ids:  # what was sent again finds its result
         assert clients.send(as_upload(photo, one), one).status == 200
     assert rig.recorder.written == 8
+    assert worker.stop() == 0
+
+
+@pytest.mark.parametrize("headers", [{}, {"Prefer": "respond-async"}], ids=["wait", "async"])
+def test_a_redis_that_begins_to_hang_makes_no_answer_late(
+    rig: FaultRig, photo: bytes, headers: dict[str, str]
+) -> None:
+    """Nobody knows of it yet; each call takes redis-py four seconds."""
+    port, wait, image_id = free_port(), 3.0, str(uuid.uuid4())
+    worker = rig.start_worker(door_port=str(port), door_wait=f"{wait:g}", redis_timeout="2")
+    with DoorClients(rig, port).client() as client:
+        client.put(f"/images/{uuid.uuid4()}", content=photo)  # everything is warm
+        rig.wire.set("hang")
+        begun = time.monotonic()
+        answer = client.put(f"/images/{image_id}", content=photo, headers=headers, timeout=60)
+        seconds = time.monotonic() - begun
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_trouble")
+    assert seconds < (0.0 if headers else wait) + LOOK + 1.5  # a busy machine
+    rig.wire.set("open")
+    eventually(lambda: f"{image_id}" in rig.results(), rig.describe)
     assert worker.stop() == 0
 
 

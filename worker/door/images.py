@@ -30,6 +30,8 @@ from worker.telemetry.counters import Telemetry
 
 Answered = tuple[Outcome, Result | None]
 
+LOOK = 1.0  # seconds for each of a photo's look-ups: Redis answers within milliseconds, or is in trouble
+
 
 @dataclass(kw_only=True, eq=False)
 class Images:
@@ -71,13 +73,18 @@ class Images:
             photo = request.state.photo = self.names.photo(image_id, request.path_params.get("owner", ""))
             body = await self.bodies.receive(request)
             request.state.receive_ms = body.seconds * 1000
+            due = asyncio.get_running_loop().time() + self._wait(preferences)
             known = None if is_new else await self._find_known(photo, body)
             if known:
                 self.telemetry.event("already_scored", image_id=photo.image_id, **request.state.trace)
                 return answers.give(self.names, known)
             number, answered = self._hand_over(request, photo, body)
         del body  # its bytes are freed as soon as they are decoded
-        return await self._wait_for(request, photo, number, answered, preferences)
+        return await self._wait_for(request, photo, number, answered, due)
+
+    def _wait(self, preferences: Preferences) -> float:
+        """Seconds that a request waits for its answer. Without Redis nothing can be promised instead."""
+        return preferences.wait(self.wait) if self.lookup else self.wait
 
     @contextmanager
     def _arrival(self) -> Iterator[None]:
@@ -100,10 +107,8 @@ class Images:
 
         None also where nobody can tell: then the write decides.
         """
-        if self.lookup is None or self.is_store_away():
-            return None
         try:
-            stored = await self.lookup.find(photo)
+            stored = await self._find(photo, asyncio.get_running_loop().time() + LOOK)
         except StoreError:
             return None
         if stored is None:
@@ -139,19 +144,14 @@ class Images:
         return number, answered
 
     async def _wait_for(
-        self,
-        request: Request,
-        photo: PhotoId,
-        number: str,
-        answered: "asyncio.Future[Answered]",
-        preferences: Preferences,
+        self, request: Request, photo: PhotoId, number: str, answered: "asyncio.Future[Answered]", due: float
     ) -> Response:
-        """Wait for the answer, unless the client prefers not to. Raises GoneError if it goes away meanwhile."""
-        wait = preferences.wait(self.wait) if self.lookup else self.wait
+        """Wait for the answer until it is due, by the loop's clock. Raises GoneError if the client goes away."""
         gone = asyncio.ensure_future(until_gone(request))
         either: tuple[asyncio.Future[Any], ...] = (answered, gone)
         try:
-            await asyncio.wait(either, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            left = max(0.0, due - asyncio.get_running_loop().time())
+            await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             self.tickets.abandon(number)
             raise
@@ -167,20 +167,25 @@ class Images:
         if has_gone:
             raise GoneError
         if self.lookup is None:
-            raise Refusal("too_late", f"there was no result within {wait:g} s")
-        if not await self._has_store(self.lookup, photo):
-            raise Refusal("store_trouble", "Redis does not answer; the result is written when it does")
+            raise Refusal("too_late", f"there was no result within {self.wait:g} s")
+        try:
+            await self._find(photo, due + LOOK)  # whether Redis answers: a write may learn of it much later
+        except StoreError:
+            detail = "Redis does not answer; the result is written when it does"
+            raise Refusal("store_trouble", detail) from None
         return answers.promise(self.names, photo)
 
-    async def _has_store(self, lookup: Lookup, photo: PhotoId) -> bool:
-        """Whether Redis answers now. If it hangs, the first write learns of it only long after a client's wait."""
+    async def _find(self, photo: PhotoId, until: float) -> Result | None:
+        """Find a photo's result by a moment of the loop's clock. Raises StoreError, at once in an outage."""
+        if self.lookup is None:
+            return None
         if self.is_store_away():
-            return False
+            raise StoreError("Redis does not answer")
         try:
-            await lookup.find(photo)
-        except StoreError:
-            return False
-        return True
+            async with asyncio.timeout_at(until):
+                return await self.lookup.find(photo)
+        except TimeoutError:
+            raise StoreError("Redis has not answered in time") from None
 
 
 def _resolve(future: "asyncio.Future[Answered]", value: Answered) -> None:

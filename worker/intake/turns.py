@@ -179,8 +179,6 @@ class Turns:
             tries = self.results.tries(message_ids)
             chosen = min(range(len(waiting)), key=lambda number: tries[number].unfinished)
             self.results.begin_trial(message_ids[chosen])
-        except StoreError as error:
-            self.outages.note_failure(Part.STORE, str(error))
+        except StoreError:
             return None
-        self.outages.note_success(Part.STORE)
         return waiting[chosen]

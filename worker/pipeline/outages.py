@@ -4,7 +4,8 @@ A part is a member of an enumeration; its value is what people call it. A part m
 that fail by themselves, as S3 has buckets.
 
 Failures of two subjects in a row, with no success between, are an outage: what fails alone, over and
-over, has trouble of its own. The pause is as long as the outage has lasted, within bounds, and
+over, has trouble of its own. What can be read may still refuse to be written to: so a success of
+reading ends no trouble that writing has. The pause is as long as the outage has lasted, within bounds, and
 shortened at random, so that many workers do not come back at the same moment.
 """
 
@@ -27,6 +28,7 @@ class _Trouble:
     subject: Hashable
     next_try: float
     is_outage: bool = False
+    is_of_reading: bool = False  # and of nothing else
     answered: float = 0.0  # when another place of the same part last succeeded
     failures: int = 1
     waited_for: int = 0  # failures at the last pause
@@ -45,27 +47,37 @@ class Outages:
         self._lock = threading.Lock()
         self._troubles: dict[Place, _Trouble] = {}
 
-    def note_success(self, place: Place) -> None:
-        """Note a success: the trouble of this place is over, and its part is not away as a whole."""
+    def note_success(self, place: Place, *, reading: bool = False) -> None:
+        """Note a success: the trouble of this place is over, and its part is not away as a whole.
+
+        `reading`: it was read from, which ends only what began with reading.
+        """
         if not self._troubles:  # the common case takes no lock
             return
         with self._lock:
+            trouble = self._troubles.get(place)
+            if reading and trouble and not trouble.is_of_reading:
+                return
             self._troubles.pop(place, None)
             for other, trouble in self._troubles.items():
                 if _part(other) is _part(place):
                     trouble.answered = self._clock()
 
-    def note_failure(self, place: Place, reason: str, subject: Hashable = None) -> None:
+    def note_failure(
+        self, place: Place, reason: str, subject: Hashable = None, *, reading: bool = False
+    ) -> None:
         """Note a failure that may pass, of work on this subject. Without one, any two failures are an outage."""
         with self._lock:
             now, trouble = self._clock(), self._troubles.get(place)
             if trouble is None or now - trouble.last > SILENCE:
                 trouble = self._troubles[place] = _Trouble(now, now, reason, subject, now)
+                trouble.is_of_reading = reading
             else:
                 trouble.failures += 1
                 if not trouble.is_outage and (subject is None or subject != trouble.subject):
                     trouble.is_outage, trouble.first = True, trouble.last
                 trouble.last, trouble.reason = now, reason
+                trouble.is_of_reading &= reading
             trouble.next_try = now + trouble.pause * self._shortening()
 
     def ongoing(self, *places: Place) -> bool:

@@ -111,10 +111,8 @@ class Commit:
                 results, [upload.seen for upload in uploads], [upload.begun_at for upload in uploads]
             )
         except StoreError as error:
-            self.outages.note_failure(Part.STORE, str(error))
             self.telemetry.warn("write_failed", reason=str(error), photos=len(outcomes))
             return
-        self.outages.note_success(Part.STORE)
         self._unwritten = []
         for outcome, result, written in zip(outcomes, results, answers, strict=True):
             if written.answer in {Answer.OVERTAKEN, Answer.REFUSED}:

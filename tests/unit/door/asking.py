@@ -92,11 +92,11 @@ class Answer:
 
 
 class PuppetStore:
-    """Finds what the test has put into it. `away`: Redis does not answer."""
+    """Finds what the test has put into it. `away`: Redis cannot be reached. `hangs`: it does not answer."""
 
     def __init__(self) -> None:
         self.results: dict[PhotoId, Result] = {}
-        self.away = False
+        self.away = self.hangs = False
         self.looks = 0
         self.waited = 0.0  # seconds
 
@@ -104,6 +104,8 @@ class PuppetStore:
         self.looks += 1
         if self.away:
             raise StoreError("Redis does not answer")
+        if self.hangs:
+            await asyncio.Event().wait()
         return self.results.get(photo)
 
     async def wait(self, photo: PhotoId, seconds: float) -> Result | None:

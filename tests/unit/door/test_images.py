@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.results import make_result
 from tests.unit.door.asking import OWNERS, SCORES, DoorRig, PuppetStore
+from worker.door import images
 from worker.errors import (
     AbandonedError,
     MessageError,
@@ -407,6 +408,30 @@ def test_while_redis_is_away_the_client_hears_so_after_the_wait(
         upload = await door.next_upload()
         assert (await asked.answer()).code == (503, "store_trouble")
         assert door.tickets.wants(upload), "it is written when Redis is back"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+@pytest.mark.parametrize("headers", [{}, {"Prefer": "respond-async"}], ids=["wait", "async"])
+def test_while_redis_hangs_no_look_up_makes_the_answer_later_than_its_bound(
+    monkeypatch: pytest.MonkeyPatch, method: str, headers: dict[str, str]
+) -> None:
+    """The first look is a part of the wait, and the last one takes no longer than a look may."""
+    monkeypatch.setattr(images, "LOOK", look := 0.5)
+
+    async def scenario() -> None:
+        store, wait = PuppetStore(), 0.0 if headers else look
+        door = DoorRig(store=store, wait=look)
+        store.hangs = True
+        begun = asyncio.get_running_loop().time()
+        asked = door.ask(method, ONE if method == "PUT" else "/images", PHOTO, **headers)
+        upload = await door.next_upload()
+        assert (await asked.answer()).code == (503, "store_trouble")
+        assert asyncio.get_running_loop().time() - begun < wait + look + look / 2
+        assert door.tickets.wants(upload), "it is written when Redis is back"
+        await settled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(scenario)
 
