@@ -33,19 +33,19 @@ def _read_row(bundle: Bundle, outputs: Outputs, index: int) -> Inference:
     row = {role: np.asarray(values[index], np.float64).ravel() for role, values in outputs.items()}
     if not all(np.isfinite(values).all() for values in row.values()):
         raise ModelError(f"model {bundle.name} gave a number that is not finite")
-    probs = np.clip(row["score_probs"], 0, 1) if "score_probs" in row else None
+    probs = row["score_probs"].clip(0, 1) if "score_probs" in row else None
     food = row.get("food_probability")
     return Inference(
         score_probs=_round(probs) if probs is not None else None,
         score_mean=round(_mean(bundle, probs, row.get("score")), DIGITS),
-        food_probability=round(float(np.clip(food[0], 0, 1)), DIGITS) if food is not None else None,
+        food_probability=round(float(food[0].clip(0, 1)), DIGITS) if food is not None else None,
         labels=_top_labels(bundle, row["labels"]) if "labels" in row else None,
     )
 
 
 def _mean(bundle: Bundle, probs: np.ndarray | None, score: np.ndarray | None) -> float:
     if score is not None:
-        return float(np.clip(score[0], 1, 5))
+        return float(score[0].clip(1, 5))
     if probs is None or probs.sum() <= 0:
         raise ModelError(f"model {bundle.name} gave every score the probability 0")
     return float(probs @ np.arange(1, 6) / probs.sum())
@@ -58,9 +58,16 @@ def _is_food(bundle: Bundle, inference: Inference) -> bool:
 
 def _top_labels(bundle: Bundle, probs: np.ndarray) -> list[Label]:
     top = bundle.manifest.labels.top if bundle.manifest.labels else 0
-    best = np.argsort(-probs, kind="stable")[:top]
-    rounded = _round(np.clip(probs[best], 0, 1))
+    best = _largest(probs, top)
+    rounded = _round(probs[best].clip(0, 1))
     return [Label(name=bundle.labels[i].name, probability=p) for i, p in zip(best, rounded, strict=True)]
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Return the places of the largest values, the first of equal ones first. Sorts only these few."""
+    least = np.partition(values, -count)[-count] if 0 < count < len(values) else -np.inf
+    places = np.flatnonzero(values >= least)
+    return places[np.argsort(-values[places], kind="stable")][:count]
 
 
 def _food_group(bundle: Bundle, outputs: Outputs, index: int) -> str:
@@ -77,4 +84,4 @@ def _tip(bundle: Bundle, group: str, rounded: int | None, image_id: str) -> Tip 
 
 
 def _round(values: np.ndarray) -> list[float]:
-    return [round(float(value), DIGITS) for value in values]
+    return [round(value, DIGITS) for value in values.tolist()]

@@ -146,10 +146,17 @@ def test_only_the_most_probable_labels_are_shown_in_order() -> None:
     ]
 
 
-def test_labels_of_equal_probability_keep_their_order() -> None:
-    labels = score_photo(score=[3], labels=[[0.2, 0.3, 0.3, 0.2]], top=9).inference["model"].labels
+@given(
+    probabilities=st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.3]), min_size=4, max_size=4),
+    top=st.integers(1, 9),
+)
+def test_labels_come_by_probability_and_equal_ones_in_their_order(
+    probabilities: list[float], top: int
+) -> None:
+    labels = score_photo(score=[3], labels=[probabilities], top=top).inference["model"].labels
+    ranked = sorted(zip(LABELS, probabilities, strict=True), key=lambda pair: -pair[1])
     assert labels is not None
-    assert [label.name for label in labels] == ["apple", "camera", "espresso", "bread"]
+    assert [label.name for label in labels] == [label.name for label, _ in ranked[:top]]
 
 
 @pytest.mark.parametrize(("probability", "shown"), [(1.001, 1.0), (-0.001, 0.0)])
