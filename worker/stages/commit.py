@@ -36,6 +36,8 @@ SETTLED_TOGETHER = 10  # messages in one of SQS's calls
 LARGEST = 64  # outcomes written together
 LONGEST_PAUSE = 2.0  # seconds between two tries to write; the store's return must be noticed soon
 
+UNDONE = (Answer.OVERTAKEN, Answer.REFUSED)
+
 Writable = Scored | Failed
 Settle = Callable[[Source, list[Outcome]], None]
 
@@ -114,11 +116,12 @@ class Commit:
             self.telemetry.warn("write_failed", reason=str(error), photos=len(outcomes))
             return
         self._unwritten = []
-        for outcome, result, written in zip(outcomes, results, answers, strict=True):
-            if written.answer in {Answer.OVERTAKEN, Answer.REFUSED}:
-                self._finish(_undone(outcome, written), None)
-            else:
-                self._finish(outcome, _stored(result, written))
+        told = list(zip(outcomes, results, answers, strict=True))
+        for outcome, result, written in told:
+            is_undone = written.answer in UNDONE
+            self._finish(_undone(outcome, written) if is_undone else outcome, _stored(result, written))
+        for outcome, result, written in told:  # after the answers: nobody waits for log lines
+            if written.answer not in UNDONE:
                 self._reports.tell_written(outcome, result, written, self.objective_seconds)
 
     def _finish(self, outcome: Outcome, stored: Result | None) -> None:
@@ -174,10 +177,12 @@ def _is_writable(outcome: Outcome) -> TypeGuard[Writable]:
 
 
 def _stored(result: Result, written: Written) -> Result | None:
-    """What the store has now."""
-    if written.answer is Answer.FORGOTTEN:
+    """What the store has of this photo now."""
+    if written.answer is Answer.FORGOTTEN or written.answer in UNDONE:
         return None
-    return written.stored or result.model_copy(update={"duplicate_of": written.duplicate_of})
+    if written.stored or not written.duplicate_of:
+        return written.stored or result
+    return result.model_copy(update={"duplicate_of": written.duplicate_of})
 
 
 def _undone(outcome: Writable, written: Written) -> Failed:
