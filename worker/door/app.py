@@ -59,9 +59,9 @@ def make_app(
         return refuse(request, Refusal(code, error.detail, headers=error.headers))
 
     routes = [
-        *open_routes,
         Route(names.collection, guarded(Images.post), methods=["POST"]),
         Route(names.one, guarded(_put_or_get), methods=["PUT", "GET"]),
+        *open_routes,
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: unknown_path})  # type: ignore[dict-item] # it takes any Exception
 

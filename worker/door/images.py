@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import Full
 from typing import Any
@@ -14,6 +14,7 @@ from starlette.responses import Response
 from worker.door import answers
 from worker.door.admission import Admission
 from worker.door.body import Bodies, Body, GoneError, until_gone
+from worker.door.deliveries import Deliveries
 from worker.door.gate import Gate
 from worker.door.names import Names
 from worker.door.preferences import Preferences
@@ -52,6 +53,7 @@ class Images:
     clock: Callable[[], float]
     lookup: Lookup | None  # None without Redis
     arriving: int = field(default=0, init=False)  # photos that were let in and are not in the lane yet
+    _deliveries: Deliveries[Answered] = field(default_factory=Deliveries, init=False)
 
     async def post(self, request: Request) -> Response:
         """Take a photo and give it an id. Raises Refusal and GoneError."""
@@ -123,14 +125,12 @@ class Images:
         self, request: Request, photo: PhotoId, body: Body
     ) -> tuple[str, "asyncio.Future[Answered]"]:
         """Put a photo into the pipeline; returns its ticket and what will be its answer. Raises Refusal."""
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Answered] = loop.create_future()
+        answered: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
         place = self.admission.enter()
 
         def reply(outcome: Outcome, result: Result | None) -> None:
             place.leave(is_scored=isinstance(outcome, Scored) and not outcome.scores.reused_from)
-            with suppress(RuntimeError):  # the loop has ended, and so have all connections
-                loop.call_soon_threadsafe(_resolve, answered, (outcome, result))
+            self._deliveries.put(answered, (outcome, result))
 
         stored = self.names.stored(photo, body.sha256, body.size)
         try:
@@ -186,8 +186,3 @@ class Images:
                 return await self.lookup.find(photo)
         except TimeoutError:
             raise StoreError("Redis has not answered in time") from None
-
-
-def _resolve(future: "asyncio.Future[Answered]", value: Answered) -> None:
-    if not future.done():  # else nobody waits any more
-        future.set_result(value)
