@@ -45,14 +45,19 @@ class Connection(HttpToolsProtocol):
         self._is_deaf = False  # what still comes is dropped
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Take a connection, if there is room for it."""
+        """Take a connection."""
         transport.max_size = READ  # type: ignore[attr-defined]  # asyncio does not document it; a test shows it
         polite = PoliteTransport(transport, self.loop, self._is_sending)
         super().connection_made(polite)
-        if self._limits.cap.take(self):
-            self._wait_for_client()
-        else:
-            self._refuse(Refusal("no_connection", ALL_BUSY))
+        self._wait_for_client()
+        self._limits.cap.take(self)
+
+    def turn_away(self) -> None:
+        """Make room. A request may be on its way, or lie here unread: so this is an answer to it."""
+        self._is_deaf = True
+        if self._incoming.owes is not Owes.BODY:  # else it has its answer
+            self.transport.write(write(Refusal("no_connection", ALL_BUSY)))
+        self.end()
 
     def drop(self) -> None:
         """End at once, without a word."""
@@ -63,7 +68,7 @@ class Connection(HttpToolsProtocol):
     def end(self) -> None:
         """End once the client has read what was sent to it. It can still be dropped meanwhile."""
         self._time_to_send.stop()
-        self._limits.cap.wait(self)
+        self._limits.cap.leave(self)
         self.transport.close()
         self._is_deaf = True
 

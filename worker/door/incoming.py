@@ -3,8 +3,11 @@
 from enum import Enum
 
 from worker.door.head import check_size
+from worker.door.problems import Refusal
 
 MOST_DROPPED = 32_000_000  # bytes of a refused body that are read, to use the connection again: a large photo
+
+ENDLESS = "the body of a refused request does not end"
 
 
 class Owes(Enum):
@@ -39,11 +42,13 @@ class Incoming:
         self._left = length
 
     def take_body(self, size: int, *, is_answered: bool) -> None:
-        """Take bytes of the body. Nobody wants them once the request `is_answered`."""
+        """Take bytes of the body. Raises Refusal for too many once the request `is_answered`."""
         self._unparsed = 0
         self._left -= size
         if is_answered:
             self._dropped += size
+            if self._dropped > MOST_DROPPED:
+                raise Refusal("bad_request", ENDLESS)
 
     def end(self) -> None:
         """The request is complete."""
@@ -51,11 +56,6 @@ class Incoming:
         self.owes = Owes.NOTHING
 
     @property
-    def is_endless(self) -> bool:
-        """Whether more of a refused body has come than is worth another use of the connection."""
-        return self._dropped > MOST_DROPPED
-
-    @property
     def will_be_endless(self) -> bool:
-        """Whether more than that is to come."""
+        """Whether more of the body is to come than would be read after a refusal."""
         return self._left > MOST_DROPPED

@@ -87,8 +87,6 @@ class Protocol(Connection):
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, or drop it if its request is answered already."""
         self._incoming.take_body(len(body), is_answered=self.cycle.response_complete)
-        if self._incoming.is_endless:
-            self.end()
         super().on_body(body)
         if self._running not in {None, self.cycle} and len(self.cycle.body) > HIGH_WATER_LIMIT:
             raise Refusal("bad_request", TOO_EARLY)
@@ -132,7 +130,10 @@ class Protocol(Connection):
         if self._running is not None:
             self._running.body = bytearray()  # of what was refused
         self._running = None
-        self._limits.cap.wait(self)
+        if self.transport.is_closing():
+            self._limits.cap.leave(self)
+        else:
+            self._limits.cap.wait(self)
         super().on_response_complete()
         if self._running is None and self._incoming.owes is Owes.HEAD and not self._is_deaf:
             self._wait_for_client()

@@ -18,8 +18,8 @@ class DoorSettings(BaseModel):
     door_memory: int = number(256, 1, 1_048_576, "MB")
     """Memory for photos that are being received or wait to be decoded. A request that finds none is refused."""
     door_connections: int = number(512, 8, 100_000, "connections")
-    """Most connections at a time. Beyond them, idle ones are closed; while all are busy, only health checks and
-    metrics are answered."""
+    """Most connections at a time. Beyond them, idle ones are told 503 and closed; while all are busy, only health
+    checks and metrics are answered."""
     door_share: float = number(0.5, 0.05, 0.95, "of the photos")
     """The door's share of the photos while both ways bring more than the worker can do. Either alone gets all."""
     door_wait: float = number(10, 0.1, 300, "s")

@@ -163,7 +163,7 @@ DOOR_COUNTERS = (
     ),
     _counter(
         "connections_closed",
-        "idle connections that made room for new ones",
+        "connections without a request that made room for new ones",
         "door_connection_evicted",
         why="idle",
     ),

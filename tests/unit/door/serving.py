@@ -100,6 +100,23 @@ class Serving:
         self.clients.append(RawClient(self.server.port))
         return self.clients[-1]
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let the server's loop do nothing meanwhile: what clients send lies there unread."""
+        hangs, end = threading.Event(), threading.Event()
+        assert self.server._loop
+
+        def hang() -> None:
+            hangs.set()
+            end.wait(20)
+
+        self.server._loop.call_soon_threadsafe(hang)
+        assert hangs.wait(20)
+        try:
+            yield
+        finally:
+            end.set()
+
     @property
     def counts(self) -> dict[str, int]:
         return self.telemetry.counts

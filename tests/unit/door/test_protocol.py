@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.raw_http import RawClient
 from tests.support.waiting import eventually
 from tests.unit.door.serving import Serving, serving
 from worker.door import cap, connection, incoming, protocol, transport
@@ -338,13 +339,21 @@ def test_a_body_sent_ahead_is_not_kept(door: Serving) -> None:
 # Too many
 
 
+def assert_turned_away(client: RawClient) -> None:
+    answer = client.answer()
+    assert (answer.status, answer.headers["connection"]) == (503, "close")
+    assert (json.loads(answer.body)["code"], answer.headers["retry-after"]) == ("no_connection", "1")
+    assert client.is_closed()
+
+
 @pytest.fixture
 def nothing_to_spare(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cap, "SPARE", 0)
+    monkeypatch.setattr(cap, "MOST_LEAVING", 0)
 
 
 @pytest.mark.usefixtures("nothing_to_spare")
-def test_beyond_the_cap_the_connection_that_has_been_idle_for_longest_ends() -> None:
+def test_beyond_the_cap_the_connection_that_has_been_idle_for_longest_is_turned_away() -> None:
     with serving(door_connections=3, door_body_timeout=20.0) as door:
         idle, busy = door.client(), door.client()
         idle.get()
@@ -353,9 +362,9 @@ def test_beyond_the_cap_the_connection_that_has_been_idle_for_longest_ends() -> 
         silent = door.client()
         newest = door.client()
         assert newest.get("/livez").status == 200
-        assert idle.is_closed()
+        assert_turned_away(idle)
         assert door.client().get("/livez").status == 200
-        assert silent.is_closed()
+        assert_turned_away(silent)
         door.app.gate.set()
         assert busy.answer().body == b"at last"
         assert door.counts["door_connection_evicted"] == 2
@@ -368,9 +377,9 @@ def test_while_all_are_busy_only_health_checks_are_answered() -> None:
             client.send(WAIT)
         eventually(lambda: door.app.seen["/wait"] == 2)
         assert door.client().get("/livez").status == 200
-        answer = door.client().get("/other")
-        assert (answer.status, answer.headers["connection"]) == (503, "close")
-        assert (json.loads(answer.body)["code"], answer.headers["retry-after"]) == ("no_connection", "1")
+        other = door.client()
+        other.send(b"GET /other HTTP/1.1\r\nHost: door\r\n\r\n")
+        assert_turned_away(other)
         busy[0].send(WAIT)  # ahead of its answer: that is no further connection
         door.app.gate.set()
         assert [client.answer().body for client in (*busy, busy[0])] == [b"at last"] * 3
@@ -383,8 +392,53 @@ def test_beyond_what_is_spared_for_them_nobody_is_answered() -> None:
         for client in (door.client(), door.client()):
             client.send(WAIT)
         eventually(lambda: door.app.seen["/wait"] == 2)
-        assert door.client().answer().status == 503
+        assert_turned_away(door.client())
         assert "/livez" not in door.app.seen
+
+
+@pytest.mark.parametrize(
+    "request_", [b"GET / HTTP/1.1\r\nHost: door\r\n\r\n", post("/read", bytes(20_000))], ids=["get", "post"]
+)
+def test_a_burst_while_all_are_busy_is_told_so_though_nobody_has_read_its_requests(request_: bytes) -> None:
+    with serving(door_connections=8, door_body_timeout=20.0) as door:
+        for _ in range(8):
+            door.client().send(WAIT)
+        eventually(lambda: door.app.seen["/wait"] == 8)
+        burst = []
+        with door.hanging():
+            for _ in range(200):
+                burst.append(door.client())
+                burst[-1].send(request_)
+        for client in burst:
+            assert_turned_away(client)
+        assert door.client().get("/livez").status == 200
+        assert len(door.server._uvicorn.server_state.connections) <= 8 + cap.SPARE + cap.MOST_LEAVING
+
+
+def test_a_burst_of_clients_that_have_not_asked_yet_is_told_so_before_they_do() -> None:
+    with serving(door_connections=8, door_body_timeout=20.0) as door:
+        burst = [door.client() for _ in range(100)]
+        late = burst[: -8 - cap.SPARE]
+        eventually(lambda: door.counts.get("door_connection_evicted") == len(late))
+        for client in late:
+            client.send(b"GET / HTTP/1.1\r\nHost: door\r\n\r\n")
+            assert_turned_away(client)
+        assert {client.get().status for client in burst[len(late) :]} == {200}
+
+
+def test_what_follows_a_refused_body_that_does_not_end_is_not_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(incoming, "MOST_DROPPED", 1000)
+    with serving(door_body_timeout=20.0) as door:
+        client = door.client()
+        client.send(HEAD % b"/refuse", b"Transfer-Encoding: chunked\r\n\r\n")
+        assert client.answer().status == 429
+        client.send(b"7d0\r\n" + bytes(2000) + b"\r\n0\r\n\r\nGET /after HTTP/1.1\r\nHost: door\r\n\r\n")
+        assert client.is_closed()
+        assert door.client().get("/livez").status == 200
+        assert door.app.seen == {"/refuse": 1, "/livez": 1}
+        assert door.counts.get("door_error", 0) == 0
 
 
 @pytest.mark.usefixtures("nothing_to_spare")
