@@ -87,7 +87,7 @@ class Server:
         """From now on each answer is its connection's last, and connections without a request end."""
         if self._loop:
             with suppress(RuntimeError):  # it has ended, and all connections with it
-                self._loop.call_soon_threadsafe(self._close_idle)
+                self._loop.call_soon_threadsafe(self._close_idle, self._loop)
 
     def stop(self, timeout: float) -> None:
         """Take no more connections; cut off after `timeout` seconds what has not been answered by then."""
@@ -112,8 +112,12 @@ class Server:
         self._running.set()
         await self._uvicorn.serve([self._socket])
 
-    def _close_idle(self) -> None:
+    def _close_idle(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to. What lies unread by now is answered first: asyncio reads before it calls what is later."""
         self._limits.is_closing = True
+        loop.call_later(0, self._end_waiting)
+
+    def _end_waiting(self) -> None:
         for connection in self._limits.cap.waiting:
             connection.end()
 

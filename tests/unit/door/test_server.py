@@ -106,6 +106,18 @@ def test_close_idle_ends_each_connection_with_its_next_answer_and_still_takes_ot
         assert busy.is_closed()
 
 
+def test_close_idle_answers_a_request_that_nobody_has_read_yet() -> None:
+    with serving(door_body_timeout=20.0) as door:
+        client = door.client()
+        client.get()
+        with door.hanging():
+            door.server.close_idle()
+            client.send(b"GET / HTTP/1.1\r\nHost: door\r\n\r\n")
+        answer = client.answer()
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert client.is_closed()
+
+
 def test_a_server_that_never_started_can_be_told_anything() -> None:
     server = Serving().server
     server.close_idle()
