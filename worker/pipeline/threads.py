@@ -33,8 +33,7 @@ class Helpers:
 class Stage:
     """A stage thread: the step it repeats, and the queue it closes when it ends.
 
-    `more`: steps of further threads that share its work, such as one per further device. The first
-    stage is a source; others may be, too.
+    `more`: steps of further threads that share its work, such as one per further device.
     """
 
     name: str
@@ -75,13 +74,9 @@ class Pipeline:
         self._error: BaseException | None = None
         self._beats: dict[str, float] = {}  # by thread
         self._outputs: list[BoundedQueue[Any]] = []
-        self._threads = [
-            thread
-            for stage in stages
-            for thread in self._build(stage, first=stage.is_source or stage is stages[0])
-        ]
+        self._threads = [thread for stage in stages for thread in self._build(stage)]
         self._beside = [
-            self._thread(name, step, _Crew(None, 1), first=True) for name, step in (beside or {}).items()
+            self._thread(name, step, _Crew(None, 1), is_source=True) for name, step in (beside or {}).items()
         ]
 
     def start(self) -> None:
@@ -127,16 +122,16 @@ class Pipeline:
         """The first error of any stage, or the one given to `cancel`."""
         return self._error
 
-    def _build(self, stage: Stage, *, first: bool) -> Iterator[threading.Thread]:
+    def _build(self, stage: Stage) -> Iterator[threading.Thread]:
         if stage.helpers is not None:
             helpers = stage.helpers
             crew = self._crew(helpers.output, len(helpers.steps))
             for number, step in enumerate(helpers.steps, 1):
-                yield self._thread(f"{stage.name}-helper-{number}", step, crew, first=False)
+                yield self._thread(f"{stage.name}-helper-{number}", step, crew, is_source=False)
         crew = self._crew(stage.output, 1 + len(stage.more))
-        yield self._thread(stage.name, stage.step, crew, first=first)
+        yield self._thread(stage.name, stage.step, crew, is_source=stage.is_source)
         for number, step in enumerate(stage.more, 2):
-            yield self._thread(f"{stage.name}-{number}", step, crew, first=first)
+            yield self._thread(f"{stage.name}-{number}", step, crew, is_source=stage.is_source)
 
     def _crew(self, output: BoundedQueue[Any] | None, threads: int) -> _Crew:
         if output is not None:
@@ -144,18 +139,18 @@ class Pipeline:
             self._outputs.append(output)
         return _Crew(output, threads)
 
-    def _thread(self, name: str, step: Step, crew: _Crew, *, first: bool) -> threading.Thread:
+    def _thread(self, name: str, step: Step, crew: _Crew, *, is_source: bool) -> threading.Thread:
         # Daemons: a thread stuck in a call must not keep the process alive.
-        return threading.Thread(target=self._repeat, args=(step, crew, first), name=name, daemon=True)
+        return threading.Thread(target=self._repeat, args=(step, crew, is_source), name=name, daemon=True)
 
     def _beat(self) -> None:
         self._beats[threading.current_thread().name] = self._clock()
 
-    def _repeat(self, step: Step, crew: _Crew, first: bool) -> None:
+    def _repeat(self, step: Step, crew: _Crew, is_source: bool) -> None:
         try:
             is_last = False
             while not is_last:
-                is_last = first and self._closing.is_set()  # one more: the step may have kept something
+                is_last = is_source and self._closing.is_set()  # one more: the step may have kept something
                 self._beat()
                 step()
         except ShutDown:

@@ -28,7 +28,7 @@ class Line:
         self.numbers = itertools.count()
         self.made = threading.Event()
         stages = [
-            Stage("make", self.guard("make", self.make), output=self.first),
+            Stage("make", self.guard("make", self.make), output=self.first, is_source=True),
             Stage(
                 "pass",
                 self.guard("pass", lambda: self.second.put(self.ready.get())),
@@ -115,7 +115,7 @@ def test_the_first_error_wins() -> None:
 
 def test_a_thread_still_running_at_the_deadline_is_named() -> None:
     gate = Gate()
-    pipeline = Pipeline([Stage("stuck", gate)], time.monotonic)
+    pipeline = Pipeline([Stage("stuck", gate, is_source=True)], time.monotonic)
     pipeline.start()
     assert gate.reached.wait(PATIENCE)
     pipeline.close()
@@ -169,7 +169,9 @@ def test_a_thread_beside_the_stages_is_started_and_never_waited_for() -> None:
         leave.wait(5)
         raise ShutDown
 
-    pipeline = Pipeline([Stage("only", lambda: None)], time.monotonic, beside={"reload": step})
+    pipeline = Pipeline(
+        [Stage("only", lambda: None, is_source=True)], time.monotonic, beside={"reload": step}
+    )
     pipeline.start()
     assert begun.wait(5)
     pipeline.close()
@@ -183,7 +185,9 @@ def test_an_error_beside_the_stages_cancels_them_too() -> None:
     def step() -> None:
         raise ValueError("a fault of ours")
 
-    pipeline = Pipeline([Stage("only", lambda: None)], time.monotonic, beside={"reload": step})
+    pipeline = Pipeline(
+        [Stage("only", lambda: None, is_source=True)], time.monotonic, beside={"reload": step}
+    )
     pipeline.start()
     assert pipeline.join(time.monotonic() + 5) == []
     assert isinstance(pipeline.error, ValueError)

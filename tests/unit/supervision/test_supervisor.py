@@ -94,10 +94,12 @@ class RecordingProtector:
 
 
 class FakeWorker:
-    """A pipeline of one or two stages, without AWS."""
+    """A pipeline of one or two stages, the first of which is its source, without AWS."""
 
-    def __init__(self, *stages: Stage, held: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
-        self.pipeline = Pipeline(stages, clock)
+    def __init__(
+        self, first: Stage, *others: Stage, held: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.pipeline = Pipeline([replace(first, is_source=True), *others], clock)
         self.uploads = CountingUploads(held)
         self.closed = False
         self.telemetry = Telemetry()
