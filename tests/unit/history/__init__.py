@@ -1,0 +1,1 @@
+"""Tests of tests/support/history: the judge of histories."""
