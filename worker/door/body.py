@@ -1,7 +1,6 @@
 """Receives photos: raw or in a form, in memory only, hashed while they arrive, within bounds of size and time."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -9,12 +8,10 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from worker.door.admission import Admission, Pieces
+from worker.door.gathering import Gathered
 from worker.door.multipart import FORM, Form
 from worker.door.problems import Refusal
 
-SMALL = (
-    64 * 1024
-)  # bytes; smaller pieces are joined, or many tiny ones would take far more memory than they have
 MARGIN = 128 * 1024  # bytes that a form may have beside its photo
 
 
@@ -80,7 +77,7 @@ class Bodies:
 
     async def _receive(self, request: Request, form: Form | None) -> tuple[Pieces, int, str]:
         """Return the pieces, their size and their SHA-256 in hex."""
-        gathered = _Gathered(self._admission, self._max_bytes)
+        gathered = Gathered(self._admission, self._max_bytes)
         try:
             more = True
             while more:
@@ -101,49 +98,6 @@ class Bodies:
         if length > self._max_bytes + margin:
             raise Refusal("too_many_bytes", f"{length} bytes are more than {self._max_bytes}")
         self._admission.check(min(length, self._max_bytes))
-
-
-class _Gathered:
-    """What has arrived of one photo, counted for the budget byte by byte."""
-
-    def __init__(self, admission: Admission, max_bytes: int) -> None:
-        self._admission = admission
-        self._max_bytes = max_bytes
-        self._pieces = Pieces()
-        self._last = bytearray()
-        self._size = 0
-        self._sha256 = hashlib.sha256()
-
-    def add(self, piece: bytes) -> None:
-        """Add bytes. Raises Refusal for too many."""
-        if self._size + len(piece) > self._max_bytes:
-            raise Refusal("too_many_bytes", f"received more than {self._max_bytes} bytes")
-        self._admission.hold(len(piece))
-        self._size += len(piece)
-        self._sha256.update(piece)
-        if len(piece) >= SMALL:
-            self._join()
-            self._pieces.append(piece)
-        else:
-            self._last += piece
-            if len(self._last) >= SMALL:
-                self._join()
-
-    def whole(self) -> tuple[Pieces, int, str]:
-        """Return the pieces, which count as long as they live, their size and their SHA-256 in hex."""
-        self._join()
-        self._admission.release_with(self._pieces, self._size)
-        return self._pieces, self._size, self._sha256.hexdigest()
-
-    def drop(self) -> None:
-        """Give up what has arrived."""
-        self._pieces.clear()
-        self._admission.release(self._size)
-
-    def _join(self) -> None:
-        if self._last:
-            self._pieces.append(bytes(self._last))
-            self._last = bytearray()
 
 
 async def until_gone(request: Request) -> None:

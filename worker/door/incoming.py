@@ -5,7 +5,9 @@ from enum import Enum
 from worker.door.head import check_size
 from worker.door.problems import Refusal
 
-MOST_DROPPED = 32_000_000  # bytes of a refused body that are read, to use the connection again: a large photo
+MOST_DROPPED = (
+    32_000_000  # bytes read of a refused body, to use the connection again: a photo of the default limit
+)
 
 ENDLESS = "the body of a refused request does not end"
 

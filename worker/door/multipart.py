@@ -6,8 +6,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from worker.door.problems import Refusal
 
 FORM = b"multipart/form-data"
-MOST_PARTS = 16
-MOST_BESIDE = 64 * 1024  # bytes of other fields
+MOST_PARTS = 16  # a page sends the photo and a few fields of its own
+MOST_BESIDE = 64 * 1024  # bytes of other fields, which are read and dropped
 
 
 class Form:

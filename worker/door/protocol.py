@@ -21,7 +21,7 @@ PIECE = 16_384  # bytes given to the parser at a time: a flood is noticed after 
 MOST_PIPELINED = 8  # requests sent ahead of their answers; browsers and load balancers send none
 NO_HTTP = "this is not understood as HTTP/1.1"
 TOO_EARLY = "too much was sent ahead of an answer"
-CHECKS = {b"/livez", b"/readyz", b"/metrics"}
+CHECKS = {b"/livez", b"/readyz", b"/metrics"}  # answered also while all are busy
 GRACE = 1.0  # seconds that the app has to refuse a slow body by itself
 
 

@@ -1,17 +1,16 @@
 """Runs an ASGI app on uvicorn, in a thread of its own."""
 
 import asyncio
-import logging
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from worker.door.bugs import Bugs
 from worker.door.cap import Cap
 from worker.door.connection import Limits
 from worker.door.cors import let_pages_send
@@ -24,7 +23,6 @@ AT_ONCE = 32  # connections that asyncio accepts in one go: they are open before
 WAITING = 2048  # connections that the kernel has made and that wait to be accepted
 STARTING = 10.0  # seconds for a thread to come up on a busy machine
 STOPPING = 0.5  # seconds beyond a stop's time-out for its thread to end
-TOLD_ONCE = 60.0  # seconds between two log lines about errors in the loop
 
 
 class Server:
@@ -58,7 +56,7 @@ class Server:
         )
         self._uvicorn = _Uvicorn(config, clock)
         self._clock = clock
-        self._told_at = float("-inf")
+        self._bugs = Bugs(telemetry, clock)
         self._running = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._error: BaseException | None = None
@@ -106,9 +104,7 @@ class Server:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(lambda _, context: self._tell(**context))
-        log = logging.getLogger("uvicorn.error")
-        log.handlers, log.propagate = [_Handler(self._tell)], False
+        self._bugs.watch(self._loop)
         self._running.set()
         await self._uvicorn.serve([self._socket])
 
@@ -123,15 +119,6 @@ class Server:
 
     def _count(self, name: str) -> None:
         self._telemetry.count(f"door_{name}")
-
-    def _tell(self, message: str, exception: BaseException | None = None, **_: Any) -> None:
-        """Log an error in the loop or in the app. Strangers may be able to repeat it: not each time."""
-        now = self._clock()
-        if now - self._told_at < TOLD_ONCE:
-            self._telemetry.count("door_error")
-            return
-        self._told_at = now
-        self._telemetry.warn("door_error", reason=message, exc_info=exception)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -161,17 +148,3 @@ class _Uvicorn(uvicorn.Server):
                 await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-
-
-class _Handler(logging.Handler):
-    """Passes on what uvicorn logs: errors of the app."""
-
-    def __init__(self, tell: Callable[..., None]) -> None:
-        super().__init__()
-        self._tell = tell
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Pass one on. What a stop has cut off is no error."""
-        exception = record.exc_info[1] if record.exc_info else None
-        if not isinstance(exception, asyncio.CancelledError):
-            self._tell(record.getMessage(), exception)
