@@ -9,10 +9,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from worker.door import trace
-from worker.door.body import GoneError
 from worker.door.headers import describe
 from worker.door.images import Images
 from worker.door.names import Names
+from worker.door.presence import GoneError
 from worker.door.problems import Refusal, problem
 from worker.door.tokens import Tokens
 from worker.telemetry.counters import Telemetry

@@ -10,13 +10,10 @@ from starlette.requests import Request
 from worker.door.admission import Admission, Pieces
 from worker.door.gathering import Gathered
 from worker.door.multipart import FORM, Form
+from worker.door.presence import next_part
 from worker.door.problems import Refusal
 
 MARGIN = 128 * 1024  # bytes that a form may have beside its photo
-
-
-class GoneError(Exception):
-    """Raised when the client has closed the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ class Bodies:
         try:
             more = True
             while more:
-                data, more = await _next(request)
+                data, more = await next_part(request)
                 for piece in form.feed(data) if form else [data]:
                     gathered.add(piece)
             if form:
@@ -98,20 +95,6 @@ class Bodies:
         if length > self._max_bytes + margin:
             raise Refusal("too_many_bytes", f"{length} bytes are more than {self._max_bytes}")
         self._admission.check(min(length, self._max_bytes))
-
-
-async def until_gone(request: Request) -> None:
-    """Wait until the client closes the connection."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _next(request: Request) -> tuple[bytes, bool]:
-    """Return what arrived, and whether there is more. Raises GoneError."""
-    message = await request.receive()
-    if message["type"] == "http.disconnect":
-        raise GoneError
-    return message.get("body", b""), message.get("more_body", False)
 
 
 def _form(request: Request) -> Form | None:

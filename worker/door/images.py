@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import Full
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from worker.door import answers
 from worker.door.admission import Admission
-from worker.door.body import Bodies, Body, GoneError, until_gone
+from worker.door.body import Bodies, Body
 from worker.door.deliveries import Deliveries
 from worker.door.gate import Gate
 from worker.door.names import Names
 from worker.door.preferences import Preferences
+from worker.door.presence import GoneError, wait_while_connected
 from worker.door.problems import Refusal
 from worker.door.reading import Lookup, read
 from worker.door.tickets import Tickets
@@ -147,26 +147,18 @@ class Images:
         self, request: Request, photo: PhotoId, number: str, answered: "asyncio.Future[Answered]", due: float
     ) -> Response:
         """Wait for the answer until it is due, by the loop's clock. Raises GoneError if the client goes away."""
-        gone = asyncio.ensure_future(until_gone(request))
-        either: tuple[asyncio.Future[Any], ...] = (answered, gone)
         try:
             left = max(0.0, due - asyncio.get_running_loop().time())
-            await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            self.tickets.abandon(number)
+            in_time = await wait_while_connected(request, answered, left)
+        except (GoneError, asyncio.CancelledError):
+            self.tickets.abandon(number)  # nobody will ever hear of the result
             raise
-        finally:
-            has_gone = gone.done()
-            gone.cancel()
-        if answered.done():
+        if in_time:
             outcome, result = answered.result()
             request.state.ledger = answers.ledger(outcome, self.clock())
             return answers.reply(self.names, outcome, result)
-        if has_gone or self.lookup is None:  # nobody will ever hear of the result
-            self.tickets.abandon(number)
-        if has_gone:
-            raise GoneError
         if self.lookup is None:
+            self.tickets.abandon(number)
             raise Refusal("too_late", f"there was no result within {self.wait:g} s")
         try:
             await self._find(photo, due + LOOK)  # whether Redis answers: a write may learn of it much later

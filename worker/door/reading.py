@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from worker.door.body import GoneError, until_gone
+from worker.door.presence import wait_while_connected
 from worker.door.problems import Refusal
 from worker.errors import StoreError
 from worker.messages import PhotoId
@@ -58,12 +58,9 @@ def _wait(request: Request) -> float:
 
 async def _while_connected(request: Request, answer: Coroutine[None, None, T]) -> T:
     """Wait for an answer as long as the client does. Raises GoneError."""
-    tasks = waits, gone = asyncio.create_task(answer), asyncio.create_task(until_gone(request))
+    waits = asyncio.create_task(answer)
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if not waits.done():
-            raise GoneError
+        await wait_while_connected(request, waits)
         return waits.result()
     finally:
         waits.cancel()
-        gone.cancel()
