@@ -79,7 +79,7 @@ class Images:
             known = None if is_new else await self._find_known(photo, body)
             if known:
                 self.telemetry.event("already_scored", image_id=photo.image_id, **request.state.trace)
-                return answers.give(self.names, known)
+                return answers.give(known, self._location(photo))
             number, answered = self._hand_over(request, photo, body)
         del body  # its bytes are freed as soon as they are decoded
         return await self._wait_for(request, photo, number, answered, due)
@@ -156,7 +156,7 @@ class Images:
         if in_time:
             outcome, result = answered.result()
             request.state.ledger = answers.ledger(outcome, self.clock())
-            return answers.reply(self.names, outcome, result)
+            return answers.reply(outcome, result, self._location(photo))
         if self.lookup is None:
             self.tickets.abandon(number)
             raise Refusal("too_late", f"there was no result within {self.wait:g} s")
@@ -165,7 +165,11 @@ class Images:
         except StoreError:
             detail = "Redis does not answer; the result is written when it does"
             raise Refusal("store_trouble", detail) from None
-        return answers.promise(self.names, photo)
+        return answers.promise(self.names.location(photo))
+
+    def _location(self, photo: PhotoId) -> str | None:
+        """Where a result can be asked for: nowhere without Redis."""
+        return self.names.location(photo) if self.lookup else None
 
     async def _find(self, photo: PhotoId, until: float) -> Result | None:
         """Find a photo's result by a moment of the loop's clock. Raises StoreError, at once in an outage."""

@@ -64,6 +64,11 @@ RETRY_AFTER = 1  # seconds, where a later try may succeed and nothing tells when
 PASSING = {408, 429, 503, 504}  # statuses of what a later try may mend
 
 
+def meaning(code: str) -> str:
+    """What a code means, without a word about this worker."""
+    return CODES.get(code, CODES["internal_error"]).meaning
+
+
 class Refusal(Exception):  # noqa: N818 - most refusals are no error of ours
     """Raised to refuse a request. `retry_after`: seconds until another try makes sense."""
 

@@ -11,6 +11,7 @@ from tests.unit.door.asking import OWNERS, SCORES, DoorRig, PuppetStore
 from worker.door import images
 from worker.errors import (
     AbandonedError,
+    AccessDeniedError,
     MessageError,
     ModelError,
     OutOfMemoryError,
@@ -28,6 +29,7 @@ PHOTO = b"a photo"
 SHA256 = hashlib.sha256(PHOTO).hexdigest()
 ID = "3f0e8a52-6a0f-4c11-9f0e-0a1b2c3d4e5f"
 ONE = f"/images/{ID}"
+INSIDE = "s3://photos/uploads/one at 10.0.0.7:6379"  # what an error of ours may say
 SHORT = 0.05  # seconds of a wait that must end without a result
 
 Scenario = Callable[[], Coroutine[None, None, None]]
@@ -52,7 +54,7 @@ async def settled() -> None:
 
 def test_a_photo_gets_an_id_and_its_result() -> None:
     async def scenario() -> None:
-        door = DoorRig()
+        door = DoorRig(store=PuppetStore())
         asked = door.ask("POST", "/images", PHOTO, X_Request_Id="mine")
         upload = await door.next_upload()
         assert door.fetch(upload) == PHOTO
@@ -91,9 +93,21 @@ def test_a_photo_may_come_in_pieces_of_any_size() -> None:
     run(scenario)
 
 
+def test_without_redis_no_answer_names_a_place_where_nothing_is_found() -> None:
+    async def scenario() -> None:
+        door = DoorRig()
+        for method, path in (("POST", "/images"), ("PUT", ONE)):
+            asked = door.ask(method, path, PHOTO)
+            door.score(await door.next_upload())
+            answer = await asked.answer()
+            assert (answer.status, "location" in answer.headers) == (200, False)
+
+    run(scenario)
+
+
 def test_photos_of_owners_are_below_them() -> None:
     async def scenario() -> None:
-        door = DoorRig(pattern=OWNERS)
+        door = DoorRig(pattern=OWNERS, store=PuppetStore())
         asked = [door.ask("POST", "/images/ada", PHOTO), door.ask("PUT", f"/images/ada/{ID}", PHOTO)]
         for one in asked:
             upload = await door.next_upload()
@@ -112,11 +126,12 @@ def test_photos_of_owners_are_below_them() -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (OvertakenError("x"), (409, "overtaken")),
-        (ModelError("x"), (500, "model_trouble")),
-        (ResultRefusedError("x"), (500, "result_refused")),
-        (StorageError("x"), (503, "storage_trouble")),
-        (OutOfMemoryError("x"), (503, "out_of_memory")),
+        (OvertakenError(INSIDE), (409, "overtaken")),
+        (ModelError(INSIDE), (500, "model_trouble")),
+        (ResultRefusedError(INSIDE), (500, "result_refused")),
+        (AccessDeniedError(INSIDE), (500, "access_denied")),
+        (StorageError(INSIDE), (503, "storage_trouble")),
+        (OutOfMemoryError(INSIDE), (503, "out_of_memory")),
     ],
     ids=lambda value: value[1] if isinstance(value, tuple) else "",
 )
@@ -130,6 +145,7 @@ def test_a_photo_without_a_result_is_answered_with_the_reason(
         answer = await asked.answer()
         assert answer.code == code
         assert answer.headers["content-type"] == "application/problem+json"
+        assert INSIDE not in answer.body.decode(), "what is inside concerns no client"
         assert answer.json["image_id"] == ID
         assert answer.json["request_id"] == answer.headers["x-request-id"]
         assert (answer.headers.get("retry-after") is not None) == (code[0] == 503)
