@@ -208,7 +208,7 @@ class Written(NamedTuple):
     answer: Answer
     duplicate_of: DuplicateOf | None = None
     reason: str = ""  # of a refusal
-    stored: Result | None = None  # what is there already: of this try, or known instead
+    stored: Result | None = None  # what is there, if not the result as it was given
 
 
 class Source(Protocol):

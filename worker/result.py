@@ -124,7 +124,8 @@ class Result(Record):
 
     def _try(self) -> tuple[object, ...]:
         steps = {step: ms for step, ms in self.timings_ms.items() if step not in {"commit", "total"}}
-        return self.image_id, self.owner, self.status, self.image_hash, self.source, self.models, steps
+        bytes_ = self.source.sha256 or self.source  # one that was stored before may have kept its source
+        return self.image_id, self.owner, self.status, self.image_hash, bytes_, self.models, steps
 
 
 def parse(text: str | None) -> Result | None:

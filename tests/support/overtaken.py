@@ -4,7 +4,7 @@ from worker.errors import ObjectGoneError
 from worker.messages import Answer, S3Object
 from worker.result import Result, SourceObject
 from worker.results.content import by_http, content, is_same_bytes, is_same_content, is_same_place
-from worker.results.known import PASSING, are_as_new, is_older, is_unordered, state
+from worker.results.known import are_as_new, is_older, is_unordered, may_pass, state
 
 
 def answer_to(stored: Result | None, new: Result, seen: str) -> Answer:
@@ -15,9 +15,22 @@ def answer_to(stored: Result | None, new: Result, seen: str) -> Answer:
     is_its = is_same_place(stored.source, new.source) or (by_http(stored.source, new.source) and same)
     if is_its and _is_needless(stored, new):
         return Answer.KNOWN
-    if new.source.via == "http":  # nobody replaces other content
-        return Answer.OVERTAKEN if content(stored.source) and not same else Answer.WRITTEN
+    if new.source.via == "http":  # nobody replaces other content that could be read
+        is_kept = content(stored.source) and not same and not may_pass(stored)
+        return Answer.OVERTAKEN if is_kept else Answer.WRITTEN
     return Answer.OVERTAKEN if is_overtaken(stored, _event(new), seen) else Answer.WRITTEN
+
+
+def as_written(stored: Result | None, new: Result) -> Result:
+    """What is stored once a result is written: one that came by HTTP keeps the object of the same bytes."""
+    if (
+        stored
+        and new.source.via == "http"
+        and stored.source.bucket
+        and is_same_bytes(stored.source, new.source)
+    ):
+        return new.model_copy(update={"source": stored.source})
+    return new
 
 
 def in_order(stored: Result, event: S3Object | SourceObject, *, surely: bool = False) -> Result:
@@ -49,7 +62,7 @@ def _is_needless(stored: Result, new: Result) -> bool:
     is_better = stored.error is not None and new.error is None
     return (
         not is_better
-        and _code(stored) not in PASSING
+        and not may_pass(stored)
         and are_as_new(stored.models, new.models)
         and is_same_content(stored.source, new.source)
     )

@@ -26,7 +26,7 @@ from worker.messages import Outcome, PhotoId, S3Object, Scored
 from worker.pipeline.queues import ShutDown
 from worker.result import Result
 from worker.results.content import content, is_same_content
-from worker.results.known import are_as_new
+from worker.results.known import are_as_new, may_pass
 from worker.telemetry.counters import Telemetry
 
 Answered = tuple[Outcome, Result | None]
@@ -114,6 +114,8 @@ class Images:
         except StoreError:
             return None
         if stored is None:
+            return None
+        if may_pass(stored):
             return None
         if is_same_content(stored.source, S3Object("", "", sha256=body.sha256, via="http")):
             return stored if are_as_new(stored.models, self.models()) else None

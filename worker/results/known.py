@@ -25,8 +25,12 @@ def makes_needless(stored: Result, event: S3Object, models: Mapping[str, str]) -
         return False
     if is_older(event.sequencer, source.sequencer):
         return True
-    passing = stored.error is not None and stored.error.code in PASSING
-    return are_as_new(stored.models, models) and not passing and is_same_content(source, event)
+    return are_as_new(stored.models, models) and not may_pass(stored) and is_same_content(source, event)
+
+
+def may_pass(stored: Result) -> bool:
+    """Whether a stored result is a failure that the same photo may not have another time."""
+    return stored.error is not None and stored.error.code in PASSING
 
 
 def state(stored: Result) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.integration.redis.photos import connect
-from tests.support.overtaken import answer_to, in_order
+from tests.support.overtaken import answer_to, as_written, in_order
 from tests.support.results import another_try
 from tests.support.results import make_result as result
 from worker.adapters.redis.store import RedisStore
@@ -42,7 +42,7 @@ BOTH_WAYS = [  # by the queue; by HTTP; by HTTP and then stored in S3
     *(
         result(code=code, models=models, etag=etag, sha256=sha256, **way)
         for way in ({}, NEVER_IN_S3, {"via": "http"})
-        for code in ("", "unreadable_image")
+        for code in ("", "unreadable_image", "object_gone")
         for models in ("1", "2")
         for etag, sha256 in (("s", "s"), ("e", "s"), ("f", "t"), (None, None))
     )
@@ -145,7 +145,11 @@ def check_all(store: RedisStore, cases: Sequence[tuple[Result, Result, str]]) ->
     ] == []
     stored = store.find([PhotoId(str(n)) for n in range(len(cases))])
     stays = [
-        new if answer is Answer.WRITTEN else in_order(old, new.source) if answer is Answer.KNOWN else old
+        as_written(old, new)
+        if answer is Answer.WRITTEN
+        else in_order(old, new.source)
+        if answer is Answer.KNOWN
+        else old
         for old, new, answer in zip(olds, news, expected, strict=True)
     ]
     assert stored == stays
@@ -292,6 +296,82 @@ def test_by_http_nobody_replaces_other_content(
     for seen in ("", state(stored)):
         other = result(etag="t", sha256="t", **way)
         assert store.write([other], [seen])[0].answer is Answer.OVERTAKEN
+
+
+@pytest.mark.parametrize("way", [NEVER_IN_S3, {"via": "http"}])
+@pytest.mark.parametrize("new_code", ["", "unreadable_image"])
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("object_gone", Answer.WRITTEN),
+        ("object_archived", Answer.WRITTEN),
+        ("unreadable_image", Answer.OVERTAKEN),
+        ("too_costly", Answer.OVERTAKEN),
+    ],
+)
+@pytest.mark.usefixtures("_empty")
+def test_by_http_a_photo_replaces_an_object_that_could_not_be_read_and_no_lasting_failure(
+    store: RedisStore, code: str, expected: Answer, new_code: str, way: dict[str, Any]
+) -> None:
+    store.write([result(code=code, etag="gone", sequencer="0A")], [""])
+    new = result(code=new_code, etag="t", sha256="t", **way)
+    assert store.write([new], [""])[0].answer is expected
+    assert (store.find([PhotoId("one")]) == [new]) == (expected is Answer.WRITTEN)
+
+
+# with all that could be taken for the end of a source, or for its beginning
+ODD_KEY = 'a/b} "via":"http"}, "source":{"sequencer":1}, ü/%1'
+
+
+@pytest.mark.parametrize("window", [0, 60])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        result(etag="an ETag", sha256="s", sequencer="0A", version_id="v", key=ODD_KEY),
+        result(etag="an ETag", sha256="s", via="http", code="too_costly"),
+    ],
+    ids=["by the queue", "by HTTP, stored in S3"],
+)
+@pytest.mark.parametrize("way", [NEVER_IN_S3, {"via": "http", "key": ODD_KEY}])
+def test_newer_models_score_a_photo_once_more_by_http_and_it_stays_the_object_that_it_was(
+    url: str, stored: Result, way: dict[str, Any], window: int
+) -> None:
+    store, client = connect(url, window=window), redis.Redis.from_url(url)
+    client.flushdb()
+    store.write([result("original", etag="an ETag", sha256="s")], [""])
+    store.write([stored], [""])
+    new = another_try(result(models={"source": "2"}, etag="s", sha256="s", **way))
+    new = new.model_copy(update={"reused_from": 'x"source":{"via":"http"}'})
+    with client.pubsub() as messages:  # type: ignore[no-untyped-call] # redis-py leaves it untyped
+        messages.subscribe("result:one")
+        assert messages.get_message(timeout=5)
+        (written,) = store.write([new], [""])
+        published = messages.get_message(timeout=5)
+    (found,) = store.find([PhotoId("one")])
+    assert found == written.stored == Result.model_validate_json(published["data"])
+    assert found.source == stored.source
+    assert found.model_copy(update={"source": new.source, "duplicate_of": None}) == new
+    assert found.duplicate_of == written.duplicate_of
+    assert (found.duplicate_of is not None) == (window > 0)
+    (again,) = store.write([new], [""])  # as when the answer was lost
+    assert (again.answer, again.stored) == (Answer.WRITTEN, found)
+    assert store.note_order(
+        PhotoId("one"), S3Object("b", stored.source.key or "", "v", "an ETag", None, "0B")
+    )
+    (later,) = store.find([PhotoId("one")])
+    assert later
+    assert later.source.sequencer == "0B"
+
+
+@pytest.mark.usefixtures("_empty")
+def test_newer_models_score_a_photo_once_more_by_the_queue_and_its_source_is_the_object(
+    store: RedisStore,
+) -> None:
+    """Later events of the object are compared with it."""
+    store.write([BY_HTTP], [""])
+    newer = result(models="2", etag="an ETag", sha256="s", sequencer="0A")
+    assert store.write([newer], [""])[0].answer is Answer.WRITTEN
+    assert store.find([PhotoId("one")]) == [newer]
 
 
 @pytest.mark.usefixtures("_empty")

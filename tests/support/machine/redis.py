@@ -7,7 +7,7 @@ from datetime import datetime
 
 from tests.support.fakes import MemoryStore
 from tests.support.history.events import Published
-from tests.support.overtaken import answer_to, in_order
+from tests.support.overtaken import answer_to, as_written, in_order
 from worker.errors import StoreError
 from worker.messages import Answer, PhotoId, S3Object, Written
 from worker.photos.looks import Look
@@ -51,8 +51,9 @@ class TwinStore(MemoryStore):
         stored = self.results.get(name)
         answer = answer_to(stored, result, seen)
         if answer is Answer.WRITTEN:
-            self.results[name] = result
+            self.results[name] = made = as_written(stored, result)
             self.written[name] += 1
+            return Written(answer, stored=made)
         if stored and answer is Answer.KNOWN:
             self.results[name] = in_order(stored, result.source)
         if not stored or answer is not Answer.KNOWN:

@@ -346,6 +346,30 @@ def test_other_bytes_under_the_same_id_are_refused() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize(
+    ("code", "is_scored"),
+    [("object_gone", True), ("object_archived", True), ("unreadable_image", False), ("too_costly", False)],
+)
+def test_an_object_that_could_not_be_read_leaves_its_id_to_a_photo_by_http(
+    code: str, is_scored: bool
+) -> None:
+    """A lasting failure of other bytes does not."""
+
+    async def scenario() -> None:
+        door = DoorRig(store=PuppetStore())
+        assert door.store
+        door.store.results[PhotoId(ID)] = make_result(ID, code=code)
+        asked = door.ask("PUT", ONE, PHOTO)
+        if is_scored:
+            door.score(await door.next_upload())
+            assert (await asked.answer()).status == 200
+        else:
+            assert (await asked.answer()).code == (409, "overtaken")
+        assert door.is_empty
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("case", ["older models", "no content", "away", "in an outage"])
 def test_where_the_look_cannot_tell_the_photo_is_scored(case: str) -> None:
     async def scenario() -> None:

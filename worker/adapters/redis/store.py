@@ -190,9 +190,9 @@ def _written(result: Result, answer: Any) -> Written:
     if isinstance(answer, Refused):
         return Written(Answer.REFUSED, reason=answer.reason)
     match answer:
-        case ["known", text]:
+        case ["known" | "kept", text]:
             stored = parse(text)
-            if stored and stored.is_of_same_try(result):  # written before, but the answer was lost
+            if stored and stored.is_of_same_try(result):  # written now, or before and the answer was lost
                 return Written(Answer.WRITTEN, stored.duplicate_of, stored=stored)
             return Written(Answer.KNOWN, stored=stored)
         case ["written", image_id, distance, kind]:

@@ -61,8 +61,8 @@ local function ordered(s, n)
 end
 local function overtaken(old, new, seen)
   local s, n = old.source, new.source
-  -- By HTTP nobody replaces other content.
-  if n.via == 'http' then return content(s) ~= '' and not same_content(s, n) end
+  -- By HTTP nobody replaces other content, unless it could not be read: it has no score to lose.
+  if n.via == 'http' then return content(s) ~= '' and not same_content(s, n) and not PASSING[code(old)] end
   if not same_place(s, n) or ordered(s, n) then return false end
   if code(old) and content(s) == '' then return false end
   return content(s) ~= content(n) and not same_bytes(s, n) and state(old) ~= seen
@@ -79,6 +79,15 @@ local function put_in_order(key, stored, n, surely)
     redis.call('SET', key, before .. '"' .. n.sequencer .. '"' .. after, 'KEEPTTL')
   end
   return true
+end
+-- A photo in S3 whose bytes come by HTTP once more is still that object: later events name it. Returns
+-- the JSON of the stored source that a new result keeps, or false.
+local function kept_source(stored, new)
+  local is_result, source = pcall(function()
+    local s, n = cjson.decode(stored).source, cjson.decode(new).source
+    return n.via == 'http' and known(s.bucket) and same_bytes(s, n) and cjson.encode(s)
+  end)
+  return is_result and source
 end
 -- Returns 'known', 'overtaken', or false: write the new one. A value that is not a result is
 -- overwritten.

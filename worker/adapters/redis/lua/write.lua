@@ -7,8 +7,9 @@
 -- look-up, image id, window (s), beginning of the record, hash, radius, number of own buckets,
 -- colours, how far apart two cells of one colour may be (photos of unknown colours may look alike),
 -- when the photo was uploaded or announced (Unix, microseconds; empty if unknown).
--- Returns forgotten | known with the stored result | overtaken | written with the original | moved
--- with the record of other content: remove that first.
+-- Returns forgotten | known with the stored result | overtaken | written with the original | kept with
+-- the result as it was written, with the stored one's source | moved with the record of other content:
+-- remove that first.
 local head, tail, expiry, seen, id = unpack(ARGV, 1, 5)
 local window, content, hash, radius, bands = tonumber(ARGV[6]), ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
 local colours, apart = ARGV[11], tonumber(ARGV[12])
@@ -67,7 +68,10 @@ local duplicate = 'null'
 if original then
   duplicate = string.format('{"image_id":"%s","distance":%d,"kind":"%s"}', unpack(original))
 end
+local source = kept_source(stored, new)
+if source then tail = string.gsub(tail, '^(.*"source":){.-"via":"http"}', function(before) return before .. source end) end
 local result = head .. duplicate .. tail
 redis.call('SET', KEYS[1], result, 'EX', expiry)
 redis.call('PUBLISH', KEYS[1], result)
+if source then return {'kept', result} end
 return {'written', unpack(original or {})}
