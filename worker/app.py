@@ -96,7 +96,7 @@ def _build(
         service_times=times,
         door=door,
     )
-    telemetry.watch(assembly.depths)
+    telemetry.watch(lambda: assembly.depths() | (door.gauges() if door else {}))
     reload = _reload(settings, library, loader, assembly, telemetry=telemetry, clock=clock)
     if door:
         door.open(

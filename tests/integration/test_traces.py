@@ -80,6 +80,7 @@ def test_a_photo_can_be_followed_whichever_way_it_came(rig: Rig) -> None:
     assert sum(written["RefusalsUnsupportedFormat"]) == 1
     assert len(written["LatencyReceive"]) == 2
     assert {"DepthUploads", "DepthDoor", "DepthReady", "DepthOutcomes"} <= written.keys()
+    assert {"DoorInWork", "DoorBytesHeld"} <= written.keys()
 
 
 def test_a_collector_that_hangs_changes_nothing_for_photos_or_the_stop(rig: Rig) -> None:

@@ -143,6 +143,10 @@ class Door:
         """Number of photos without an answer."""
         return self.tickets.in_flight
 
+    def gauges(self) -> dict[str, int]:
+        """How much is held of what is bounded, by the name of its metric."""
+        return {"door_in_work": self.admission.in_work, "door_bytes_held": self.admission.bytes_held}
+
     def extend_due(self) -> None:
         """There are no leases."""
 

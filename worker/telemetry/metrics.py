@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Unit = Literal["Count", "Milliseconds"]  # as CloudWatch calls them
+Unit = Literal["Bytes", "Count", "Milliseconds"]  # as CloudWatch calls them
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,10 @@ def _depth(queue: str, doc: str) -> Distribution:
     return Distribution(
         _camel(name), name, "queue_depth", "Count", doc, {"queue": queue}, gauge=True, peak=True
     )
+
+
+def _held(name: str, unit: Unit, doc: str) -> Distribution:
+    return Distribution(_camel(name), name, name, unit, doc, gauge=True, peak=True)
 
 
 def _camel(snake: str) -> str:
@@ -196,4 +200,6 @@ DOOR_DISTRIBUTIONS = (
     _depth("acknowledge", "photos from the queue whose messages wait to be deleted"),
     _depth("waiting_for_s3", "photos that wait until S3 answers again"),
     _depth("waiting_for_model", "photos that wait until the model works again"),
+    _held("door_in_work", "Count", "photos by HTTP that were accepted and have no outcome yet"),
+    _held("door_bytes_held", "Bytes", "bytes of photos by HTTP that count for WORKER_DOOR_MEMORY"),
 )
