@@ -7,6 +7,7 @@ from tests.support.history.events import Emptied, Event, Life, Published, Put, R
 from worker.errors import ObjectGoneError
 from worker.messages import PhotoId, S3Object
 from worker.result import Result, SourceObject
+from worker.results.known import may_pass
 
 PATIENCE = 5.0  # seconds that a reader may wait for a result that is stored
 NULL = "null"  # S3's version of whatever a bucket without versioning has: it names no content
@@ -57,7 +58,7 @@ def _in_order(life: Life, emptied: Sequence[float]) -> Iterator[str]:
 
 
 def _by_http(life: Life, emptied: Sequence[float]) -> Iterator[str]:
-    """A result that came by HTTP is of bytes that were sent, and replaces nothing but an older one of these."""
+    """A result by HTTP is of bytes that were sent, and replaces one of these or a failure that may pass."""
     for before, one in zip([None, *life.published], life.published, strict=False):
         source = one.result.source
         if source.via == "http" and source.sha256 not in {s.sha256 for s in life.sent if s.at <= one.at}:
@@ -68,7 +69,8 @@ def _by_http(life: Life, emptied: Sequence[float]) -> Iterator[str]:
         is_same = source.sha256 is not None and source.sha256 == old.source.sha256
         if "http" not in {source.via, old.source.via}:
             continue
-        if not is_same and source.via == "http" and (old.source.etag or old.source.version_id):
+        is_named = bool(old.source.etag or old.source.version_id)
+        if not is_same and source.via == "http" and is_named and not may_pass(old):
             yield f"by HTTP the result of other bytes was replaced: {old.source}"
         if is_same and old.models == one.result.models and old.error in {None, one.result.error}:
             yield "the result of the same bytes was published twice, once for each way"
