@@ -59,7 +59,7 @@ class Form:
 
     def _begin_part(self) -> None:
         self._parts += 1
-        self._is_file = self._is_photo = False
+        self._is_file = False
         if self._parts > MOST_PARTS:
             raise Refusal("bad_request", f"more than {MOST_PARTS} parts")
 

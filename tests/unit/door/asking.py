@@ -50,11 +50,15 @@ class Asked:
 
     def send(self, data: bytes, more: bool = False) -> None:
         """Let a part of the body arrive, by default the last one."""
-        self._incoming.put_nowait({"type": "http.request", "body": data, "more_body": more})
+        self.receives({"type": "http.request", "body": data, "more_body": more})
+
+    def receives(self, message: Message) -> None:
+        """Let the app receive a message of the server."""
+        self._incoming.put_nowait(message)
 
     def hang_up(self) -> None:
         """Close the connection."""
-        self._incoming.put_nowait({"type": "http.disconnect"})
+        self.receives({"type": "http.disconnect"})
 
     async def answer(self) -> "Answer":
         """Wait for the answer."""
@@ -98,7 +102,7 @@ class PuppetStore:
         self.results: dict[PhotoId, Result] = {}
         self.away = self.hangs = False
         self.looks = 0
-        self.waited = 0.0  # seconds
+        self.waited: float | None = None  # seconds; None: it was asked to find only
 
     async def find(self, photo: PhotoId) -> Result | None:
         self.looks += 1

@@ -52,8 +52,14 @@ def test_otherwise_there_are_as_many_as_are_scored_within_the_objective() -> Non
     assert admission.places == FEWEST
     admission.expect(50.0)
     assert admission.places == 100
-    admission.expect(float("inf"))  # nothing was measured
-    assert admission.places == FEWEST
+
+
+def test_where_nothing_was_measured_a_few_are_taken_and_the_rest_may_come_back_soon() -> None:
+    admission = make()
+    admission.expect(float("inf"))
+    for _ in range(FEWEST):
+        admission.enter()
+    assert refusal(admission.enter).headers == {"Retry-After": "1"}
 
 
 def run_busy(admission: Admission, clock: ManualClock, photos: int, rate: float) -> None:
@@ -84,6 +90,29 @@ def test_a_worker_with_little_to_do_does_not_seem_slow() -> None:
         clock.seconds += 0.05  # one at a time: 20 a second
         place.leave(is_scored=True)
     assert admission.places == 200
+
+
+def test_a_worker_with_little_to_do_may_seem_faster_than_expected() -> None:
+    clock = ManualClock()
+    admission = make(clock)
+    admission.expect(10.0)
+    for _ in range(100):
+        place = admission.enter()
+        clock.seconds += 0.01
+        place.leave(is_scored=True)
+    assert admission.places == pytest.approx(200, rel=0.1)
+
+
+def test_a_worker_with_half_of_its_places_taken_has_enough_to_do_to_seem_slow() -> None:
+    clock = ManualClock()
+    admission = make(clock, most=2)
+    admission.expect(100.0)
+    for _ in range(200):
+        place = admission.enter()
+        clock.seconds += 2.0
+        place.leave(is_scored=True)
+    admission.enter(), admission.enter()
+    assert refusal(admission.enter).headers == {"Retry-After": "4"}
 
 
 def test_photos_that_are_not_scored_tell_nothing_of_the_rate() -> None:

@@ -64,6 +64,7 @@ def test_a_photo_gets_an_id_and_its_result() -> None:
         answer = await asked.answer()
         assert (answer.status, answer.json["image_id"]) == (200, upload.photo.image_id)
         assert answer.headers["location"] == f"/images/{upload.photo.image_id}"
+        assert answer.headers["content-type"] == "application/json"
         assert answer.headers["x-request-id"] == "mine"
         assert door.is_empty
         await settled()
@@ -239,7 +240,8 @@ def test_where_there_are_tokens_one_must_be_presented(authorization: str) -> Non
 def test_another_path_or_method_is_a_problem_too() -> None:
     async def scenario() -> None:
         door = DoorRig()
-        assert (await door.ask("GET", "/photos").answer()).code == (404, "not_found")
+        answer = await door.ask("GET", "/photos").answer()
+        assert (answer.code, "image_id" in answer.json) == ((404, "not_found"), False)
         answer = await door.ask("DELETE", ONE).answer()
         assert (answer.code, "PUT" in answer.headers["allow"]) == ((405, "method_not_allowed"), True)
 

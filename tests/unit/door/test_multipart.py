@@ -43,6 +43,15 @@ def test_the_photo_is_the_part_with_a_file_name_however_it_arrives(seed: int) ->
     assert read(body, [*range(1, len(body))]) == PHOTO
 
 
+def test_as_many_parts_and_bytes_beside_the_photo_as_may_be() -> None:
+    notes = part(b"x" * (MOST_BESIDE - MOST_PARTS + 2), FIELD) + part(b"x", FIELD) * (MOST_PARTS - 2)
+    assert read(notes + part(PHOTO) + END) == PHOTO
+
+
+def test_a_part_that_names_nothing_is_no_photo() -> None:
+    assert read(part(PHOTO) + b"--line\r\nX: 1\r\n\r\nbeside\r\n" + END) == PHOTO
+
+
 def test_header_names_are_read_in_any_case() -> None:
     assert read(part(PHOTO).replace(b"Content-Disposition", b"content-DISPOSITION") + END) == PHOTO
 
@@ -61,6 +70,7 @@ def test_what_follows_the_end_is_not_read() -> None:
         (b"something else", "no multipart/form-data"),
         (part(b"x", FIELD) * MOST_PARTS + part(b"x") + END, "parts"),
         (part(b"x" * (MOST_BESIDE + 1), FIELD) + part(b"x") + END, "beside"),
+        (part(b"x" * (MOST_BESIDE // 2), FIELD) * 2 + part(b"x", FIELD), "beside"),
         (b"--line\r\n" + b"X: 1\r\n" * 10_000, "no multipart/form-data"),
         (b"--line\r\nX: " + b"x" * 1_000_000, "no multipart/form-data"),
     ],
@@ -72,6 +82,7 @@ def test_what_follows_the_end_is_not_read() -> None:
         "no form",
         "many parts",
         "large field",
+        "large fields",
         "headers",
         "header",
     ],

@@ -28,6 +28,14 @@ class PatientStore(PuppetStore):
         return None
 
 
+class SlowStore(PuppetStore):
+    """Has a result only a moment after it was asked for."""
+
+    async def wait(self, photo: PhotoId, seconds: float) -> Result | None:
+        await asyncio.sleep(0.01)
+        return await self.find(photo)
+
+
 @pytest.fixture
 def store() -> PuppetStore:
     return PuppetStore()
@@ -49,10 +57,10 @@ def test_a_stored_result_is_given_as_it_is(store: PuppetStore) -> None:
 
 @pytest.mark.parametrize(
     ("query", "waited"),
-    [("", 0.0), ("?wait=0", 0.0), ("?wait=2.5", 2.5), ("?wait=1e-3", 0.001), ("?wait=1e300", 5.0)],
+    [("", None), ("?wait=0", None), ("?wait=2.5", 2.5), ("?wait=1e-3", 0.001), ("?wait=1e300", 5.0)],
 )
 def test_a_reader_waits_as_long_as_it_likes_and_the_settings_allow(
-    store: PuppetStore, query: str, waited: float
+    store: PuppetStore, query: str, waited: float | None
 ) -> None:
     answer = get(DoorRig(store=store, wait=5.0), f"/images/one{query}")
     assert answer.code == (404, "no_result")
@@ -95,6 +103,12 @@ def test_owners_have_their_own_results(store: PuppetStore) -> None:
 def test_a_token_is_needed_where_one_is_set(store: PuppetStore) -> None:
     assert get(DoorRig(store=store, tokens=("secret",)), "/images/one").code == (401, "unauthorized")
     assert not store.looks
+
+
+def test_a_reader_that_has_sent_its_request_is_still_there() -> None:
+    store = SlowStore()
+    store.results[PhotoId("one")] = make_result()
+    assert get(DoorRig(store=store), "/images/one?wait=10").status == 200
 
 
 def test_a_reader_that_goes_away_waits_no_more() -> None:

@@ -69,14 +69,17 @@ def test_its_upload_begins_when_its_body_is_complete() -> None:
     upload = take(lane)
     assert (upload.begun_at, upload.message.received_at, upload.message.received) == (START, START, 1000.0)
     assert (upload.photo, upload.object, upload.trace) == (PHOTO, BODY, {"request_id": "mine"})
-    assert (upload.message.receive_count, upload.message.receipt_handle) == (1, "")
+    assert (upload.source, upload.receive_ms) == (tickets, 0.0)
+    message = upload.message
+    assert (message.receive_count, message.receipt_handle, message.body) == (1, "", "")
 
 
 def test_its_bytes_are_handed_out_once() -> None:
     tickets, lane = make()
     put(tickets, Heard())
     upload = take(lane)
-    assert fetch(tickets, upload) == [b"ph", b"oto"]
+    fetched = tickets.fetch(upload, 100, lambda: None)
+    assert (fetched.pieces, fetched.sha256) == ([b"ph", b"oto"], "ab")
     with pytest.raises(AbandonedError):
         fetch(tickets, upload)
     assert tickets.wants(upload)
@@ -96,6 +99,8 @@ def test_an_answer_is_heard_once_and_nothing_is_left() -> None:
     assert heard.answers == [(outcome, make_result())]
     assert (other.answers, tickets.in_flight, tickets.begun) == ([], 1, 0)
     assert not tickets.wants(upload)
+    with pytest.raises(AbandonedError):
+        fetch(tickets, upload)
 
 
 def test_nobody_wants_what_was_abandoned() -> None:

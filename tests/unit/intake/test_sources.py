@@ -56,13 +56,15 @@ def test_what_they_hold_and_release_is_added_up(
     assert sources.release_all(survived=True) == 5
     assert asked == ["door: release True", "queue: release True"]
     assert sources.in_flight == sources.release_all() == 0
+    assert asked[2:] == ["door: release False", "queue: release False"]
 
 
 @pytest.mark.parametrize("receiving", [0, 1])
 def test_nothing_is_received_only_once_that_is_so_for_each(
-    pair: tuple[ScriptedIntake, ScriptedIntake], receiving: int
+    pair: tuple[ScriptedIntake, ScriptedIntake], asked: list[str], receiving: int
 ) -> None:
     sources = Sources(pair)
     assert sources.wait_for_receives(0.5)
+    assert asked == ["door: wait 0.5", "queue: wait 0.5"]
     pair[receiving].is_receiving = True
     assert not sources.wait_for_receives(0.5)
