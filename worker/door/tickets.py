@@ -48,7 +48,7 @@ class Tickets:
         self._now = now
         self._lock = threading.Lock()
         self._held: dict[str, _Ticket] = {}  # by message id
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count()
 
     @property
     def in_flight(self) -> int:

@@ -17,7 +17,7 @@ class Tokens:
         if not self._accepted:
             return
         scheme, _, token = (authorization or "").partition(" ")
-        given = token.strip().encode(errors="replace")
+        given = token.strip().encode()
         matches = [hmac.compare_digest(given, one) for one in self._accepted]
         if scheme.lower() != "bearer" or not any(matches):
             challenge = {"WWW-Authenticate": "Bearer"}

@@ -54,9 +54,13 @@ def test_otherwise_there_are_as_many_as_are_scored_within_the_objective() -> Non
     assert admission.places == 100
 
 
-def test_where_nothing_was_measured_a_few_are_taken_and_the_rest_may_come_back_soon() -> None:
+@pytest.mark.parametrize("expected", [None, float("inf")])
+def test_where_nothing_was_measured_a_few_are_taken_and_the_rest_may_come_back_soon(
+    expected: float | None,
+) -> None:
     admission = make()
-    admission.expect(float("inf"))
+    if expected is not None:
+        admission.expect(expected)
     for _ in range(FEWEST):
         admission.enter()
     assert refusal(admission.enter).headers == {"Retry-After": "1"}

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.support.results import make_result
 from tests.unit.door.asking import Answer, DoorRig, PuppetStore
 from worker.door.images import Images
-from worker.door.problems import CODES
+from worker.door.problems import CODES, Refusal
 from worker.errors import ModelError
 from worker.messages import Failed, PhotoId
 from worker.telemetry.metrics import REFUSALS
@@ -143,6 +143,10 @@ def test_a_bug_is_logged_with_its_request() -> None:
         ("request_crashed", "abc", PARENT)
     ]
     assert door.telemetry.counts == {"request_crashed": 1, "refusals_internal_error": 1}
+
+
+def test_a_code_that_nobody_knows_is_a_trouble_of_ours() -> None:
+    assert Refusal("a_new_one", "why").status == 500
 
 
 def test_every_code_is_a_metric() -> None:

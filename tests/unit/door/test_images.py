@@ -230,7 +230,7 @@ def test_where_there_are_tokens_one_must_be_presented(authorization: str) -> Non
         headers = {"Authorization": authorization} if authorization else {}
         answer = await door.ask("PUT", ONE, **headers).answer()
         assert (answer.code, answer.headers["www-authenticate"]) == ((401, "unauthorized"), "Bearer")
-        asked = door.ask("PUT", ONE, PHOTO, Authorization="bearer two")
+        asked = door.ask("PUT", ONE, PHOTO, Authorization="bearer  two")
         door.score(await door.next_upload())
         assert (await asked.answer()).status == 200
 

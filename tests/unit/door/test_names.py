@@ -59,5 +59,12 @@ def test_an_id_whose_key_would_be_no_photos_is_refused() -> None:
     ("pattern", "prefix"), [(UUID_SEGMENT, "photo-"), (r"^in/(?P<image_id>[^/]+)$", "uploads/")]
 )
 def test_a_prefix_that_leads_nowhere_is_reported_at_the_start(pattern: str, prefix: str) -> None:
-    with pytest.raises(ConfigurationError, match="WORKER_DOOR_PREFIX is"):
+    with pytest.raises(ConfigurationError, match=r"WORKER_DOOR_PREFIX is .* find the image id in a key"):
         Names(pattern, "photos", prefix)
+
+
+def test_a_prefix_that_leads_to_no_owner_is_reported_at_the_start() -> None:
+    with pytest.raises(
+        ConfigurationError, match="find the image id and owner in a key such as uploads/owner/"
+    ):
+        Names(r"^in/(?P<owner>\w+)/(?P<image_id>[^/]+)$", "photos", "uploads/")

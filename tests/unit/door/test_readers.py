@@ -128,6 +128,24 @@ def test_a_reason_to_look_finds_the_result_and_no_reason_costs_no_look(rig: Rig)
     rig.run(test)
 
 
+def test_what_is_announced_during_a_look_is_looked_for_again(rig: Rig) -> None:
+    """The look may have been too early."""
+
+    async def test() -> None:
+        rig.store.go.clear()
+        waiter = asyncio.create_task(rig.readers.wait(ONE, PATIENCE))
+        while not rig.store.looks[ONE]:
+            await asyncio.sleep(0.001)
+        rig.subscription.heard("result:one")
+        rig.store.go.set()
+        await rig.looks(ONE, 2)
+        rig.store.results[ONE] = RESULT
+        rig.subscription.heard("result:one")
+        assert await waiter == RESULT
+
+    rig.run(test)
+
+
 def test_a_result_that_nobody_announced_is_found_before_the_reader_gives_up(rig: Rig) -> None:
     async def test() -> None:
         waiter = await rig.waiter(seconds=SHORT)

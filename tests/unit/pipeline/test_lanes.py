@@ -115,5 +115,7 @@ def test_a_waiting_taker_shows_that_it_lives() -> None:
     one.alive = lambda: beats.append(None)
     with pytest.raises(queue.Empty):
         lanes.get(timeout=0.0)
+    with pytest.raises(queue.Empty):
+        lanes.get(block=False)
     lanes.alive()
-    assert len(beats) == 2
+    assert len(beats) == 3

@@ -66,6 +66,11 @@ def test_it_is_behind_while_ten_calls_and_more_wait() -> None:
     assert not acknowledge.is_behind()
 
 
+def test_a_step_with_nothing_to_settle_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.stages.acknowledge.IDLE", 0.0)
+    Acknowledge().step()
+
+
 def test_it_ends_once_commit_has_ended_and_everything_is_settled() -> None:
     source, acknowledge = ScriptedSource(), Acknowledge()
     acknowledge.settle(source, outcomes_of(source, 12))
