@@ -42,6 +42,7 @@ def test_an_answer_names_its_request_its_trace_and_its_steps_and_a_slow_client_i
         asked = door.ask("POST", "/images", **NAMED)
         asked.send(b"a", more=True)
         while door.admission.bytes_held == 0:
+            assert not asked.is_answered
             await asyncio.sleep(0)
         door.clock.seconds += 3.0
         asked.send(b" photo")

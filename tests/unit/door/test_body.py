@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from tests.unit.door.asking import Answer, DoorRig
-from tests.unit.door.test_multipart import END, FIELD, part
+from tests.unit.door.forms import END, FIELD, part
 from worker.door.body import MARGIN, SMALL
 from worker.door.multipart import MOST_BESIDE
 
@@ -74,6 +74,7 @@ def test_a_photo_of_unknown_length_is_let_in_where_all_memory_is_taken_and_refus
         held = door.ask("POST", "/images")
         held.send(PHOTO, more=True)
         while door.admission.bytes_held < len(PHOTO):
+            assert not held.is_answered
             await asyncio.sleep(0)
         late = door.ask("POST", "/images")
         await settled()

@@ -4,25 +4,12 @@ import random
 
 import pytest
 
+from tests.unit.door.forms import END, FIELD, part
 from worker.door.multipart import MOST_BESIDE, MOST_PARTS, Form
 from worker.door.problems import Refusal
 
 TYPE = "multipart/form-data; boundary=line"
 PHOTO = bytes(range(256)) * 3 + b"\r\n--lin\r\n--line-but-not-quite"
-
-
-def part(data: bytes, disposition: str = 'form-data; name="photo"; filename="a.jpg"') -> bytes:
-    return (
-        b"--line\r\nContent-Disposition: "
-        + disposition.encode()
-        + b"\r\nContent-Type: image/jpeg\r\n\r\n"
-        + data
-        + b"\r\n"
-    )
-
-
-FIELD = 'form-data; name="note"'
-END = b"--line--\r\n"
 
 
 def read(body: bytes, cut: list[int] | None = None) -> bytes:
