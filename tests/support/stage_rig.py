@@ -80,12 +80,20 @@ class StageRig(Assembly):
         buckets: Sequence[str] = ("photos",),
         store: MemoryStore | None = None,
         door: SecondWay | None = None,
+        door_share: float = 0.5,
     ) -> None:
         self.clock, self.size = ManualClock(), size
         self.models = models or (replicas or [[PickyModel()]])[0]
         self.impatient = ImpatientEvent()
         super().__init__(
-            make_settings(upload_queue=size, outcome_queue=size, decoders=2, reuse=reuse, buckets=buckets),
+            make_settings(
+                upload_queue=size,
+                outcome_queue=size,
+                decoders=2,
+                reuse=reuse,
+                buckets=buckets,
+                door_share=door_share,
+            ),
             source or ScriptedSource(),
             store or MemoryStore(),
             InlineDecoder(self.models[0].bundle.manifest.input.target, max_bytes=1000, max_pixels=100),

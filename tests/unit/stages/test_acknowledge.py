@@ -97,6 +97,22 @@ def test_what_is_written_is_deleted_also_when_everything_is_cancelled() -> None:
         acknowledge.step()
 
 
+def test_an_end_in_the_middle_deletes_each_message_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, acknowledge = ScriptedSource(), Acknowledge()
+    first, *rest = outcomes = outcomes_of(source, 3)
+    put = acknowledge.outcomes.put
+
+    def put_the_last(outcome: Outcome) -> None:
+        put(outcome)
+        acknowledge.outcomes.shutdown(immediate=True)
+
+    monkeypatch.setattr(acknowledge.outcomes, "put", put_the_last)
+    acknowledge.settle(source, outcomes)
+    assert source.settled == rest
+    acknowledge.step()
+    assert source.settled == [*rest, first]
+
+
 def test_in_threads_no_result_waits_for_a_delete() -> None:
     """The pipeline hands deletes to the helper; a cancelled one still deletes what is written."""
     source = ScriptedSource(photos={key: photo(2) for key in IDS[:4]})

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes import ImpatientEvent, PickyModel, ScriptedSource
+from tests.support.fakes import ImpatientEvent, PickyModel, ScriptedSource, message
 from tests.support.machine.redis import TwinStore
 from tests.support.results import make_result
 from tests.support.stage_rig import IDS, StageRig, photo
 from worker.errors import MessageError, OutOfMemoryError, Part, StorageError
-from worker.messages import Answer, Failed, Scored, Upload, Written
+from worker.messages import Answer, Failed, Scored, Skipped, Upload, Written
 from worker.pipeline.waiting_room import WaitingRoom
 from worker.result import DuplicateOf, Result
 
@@ -216,6 +216,16 @@ def test_a_full_room_keeps_back_only_what_can_wait() -> None:
     assert rig.uploads.blocked()
     rig.prepare.room = WaitingRoom(1, rig.outages, rig.clock)
     assert not rig.uploads.blocked()
+
+
+def test_the_queue_has_the_share_that_the_door_leaves_for_photos_that_need_work() -> None:
+    rig = StageRig(door_share=0.2)
+    rig.uploads.put(Skipped(message(), rig.source))
+    rig.lanes.get(block=False)
+    assert (rig.uploads.share, rig.uploads.passed) == (0.8, 0.0)
+    rig.uploads.put(rig.source.upload(IDS[0]))
+    rig.lanes.get(block=False)
+    assert rig.uploads.passed == 1 / 0.8
 
 
 # nobody waits any more
