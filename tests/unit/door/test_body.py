@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 
 from tests.unit.door.asking import Answer, DoorRig
 from tests.unit.door.forms import END, FIELD, part
-from worker.door.body import MARGIN, SMALL
+from worker.door.body import MARGIN
 from worker.door.multipart import MOST_BESIDE
 
 PHOTO = b"p" * 500  # as large as may be
@@ -47,23 +47,6 @@ def test_a_form_may_be_larger_than_its_photo() -> None:
         too_large = str(len(PHOTO) + MARGIN + 1)
         refused = await DoorRig().ask("POST", "/images", Content_Type=FORM, Content_Length=too_large).answer()
         assert refused.code == (413, "too_many_bytes")
-
-    run(scenario)
-
-
-def test_small_pieces_are_joined_and_large_ones_kept_as_they_are() -> None:
-    async def scenario() -> None:
-        door = DoorRig(max_bytes=4 * SMALL, memory=4 * SMALL)
-        asked, large = door.ask("POST", "/images"), b"l" * SMALL
-        for piece in [*[b"s" * (SMALL // 4)] * 5, large]:
-            asked.send(piece, more=True)
-        asked.send(b"end")
-        upload = await door.next_upload()
-        pieces = door.tickets.fetch(upload, 4 * SMALL, lambda: None).pieces
-        assert [len(piece) for piece in pieces] == [SMALL, SMALL // 4, SMALL, 3]
-        assert pieces[2] is large
-        door.score(upload)
-        assert (await asked.answer()).status == 200
 
     run(scenario)
 

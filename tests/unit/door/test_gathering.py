@@ -32,6 +32,14 @@ def test_small_pieces_are_joined_and_large_ones_kept_as_they_are(admission: Admi
     assert pieces[1] is large
 
 
+def test_small_pieces_are_joined_as_soon_as_they_are_no_small_one_any_more(admission: Admission) -> None:
+    gathered = Gathered(admission, MEMORY)
+    for piece in [b"a" * (SMALL // 4)] * 5:
+        gathered.add(piece)
+    pieces, _, _ = gathered.whole()
+    assert [len(piece) for piece in pieces] == [SMALL, SMALL // 4]
+
+
 def test_they_count_as_they_arrive_and_as_long_as_anybody_has_them(admission: Admission) -> None:
     gathered = Gathered(admission, MEMORY)
     gathered.add(b"abc")
