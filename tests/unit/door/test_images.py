@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import uuid
 from collections.abc import Callable, Coroutine
 
 import pytest
@@ -60,6 +61,7 @@ def test_a_photo_gets_an_id_and_its_result() -> None:
         assert door.fetch(upload) == PHOTO
         assert (upload.object.sha256, upload.object.size, upload.object.via) == (SHA256, 7, "http")
         assert upload.trace == {"request_id": "mine"}
+        assert uuid.UUID(upload.photo.image_id)
         door.score(upload)
         answer = await asked.answer()
         assert (answer.status, answer.json["image_id"]) == (200, upload.photo.image_id)
@@ -315,14 +317,33 @@ def test_a_full_lane_refuses_and_takes_no_place() -> None:
 # the same photo again
 
 
+class SlowStore(PuppetStore):
+    """Answers a moment after it was asked."""
+
+    async def find(self, photo: PhotoId) -> Result | None:
+        await asyncio.sleep(0)
+        return await super().find(photo)
+
+
 def test_a_photo_that_is_known_costs_one_look() -> None:
     async def scenario() -> None:
-        door = DoorRig(store=PuppetStore())
+        door = DoorRig(store=SlowStore())
         assert door.store
         door.store.results[PhotoId(ID)] = stored()
         answer = await door.ask("PUT", ONE, PHOTO, Prefer="respond-async").answer()
         assert (answer.status, Result.model_validate_json(answer.body)) == (200, stored())
         assert (door.is_empty, door.admission.bytes_held) == (True, 0)
+
+    run(scenario)
+
+
+def test_a_photo_that_is_known_by_the_queue_costs_one_look_too() -> None:
+    async def scenario() -> None:
+        door = DoorRig(store=PuppetStore())
+        assert door.store
+        door.store.results[PhotoId(ID)] = make_result(ID, sha256=SHA256)
+        answer = await door.ask("PUT", ONE, PHOTO).answer()
+        assert (answer.status, answer.json["source"]["key"]) == (200, "k")
 
     run(scenario)
 
