@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from worker.adapters.aws import s3, sqs
 from worker.adapters.redis.store import RedisStore
-from worker.door.look_ups import LookUps
-from worker.door.readers import Readers
+from worker.door.waiting.look_ups import LookUps
+from worker.door.waiting.readers import Readers
 from worker.errors import ConfigurationError
 from worker.intake.leases import Leases
 from worker.intake.queue_calls import MessageQueue

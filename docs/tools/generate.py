@@ -11,7 +11,7 @@ from docs.tools import marked
 from docs.tools.table import markdown
 from tests.unit.test_layers import ROOMS
 from worker import settings
-from worker.door.operations import OPERATIONS, UNASKED, UNREAD
+from worker.door.api.operations import OPERATIONS, UNASKED, UNREAD
 from worker.door.problems import CODES
 from worker.telemetry.metrics import (
     COUNTERS,

@@ -17,7 +17,7 @@ HANG = "threading.Event().wait()"
 END = "asyncio.get_running_loop().stop()"
 PROGRAM = """
 import asyncio, sys, threading
-from worker.door import health
+from worker.door.api import health
 from worker.cli import main
 
 async def stop_here(*_):

@@ -16,7 +16,7 @@ from localstack.services import free_port
 from tests.support.faults.door_clients import DoorClients
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.waiting import eventually
-from worker.door.images import LOOK
+from worker.door.api.images import LOOK
 
 
 @pytest.mark.parametrize("how", ["refuse", "hang"])

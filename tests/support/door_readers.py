@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.support.waiting import PATIENCE
 from worker.adapters.redis.store import RedisStore
-from worker.door.look_ups import LookUps
-from worker.door.readers import Readers
+from worker.door.waiting.look_ups import LookUps
+from worker.door.waiting.readers import Readers
 from worker.messages import PhotoId
 from worker.result import Result
 from worker.telemetry.counters import Telemetry

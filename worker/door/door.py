@@ -4,19 +4,19 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from worker.door.admission import Admission
-from worker.door.app import make_app
-from worker.door.body import Bodies
+from worker.door.api.app import make_app
+from worker.door.api.health import Health
+from worker.door.api.images import Images
+from worker.door.api.names import Names
+from worker.door.api.openapi import Contract
+from worker.door.api.tokens import Tokens
 from worker.door.gate import Gate
-from worker.door.health import Health
-from worker.door.images import Images
-from worker.door.names import Names
-from worker.door.openapi import Contract
+from worker.door.http.server import Server
 from worker.door.problems import Refusal
-from worker.door.readers import Readers
-from worker.door.server import Server
-from worker.door.tickets import Storage, Tickets
-from worker.door.tokens import Tokens
+from worker.door.receiving.admission import Admission
+from worker.door.receiving.body import Bodies
+from worker.door.waiting.readers import Readers
+from worker.door.waiting.tickets import Storage, Tickets
 from worker.errors import Part
 from worker.messages import Outcome, Upload
 from worker.pipeline.lanes import Lane

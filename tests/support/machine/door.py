@@ -8,8 +8,8 @@ from datetime import datetime
 from queue import Full
 
 from tests.support.history.events import Answered, Broken, Event, Sent
-from worker.door.admission import Pieces
-from worker.door.tickets import Tickets
+from worker.door.receiving.admission import Pieces
+from worker.door.waiting.tickets import Tickets
 from worker.messages import Failed, Outcome, PhotoId, S3Object, Upload
 from worker.pipeline.lanes import Lane
 from worker.pipeline.queues import ShutDown

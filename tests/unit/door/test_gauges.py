@@ -1,8 +1,8 @@
 """What the door holds of what is bounded is told: photos in work, and the bytes that count."""
 
 from tests.support.fakes import ManualClock
-from worker.door.admission import Pieces
 from worker.door.door import Door
+from worker.door.receiving.admission import Pieces
 from worker.settings import load
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.prometheus import PrometheusMetrics

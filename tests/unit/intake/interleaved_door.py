@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from tests.support.fakes import START
 from tests.support.schedule import Schedule
-from worker.door.admission import Pieces
 from worker.door.gate import Gate
-from worker.door.tickets import Tickets
+from worker.door.receiving.admission import Pieces
+from worker.door.waiting.tickets import Tickets
 from worker.messages import Failed, Outcome, PhotoId, S3Object, Upload
 from worker.pipeline.lanes import Lane
 from worker.pipeline.queues import ShutDown

@@ -16,7 +16,7 @@ import structlog
 
 from tests.support.schedule import Schedule
 from tests.unit.intake.interleaved import InterleavedWorker
-from worker.door.tickets import Tickets
+from worker.door.waiting.tickets import Tickets
 from worker.intake.extensions import Extensions
 from worker.intake.leases import Leases
 from worker.intake.receivers import Receivers

@@ -1,0 +1,70 @@
+"""A photo while it arrives: its pieces are counted, joined and hashed."""
+
+import hashlib
+import math
+
+import pytest
+
+from tests.support.fakes import ManualClock
+from worker.door.problems import Refusal
+from worker.door.receiving.admission import Admission
+from worker.door.receiving.gathering import SMALL, Gathered
+
+MEMORY = 10 * SMALL
+
+
+@pytest.fixture
+def admission() -> Admission:
+    return Admission(most=1, memory=MEMORY, objective_seconds=math.inf, clock=ManualClock())
+
+
+def test_small_pieces_are_joined_and_large_ones_kept_as_they_are(admission: Admission) -> None:
+    gathered = Gathered(admission, MEMORY)
+    large = bytes(SMALL)
+    sent = [b"a"] * 3 + [large] + [b"b" * 1000] * 70
+    for piece in sent:
+        gathered.add(piece)
+    pieces, size, sha256 = gathered.whole()
+    whole = b"".join(sent)
+    assert b"".join(pieces) == whole
+    assert (size, sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
+    assert [len(piece) for piece in pieces] == [3, SMALL, 66_000, 4_000]
+    assert pieces[1] is large
+
+
+def test_small_pieces_are_joined_as_soon_as_they_are_no_small_one_any_more(admission: Admission) -> None:
+    gathered = Gathered(admission, MEMORY)
+    for piece in [b"a" * (SMALL // 4)] * 5:
+        gathered.add(piece)
+    pieces, _, _ = gathered.whole()
+    assert [len(piece) for piece in pieces] == [SMALL, SMALL // 4]
+
+
+def test_they_count_as_they_arrive_and_as_long_as_anybody_has_them(admission: Admission) -> None:
+    gathered = Gathered(admission, MEMORY)
+    gathered.add(b"abc")
+    assert admission.bytes_held == 3
+    pieces, _, _ = gathered.whole()
+    del gathered
+    assert admission.bytes_held == 3
+    del pieces
+    assert admission.bytes_held == 0
+
+
+def test_they_count_no_more_once_they_are_given_up(admission: Admission) -> None:
+    gathered = Gathered(admission, MEMORY)
+    gathered.add(b"abc")
+    gathered.drop()
+    assert admission.bytes_held == 0
+
+
+@pytest.mark.parametrize(
+    ("max_bytes", "code"), [(MEMORY - 1, "too_many_bytes"), (MEMORY + 1, "too_many_requests")]
+)
+def test_what_is_too_much_does_not_count(admission: Admission, max_bytes: int, code: str) -> None:
+    gathered = Gathered(admission, max_bytes)
+    gathered.add(bytes(MEMORY - 1))
+    with pytest.raises(Refusal) as caught:
+        gathered.add(b"ab")
+    assert caught.value.code == code
+    assert admission.bytes_held == MEMORY - 1

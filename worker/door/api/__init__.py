@@ -1,0 +1,1 @@
+"""What can be asked of the door, and what is answered."""

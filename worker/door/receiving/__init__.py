@@ -1,0 +1,1 @@
+"""Taking a photo in: whether there is room, and its bytes."""

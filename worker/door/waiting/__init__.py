@@ -1,0 +1,1 @@
+"""Those who wait for results: clients that sent a photo, and readers."""
