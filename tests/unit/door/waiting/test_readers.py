@@ -238,6 +238,7 @@ def test_one_too_many_does_not_wait() -> None:
 def test_a_channel_is_dropped_with_its_last_waiter(rig: Rig) -> None:
     async def test() -> None:
         first, second = await rig.waiter(), await rig.waiter()
+        assert [*rig.subscription.channels] == ["result:one"]
         first.cancel()
         await asyncio.wait([first])
         assert not rig.subscription.dropped
