@@ -21,7 +21,7 @@ class Intake(Protocol):
     def wait_for_receives(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds until nothing is being received. Returns whether that is so."""
 
-    def release_all(self, survived: bool = False) -> int:
+    def release_all(self, survived: bool) -> int:
         """Give up all that is not settled, at once. Returns how many there were.
 
         `survived`: none of it is to blame for the end of the worker.
@@ -53,6 +53,6 @@ class Sources:
         """Wait up to `timeout` seconds for each source until nothing is being received."""
         return all(source.wait_for_receives(timeout) for source in self.each)
 
-    def release_all(self, survived: bool = False) -> int:
+    def release_all(self, survived: bool) -> int:
         """Give up all that is not settled, at once."""
         return sum(source.release_all(survived) for source in self.each)
