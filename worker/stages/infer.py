@@ -65,18 +65,19 @@ class Infer:
         elif self.room.full:
             self.stopping.wait(self.room.look)
         else:
-            self._score_ready(replica, batching)
+            self._score_ready(number, batching)
 
-    def _score_ready(self, replica: Replica, batching: Batching[Prepared]) -> None:
+    def _score_ready(self, number: int, batching: Batching[Prepared]) -> None:
+        largest = self._largest(self.serving.replicas[number])
         try:
-            batch, closed = batching.take(self._largest(replica), self.room.look if len(self.room) else IDLE)
+            batch, closed = batching.take(largest, self.room.look if len(self.room) else IDLE)
         except ShutDown:
             self._return_held()
             raise
         wanted = [photo for photo in batch if self._is_wanted(photo)]
         if wanted:
             self.telemetry.batch(len(wanted), closed)
-            self._score(replica, wanted)
+            self._score(self.serving.replicas[number], wanted)  # newer ones may have come during the wait
 
     def _is_wanted(self, photo: Prepared) -> bool:
         """Whether anybody waits for its score. If not, its outcome is known."""

@@ -7,8 +7,8 @@ from tests.support.fakes import CrampedModel, ForgetfulModel, PickyModel, Script
 from tests.support.stage_rig import IDS, StageRig, answers, photo
 from worker.errors import ModelError, Part, Verdict
 from worker.inference.serving import Photos
-from worker.messages import Failed, Outputs, Scored
-from worker.pipeline.queues import ShutDown
+from worker.messages import Failed, Outputs, Prepared, Scored
+from worker.pipeline.queues import BoundedQueue, ShutDown
 from worker.pipeline.waiting_room import WaitingRoom
 
 
@@ -27,6 +27,20 @@ def test_the_first_of_several_models_gives_the_score() -> None:
     assert isinstance(outcome, Scored)
     assert set(outcome.scores.inference) == {"one", "two"}
     assert outcome.scores.score == 3
+
+
+def test_models_that_come_while_a_device_waits_score_what_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = ScriptedSource(photos={IDS[0]: photo(3)})
+    rig, newer, get = StageRig(source), PickyModel(), BoundedQueue.get
+
+    def wait(items: BoundedQueue[Prepared], block: bool = True, timeout: float | None = None) -> Prepared:
+        if items is rig.ready:
+            rig.serving.replace([[newer]])
+        return get(items, block, timeout)
+
+    monkeypatch.setattr(BoundedQueue, "get", wait)
+    rig.infer_all(source.upload(IDS[0]))
+    assert (rig.models[0].batches, newer.batches) == ([], [1])
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 8])
