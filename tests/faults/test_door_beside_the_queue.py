@@ -5,14 +5,16 @@ the same photo is one result. Guards against: answers that wait for SQS, a way t
 that is written once for each way.
 """
 
+import re
 import threading
 import time
 import uuid
 
+import httpx
 import pytest
 
 from bench.photos import as_upload
-from localstack.services import free_port
+from localstack.services import HOST, free_port
 from tests.support.faults.door_clients import DoorClients
 from tests.support.faults.fault_rig import PATIENCE, FaultRig
 from tests.support.faults.gateway import slow
@@ -24,6 +26,8 @@ CLIENTS = 8
 # Of the throughput beside quick deletes. Measured: 1.17, as the queue takes less meanwhile; where each
 # delete keeps answers waiting, 0.28.
 KEPT = 0.7
+FULL = 100  # photos that wait for each way
+FEW = 20  # more than all helpers hold
 
 
 def test_slow_deletes_cost_the_door_next_to_nothing(rig: FaultRig, photo: bytes) -> None:
@@ -53,26 +57,42 @@ def test_slow_deletes_cost_the_door_next_to_nothing(rig: FaultRig, photo: bytes)
 def test_each_way_gets_its_share_while_both_bring_more_than_the_worker_can_do(
     rig: FaultRig, photo: bytes, share: float
 ) -> None:
+    """Both lanes are filled while nothing can be decoded: so what the machine does besides decides nothing."""
     port = free_port()
-    rig.upload(160, photo)
     worker = rig.start_worker(
-        door_port=str(port), door_share=str(share), door_most="80", visibility_timeout="60", batch_size="4"
+        door_port=str(port),
+        door_share=str(share),
+        door_most=str(2 * FULL),
+        upload_queue=str(FULL),
+        batch_size="4",
+        visibility_timeout="60",
+        decode_timeout="60",
+        door_wait="60",
+        drain_deadline="90",
     )
     clients = DoorClients(rig, port)
-    with clients.at_work(48, photo):  # more than there are places behind its lane
-        eventually(lambda: clients.count() > 20)
-        begun = time.monotonic()
-        eventually(lambda: rig.left() <= 60, rig.describe, PATIENCE)  # its lane is still full
-        ended = time.monotonic()
-    written = [
-        event.result.source.via
-        for event in rig.recorder.events
-        if isinstance(event, Published) and begun <= event.at < ended
-    ]
-    assert written.count("http") / len(written) == pytest.approx(share, abs=0.05)
+    decoders = worker.decoders()
+    for decoder in decoders:
+        decoder.suspend()
+    rig.upload(FULL + FEW, photo)
+    with clients.at_work(FULL + FEW, photo):
+        eventually(lambda: min(depths(port)) >= FULL, lambda: depths(port), PATIENCE)
+        for decoder in decoders:
+            decoder.resume()
+        eventually(lambda: rig.recorder.written >= FEW + FULL, rig.describe, PATIENCE)
+    written = [e.result.source.via for e in rig.recorder.events if isinstance(e, Published)]
+    judged = written[FEW : FEW + FULL]  # the first ones were taken before both lanes had any
+    assert judged.count("http") / FULL == pytest.approx(share, abs=0.05)
     rig.account()
     clients.account()
     assert worker.stop() == 0
+
+
+def depths(port: int) -> tuple[float, ...]:
+    """How many photos wait in the lane of each way."""
+    figures = httpx.get(f"http://{HOST}:{port}/metrics").text
+    waiting = dict(re.findall(r'^photo_score_queue_depth\{queue="(\w+)"\} (\S+)', figures, re.MULTILINE))
+    return tuple(float(waiting.get(way, 0)) for way in ("uploads", "door"))
 
 
 @pytest.mark.parametrize("first", ["queue", "door", "both"])
