@@ -84,11 +84,10 @@ def _build(
     decoder.start(still_starting)
     times = ServiceTimes(seconds_by_size(replicas[0]))
     source = s3_uploads(settings, connections, telemetry, clock) if connections.queue else None
-    store = connections.store
     assembly = Assembly(
         settings,
         source,
-        store,
+        connections.store,
         decoder,
         replicas,
         telemetry=telemetry,
@@ -100,7 +99,7 @@ def _build(
     reload = _reload(settings, library, loader, assembly, telemetry=telemetry, clock=clock)
     if door:
         door.open(
-            readers=readers(settings, store, assembly.outages, telemetry),
+            readers=readers(settings, assembly.results, telemetry),
             storage=door_storage(settings, clock),
             models=lambda: assembly.serving.versions,
             rate=min(times.rate() * len(replicas), DECODED * decoders(settings)),

@@ -13,7 +13,6 @@ from worker.intake.leases import Leases
 from worker.intake.queue_calls import MessageQueue
 from worker.intake.s3_uploads import S3Uploads, Storage, back_off
 from worker.photos import hashes
-from worker.pipeline.outages import Outages
 from worker.results import look_alikes
 from worker.results.look_alikes import DuplicateRule
 from worker.results.null_store import NullStore
@@ -88,11 +87,12 @@ def result_store(settings: Settings, rule: DuplicateRule | None = None) -> Redis
     )
 
 
-def readers(settings: Settings, store: ResultStore, outages: Outages, telemetry: Telemetry) -> Readers | None:
+def readers(settings: Settings, results: WatchedStore, telemetry: Telemetry) -> Readers | None:
     """Make the readers of stored results. None if none are stored."""
+    store = results.store
     if not isinstance(store, RedisStore):
         return None
-    look_ups = LookUps(WatchedStore(store, outages), patience=2 * settings.redis_timeout)
+    look_ups = LookUps(results, patience=2 * settings.redis_timeout)
     waiters = settings.door_connections // 2  # the others are for photos
     return Readers(look_ups, store.subscriber(), store.keys.result, waiters, telemetry)
 

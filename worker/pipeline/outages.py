@@ -70,8 +70,8 @@ class Outages:
         with self._lock:
             now, trouble = self._clock(), self._troubles.get(place)
             if trouble is None or now - trouble.last > SILENCE:
-                trouble = self._troubles[place] = _Trouble(now, now, reason, subject, now)
-                trouble.is_of_reading = reading
+                trouble = _Trouble(now, now, reason, subject, now, is_of_reading=reading)
+                self._troubles[place] = trouble
             else:
                 trouble.failures += 1
                 if not trouble.is_outage and (subject is None or subject != trouble.subject):

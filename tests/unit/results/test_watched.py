@@ -138,7 +138,7 @@ def test_what_readers_at_the_door_learn_everybody_knows() -> None:
     nodes, keys = Nodes(redis.Redis(port=free_port(), retry=Retry(NoBackoff(), 0))), Keys("result:{image_id}")
     store = RedisStore(nodes, keys, 60, Index(nodes, keys, DuplicateRule(0, 0)))
     outages = Outages(ManualClock(), lambda: 0.0)
-    found = readers(Settings.model_construct(), store, outages, Telemetry())
+    found = readers(Settings.model_construct(), WatchedStore(store, outages), Telemetry())
     assert found
 
     async def ask() -> None:

@@ -113,9 +113,7 @@ class Images:
             stored = await self._find(photo, asyncio.get_running_loop().time() + LOOK)
         except StoreError:
             return None
-        if stored is None:
-            return None
-        if may_pass(stored):
+        if stored is None or may_pass(stored):
             return None
         if is_same_content(stored.source, S3Object("", "", sha256=body.sha256, via="http")):
             return stored if are_as_new(stored.models, self.models()) else None
