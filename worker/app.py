@@ -104,6 +104,8 @@ def _build(
             models=lambda: assembly.serving.versions,
             rate=min(times.rate() * len(replicas), DECODED * decoders(settings)),
             outages=assembly.outages,
+            pipeline=assembly,
+            leases=lambda: source.in_flight if source else 0,
         )
 
     def close() -> None:

@@ -8,11 +8,11 @@ HTTP have a lane of their own beside poll's.
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from worker.connections import utc_now
 from worker.decoders.decoder import PhotoDecoder
@@ -119,16 +119,30 @@ class Assembly:
 
     def depths(self) -> dict[str, int]:
         """How many items wait at each place, by the name of its metric."""
-        places: dict[str, Sized] = {
-            "uploads": self.uploads.queue,
-            "door": self.door.lane.queue if self.door else (),
-            "ready": self.ready.queue,
-            "outcomes": self.outcomes.queue,
-            "acknowledge": self.acknowledge.outcomes.queue,
-            "waiting_for_s3": self.waiting_for_s3,
-            "waiting_for_model": self.infer.room,
+        return {f"depth_{place}": items for place, (items, _) in self.fills().items()}
+
+    def fills(self) -> dict[str, tuple[int, int]]:
+        """How many items wait at each place, and how many may."""
+        lane = self.door.lane if self.door else None
+        return {
+            "uploads": _fill(self.uploads),
+            "door": _fill(lane) if lane else (0, 0),
+            "ready": _fill(self.ready),
+            "outcomes": _fill(self.outcomes),
+            "acknowledge": _fill(self.acknowledge.outcomes),
+            "waiting_for_s3": (len(self.waiting_for_s3), self.waiting_for_s3.places),
+            "waiting_for_model": (len(self.infer.room), self.infer.room.places),
         }
-        return {f"depth_{place}": len(items) for place, items in places.items()}
+
+    @property
+    def batches(self) -> Sequence[int]:
+        """How many photos each replica scores now."""
+        return self.infer.running
+
+    @property
+    def largest_batch(self) -> int:
+        """How many a replica may score at once."""
+        return max(model.largest_batch for replica in self.serving.replicas for model in replica)
 
     def _sources(self) -> Iterator[Stage]:
         if self.source:
@@ -227,6 +241,10 @@ class Assembly:
 
     def _models(self) -> Mapping[str, str]:
         return self.serving.versions
+
+
+def _fill(places: BoundedQueue[Any]) -> tuple[int, int]:
+    return len(places.queue), places.maxsize
 
 
 def _work(item: Item) -> float:

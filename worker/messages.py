@@ -72,6 +72,11 @@ class Upload:
     receive_ms: float = 0.0  # what a client took to send it by HTTP, which makes nothing late
 
     @property
+    def key(self) -> str:
+        """Names this try of the photo in this process."""
+        return f"{self.message.message_id}/{self.record}"
+
+    @property
     def begun_at(self) -> datetime | None:
         """When the photo was uploaded or announced, whichever came first, as far as that is known.
 

@@ -155,7 +155,9 @@ class DoorRig:
             clock=self.clock,
             lookup=store,
         )
-        self.app = make_app(lambda: self.images, names, Tokens(tokens), self.telemetry, [])
+        self.app = make_app(
+            lambda: self.images, names, Tokens(tokens), self.telemetry, open_routes=[], pages={}
+        )
 
     def ask(self, method: str, path: str, data: bytes | None = None, /, **headers: str) -> Asked:
         """Begin a request; with `data` its whole body."""

@@ -12,6 +12,8 @@ from worker.door.api.openapi import Contract
 from worker.door.api.tokens import Tokens
 from worker.door.gate import Gate
 from worker.door.http.server import Server
+from worker.door.page.page import Page
+from worker.door.page.snapshot import Watched
 from worker.door.problems import Refusal
 from worker.door.receiving.admission import Admission
 from worker.door.receiving.body import Bodies
@@ -56,7 +58,7 @@ class Door:
         self.bodies = Bodies(
             self.admission, max_bytes=settings.max_bytes, timeout=settings.door_body_timeout, clock=clock
         )
-        self.tickets = Tickets(self.lane, clock, now)
+        self.tickets = Tickets(self.lane, clock, now, lambda upload: telemetry.moved(upload, "arrived"))
         self._settings = settings
         self._telemetry = telemetry
         self._clock = clock
@@ -68,7 +70,9 @@ class Door:
         health = Health(self.gate, telemetry, clock)
         contract = Contract(self.names.owners, bool(settings.door_tokens), health.has_figures)
         open_routes = [*health.routes, contract.route]
-        self.app = make_app(self._opened, self.names, tokens, telemetry, open_routes)
+        self._page = self._make_page() if settings.door_page != "off" else None
+        pages = self._page.handlers if self._page else {}
+        self.app = make_app(self._opened, self.names, tokens, telemetry, open_routes=open_routes, pages=pages)
         self._server = Server(self.app, settings, telemetry, clock)
 
     def listen(self) -> None:
@@ -83,12 +87,17 @@ class Door:
         models: Callable[[], Mapping[str, str]],
         rate: float,
         outages: Outages,
+        pipeline: Watched,
+        leases: Callable[[], int],
     ) -> None:
         """Take photos: the models are warm. `rate`: photos a second that they take.
 
+        `pipeline` and `leases`, the messages in work: what a page may show.
         `readers`: None without Redis. `storage`: None if photos are stored nowhere.
         """
         self.admission.expect(rate)
+        if self._page:
+            self._page.snapshots.pipeline, self._page.snapshots.leases = pipeline, leases
         self._readers = readers
         self.tickets.storage = storage
         self._images = Images(
@@ -121,8 +130,8 @@ class Door:
             return
         while self.gate.accepts and self._pause():
             self.lane.alive()
-        self._server.close_idle()
         self._end_readers()
+        self._server.close_idle()
         while self._arriving and self._clock() < self._patient_until and self._pause():
             self.lane.alive()
         self.bodies.cut()
@@ -174,8 +183,21 @@ class Door:
         self._server.stop(ENDING)
 
     def _end_readers(self) -> None:
+        """Let those go who only wait or watch."""
         if self._readers:
             self._readers.end()
+        if self._page:
+            self._page.viewers.end()
+
+    def _make_page(self) -> Page:
+        return Page(
+            self.gate,
+            self._telemetry,
+            self._clock,
+            requests=lambda: self.tickets.in_flight,
+            places=lambda: self.admission.places,
+            shows_ids=self._settings.door_page == "ids",
+        )
 
     @property
     def _arriving(self) -> int:

@@ -117,6 +117,15 @@ class Outages:
             ]
             return max(found, default=(0.0, ""))
 
+    def list(self) -> list[tuple[str, float, str]]:
+        """The part of each outage, how many seconds ago it began, and the last reason."""
+        with self._lock:
+            return [
+                (_name(place), self._clock() - trouble.first, trouble.reason)
+                for place, trouble in self._troubles.items()
+                if trouble.is_outage and self._clock() - trouble.last <= SILENCE
+            ]
+
     def _is_outage(self, place: Place) -> bool:
         trouble = self._troubles.get(place)
         return trouble is not None and trouble.is_outage

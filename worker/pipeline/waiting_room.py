@@ -31,7 +31,7 @@ class WaitingRoom(Generic[T]):
 
     def __init__(self, places: int, outages: Outages, clock: Callable[[], float]) -> None:
         self.look = LOOK
-        self._places = places
+        self.places = places
         self._outages = outages
         self._clock = clock
         self._lock = threading.Lock()
@@ -44,7 +44,7 @@ class WaitingRoom(Generic[T]):
     @property
     def full(self) -> bool:
         """Whether there is no free place."""
-        return len(self._held) >= self._places
+        return len(self._held) >= self.places
 
     def put(self, name: Hashable, item: T, place: Place) -> None:
         """Let an item wait for a place. It replaces one of the same name."""

@@ -1,5 +1,7 @@
 """Declares the settings of the second way in, by HTTP. All begin with `WORKER_DOOR_`."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 from worker.settings.values import Names, Tokens, number
@@ -35,6 +37,10 @@ class DoorSettings(BaseModel):
     by another. Empty: everybody may send photos."""
     door_origins: Names = ()
     """Origins of web pages that may send photos from a browser, separated by commas; `*` for any."""
+    door_page: Literal["off", "view", "ids"] = "off"
+    """Whether the door shows a page where one sees the worker at work: not at all, without any names, or with the
+    image ids of photos and the reasons of outages. Nothing can be sent or changed there. Where there are tokens, it
+    asks for one."""
     door_bucket: str = ""
     """Bucket to store photos in that come by HTTP. Empty: they are stored nowhere."""
     door_prefix: str = ""

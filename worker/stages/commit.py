@@ -90,6 +90,7 @@ class Commit:
         to_settle: list[Outcome] = []
         for outcome in outcomes:
             if _is_writable(outcome):
+                self.telemetry.moved(outcome.upload, "commit")
                 self._unwritten.append(outcome)
             else:
                 outcome.source.answer(outcome, None)

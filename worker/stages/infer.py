@@ -38,6 +38,7 @@ class Infer:
 
     def __post_init__(self) -> None:
         self._largest_possible: float = math.inf  # until a larger batch finds no memory
+        self.running = [0] * len(self.serving.replicas)  # photos that each replica scores now
 
         def batching() -> Batching[Prepared]:
             return Batching(
@@ -55,11 +56,10 @@ class Infer:
 
     def _step(self, number: int, batching: Batching[Prepared]) -> None:
         """Score what is ready. Raises ShutDown once the helpers have ended and `ready` is empty."""
-        replica = self.serving.replicas[number]
         if self.stopping.is_set():
             self._return_held()
-        if held := self._take_held(self._largest(replica)):
-            self._score(replica, [one.item for one in held], again=all(one.answered for one in held))
+        if held := self._take_held(self._largest(self.serving.replicas[number])):
+            self._score(number, [one.item for one in held], again=all(one.answered for one in held))
             for one in held:
                 self.room.end_try(one)
         elif self.room.full:
@@ -77,7 +77,7 @@ class Infer:
         wanted = [photo for photo in batch if self._is_wanted(photo)]
         if wanted:
             self.telemetry.batch(len(wanted), closed)
-            self._score(self.serving.replicas[number], wanted)  # newer ones may have come during the wait
+            self._score(number, wanted)
 
     def _is_wanted(self, photo: Prepared) -> bool:
         """Whether anybody waits for its score. If not, its outcome is known."""
@@ -100,23 +100,28 @@ class Infer:
             error = StoppingError("the model did not answer before the stop")
             self.outcomes.put(Failed(photo.upload, error, photo.timings, self.clock()))
 
-    def _score(self, replica: Replica, batch: Sequence[Prepared], again: bool = False) -> None:
+    def _score(self, number: int, batch: Sequence[Prepared], again: bool = False) -> None:
         """Run the models. Halve a batch they refuse, so that one bad photo fails alone.
 
         `again`: they refused these photos before, and took others since.
         """
+        replica = self.serving.replicas[number]  # newer ones may have come while this thread waited
         parts = [batch]
         while parts:
             part = parts.pop()
+            self.running[number] = len(part)
             self.outcomes.alive()  # each try may take long
             refused = len(part) > self._largest(replica) or not self._try_to_score(replica, part, again)
             if refused:
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
+        self.running[number] = 0
 
     def _try_to_score(self, replica: Replica, batch: Sequence[Prepared], again: bool) -> bool:
         """Run the models once. False when they refuse the batch and it can be halved."""
         begun = self.clock()
+        for photo in batch:
+            self.telemetry.moved(photo.upload, "infer")
         try:
             outputs = prediction.predict(replica, batch)
         except ModelError as error:
@@ -169,6 +174,7 @@ class Infer:
             self.outcomes.put(Failed(upload, error, photo.timings, self.clock()))
             return
         self.telemetry.warn("batch_refused", size=1, reason=str(error))
+        self.telemetry.moved(upload, "held")
         self.room.put((upload.message.message_id, upload.record), photo, Part.MODEL)
 
     def _takes_plain_photo(self, replica: Replica) -> bool:

@@ -97,7 +97,11 @@ class Poll:
                 return
             self._judge_supply(asked=most, received=len(messages))
             items = [item for message in messages for item in self._read(message)]
-            self.uploads.put_all(self.turns.take_out(list(self._drop_known(items))))
+            new = self.turns.take_out(list(self._drop_known(items)))
+            for item in new:
+                if isinstance(item, Upload):
+                    self.telemetry.moved(item, "arrived")
+            self.uploads.put_all(new)
 
     def _needed(self) -> list[Place]:
         """What must not be away for a full receive, or the next turn, to make sense."""

@@ -95,6 +95,7 @@ class Prepare:
     def _prepare(self, upload: Upload, held: Held[Upload] | None) -> Prepared | Outcome | None:
         """Return what became of the photo; None if it waits in the room."""
         begun = self.clock()
+        self.telemetry.moved(upload, "fetch")
         timings = _timings_until_work(upload, begun)
         deadline = begun - sum(timings.values()) / 1000 + self.objective_seconds
         try:
@@ -108,6 +109,7 @@ class Prepare:
             if copy:
                 scores, look = copy
                 return Scored(upload, scores, *look, timings, fetched_at)
+            self.telemetry.moved(upload, "decode")
             pixels, look, decode_seconds = self._decode(fetched)
         except MessageError as error:
             return self._fail(_name_refused(upload, error), timings, begun, error)
@@ -118,6 +120,7 @@ class Prepare:
         self.window.note(fetch=fetched_at - begun, decode=decode_seconds)
         if found := self.reuse.of_look_alike(upload, look):
             return Scored(upload, found, *look, timings, ready_at)
+        self.telemetry.moved(upload, "ready")
         return Prepared(upload, pixels, *look, timings, ready_at, deadline)
 
     def _fail(self, upload: Upload, timings: dict[str, float], begun: float, error: MessageError) -> Failed:
@@ -174,6 +177,7 @@ class Prepare:
         self._hold(upload, bucket)
 
     def _hold(self, upload: Upload, bucket: Place) -> None:
+        self.telemetry.moved(upload, "held")
         self.room.put((upload.message.message_id, upload.record), upload, bucket)
 
 

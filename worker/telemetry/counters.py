@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
+from worker.messages import Upload
 from worker.result import Via
 
 Kind = TypeVar("Kind")
@@ -30,6 +31,7 @@ class Sink(Protocol):
 class Reported:
     """A photo of which the worker knows what became of it, for now."""
 
+    key: str  # of its upload
     image_id: str
     status: str  # as the log calls it
     way: Via
@@ -50,6 +52,16 @@ class Tracer(Protocol):
         """Pass on what is left, or give up after a moment."""
 
 
+class Watcher(Protocol):
+    """Sees where photos are. Thread-safe, fast, and never raises."""
+
+    def moved(self, upload: Upload, step: str) -> None:
+        """See a photo come to a step: arrived, fetch, decode, ready, infer, commit, or held."""
+
+    def photo(self, photo: Reported) -> None:
+        """See what became of a photo."""
+
+
 class Telemetry:
     """Counts and logs the worker's events, and copies the figures to the `sinks`. Thread-safe."""
 
@@ -59,6 +71,7 @@ class Telemetry:
         self._counts: Counter[str] = Counter()
         self._sinks = tuple(sinks)
         self.tracer: Tracer | None = None
+        self.watcher: Watcher | None = None
         self._gauges: Callable[[], Mapping[str, float]] = dict
 
     def count(self, name: str, by: int = 1) -> None:
@@ -107,10 +120,16 @@ class Telemetry:
         steps = {step: round(ms, 1) for step, ms in timings_ms.items()}
         self._log.info(status, image_id=image_id, **details, timings_ms=steps)
 
+    def moved(self, upload: Upload, step: str) -> None:
+        """Tell the watcher, if there is one, to which step a photo has come."""
+        if self.watcher:
+            self.watcher.moved(upload, step)
+
     def trace(self, photo: Reported) -> None:
-        """Pass a photo on to the tracer, if there is one."""
-        if self.tracer:
-            self.tracer.photo(photo)
+        """Pass a photo on to the tracer and the watcher, if there are any."""
+        for one in (self.tracer, self.watcher):
+            if one:
+                one.photo(photo)
 
     def refuse(self, code: str) -> None:
         """Count a request that was answered with an error. There may be far too many to log each."""

@@ -86,7 +86,9 @@ class Reports:
         """Have spans made of the ledger. All steps but `commit` had ended when the outcome was known."""
         upload, ended = outcome.upload, outcome.at + ledger.get("commit", 0.0) / 1000
         via, trace = upload.object.via, upload.trace
-        photo = Reported(upload.photo.image_id, status, via, code, trace, ledger, ended, is_undone)
+        photo = Reported(
+            upload.key, upload.photo.image_id, status, via, code, trace, ledger, ended, is_undone
+        )
         self.telemetry.trace(photo)
 
 

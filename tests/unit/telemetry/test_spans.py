@@ -26,7 +26,7 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 LEDGER = {"receive": 800.0, "notify": 0.0, "queue": 0.0, "wait": 1.5, "fetch": 0.25, "decode": 40.0}
 LEDGER |= {"batch_wait": 2.0, "infer": 20.0, "commit": 0.75, "total": 64.5}
 NOW = 1_700_000_000_000_000_000  # nanoseconds
-PHOTO = Reported("photo-1", "scored", "http", None, {"request_id": "abc"}, LEDGER, ended=999.5)
+PHOTO = Reported("m/0", "photo-1", "scored", "http", None, {"request_id": "abc"}, LEDGER, ended=999.5)
 REQUIRED = {
     "WORKER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/111122223333/photos",
     "WORKER_BUCKETS": "photos",

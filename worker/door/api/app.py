@@ -28,16 +28,21 @@ def make_app(
     names: Names,
     tokens: Tokens,
     telemetry: Telemetry,
+    *,
     open_routes: Sequence[BaseRoute],
+    pages: Mapping[str, Handler],
 ) -> Starlette:
-    """Make the application. `images` raises Refusal before there are any. `open_routes` need no token."""
+    """Make the application. `images` raises Refusal before there are any. `open_routes` need no token.
 
-    def guarded(handle: Callable[[Images, Request], Awaitable[Response]]) -> Handler:
+    `pages`: what people look at in a browser, by path.
+    """
+
+    def guarded(handle: Handler, *, for_browsers: bool = False) -> Handler:
         async def endpoint(request: Request) -> Response:
             name = _trace(request)
             try:
-                tokens.check(request.headers.get("authorization"))
-                return _describe(request, await handle(images(), request))
+                tokens.check(request.headers.get("authorization"), for_browsers=for_browsers)
+                return _describe(request, await handle(request))
             except Refusal as refusal:
                 return refuse(request, refusal)
             except GoneError:
@@ -54,21 +59,21 @@ def make_app(
         request_id = _trace(request)["request_id"]
         return _describe(request, problem(refusal, request_id, photo.image_id if photo else None))
 
+    async def put_or_get(request: Request) -> Response:
+        """One route for all methods of a path: so a refusal can name them all in `Allow`."""
+        return await (images().put(request) if request.method == "PUT" else images().get(request))
+
     async def unknown_path(request: Request, error: HTTPException) -> Response:
         code = CODES.get(error.status_code, "bad_request")
         return refuse(request, Refusal(code, error.detail, headers=error.headers))
 
     routes = [
-        Route(names.collection, guarded(Images.post), methods=["POST"]),
-        Route(names.one, guarded(_put_or_get), methods=["PUT", "GET"]),
+        Route(names.collection, guarded(lambda request: images().post(request)), methods=["POST"]),
+        Route(names.one, guarded(put_or_get), methods=["PUT", "GET"]),
         *open_routes,
+        *(Route(path, guarded(handle, for_browsers=True)) for path, handle in pages.items()),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: unknown_path})  # type: ignore[dict-item] # it takes any Exception
-
-
-async def _put_or_get(images: Images, request: Request) -> Response:
-    """One route for all methods of a path: so a refusal can name them all in `Allow`."""
-    return await (images.put(request) if request.method == "PUT" else images.get(request))
 
 
 def _trace(request: Request) -> Mapping[str, str]:

@@ -40,12 +40,18 @@ class Tickets:
     """Thread-safe."""
 
     def __init__(
-        self, lane: Lane[Upload | Outcome], clock: Callable[[], float], now: Callable[[], datetime]
+        self,
+        lane: Lane[Upload | Outcome],
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+        arrived: Callable[[Upload], None] = lambda _: None,
     ) -> None:
+        """`arrived` hears of each photo."""
         self.lane = lane
         self.storage: Storage | None = None  # None: photos are stored nowhere
         self._clock = clock
         self._now = now
+        self._arrived = arrived
         self._lock = threading.Lock()
         self._held: dict[str, _Ticket] = {}  # by message id
         self._numbers = itertools.count()
@@ -85,6 +91,7 @@ class Tickets:
         upload = Upload(photo, stored, now, message, self, trace=trace, receive_ms=receive_ms)
         with self._lock:
             self._held[number] = _Ticket(upload, pieces, reply)
+        self._arrived(upload)
         try:
             self.lane.put(upload, block=False)
         except BaseException:

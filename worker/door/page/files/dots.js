@@ -1,0 +1,122 @@
+// Draws photos as dots that move from box to box as the photos do.
+
+const PLACES = {
+  // where a dot goes at each step; "arrived" depends on its way
+  fetch: "fetch", decode: "decode", ready: "ready", infer: "infer", commit: "commit", held: "fetch",
+};
+const ARRIVED = { queue: ["s3", "uploads"], http: ["client", "lane"] };
+const ENDS = { queue: "redis", http: "client" };
+const BACK = { queue: "s3", http: "client" };
+const UNDONE = new Set(["released", "returned", "abandoned"]);
+const TRAVEL = 180; // ms from one box to the next
+const LINGER = 500; // ms that a dot stays at its end
+const LONGEST = 120_000; // ms without a step: it is not heard of any more
+const SPREAD = 14; // px around the middle of a box, so that dots do not cover one another
+
+export class Dots {
+  #canvas; #boxes; #pen; #dots = new Map(); #worker = null; #isDrawing = false; #colours = {};
+  #still = matchMedia("(prefers-reduced-motion: reduce)");
+
+  constructor(canvas, boxes) {
+    this.#canvas = canvas;
+    this.#boxes = boxes;
+    this.#pen = canvas.getContext("2d");
+    new ResizeObserver(() => this.#fit()).observe(canvas.parentElement);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#fit());
+    this.#fit();
+  }
+
+  get size() {
+    return this.#dots.size;
+  }
+
+  move(moves, worker) {
+    if (worker !== this.#worker) this.clear(); // another process: its numbers begin anew
+    this.#worker = worker;
+    const now = performance.now();
+    const latest = Math.max(0, ...moves.map(([, , , ago]) => ago));
+    for (const [id, way, step, ago, end] of moves) {
+      this.#step(id, way, step, now + (latest - ago) * 1000, end);
+    }
+    this.#draw();
+  }
+
+  clear() {
+    this.#dots.clear();
+  }
+
+  // Each dot keeps the places it has yet to go to, with the times at which it sets off.
+  #step(id, way, step, at, end) {
+    if (!this.#dots.has(id)) {
+      if (step !== "arrived" && !(step in PLACES)) return; // its way began before we looked
+      const seed = (id * 2654435761) % 4096;
+      const offset = [(seed % 64) / 32 - 1, Math.floor(seed / 64) / 32 - 1].map((one) => one * SPREAD);
+      const [from, to] = ARRIVED[way];
+      this.#dots.set(id, { way, offset, from, to, left: at, ahead: [], heard: at, colour: way });
+      if (step === "arrived") return;
+    }
+    const dot = this.#dots.get(id);
+    dot.heard = at;
+    const place = step in PLACES ? PLACES[step] : UNDONE.has(step) ? BACK[way] : ENDS[way];
+    dot.ahead.push({ place, at, end: step in PLACES ? null : { step, ...end } });
+  }
+
+  #draw() {
+    if (this.#isDrawing || this.#dots.size === 0) return;
+    this.#isDrawing = true;
+    requestAnimationFrame((now) => this.#frame(now));
+  }
+
+  #frame(now) {
+    this.#isDrawing = false;
+    this.#pen.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+    const middles = new Map();
+    const middle = (place) => {
+      if (!middles.has(place)) middles.set(place, this.#boxes.middle(place));
+      return middles.get(place);
+    };
+    for (const [id, dot] of this.#dots) {
+      if (!this.#advance(dot, now)) this.#dots.delete(id);
+      else this.#paint(dot, middle(dot.from), middle(dot.to), now);
+    }
+    this.#draw();
+  }
+
+  // Let a dot set off for its next place when it has arrived and the time has come. False once it is gone.
+  #advance(dot, now) {
+    while (dot.ahead.length && now >= dot.ahead[0].at && now >= dot.left + (this.#still.matches ? 0 : TRAVEL)) {
+      const next = dot.ahead.shift();
+      [dot.from, dot.to, dot.left] = [dot.to, next.place, now];
+      if (next.end) [dot.end, dot.colour] = [next.end, colourOf(next.end)];
+    }
+    const stays = dot.end ? TRAVEL + LINGER : LONGEST;
+    return now - (dot.end ? dot.left : dot.heard) < stays;
+  }
+
+  #paint(dot, from, to, now) {
+    const passed = this.#still.matches ? 1 : Math.min(1, Math.max(0, (now - dot.left) / TRAVEL));
+    const eased = passed * (2 - passed);
+    const x = from[0] + (to[0] - from[0]) * eased + dot.offset[0];
+    const y = from[1] + (to[1] - from[1]) * eased + dot.offset[1];
+    this.#pen.beginPath();
+    this.#pen.arc(x, y, 4, 0, 2 * Math.PI);
+    this.#pen.fillStyle = this.#colours[dot.colour];
+    this.#pen.fill();
+  }
+
+  #fit() {
+    const { offsetWidth: width, offsetHeight: height } = this.#canvas.parentElement;
+    const scale = devicePixelRatio || 1;
+    [this.#canvas.width, this.#canvas.height] = [width * scale, height * scale];
+    this.#pen.setTransform(scale, 0, 0, scale, 0, 0);
+    const style = getComputedStyle(document.documentElement);
+    for (const name of ["queue", "http", "good", "bad", "back"]) {
+      this.#colours[name] = style.getPropertyValue(`--dot-${name}`);
+    }
+  }
+}
+
+function colourOf({ step }) {
+  if (UNDONE.has(step)) return "back";
+  return step === "failed" ? "bad" : "good";
+}
