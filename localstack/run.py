@@ -25,7 +25,8 @@ FOLDER = ROOT / ".run"
 PHOTOS = Path(__file__).parent / "photos"
 SUFFIXES = {".jpg", ".png", ".heic", ".webp", ".avif"}
 GATEWAY_PORT, REDIS_PORT, DOOR_PORT = 4566, 6379, 8080
-DOOR = f"http://{HOST}:{DOOR_PORT}/images"
+PAGE = f"http://{HOST}:{DOOR_PORT}/"
+DOOR = f"{PAGE}images"
 RESULT = 30.0  # seconds until a photo must be scored
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
 
@@ -60,7 +61,7 @@ def _run(stack: ExitStack, *, leave: bool) -> int:
     with console.status("starting LocalStack and Valkey"):
         stack.enter_context(services)
     own = {"RECEIVE_WAIT": "1", "LOG_FORMAT": "console", "STATE_FILE": str(FOLDER / "state.json")}
-    own["DOOR_PORT"] = str(DOOR_PORT)
+    own |= {"DOOR_PORT": str(DOOR_PORT), "DOOR_PAGE": "ids"}
     environment = {**services.environment(), **{f"WORKER_{name}": value for name, value in own.items()}}
     os.environ.update(environment)  # for boto3, here and in the worker
     console.print(f"LocalStack on port {GATEWAY_PORT}, Valkey on port {REDIS_PORT}; logs in {FOLDER.name}/")
@@ -80,7 +81,8 @@ def _run(stack: ExitStack, *, leave: bool) -> int:
         return 1 if unscored else 0
     with _environment_file(environment):
         console.print(
-            "The worker is up. In another terminal: [bold]make submit PHOTO=path[/], or by HTTP\n"
+            f"The worker is up. Watch it work: [bold]{PAGE}[/]\n"
+            "In another terminal: [bold]make submit PHOTO=path[/], or by HTTP\n"
             f"[bold]curl --data-binary @path {DOOR}[/]\nCtrl-C stops everything."
         )
         code = worker.wait(within=None)

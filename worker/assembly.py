@@ -125,7 +125,7 @@ class Assembly:
         """How many items wait at each place, and how many may."""
         lane = self.door.lane if self.door else None
         return {
-            "uploads": _fill(self.uploads),
+            "uploads": _fill(self.uploads) if self.source else (0, 0),
             "door": _fill(lane) if lane else (0, 0),
             "ready": _fill(self.ready),
             "outcomes": _fill(self.outcomes),

@@ -14,10 +14,16 @@ export class Boxes {
     this.#batch = this.#boxes.get("infer").querySelector(".batch");
   }
 
-  // The middle of a box, in pixels of the drawing.
-  middle(place) {
+  // Left, top, width and height of a box, in pixels of the drawing; null if it is hidden.
+  frame(place) {
     const box = this.#boxes.get(place);
-    return [box.offsetLeft + box.offsetWidth / 2, box.offsetTop + box.offsetHeight / 2];
+    return box.hidden ? null : [box.offsetLeft, box.offsetTop, box.offsetWidth, box.offsetHeight];
+  }
+
+  // Where dots gather in a box: below its text.
+  gathering(place) {
+    const [left, top, width, height] = this.frame(place) ?? [0, 0, 0, 0];
+    return [left + width / 2, top + height - 18];
   }
 
   show(frame) {

@@ -11,7 +11,7 @@ const UNDONE = new Set(["released", "returned", "abandoned"]);
 const TRAVEL = 180; // ms from one box to the next
 const LINGER = 500; // ms that a dot stays at its end
 const LONGEST = 120_000; // ms without a step: it is not heard of any more
-const SPREAD = 14; // px around the middle of a box, so that dots do not cover one another
+const SPREAD = [40, 9]; // px around that place, so that dots do not cover one another
 
 export class Dots {
   #canvas; #boxes; #pen; #dots = new Map(); #worker = null; #isDrawing = false; #colours = {};
@@ -50,7 +50,7 @@ export class Dots {
     if (!this.#dots.has(id)) {
       if (step !== "arrived" && !(step in PLACES)) return; // its way began before we looked
       const seed = (id * 2654435761) % 4096;
-      const offset = [(seed % 64) / 32 - 1, Math.floor(seed / 64) / 32 - 1].map((one) => one * SPREAD);
+      const offset = [(seed % 64) / 32 - 1, Math.floor(seed / 64) / 32 - 1].map((one, axis) => one * SPREAD[axis]);
       const [from, to] = ARRIVED[way];
       this.#dots.set(id, { way, offset, from, to, left: at, ahead: [], heard: at, colour: way });
       if (step === "arrived") return;
@@ -72,7 +72,7 @@ export class Dots {
     this.#pen.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
     const middles = new Map();
     const middle = (place) => {
-      if (!middles.has(place)) middles.set(place, this.#boxes.middle(place));
+      if (!middles.has(place)) middles.set(place, this.#boxes.gathering(place));
       return middles.get(place);
     };
     for (const [id, dot] of this.#dots) {

@@ -1,10 +1,13 @@
 // Joins the parts of the page: what the stream tells goes to the drawing, the dots and the tables.
+import { drawArrows } from "./arrows.js";
 import { Boxes } from "./boxes.js";
 import { Dots } from "./dots.js";
 import { showFigures } from "./figures.js";
 import { listen } from "./stream.js";
 
 const boxes = new Boxes(document.getElementById("pipeline"));
+const pipeline = document.getElementById("pipeline");
+new ResizeObserver(() => drawArrows(document.getElementById("arrows"), boxes)).observe(pipeline);
 const dots = new Dots(document.getElementById("dots"), boxes);
 const connection = document.getElementById("connection");
 
