@@ -18,6 +18,14 @@ class DoorClient(httpx.Client):
         super().__init__(base_url=f"http://{HOST}:{port}", timeout=PATIENCE, **options)
         self.port = port
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether anything is answered."""
+        try:
+            return self.get("/livez").is_success
+        except httpx.TransportError:
+            return False
+
     def is_ready(self) -> bool:
         """Whether `/readyz` says so."""
         try:

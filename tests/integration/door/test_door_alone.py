@@ -1,15 +1,17 @@
 """A worker with a door, and neither queue nor bucket nor Redis, as a process."""
 
+import json
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from localstack.services import HOST
-from localstack.worker_process import WorkerProcess
+from localstack.worker_process import START, WorkerProcess
 from tests.support import photos
 from tests.support.doors import DoorClient, door_client
 from tests.support.waiting import eventually
@@ -92,3 +94,44 @@ def test_a_prefix_that_leads_nowhere_is_reported(start: Start) -> None:
     worker = start(WORKER_DOOR_BUCKET="photos", WORKER_DOOR_PREFIX="photo-")
     assert worker.wait() == 2
     assert "WORKER_DOOR_PREFIX is 'photo-'" in worker.output()
+
+
+def frames(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    """What a stream of the page tells."""
+    return (json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: "))
+
+
+def test_its_page_shows_a_photo_from_its_arrival_to_its_score(client: DoorClient, start: Start) -> None:
+    start(WORKER_DOOR_PAGE="view")
+    eventually(lambda: client.is_listening, patience=START)
+    assert 'src="page/main.js"' in client.get("/").text
+    with client.stream("GET", "/events") as stream:
+        seen = frames(stream.iter_lines())
+        assert next(seen)["phase"] == "starting"
+        client.wait_until_ready()
+        image_id = client.post("/images", content=photos.coffee()).json()["image_id"]
+        moves = list[Any]()
+        frame = dict[str, Any]()
+        while not moves or moves[-1][2] != "scored":
+            frame = next(seen)
+            moves += frame["moves"]
+            assert image_id not in json.dumps(frame)
+    steps = [move[2] for move in moves]
+    assert steps == ["arrived", "fetch", "decode", "ready", "infer", "commit", "scored"]
+    assert frame["phase"] == "open"
+    assert frame["counts"]["scored"] == 1
+    assert frame["ways"]["http"]["p50"] == pytest.approx(moves[-1][4]["ms"], abs=1)
+
+
+def test_open_pages_do_not_hold_up_a_stop(client: DoorClient, start: Start) -> None:
+    worker = start(WORKER_DOOR_PAGE="view")
+    client.wait_until_ready()
+    with ExitStack() as open_pages:
+        streams = [open_pages.enter_context(client.stream("GET", "/events")) for _ in range(3)]
+        seen = [frames(stream.iter_lines()) for stream in streams]
+        assert [next(one)["phase"] for one in seen] == ["open"] * 3
+        worker.ask_to_stop()
+        for one in seen:  # each stream ends in order
+            list(one)
+    assert worker.wait() == 0, worker.tail()
+    assert "cut_off" not in worker.counts()
