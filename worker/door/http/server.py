@@ -22,6 +22,7 @@ from worker.telemetry.counters import Telemetry
 AT_ONCE = 32  # connections that asyncio accepts in one go: they are open before the cap can close others
 WAITING = 2048  # connections that the kernel has made and that wait to be accepted
 STARTING = 10.0  # seconds for a thread to come up on a busy machine
+MOMENT = 0.1  # seconds in which a client that has had an answer sends the next photo
 STOPPING = 0.5  # seconds beyond a stop's time-out for its thread to end
 
 
@@ -109,9 +110,9 @@ class Server:
         await self._uvicorn.serve([self._socket])
 
     def _close_idle(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to. What lies unread by now is answered first: asyncio reads before it calls what is later."""
+        """Begin to. Who has just had an answer may send the next photo: it is told, not reset."""
         self._limits.is_closing = True
-        loop.call_later(0, self._end_waiting)
+        loop.call_later(MOMENT, self._end_waiting)
 
     def _end_waiting(self) -> None:
         for connection in self._limits.cap.waiting:
