@@ -34,7 +34,7 @@ submit: $(VENV) ## send PHOTO=path to the worker of `make run` and print its res
 unit: $(VENV) ## the unit tests alone, in about a minute
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit
 
-test: install model ## unit, integration, fault and fuzz tests, on a real LocalStack, Valkey and model
+test: install model ## unit, integration, fault, fuzz and browser tests, on a real LocalStack, Valkey and model
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV) ## lint, format, types, layers

@@ -1,0 +1,75 @@
+"""The worker's own page when the worker is killed, starts again, or stops; and behind its token."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from localstack.services import HOST
+from localstack.worker_process import WorkerProcess
+from tests.browser.visit import OpenPage
+from tests.support.doors import DoorClient, door_client
+
+TOKEN = "open-sesame-open-sesame-open-sesame"
+MORE = 1.0  # seconds that open pages may add to a stop
+Start = Callable[[], WorkerProcess]
+
+
+@pytest.fixture
+def client() -> Iterator[DoorClient]:
+    with door_client() as made:
+        yield made
+
+
+@pytest.fixture
+def start(client: DoorClient, reference_model: Path, tmp_path: Path) -> Iterator[Start]:
+    """How to start a worker with a page behind a token, and no service at all; again at the same port."""
+    environment = {
+        "WORKER_MODEL": str(reference_model),
+        "WORKER_ENGINE": "tensorflow",
+        "WORKER_DOOR_PORT": str(client.port),
+        "WORKER_DOOR_PAGE": "view",
+        "WORKER_DOOR_TOKENS": TOKEN,
+        "TF_USE_LEGACY_KERAS": "1",
+        "PATH": "/usr/bin:/bin",
+    }
+    with ExitStack() as started:
+
+        def start_worker() -> WorkerProcess:
+            process = WorkerProcess(tmp_path / "worker.log", environment=environment)
+            started.callback(process.stop)
+            client.wait_until_ready()
+            return process
+
+        yield start_worker
+
+
+def test_it_tells_of_a_killed_worker_and_finds_the_next(
+    client: DoorClient, start: Start, visit: OpenPage
+) -> None:
+    worker = start()
+    url = f"http://{HOST}:{client.port}/"
+    stranger = visit(url)
+    assert stranger.page.title() != "Photo scoring, live"
+    pages = [visit(url, password=TOKEN) for _ in range(2)]
+    for page in pages:
+        page.wait_until_connected()
+        assert page.complaints == page.elsewhere == []
+    worker.kill()
+    for page in pages:
+        page.page.locator("#connection", has_text="away").wait_for()
+    worker = start()
+    for page in pages:
+        page.wait_until_connected()
+        page.frames(2)
+    assert seconds_to_stop(worker) < seconds_to_stop(start()) + MORE
+
+
+def seconds_to_stop(worker: WorkerProcess) -> float:
+    begun = time.monotonic()
+    worker.ask_to_stop(signal.SIGTERM)
+    assert worker.wait() == 0, worker.tail()
+    return time.monotonic() - begun
