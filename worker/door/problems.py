@@ -9,6 +9,11 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
+SAFE = {  # a browser keeps it not, and shows it as what it is
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class Code(NamedTuple):
@@ -112,7 +117,8 @@ def problem(refusal: Refusal, request_id: str, image_id: str | None = None) -> R
         image_id=image_id,
         request_id=request_id,
     )
-    return Response(body.model_dump_json(exclude_none=True), refusal.status, refusal.headers, MEDIA_TYPE)
+    headers = {**SAFE, **refusal.headers}
+    return Response(body.model_dump_json(exclude_none=True), refusal.status, headers, MEDIA_TYPE)
 
 
 def write(refusal: Refusal) -> bytes:

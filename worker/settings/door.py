@@ -27,7 +27,8 @@ class DoorSettings(BaseModel):
     door_wait: float = number(10, 0.1, 300, "s")
     """Longest time that a request waits for its result."""
     door_body_timeout: float = number(10, 1, 300, "s")
-    """Longest time that a client may take to send its headers, and again to send its photo."""
+    """Longest time that a client may take to send its headers, again to send its photo, and again to read what it
+    is sent."""
     door_keep_alive: float = number(75, 1, 3_600, "s")
     """How long an idle connection stays open. Keep it above the load balancer's idle timeout (60 s)."""
     door_linger: float = number(0, 0, 110, "s")

@@ -1,11 +1,16 @@
 """Tokens that clients present as `Authorization: Bearer …` (RFC 6750)."""
 
 import base64
-import binascii
 import hmac
 from collections.abc import Sequence
 
 from worker.door.problems import Refusal
+
+BEARER = "Bearer", "send Authorization: Bearer with a valid token"
+BASIC = (
+    'Basic realm="photo scoring", charset="UTF-8"',
+    "the password is one of this worker's tokens, with any name; load the page again to enter it",
+)
 
 
 class Tokens:
@@ -27,12 +32,12 @@ class Tokens:
         given = token.strip().encode()
         matches = [hmac.compare_digest(given, one) for one in self._accepted]
         if scheme.lower() != "bearer" or not any(matches):
-            challenge = {"WWW-Authenticate": 'Basic realm="photo scoring"' if for_browsers else "Bearer"}
-            raise Refusal("unauthorized", "send Authorization: Bearer with a valid token", headers=challenge)
+            challenge, advice = BASIC if for_browsers else BEARER
+            raise Refusal("unauthorized", advice, headers={"WWW-Authenticate": challenge})
 
 
 def _password(credentials: str) -> str:
     try:
         return base64.b64decode(credentials, validate=True).decode(errors="replace").partition(":")[2]
-    except binascii.Error:
+    except ValueError:  # no base64, or no ASCII
         return ""

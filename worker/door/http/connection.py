@@ -47,6 +47,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Take a connection."""
         transport.max_size = READ  # type: ignore[attr-defined]  # asyncio does not document it; a test shows it
+        transport.set_write_buffer_limits(0)  # a client reads too slowly as soon as the kernel takes no more
         polite = PoliteTransport(transport, self.loop, self._is_sending)
         super().connection_made(polite)
         self._wait_for_client()

@@ -21,6 +21,7 @@ from worker.telemetry.counters import Telemetry
 
 AT_ONCE = 32  # connections that asyncio accepts in one go: they are open before the cap can close others
 WAITING = 2048  # connections that the kernel has made and that wait to be accepted
+UNREAD = 65_536  # bytes that the kernel keeps for a client that does not read; else megabytes
 STARTING = 10.0  # seconds for a thread to come up on a busy machine
 MOMENT = 0.1  # seconds in which a client that has had an answer sends the next photo
 STOPPING = 0.5  # seconds beyond a stop's time-out for its thread to end
@@ -72,6 +73,7 @@ class Server:
         # Its connections inherit it. Without, an answer's body waits 40 ms for the client to confirm its head;
         # asyncio sets it only where a socket names its protocol.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)
         self.port = int(self._socket.getsockname()[1])
         self._thread.start()
         self._running.wait(STARTING)

@@ -1,12 +1,14 @@
 """GET /, /page/… and /events: the page and its stream, behind the token where there is one. Nothing can be changed."""
 
 import hashlib
-import mimetypes
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import PurePath
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from worker.door.gate import Gate
 from worker.door.page.snapshot import Snapshots
@@ -34,8 +36,10 @@ SAFE = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
+KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 EVENTS = "text/event-stream"
 INDEX = "index.html"
+AGAIN = 5  # seconds until another viewer may have gone
 
 
 class Page:
@@ -67,11 +71,18 @@ class Page:
         """GET /page/{name}: a script, the style or the icon. Raises Refusal."""
         return self._file(request, request.path_params["name"])
 
-    async def events(self, request: Request) -> Response:  # noqa: ARG002 - all get the same
-        """GET /events. Raises Refusal."""
+    async def events(self, request: Request) -> Response:
+        """GET /events, for the page alone; HEAD tells whether there is a place. Raises Refusal."""
+        origin = request.headers.get("origin")
+        if origin and urlsplit(origin).netloc != request.headers.get("host"):
+            raise Refusal("bad_request", "only the page of this worker may read its stream")
+        if self.viewers.has_ended:
+            raise Refusal("stopping", "the worker is being stopped")
         if self.viewers.is_full:
-            raise Refusal("too_many_requests", "there are as many viewers as there may be")
-        return StreamingResponse(self.viewers.frames(), media_type=EVENTS, headers=SAFE)
+            raise Refusal("too_many_requests", "there are as many viewers as there may be", retry_after=AGAIN)
+        if request.method == "HEAD":
+            return Response(media_type=EVENTS, headers=SAFE)
+        return _Stream(self.viewers)
 
     def _file(self, request: Request, name: str) -> Response:
         if name not in self.files:
@@ -81,5 +92,16 @@ class Page:
         headers = {**SAFE, "ETag": tag}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
-        kind, _ = mimetypes.guess_type(name)
-        return Response(body, media_type=kind, headers=headers)
+        return Response(body, media_type=KINDS[PurePath(name).suffix], headers=headers)
+
+
+class _Stream(StreamingResponse):
+    """The events for one viewer, whose place is free again however this ends."""
+
+    def __init__(self, viewers: Viewers) -> None:
+        super().__init__(viewers.frames(), media_type=EVENTS, headers=SAFE)
+        self._viewers = viewers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._viewers.place():  # nothing has waited since it was seen that there is one
+            await super().__call__(scope, receive, send)

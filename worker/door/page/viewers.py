@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 MOST = 16  # viewers at a time
@@ -15,6 +15,7 @@ class Viewers:
     """Belongs to the server's loop. Makes frames only while somebody watches.
 
     A viewer who reads slowly gets the newest frame next, and none of those between: nothing piles up.
+    One who reads nothing is let go by its connection, as every client is that does not read its answer.
     """
 
     def __init__(self, frame: Callable[[], Mapping[str, Any]], watch: Callable[[bool], None]) -> None:
@@ -26,30 +27,35 @@ class Viewers:
         self._next: asyncio.Future[None] | None = None  # done with the next frame
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._has_ended = False
+        self.has_ended = False
 
     @property
     def is_full(self) -> bool:
         """Whether there are as many as there may be."""
         return self._watching >= MOST
 
-    async def frames(self) -> AsyncGenerator[bytes]:
-        """The events for one viewer, until the end."""
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Take a place, and leave it in the end."""
         self._begin()
         try:
-            yield RETRY
-            while not self._has_ended:
-                if self._next is None:
-                    self._next = asyncio.get_running_loop().create_future()
-                await asyncio.shield(self._next)
-                if not self._has_ended:
-                    yield self._newest
+            yield
         finally:
             self._leave()
 
+    async def frames(self) -> AsyncGenerator[bytes]:
+        """The events for one viewer who has a place, until the end."""
+        yield RETRY
+        while not self.has_ended:
+            if self._next is None:
+                self._next = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._next)
+            if not self.has_ended:
+                yield self._newest
+
     def end(self) -> None:
         """Send the viewers away, at once and from now on. From any thread."""
-        self._has_ended = True
+        self.has_ended = True
         with suppress(RuntimeError):  # the loop has ended: so have they
             if self._loop:
                 self._loop.call_soon_threadsafe(self._wake)
@@ -69,7 +75,7 @@ class Viewers:
             self._watch(False)
 
     async def _make_frames(self) -> None:
-        while not self._has_ended:
+        while not self.has_ended:
             frame = json.dumps(self._frame(), separators=(",", ":"))
             self._newest = f"event: pipeline\ndata: {frame}\n\n".encode()
             self._wake()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fakes import ManualClock
-from worker.door.page.last_minute import LastMinute
+from worker.door.page.last_minute import MOST, LastMinute
 from worker.result import Via
 from worker.telemetry.counters import Reported
 
@@ -43,11 +43,29 @@ def test_photos_without_a_result_do_not_count() -> None:
     assert minute.figures() == {}
 
 
-@given(st.lists(st.integers(1, 10_000), min_size=1, max_size=200))
-def test_percentiles_are_those_of_numpy_by_nearest_rank(times: list[int]) -> None:
-    minute = LastMinute(ManualClock())
-    for ms in times:
+def test_where_more_come_than_are_kept_the_rate_is_still_true() -> None:
+    clock = ManualClock()
+    minute = LastMinute(clock)
+    for number in range(2 * MOST):
+        clock.seconds += 1 / 500
+        minute.photo(done(float(number)))
+    assert minute.figures()["http"] == {
+        "rate": pytest.approx(500, rel=0.01),
+        "p50": MOST + MOST / 2 - 1,
+        "p99": MOST + 0.99 * MOST - 1,
+    }
+
+
+@given(st.lists(st.tuples(st.integers(1, 10_000), st.floats(0, 5)), min_size=1, max_size=200))
+def test_percentiles_are_those_of_numpy_by_nearest_rank(photos: list[tuple[int, float]]) -> None:
+    clock = ManualClock()
+    minute = LastMinute(clock)
+    came = list[tuple[float, int]]()
+    for ms, pause in photos:
+        clock.seconds += pause
         minute.photo(done(float(ms)))
+        came.append((clock.seconds, ms))
+    times = [ms for at, ms in came if clock.seconds - at <= 60]
     found = minute.figures()["http"]
     for name, share in (("p50", 50), ("p99", 99)):
         assert found[name] == np.percentile(times, share, method="inverted_cdf")
