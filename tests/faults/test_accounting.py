@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from localstack.faults.gateway import slow
 from tests.support.faults.fault_rig import FaultRig, key_of
-from tests.support.faults.gateway import slow
 from tests.support.faults.recorder import Recorder
 from tests.support.faults.valkey import Valkey
 from tests.support.history.events import Put

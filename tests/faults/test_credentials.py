@@ -6,7 +6,7 @@ against: a worker that repeats calls with an expired token forever.
 
 from pathlib import Path
 
-from tests.support.faults import gateway
+from localstack.faults import gateway
 from tests.support.faults.fault_rig import FaultRig
 
 

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from bench.photos import as_upload
+from localstack.faults.gateway import slow
 from localstack.services import HOST, free_port
 from tests.support.faults.door_clients import DoorClients
 from tests.support.faults.fault_rig import PATIENCE, FaultRig
-from tests.support.faults.gateway import slow
 from tests.support.history.events import Published
 from tests.support.waiting import eventually
 

@@ -13,10 +13,10 @@ import uuid
 import pytest
 
 from bench.photos import as_upload
+from localstack.faults.gateway import hanging
 from localstack.services import HOST, free_port
 from tests.support.faults.door_clients import BROKEN, DoorClients
 from tests.support.faults.fault_rig import FaultRig
-from tests.support.faults.gateway import hanging
 from tests.support.waiting import eventually
 
 CLIENTS = 6

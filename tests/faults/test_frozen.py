@@ -5,8 +5,8 @@ leases are lost and deletes nothing with a stale receipt handle. Each result is 
 against: late deletes of messages that another worker has.
 """
 
+from localstack.faults.gateway import hanging
 from tests.support.faults.fault_rig import FaultRig
-from tests.support.faults.gateway import hanging
 from tests.support.waiting import eventually
 
 

@@ -4,8 +4,8 @@ Expected: messages of the killed worker come again after the visibility timeout;
 finds the result or makes it. Guards against: early deletes, state that only the process has.
 """
 
+from localstack.faults.gateway import hanging
 from tests.support.faults.fault_rig import FaultRig
-from tests.support.faults.gateway import hanging
 
 
 def test_killed_before_the_write_the_photos_are_scored_by_the_next_worker(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.faults import gateway
+from localstack.faults import gateway
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.waiting import eventually
 

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
+from localstack.faults import gateway
 from localstack.worker_process import WorkerProcess
-from tests.support.faults import gateway
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.waiting import eventually
 

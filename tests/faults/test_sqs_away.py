@@ -9,8 +9,8 @@ import json
 
 import pytest
 
-from tests.support.faults import gateway
-from tests.support.faults.exchange import Answer, Exchange
+from localstack.faults import gateway
+from localstack.faults.exchange import Answer, Exchange
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.waiting import eventually
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.support.faults import gateway
+from localstack.faults import gateway
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.waiting import eventually
 

@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from bench.hostile import photos as hostile
+from localstack.faults import gateway
+from localstack.faults.exchange import Exchange
 from tests.soak.workers import Workers
-from tests.support.faults import gateway
 from tests.support.faults.audit import OWNERS
-from tests.support.faults.exchange import Exchange
 from tests.support.faults.fault_rig import FaultRig
 from tests.support.faults.planting import breaking
 

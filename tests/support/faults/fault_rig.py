@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.photos import as_upload
+from localstack.faults.gateway import Gateway
 from localstack.services import HOST, Services
 from localstack.worker_process import WorkerProcess
 from tests.support import bodies
 from tests.support.faults.audit import Audit, image_ids, name_of
-from tests.support.faults.gateway import Gateway
 from tests.support.faults.recorder import Recorder, impatient, photo_of
 from tests.support.faults.tally import Tally
 from tests.support.faults.valkey import Valkey

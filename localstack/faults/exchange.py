@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from tests.support.faults.gateway import Fault, Handler
+    from localstack.faults.gateway import Fault, Handler
 
 HOST = "127.0.0.1"
 UPSTREAM = 30.0  # seconds LocalStack may take
@@ -40,15 +40,15 @@ class Exchange:
         self.fault: Fault | None = None
 
     def forward(self, body: bytes | None = None) -> Answer:
-        """Forward the request, or `body` in its place, to LocalStack. The audit sees both sides."""
-        body = self.body if body is None else body
-        if self.service != "sqs":
+        """Forward the request, or `body` in its place, to LocalStack. An audit sees both sides."""
+        body, audit = self.body if body is None else body, self._gateway.audit
+        if audit is None or self.service != "sqs":
             return self._ask(body)
         fields = json.loads(body or b"{}")
-        self._gateway.audit.before(self.operation, fields)
+        audit.before(self.operation, fields)
         answer = self._ask(body)
         if answer.status == 200:
-            self._gateway.audit.after(self.operation, fields, json.loads(answer.body or b"{}"))
+            audit.after(self.operation, fields, json.loads(answer.body or b"{}"))
         return answer
 
     def reply(self, answer: Answer, *, upto: int | None = None) -> None:

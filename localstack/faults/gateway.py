@@ -1,4 +1,4 @@
-"""An HTTP proxy between workers and LocalStack. It reports SQS calls to an audit and injects faults.
+"""An HTTP proxy between workers and LocalStack. It injects faults, and may report SQS calls to an audit.
 
 A fault is a function of an `Exchange`; `Gateway.faults` has the fault of a service or an operation.
 """
@@ -8,16 +8,29 @@ import json
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
-from tests.support.faults.audit import Audit
-from tests.support.faults.exchange import HOST, Answer, Exchange
+from localstack.faults.exchange import HOST, Answer, Exchange
 
 HANG = 60.0  # seconds the longest hang lasts
 
 Fault = Callable[[Exchange], None]
+Fields = Mapping[str, Any]
+
+
+class Audit(Protocol):
+    """Sees every call of SQS. Thread-safe."""
+
+    def before(self, operation: str, request: Fields) -> None:
+        """See a call before SQS does."""
+
+    def after(self, operation: str, request: Fields, answer: Fields) -> None:
+        """See what SQS has answered to a call that it carried out."""
+
+    def complain(self, of: str) -> None:
+        """Hear of a fault of the gateway itself."""
 
 
 def unavailable(exchange: Exchange) -> None:
@@ -126,7 +139,7 @@ def credentials_refused(*refused: str) -> Fault:
 class Gateway:
     """The proxy. `faults` maps "s3", "sqs" or e.g. "sqs.DeleteMessageBatch" to a fault."""
 
-    def __init__(self, upstream_port: int, audit: Audit) -> None:
+    def __init__(self, upstream_port: int, audit: Audit | None = None) -> None:
         self.upstream_port = upstream_port
         self.audit = audit
         self.faults: dict[str, Fault] = {}
@@ -195,13 +208,17 @@ class Gateway:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
-    audit: Audit
+    audit: Audit | None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore broken connections, since workers are killed. Anything else is a bug of the rig."""
+        """Ignore broken connections, since workers are killed. Anything else is a bug of the gateway."""
         error = sys.exception()
-        if not isinstance(error, (OSError, http.client.HTTPException)):
+        if isinstance(error, (OSError, http.client.HTTPException)):
+            return
+        if self.audit:
             self.audit.complain(f"the gateway itself failed: {error!r}")
+        else:
+            super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):

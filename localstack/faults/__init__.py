@@ -1,0 +1,1 @@
+"""An HTTP proxy before LocalStack, and the faults that it can show its clients."""
