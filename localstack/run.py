@@ -13,7 +13,10 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from localstack.services import HOST, ROOT, Services, ServicesError
+from localstack.faults.gateway import Gateway
+from localstack.playground.web.server import PlaygroundServer
+from localstack.playground.workers import Workers
+from localstack.services import HOST, ROOT, Services, ServicesError, free_port
 from localstack.table import results_table
 from localstack.worker_process import WorkerProcess
 from worker import settings
@@ -21,29 +24,26 @@ from worker.client import Client
 from worker.errors import WorkerError
 from worker.result import Result
 
-FOLDER = ROOT / ".run"
 PHOTOS = Path(__file__).parent / "photos"
 SUFFIXES = {".jpg", ".png", ".heic", ".webp", ".avif"}
-GATEWAY_PORT, REDIS_PORT, DOOR_PORT = 4566, 6379, 8080
-PAGE = f"http://{HOST}:{DOOR_PORT}/"
-DOOR = f"{PAGE}images"
+PORTS = {"gateway": 4566, "redis": 6379, "door": 8080, "playground": 8000}
 RESULT = 30.0  # seconds until a photo must be scored
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
+# What a killed worker had, and what nobody can read, comes back soon, for those who watch.
+VISIBILITY_TIMEOUT = 5  # seconds
 
 console = Console()
 
 
 def main() -> int:
     """Run until Ctrl-C, or with --exit until the sample photos are scored; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m localstack", description=__doc__)
-    parser.add_argument("--exit", action="store_true", help="stop when the sample photos are scored")
-    options = parser.parse_args()
+    options = _options()
     # Both raise KeyboardInterrupt, so that everything is stopped in order.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
         with ExitStack() as stack:
-            code = _run(stack, leave=options.exit)
+            code = _run(stack, options)
             console.print("stopping")
             return code
     except KeyboardInterrupt:
@@ -56,73 +56,137 @@ def main() -> int:
         console.print("stopped")
 
 
-def _run(stack: ExitStack, *, leave: bool) -> int:
-    services = Services(FOLDER, gateway_port=GATEWAY_PORT, redis_port=REDIS_PORT)
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m localstack", description=__doc__)
+    parser.add_argument("--exit", action="store_true", help="stop when the sample photos are scored")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".run", help="for logs and data")
+    for name, port in PORTS.items():
+        help_ = f"port of the {name}, 0 for any that is free (default {port})"
+        parser.add_argument(f"--{name}-port", type=int, default=port, metavar="PORT", help=help_)
+    return parser.parse_args()
+
+
+def _run(stack: ExitStack, options: argparse.Namespace) -> int:
+    folder = options.folder
+    playground = None if options.exit else PlaygroundServer(options.playground_port)
+    if playground:
+        playground.start()
+        stack.callback(playground.close)
+        console.print(f"See it work, and break it: [bold]{playground.address}[/]")
+    services = Services(folder, gateway_port=options.gateway_port, redis_port=options.redis_port)
     with console.status("starting LocalStack and Valkey"):
         stack.enter_context(services)
-    own = {"RECEIVE_WAIT": "1", "LOG_FORMAT": "console", "STATE_FILE": str(FOLDER / "state.json")}
-    own |= {"DOOR_PORT": str(DOOR_PORT), "DOOR_PAGE": "ids"}
-    environment = {**services.environment(), **{f"WORKER_{name}": value for name, value in own.items()}}
-    os.environ.update(environment)  # for boto3, here and in the worker
-    console.print(f"LocalStack on port {GATEWAY_PORT}, Valkey on port {REDIS_PORT}; logs in {FOLDER.name}/")
-    worker = WorkerProcess(FOLDER / "worker.log", environment=os.environ)
-    reader = threading.Thread(target=_show_log, args=(worker,), name="worker-log", daemon=True)
-    reader.start()
-    stack.callback(reader.join, 1)
-    stack.callback(worker.stop)
-    stack.callback(_ignore_interrupts)  # called first: a second Ctrl-C must not leave anything behind
-    worker.wait_for_text(" polling")
-    results = _score_samples(Client(settings.load(environment)))
+    console.print(
+        f"LocalStack on port {services.gateway_port}, Valkey on port {services.redis_port}; logs in {folder.name}/"
+    )
+    door = f"http://{HOST}:{options.door_port or free_port()}"
+    environment = _environment(services, door, folder)
+    os.environ.update(environment)  # for boto3, here
+    workers = _workers(stack, services, environment, folder, playground)
+    workers.start()
+    results = _score_samples(Client(settings.load(environment)), door)
     console.print(results_table(results))
     unscored = [name for name, result in results if result.status != "scored"]
     if unscored:
         console.print(f"[red]not scored: {', '.join(unscored)}")
-    if leave:
+    if playground is None:
         return 1 if unscored else 0
-    with _environment_file(environment):
+    playground.adopt(results)
+    playground.open(settings.load(environment), door)
+    with _environment_file(folder, environment):
         console.print(
-            f"The worker is up. Watch it work: [bold]{PAGE}[/]\n"
+            f"The worker is up. Watch it work, send photos, break things: [bold]{playground.address}[/]\n"
             "In another terminal: [bold]make submit PHOTO=path[/], or by HTTP\n"
-            f"[bold]curl --data-binary @path {DOOR}[/]\nCtrl-C stops everything."
+            f"[bold]curl --data-binary @path {door}/images[/]\nCtrl-C stops everything."
         )
-        code = worker.wait(within=None)
+        code = workers.watch()
         console.print(f"[red]the worker ended by itself, with exit code {code}; see above")
         return code if code >= 0 else 128 - code  # a shell's exit code for a signal
 
 
-def _show_log(worker: WorkerProcess) -> None:
-    """Print the worker's log as it grows, until the worker has ended."""
-    with worker.log.open(errors="replace") as lines:
-        has_ended = False
-        while not has_ended:
-            has_ended = worker.has_ended()  # asked before reading: nothing is written after the end
-            for line in lines:
-                console.print(f"[dim]worker │[/] {_plain(line.rstrip())}", soft_wrap=True, highlight=False)
-            time.sleep(0.1)
+def _environment(services: Services, door: str, folder: Path) -> dict[str, str]:
+    """Settings of the worker, and of whoever uses the same services."""
+    own = {"RECEIVE_WAIT": "1", "LOG_FORMAT": "console", "STATE_FILE": str(folder / "state.json")}
+    own |= {"DOOR_PORT": door.rpartition(":")[2], "DOOR_PAGE": "ids"}
+    return {**services.environment(), **{f"WORKER_{name}": value for name, value in own.items()}}
 
 
-def _score_samples(client: Client) -> list[tuple[str, Result]]:
+def _workers(
+    stack: ExitStack,
+    services: Services,
+    environment: Mapping[str, str],
+    folder: Path,
+    playground: PlaygroundServer | None,
+) -> Workers:
+    """Make what starts the worker. With a playground there is a gateway between it and LocalStack."""
+    own, log = {**os.environ, **environment}, _Log()
+    stack.callback(log.end)
+
+    if playground:
+        gateway = Gateway(services.gateway_port)
+        stack.callback(gateway.close)
+        own |= {"AWS_ENDPOINT_URL": gateway.url, "WORKER_VISIBILITY_TIMEOUT": str(VISIBILITY_TIMEOUT)}
+    workers = Workers(folder, own, log.show, playground.tell if playground else lambda *_: None)
+    stack.callback(workers.stop)
+    if playground:
+        playground.prepare(services, gateway, workers)
+        stack.callback(playground.close)
+        stack.callback(playground.tell, "stopping", "All of it stops.")
+    stack.callback(_ignore_interrupts)  # called first: a second Ctrl-C must not leave anything behind
+    return workers
+
+
+class _Log:
+    """Prints the log of each worker as it grows, until that worker has ended."""
+
+    def __init__(self) -> None:
+        self._readers = list[threading.Thread]()
+
+    def show(self, worker: WorkerProcess) -> None:
+        """Print a worker's log from now on."""
+        reader = threading.Thread(target=self._print, args=(worker,), name="worker-log", daemon=True)
+        reader.start()
+        self._readers.append(reader)
+
+    def end(self) -> None:
+        """Print what is left, once the workers have ended."""
+        for reader in self._readers:
+            reader.join(1)
+
+    def _print(self, worker: WorkerProcess) -> None:
+        with worker.log.open(errors="replace") as lines:
+            has_ended = False
+            while not has_ended:
+                has_ended = worker.has_ended()  # asked before reading: nothing is written after the end
+                for line in lines:
+                    console.print(
+                        f"[dim]worker │[/] {_plain(line.rstrip())}", soft_wrap=True, highlight=False
+                    )
+                time.sleep(0.1)
+
+
+def _score_samples(client: Client, door: str) -> list[tuple[str, Result]]:
     """Send the sample photos by both ways in turn, as an API does, and wait for each result."""
     photos = sorted(path for path in PHOTOS.iterdir() if path.suffix in SUFFIXES)
     queued = {path.name: client.upload(path.read_bytes(), path.suffix) for path in photos[::2]}
-    results = {path.name: _post(path) for path in photos[1::2]}
+    results = {path.name: _post(path, door) for path in photos[1::2]}
     results |= {name: client.wait(image_id, RESULT) for name, image_id in queued.items()}
     return sorted(results.items())
 
 
-def _post(photo: Path) -> Result:
+def _post(photo: Path, door: str) -> Result:
     """Send a photo by HTTP; its result is the answer. Raises ServicesError."""
     try:
-        answer = httpx.post(DOOR, content=photo.read_bytes(), timeout=RESULT).raise_for_status()
+        answer = httpx.post(f"{door}/images", content=photo.read_bytes(), timeout=RESULT).raise_for_status()
     except httpx.HTTPError as error:
         raise ServicesError(f"{photo.name} was not scored by HTTP: {error}") from error
     return Result.model_validate_json(answer.content)
 
 
 @contextmanager
-def _environment_file(environment: Mapping[str, str]) -> Iterator[None]:
+def _environment_file(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
     """Keep the settings in a file for `make submit`, as long as the worker runs."""
-    path = FOLDER / "env"
+    path = folder / "env"
     path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in environment.items()))
     try:
         yield

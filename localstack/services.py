@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 from contextlib import ExitStack, suppress
@@ -70,6 +71,7 @@ class Services:
     def __init__(self, folder: Path, *, gateway_port: int = 0, redis_port: int = 0) -> None:
         self._folder = folder
         self._stack = ExitStack()
+        self._redis: Executor | None = None
         self.gateway_port = gateway_port or free_port()
         self.redis_port = redis_port or free_port()
 
@@ -80,7 +82,8 @@ class Services:
         for port in (self.gateway_port, self.redis_port):
             _check_free(port)
         try:
-            self._start("valkey", self._valkey())
+            self._redis = self._valkey()
+            self._start("valkey", self._redis)
             self._start("localstack", self._localstack())
         except BaseException:
             self._stack.close()
@@ -104,6 +107,18 @@ class Services:
             "WORKER_BUCKETS": "photos",
             "WORKER_REDIS_URL": f"redis://{HOST}:{self.redis_port}/0",
         }
+
+    def freeze_redis(self) -> None:
+        """Let Valkey neither answer nor end, like a hung host."""
+        self._signal_redis(signal.SIGSTOP)
+
+    def thaw_redis(self) -> None:
+        """Let it go on."""
+        self._signal_redis(signal.SIGCONT)
+
+    def _signal_redis(self, number: signal.Signals) -> None:
+        if self._redis and self._redis.process:
+            self._redis.process.send_signal(number)
 
     def _start(self, name: str, executor: Executor) -> None:
         self._stack.callback(stop, executor)
@@ -161,6 +176,7 @@ def stop(executor: Executor) -> None:
     """Terminate a service; kill it after STOP seconds."""
     if executor.process:
         executor.process.terminate()
+        executor.process.send_signal(signal.SIGCONT)  # a frozen one would not notice
         with suppress(subprocess.TimeoutExpired):
             executor.process.wait(STOP)
         executor.kill()

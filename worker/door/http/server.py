@@ -20,6 +20,7 @@ from worker.settings.door import DoorSettings
 from worker.telemetry.counters import Telemetry
 
 AT_ONCE = 32  # connections that asyncio accepts in one go: they are open before the cap can close others
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - others are to reach the door
 WAITING = 2048  # connections that the kernel has made and that wait to be accepted
 UNREAD = 65_536  # bytes that the kernel keeps for a client that does not read; else megabytes
 STARTING = 10.0  # seconds for a thread to come up on a busy machine
@@ -31,8 +32,14 @@ class Server:
     """Listens from `start` to `stop`. All but the app may be called from any thread."""
 
     def __init__(
-        self, app: ASGIApp, settings: DoorSettings, telemetry: Telemetry, clock: Callable[[], float]
+        self,
+        app: ASGIApp,
+        settings: DoorSettings,
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+        host: str = EVERYWHERE,
     ) -> None:
+        self._host = host
         self.port = settings.door_port  # 0: any that is free, known once it listens
         self._telemetry = telemetry
         self._limits = Limits(
@@ -60,14 +67,14 @@ class Server:
         self._clock = clock
         self._bugs = Bugs(telemetry, clock)
         self._running = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None  # once it runs
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="door-server", daemon=True)
 
     def start(self) -> None:
         """Listen. Raises ConfigurationError if the port is taken."""
         try:
-            self._socket = socket.create_server(("0.0.0.0", self.port), backlog=WAITING)  # noqa: S104 - others are to reach it
+            self._socket = socket.create_server((self._host, self.port), backlog=WAITING)
         except OSError as error:
             raise ConfigurationError(f"WORKER_DOOR_PORT: cannot listen on {self.port}: {error}") from None
         # Its connections inherit it. Without, an answer's body waits 40 ms for the client to confirm its head;
@@ -86,9 +93,9 @@ class Server:
 
     def close_idle(self) -> None:
         """From now on each answer is its connection's last, and connections without a request end."""
-        if self._loop:
+        if self.loop:
             with suppress(RuntimeError):  # it has ended, and all connections with it
-                self._loop.call_soon_threadsafe(self._close_idle, self._loop)
+                self.loop.call_soon_threadsafe(self._close_idle, self.loop)
 
     def stop(self, timeout: float) -> None:
         """Take no more connections; cut off after `timeout` seconds what has not been answered by then."""
@@ -106,8 +113,8 @@ class Server:
             self._socket.close()
 
     async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._bugs.watch(self._loop)
+        self.loop = asyncio.get_running_loop()
+        self._bugs.watch(self.loop)
         self._running.set()
         await self._uvicorn.serve([self._socket])
 

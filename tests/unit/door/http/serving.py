@@ -104,13 +104,13 @@ class Serving:
     def hanging(self) -> Iterator[None]:
         """Let the server's loop do nothing meanwhile: what clients send lies there unread."""
         hangs, end = threading.Event(), threading.Event()
-        assert self.server._loop
+        assert self.server.loop
 
         def hang() -> None:
             hangs.set()
             end.wait(20)
 
-        self.server._loop.call_soon_threadsafe(hang)
+        self.server.loop.call_soon_threadsafe(hang)
         assert hangs.wait(20)
         try:
             yield

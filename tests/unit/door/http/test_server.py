@@ -49,7 +49,7 @@ def test_its_loop_has_an_age_that_grows_only_while_it_hangs() -> None:
 
 def test_what_has_ended_the_loop_is_raised_to_whoever_asks_for_its_age() -> None:
     with serving() as door:
-        loop = door.server._loop
+        loop = door.server.loop
         assert loop
         loop.call_soon_threadsafe(loop.stop)
         eventually(lambda: not door.server._thread.is_alive())

@@ -1,0 +1,1 @@
+"""The photos that the playground sends: their ways, what became of each, and the account of all."""

@@ -1,0 +1,125 @@
+"""Watches the dead-letter queue: which photos are there and why, and which ones are nowhere any more."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from localstack.playground.photos.album import Album
+from localstack.playground.photos.photo import Photo
+from worker.errors import QueueError
+from worker.upkeep.dead_letters import Finding, Letter
+
+PAUSE = 1.0  # seconds between two looks
+QUIET = 6.0  # seconds for which the queue must be empty until a photo without a result is lost
+EXCERPT = 500  # characters of a body that are shown
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Queues(Protocol):
+    """The queue and its dead-letter queue. All methods block, and raise QueueError."""
+
+    def waiting(self) -> int:
+        """How many messages the queue holds, hidden ones included."""
+
+    def count(self) -> int:
+        """How many dead letters there are."""
+
+    def read(self) -> list[Letter]:
+        """Read all dead letters; they stay where they are."""
+
+    def examine(self, letter: Letter) -> Finding:
+        """Find out what is wrong with one."""
+
+    def redrive(self) -> None:
+        """Let SQS move all of them back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A dead letter, and what is wrong with it."""
+
+    letter: Letter
+    finding: Finding
+
+    @property
+    def reason(self) -> str:
+        """The reason in words."""
+        return f"{self.finding.code}: {self.finding.reason}"
+
+    def describe(self) -> dict[str, Any]:
+        """Describe it for the page."""
+        return {
+            "message_id": self.letter.message_id,
+            "key": self.finding.object.key if self.finding.object else None,
+            "reason": self.reason,
+            "body": self.letter.body[:EXCERPT],
+            "receives": self.letter.receive_count,
+        }
+
+
+class Letters:
+    """Belongs to one event loop. `look_up` looks for results; False if that cannot be done now."""
+
+    def __init__(
+        self, queues: Queues, album: Album, look_up: Callable[[], Awaitable[bool]], clock: Callable[[], float]
+    ) -> None:
+        self._queues = queues
+        self._album = album
+        self._look_up = look_up
+        self._clock = clock
+        self._known: Mapping[str, Known] = {}  # by message
+        self._quiet_since: float | None = None
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Describe the dead letters as of the last look."""
+        return [one.describe() for one in self._known.values()]
+
+    async def redrive(self) -> int:
+        """Move all dead letters back to the queue; returns how many there are. Raises QueueError."""
+        number = len(self._known)
+        if number:
+            await asyncio.to_thread(self._queues.redrive)
+        return number
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except QueueError:
+                self._quiet_since = None  # the queue is not known to be empty
+            await asyncio.sleep(PAUSE)
+
+    async def look(self) -> None:
+        """Look once. Raises QueueError."""
+        count = await asyncio.to_thread(self._queues.count)
+        if self._known or count:
+            await self._read()
+        if await asyncio.to_thread(self._queues.waiting):
+            self._quiet_since = None
+        elif self._quiet_since is None:
+            self._quiet_since = self._clock()
+        elif self._clock() - self._quiet_since >= QUIET and await self._look_up():
+            self._album.lose(self._nowhere(self._quiet_since))
+
+    async def _read(self) -> None:
+        letters = await asyncio.to_thread(self._queues.read)
+        known = dict[str, Known]()
+        for letter in letters:
+            before = self._known.get(letter.message_id)
+            finding = before.finding if before else await asyncio.to_thread(self._queues.examine, letter)
+            known[letter.message_id] = Known(letter, finding)
+        self._known = known
+        self._album.bury(
+            {image_id: one.reason for one in known.values() for image_id in UUID.findall(one.letter.body)}
+        )
+
+    def _nowhere(self, quiet_since: float) -> list[Photo]:
+        """Photos that were sent before the queue became quiet, and that no request holds any more."""
+        return [
+            photo
+            for photo in self._album.open()
+            if (photo.is_given_up if photo.way == "http" else photo.sent_at and photo.sent_at < quiet_since)
+        ]

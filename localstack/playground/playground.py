@@ -1,0 +1,158 @@
+"""The playground, put together: it is there from the start, opens when all is up, and closes before the rest."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from localstack.playground.breakers import LOAD, Breakers
+from localstack.playground.faults import Faults
+from localstack.playground.photos.album import Album
+from localstack.playground.photos.letters import Letters
+from localstack.playground.photos.photo import Photo
+from localstack.playground.photos.results import Results
+from localstack.playground.photos.samples import TITLES
+from localstack.playground.photos.senders import Senders
+from localstack.playground.photos.sending import Sending
+from localstack.playground.photos.thumbnails import Thumbnails
+from localstack.playground.web.relay import relay
+from localstack.playground.web.stream import Event, Stream
+from worker.door.problems import Refusal
+from worker.result import Result
+
+ACCOUNT = 0.25  # seconds from one account to the next, at least
+
+
+@dataclass(frozen=True, slots=True)
+class Backstage:
+    """What there is once all is up."""
+
+    door: str  # address
+    senders: Senders
+    results: Results
+    letters: Letters
+    thumbnails: Thumbnails
+
+
+class Playground:
+    """Belongs to one event loop: that of its server."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.stream = Stream(self._greeting)
+        self.album = Album(self._photo_changed, clock)
+        self.sending = Sending(self.album, clock)
+        self._clock = clock
+        self._worker = ("starting", "LocalStack and Valkey start.")
+        self._since = clock()
+        self._backstage: Backstage | None = None
+        self._faults: Faults | None = None
+        self._account_changed = asyncio.Event()
+        self._work: asyncio.Task[None] | None = None
+
+    # What is asked
+
+    @property
+    def backstage(self) -> Backstage:
+        """What there is. Raises Refusal until all is up."""
+        if self._backstage is None:
+            raise Refusal("starting", "the services and the worker are starting")
+        return self._backstage
+
+    @property
+    def faults(self) -> Faults:
+        """What one can break. Raises Refusal before there is anything."""
+        if self._faults is None:
+            raise Refusal("starting", "nothing is there yet that could be broken")
+        return self._faults
+
+    def samples(self) -> list[dict[str, str]]:
+        """List the samples."""
+        return [{"name": name, "title": title} for name, title in TITLES.items()]
+
+    async def thumbnail(self, image_id: str) -> bytes | None:
+        """Make a thumbnail of a photo that was sent. None if there is none. Raises Refusal."""
+        photo = self.album.find(image_id)
+        if photo is None or not photo.shows_thumbnail:
+            return None
+        return await self.backstage.thumbnails.make(photo)
+
+    def begin_fault(self, name: str) -> None:
+        """Begin a fault. Raises Refusal, KeyError and BusyError."""
+        if self._backstage is None or self._worker[0] in {"starting", "away"}:
+            raise Refusal("starting", "there is no worker yet that one could do this to")
+        self.album.check(LOAD)
+        self.faults.begin(name)
+
+    # What happens to it
+
+    def prepare(self, breakers: Breakers) -> None:
+        """Know what can be broken."""
+        self._faults = Faults(breakers.faults(), self.stream.publish, self._clock)
+
+    def open(self, backstage: Backstage) -> None:
+        """Take photos from now on."""
+        self._backstage = backstage
+        self.sending.senders = backstage.senders
+        self._work = asyncio.ensure_future(self._work_on(backstage))
+
+    def adopt(self, photos: Iterable[tuple[str, Result]]) -> None:
+        """Show photos that others have sent, with their results."""
+        for name, result in photos:
+            self.album.adopt(result.source.via, name, result)
+
+    def tell(self, state: str, says: str) -> None:
+        """Say how the worker is."""
+        self._worker, self._since = (state, says), self._clock()
+        self.stream.publish(self._worker_event())
+
+    async def close(self) -> None:
+        """Mend what is broken, and send the viewers away."""
+        if self._faults:
+            await self._faults.end()
+        self.stream.end()
+        if self._work:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+
+    async def _work_on(self, backstage: Backstage) -> None:
+        """Do what goes on by itself, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(backstage.results.run())
+                tasks.create_task(backstage.letters.run())
+                tasks.create_task(relay(self.stream, backstage.door))
+                tasks.create_task(self._account())
+        finally:
+            await backstage.senders.end()
+            await backstage.results.close()
+
+    async def _account(self) -> None:
+        while True:
+            await self._account_changed.wait()
+            self._account_changed.clear()
+            self.stream.publish(self._account_event())
+            await asyncio.sleep(ACCOUNT)
+
+    # What is told
+
+    def _greeting(self) -> list[Event]:
+        faults = self._faults.events() if self._faults else []
+        photos = [_photo_event(photo) for photo in self.album.newest()]
+        return [self._worker_event(), *faults, *photos, self._account_event()]
+
+    def _photo_changed(self, photo: Photo) -> None:
+        self.stream.publish(_photo_event(photo))
+        self._account_changed.set()
+
+    def _worker_event(self) -> Event:
+        state, says = self._worker
+        return Event.of(
+            "worker", {"state": state, "since": round(self._clock() - self._since, 1), "says": says}
+        )
+
+    def _account_event(self) -> Event:
+        return Event.of("account", self.album.account.event())
+
+
+def _photo_event(photo: Photo) -> Event:
+    return Event.of("photo", photo.event(), photo.image_id)
