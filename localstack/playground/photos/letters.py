@@ -109,8 +109,9 @@ class Letters:
         known = dict[str, Known]()
         for letter in letters:
             before = self._known.get(letter.message_id)
-            finding = before.finding if before else await asyncio.to_thread(self._queues.examine, letter)
-            known[letter.message_id] = Known(letter, finding)
+            known[letter.message_id] = before or Known(
+                letter, await asyncio.to_thread(self._queues.examine, letter)
+            )
         self._known = known
         self._album.bury(
             {image_id: one.reason for one in known.values() for image_id in UUID.findall(one.letter.body)}

@@ -22,6 +22,7 @@ from localstack.playground.workers import Workers
 from localstack.services import HOST, Services, ServicesError
 from worker.adapters.aws.direct_requests import RequestSender
 from worker.adapters.aws.s3 import Photos
+from worker.decoders.decoder import Decoder
 from worker.door.http.server import Server
 from worker.errors import ConfigurationError
 from worker.result import Result
@@ -46,7 +47,8 @@ class PlaygroundServer:
         self._settings = DoorSettings(door_port=port, door_connections=CONNECTIONS, door_body_timeout=30)
         app = Guard(make_app(self._playground), self._hosts)
         self._server = Server(app, self._settings, Telemetry(), time.monotonic, HOST)
-        self._decoder: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # while it runs
+        self._decoder: Decoder | None = None
 
     @property
     def address(self) -> str:
@@ -61,6 +63,7 @@ class PlaygroundServer:
             raise ServicesError(
                 f"port {self._settings.door_port} is taken by another program (another `make run`?)"
             ) from None
+        self._loop = self._server.loop
         for name in (HOST, "localhost"):
             host = f"{name}:{self._server.port}"
             self._hosts[host] = f"http://{host}"
@@ -93,16 +96,16 @@ class PlaygroundServer:
 
     def close(self) -> None:
         """Mend what is broken, send the viewers away and stop. May be called again."""
-        if loop := self._server.loop:
-            with suppress(RuntimeError, LateError):  # the loop has ended; or something takes too long
+        loop, self._loop = self._loop, None
+        if loop:
+            with suppress(LateError):
                 asyncio.run_coroutine_threadsafe(self._playground.close(), loop).result(CLOSING)
-        self._server.stop(LAST_ANSWERS)
+            self._server.stop(LAST_ANSWERS)
         if self._decoder:
             self._decoder.close()
             self._decoder = None
 
     def _do(self, act: Callable[..., None], *arguments: Any) -> None:
         """Let the loop call something."""
-        if loop := self._server.loop:
-            with suppress(RuntimeError):  # it has ended
-                loop.call_soon_threadsafe(act, *arguments)
+        if self._loop:
+            self._loop.call_soon_threadsafe(act, *arguments)
