@@ -83,6 +83,8 @@ def _run(stack: ExitStack, options: argparse.Namespace) -> int:
     environment = _environment(services, door, folder)
     os.environ.update(environment)  # for boto3, here
     workers = _workers(stack, services, environment, folder, playground)
+    if playground:
+        playground.open(settings.load(environment), door)
     workers.start()
     results = _score_samples(Client(settings.load(environment)), door)
     console.print(results_table(results))
@@ -92,7 +94,6 @@ def _run(stack: ExitStack, options: argparse.Namespace) -> int:
     if playground is None:
         return 1 if unscored else 0
     playground.adopt(results)
-    playground.open(settings.load(environment), door)
     with _environment_file(folder, environment):
         console.print(
             f"The worker is up. Watch it work, send photos, break things: [bold]{playground.address}[/]\n"

@@ -18,6 +18,7 @@ from localstack.playground.photos.thumbnails import Thumbnails
 from localstack.playground.web.relay import relay
 from localstack.playground.web.stream import Event, Stream
 from worker.door.problems import Refusal
+from worker.messages import S3Object
 from worker.result import Result
 
 ACCOUNT = 0.25  # seconds from one account to the next, at least
@@ -96,9 +97,13 @@ class Playground:
         self._work = asyncio.ensure_future(self._work_on(backstage))
 
     def adopt(self, photos: Iterable[tuple[str, Result]]) -> None:
-        """Show photos that others have sent, with their results."""
+        """Show samples that others have sent, with their results."""
         for name, result in photos:
-            self.album.adopt(result.source.via, name, result)
+            photo, source = self.album.adopt(result.source.via, name, result), result.source
+            if source.bucket and source.key:
+                photo.object = S3Object(source.bucket, source.key, source.version_id, source.etag)
+            elif sample := self.sending.samples.get(name):
+                self.backstage.senders.kept.keep(photo, sample)
 
     def tell(self, state: str, says: str) -> None:
         """Say how the worker is."""
@@ -141,7 +146,8 @@ class Playground:
         return [self._worker_event(), *faults, *photos, self._account_event()]
 
     def _photo_changed(self, photo: Photo) -> None:
-        self.stream.publish(_photo_event(photo))
+        if self.stream.is_watched:
+            self.stream.publish(_photo_event(photo))
         self._account_changed.set()
 
     def _worker_event(self) -> Event:

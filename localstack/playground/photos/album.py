@@ -65,6 +65,10 @@ class Album:
         if photo.sent_at is None:
             photo.sent_at = self.clock()
 
+    def is_left(self, photo: Photo) -> None:
+        """Note that its sender is done with a photo: S3 and the queue have it, or there was no answer by HTTP."""
+        photo.left_at = self.clock()
+
     def publish(self, image_id: str) -> Photo | None:
         """Note that a result was published; returns the photo."""
         if photo := self._photos.get(image_id):

@@ -12,6 +12,7 @@ from worker.errors import QueueError
 from worker.upkeep.dead_letters import Finding, Letter
 
 PAUSE = 1.0  # seconds between two looks
+REREAD = 10.0  # seconds until the letters are read again though their number is the same
 QUIET = 6.0  # seconds for which the queue must be empty until a photo without a result is lost
 EXCERPT = 500  # characters of a body that are shown
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -71,6 +72,7 @@ class Letters:
         self._clock = clock
         self._known: Mapping[str, Known] = {}  # by message
         self._quiet_since: float | None = None
+        self._read_at = clock()
 
     def describe(self) -> list[dict[str, Any]]:
         """Describe the dead letters as of the last look."""
@@ -94,8 +96,9 @@ class Letters:
 
     async def look(self) -> None:
         """Look once. Raises QueueError."""
-        count = await asyncio.to_thread(self._queues.count)
-        if self._known or count:
+        count, now = await asyncio.to_thread(self._queues.count), self._clock()
+        if count != len(self._known) or now - self._read_at >= REREAD:
+            self._read_at = now
             await self._read()
         if await asyncio.to_thread(self._queues.waiting):
             self._quiet_since = None
@@ -118,9 +121,6 @@ class Letters:
         )
 
     def _nowhere(self, quiet_since: float) -> list[Photo]:
-        """Photos that were sent before the queue became quiet, and that no request holds any more."""
-        return [
-            photo
-            for photo in self._album.open()
-            if (photo.is_given_up if photo.way == "http" else photo.sent_at and photo.sent_at < quiet_since)
-        ]
+        """Photos that their senders were done with before the queue became quiet."""
+        photos = self._album.open()
+        return [photo for photo in photos if photo.left_at is not None and photo.left_at < quiet_since]

@@ -28,7 +28,9 @@ class Photo:
     reason: str = ""  # why it is a dead letter
     object: S3Object | None = None  # where its bytes are in S3
     published: int = 0  # how often its result was
-    is_given_up: bool = False  # its sender got no answer by HTTP
+    left_at: float | None = (
+        None  # monotonic seconds when its sender was done with it, with or without a result
+    )
     is_lost: bool = False
 
     def event(self) -> dict[str, Any]:

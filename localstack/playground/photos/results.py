@@ -46,7 +46,7 @@ class Results:
         except FAILURES:
             return False
         for photo, text in zip(photos, stored, strict=True):
-            if (result := parse(text)) and (photo.way != "http" or photo.is_given_up):
+            if (result := parse(text)) and (photo.way != "http" or photo.left_at):
                 self._album.finish(photo, result)
         return True
 

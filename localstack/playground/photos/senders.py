@@ -37,16 +37,17 @@ class Senders:
 
     def send(self, photo: Photo, data: Callable[[], bytes]) -> None:
         """Begin to send a photo of the album. `data` makes its bytes, whenever they are needed."""
-        self._begin(self._by_door(photo, data) if photo.way == "http" else self._by_queue(photo, data))
+        self._begin(photo, self._by_door(photo, data) if photo.way == "http" else self._by_queue(photo, data))
 
     def send_message(self, photo: Photo, body: dict[str, str]) -> None:
         """Begin to send a message of any content that stands for this photo."""
-        self._begin(self._say(photo, body))
+        self._begin(photo, self._say(photo, body))
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, photo: Photo, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self.album.is_left(photo))
 
     async def end(self) -> None:
         """End all of it."""
@@ -57,9 +58,8 @@ class Senders:
         await self.door.close()
 
     async def _by_door(self, photo: Photo, data: Callable[[], bytes]) -> None:
-        self.kept.keep(photo, data)
+        self.kept.keep(photo, data())
         result = await self.door.score(photo.image_id, data, lambda: self.album.is_sent(photo))
-        photo.is_given_up = result is None
         if result:
             self.album.finish(photo, result)
 

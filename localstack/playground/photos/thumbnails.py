@@ -2,14 +2,14 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PIL import Image
 
 from localstack.playground.photos.photo import Photo
 from worker.adapters.aws.s3 import Photos
 from worker.decoders.decoder import Decoder
-from worker.errors import MessageError
+from worker.errors import DecoderStartError, MessageError
 from worker.photos.decoding import Target
 
 SIDE = 160  # pixels
@@ -27,13 +27,12 @@ class Kept:
         self._kept = dict[str, bytes]()
         self._size = 0
 
-    def keep(self, photo: Photo, data: Callable[[], bytes]) -> None:
+    def keep(self, photo: Photo, data: bytes) -> None:
         """Keep a photo's bytes if it shows a thumbnail. The oldest ones give way."""
         if not photo.shows_thumbnail:
             return
-        made = data()
-        self._kept[photo.image_id] = made
-        self._size += len(made)
+        self._kept[photo.image_id] = data
+        self._size += len(data)
         while len(self._kept) > MOST_KEPT or self._size > MOST_BYTES:
             self._size -= len(self._kept.pop(next(iter(self._kept))))
 
@@ -57,7 +56,7 @@ class Thumbnails:
         async with self._turns:
             try:
                 return await asyncio.to_thread(self._make, photo, self._kept.find(photo.image_id))
-            except MessageError:
+            except (MessageError, DecoderStartError):
                 return None
 
     def _make(self, photo: Photo, kept: bytes | None) -> bytes | None:

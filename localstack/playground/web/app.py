@@ -42,7 +42,8 @@ def make_app(playground: Playground) -> Starlette:
         _route("/dead-letters", asked.dead_letters),
         _route("/dead-letters/redrive", asked.redrive, "POST"),
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})  # type: ignore[dict-item] # it takes any Exception
+    handlers: Any = {HTTPException: _no_such_path, Exception: _our_fault}
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
 class Asked:
@@ -132,6 +133,10 @@ def _route(path: str, handle: Handler, method: str = "GET") -> Route:
 
 async def _no_such_path(_: Request, error: HTTPException) -> Response:
     return refuse(error.status_code, error.detail, error.headers)
+
+
+async def _our_fault(_: Request, __: Exception) -> Response:
+    return refuse(500, "this is a fault of the playground; the terminal says more")
 
 
 def _way(request: Request) -> Way:
