@@ -71,7 +71,8 @@ def feed(kind: str, replicas: int) -> dict[str, Any]:
     known = ServiceTimes({size: service_time(size) for size in range(1, used.batch_size + 1)})
     turns = [(device,)] * replicas
     queue, stored = EndlessQueue(), MemoryPhotos(photos)
-    pipeline, _ = assemble(used, queue, stored, store, decoder, replicas=turns, service_times=known)
+    assembly, _ = assemble(used, queue, stored, store, decoder, replicas=turns, service_times=known)
+    pipeline = assembly.pipeline()
     pipeline.start()
     time.sleep(WARM_UP)
     before, begun = Reading(device, store), time.monotonic()

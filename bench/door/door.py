@@ -1,4 +1,4 @@
-"""The door: beside other servers at several numbers of clients, and beside the queue."""
+"""The door: beside other servers at several numbers of clients, beside the queue, and what its page costs."""
 
 import os
 from collections.abc import Callable
@@ -9,17 +9,18 @@ from bench.door import against_queue
 from bench.door.race import CLIENTS, KIND, Race
 from bench.door.servers import BOTH, LABELS, start_servers, versions
 from bench.photos import jpegs
-from bench.processes import Conversation
+from bench.processes import Conversation, ask_module
 from bench.rig import MODEL, BenchRig
 
 LAP, SHORTEST = 0.4, 3.0  # of a load's seconds, because there are many laps; and seconds, for a few batches
-CLIENT, IN_MEMORY = "bench.door.load_client", "bench.throughput.in_memory"
+CLIENT, IN_MEMORY, PAGE = "bench.door.load_client", "bench.throughput.in_memory", "bench.door.page_cost"
+PAGE_WITHIN = 240.0  # seconds
 
 
 def steps(rounds: int) -> int:
     """How many times `measure` reports progress."""
     laps = len(LABELS) * (1 + rounds * (len(CLIENTS) + 1))
-    return 1 + laps + 2 * rounds + against_queue.steps(rounds)
+    return 2 + laps + 2 * rounds + against_queue.steps(rounds)
 
 
 def measure(
@@ -44,6 +45,8 @@ def measure(
         beside = against_queue.measure(
             rig, both, client, capacity, rounds=rounds, seconds=seconds / 2, tell=tell
         )
+    tell("what the page costs")
+    page = ask_module(PAGE, within=PAGE_WITHIN)
     size = sum(map(len, photos)) / len(photos) / 1000
     about = {"engine": engine, "versions": versions(), "photos_kb": size, "same_score": same}
-    return {**about, **found, "queue": beside}
+    return {**about, **found, "queue": beside, "page": page}

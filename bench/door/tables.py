@@ -5,6 +5,7 @@ from typing import Any
 
 from bench.door.against_queue import WAYS
 from bench.door.aims import aims
+from bench.door.page_cost import OFF, RATE, TURNS
 from bench.door.race import CPU_AT
 from bench.door.servers import BOTH, DOOR, LABELS, RIVALS
 from docs.tools.table import Table
@@ -32,6 +33,7 @@ def door(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
         "costs": [_costs(part)],
         "open loop": [_open(part)],
         "both ways": [_ways(part["queue"])],
+        "page": [_page(part["page"])],
     }
 
 
@@ -112,6 +114,27 @@ def _ways(cases: Mapping[str, Any]) -> Table:
     cuts = [f"{CALLED[way]}, {cut}" for way in WAYS for cut in ("p50 ms", "p99 ms")]
     columns = ("", "photos/s", *cuts, "the queue costs, p50 ms", "p99 ms")
     return Table("One worker, both ways", columns, rows)
+
+
+def _page(part: Mapping[str, Any]) -> Table:
+    rows = [
+        (f"with the page, {name}", *_shares(part, name), f"{part['turns'][name] * 1000 * 10 / RATE:+.0f}")
+        for name in TURNS
+        if name != OFF
+    ]
+    rows.insert(0, ("without the page", *_shares(part, OFF), ""))
+    title = (
+        f"The worker's own process at {RATE} photos/s; "
+        f"making a frame holds up the door's loop for {part['frame_ms']:.1f} ms at most"
+    )
+    return Table(title, ("", "CPU, % of a core", "minimum–maximum", "µs a photo"), rows)
+
+
+def _shares(part: Mapping[str, Any], name: str) -> tuple[str, str]:
+    """Return a share of a core and its spread; that without the page is no difference."""
+    shape = "{:.1f}" if name == OFF else "{:+.1f}"
+    least, most = part["spread"][name]
+    return shape.format(part["turns"][name]), f"{shape.format(least)} – {shape.format(most)}"
 
 
 def _cost(found: Mapping[str, Mapping[str, float]]) -> list[str]:

@@ -11,7 +11,6 @@ from worker.decoders.decoder import PhotoDecoder
 from worker.inference.serving import Replica
 from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.service_times import ServiceTimes
-from worker.pipeline.threads import Pipeline
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 
@@ -27,9 +26,10 @@ def assemble(
     *,
     replicas: Sequence[Replica],
     service_times: ServiceTimes,
-) -> tuple[Pipeline, S3Uploads]:
-    """Build a pipeline that only `cancel` ends, and its source."""
-    telemetry, clock = Telemetry(), time.monotonic
+    telemetry: Telemetry | None = None,
+) -> tuple[Assembly, S3Uploads]:
+    """Assemble stages, whose pipeline only `cancel` ends, and their source."""
+    telemetry, clock = telemetry or Telemetry(), time.monotonic
     source = s3_uploads(settings, Connections(queue, LEASE, photos, store), telemetry, clock)
     assembly = Assembly(
         settings,
@@ -41,4 +41,4 @@ def assemble(
         telemetry=telemetry,
         clock=clock,
     )
-    return assembly.pipeline(), source
+    return assembly, source

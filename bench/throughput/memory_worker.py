@@ -69,7 +69,7 @@ def load_worker(settings: Settings) -> InMemory:
     times = ServiceTimes(seconds_by_size(replicas[0]))
     decoder = make_decoder(settings, bundles[0].manifest.input.target, Telemetry())
     decoder.start()
-    pipeline, source = assemble(
+    assembly, source = assemble(
         settings, queue, photos, store, decoder, replicas=replicas, service_times=times
     )
-    return InMemory(pipeline, source, queue, photos, store, replicas)
+    return InMemory(assembly.pipeline(), source, queue, photos, store, replicas)

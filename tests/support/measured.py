@@ -95,7 +95,18 @@ def door(**changed: float) -> dict[str, Any]:
             },
             "open": row,
             "queue": {"one at a time": case, "60% load": case},
+            "page": page_cost(),
         },
+    }
+
+
+def page_cost(**changed: float) -> dict[str, Any]:
+    """What the page costs: % of a core."""
+    turns = {"off": 10.0, "no viewer": 0.1, "3 viewers": 1.0, "16 viewers": 1.5, **changed}
+    return {
+        "turns": turns,
+        "spread": {name: (value / 2, 2 * value) for name, value in turns.items()},
+        "frame_ms": 0.2,
     }
 
 

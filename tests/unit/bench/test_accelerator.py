@@ -67,10 +67,10 @@ def test_the_stages_around_the_device_score_every_photo_and_end() -> None:
     simulated = device.SimulatedDevice(score_bundle("m", 8), used.batch_size)
     decoder = InlineDecoder(simulated.bundle.manifest.input.target)
     photos, replicas = MemoryPhotos([photo.getvalue()]), [(simulated,)] * 2
-    pipeline, _ = assemble(
+    assembly, _ = assemble(
         used, EndlessQueue(), photos, store, decoder, replicas=replicas, service_times=ServiceTimes()
     )
-    threads = threading.active_count()
+    pipeline, threads = assembly.pipeline(), threading.active_count()
     pipeline.start()
     eventually(lambda: store.written >= 100 or pipeline.error is not None, lambda: store.written)
     pipeline.cancel()

@@ -13,6 +13,7 @@ from bench.door.against_queue import even
 from bench.door.aims import aims
 from bench.door.connection import Connection
 from bench.door.load_client import closed_loop, open_loop
+from bench.door.page_cost import costs
 from bench.door.servers import DOOR, LABELS, Server, read_score
 from bench.door.wires import Wire, requests
 from bench.pages import publish, report
@@ -20,7 +21,7 @@ from bench.pages.pages import PAGES
 from bench.pages.tables import sections
 from bench.processes import LostError
 from docs.tools import marked
-from tests.support.measured import SERVED, door
+from tests.support.measured import SERVED, door, page_cost
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3"
 PHOTOS = [b"photo", b"other"]
@@ -246,8 +247,10 @@ def test_one_server_runs_at_a_time_and_every_aim_is_measured() -> None:
     assert [len(names) for names in running] == [1] * laps * len(servers)
     assert len(told) == laps * len(servers) + 2 * 2  # as many as door.steps counts, but for the queue
     about = {"engine": "litert", "versions": {}, "photos_kb": 35.0, "same_score": dict.fromkeys(LABELS, 1.0)}
-    tables = sections({**door(), "door": {**about, **found, "queue": door()["door"]["queue"]}})
-    assert len(tables["door aims"][0].rows) == 2 * len(race.CLIENTS) + 3
+    tables = sections(
+        {**door(), "door": {**about, **found, "queue": door()["door"]["queue"], "page": page_cost()}}
+    )
+    assert len(tables["door aims"][0].rows) == 2 * len(race.CLIENTS) + 4
     assert told.index("round 2, 1 clients, LitServe") > told.index("round 1, 64 clients, LitServe")
 
 
@@ -286,7 +289,7 @@ def verdicts(**changed: float) -> dict[str, str]:
 
 def test_every_aim_is_met_or_missed_by_the_door_without_redis() -> None:
     assert set(verdicts().values()) == {"met"}
-    assert len(verdicts()) == 2 * len(race.CLIENTS) + 3
+    assert len(verdicts()) == 2 * len(race.CLIENTS) + 4
     for name, value, what in (
         ("door_to_best", 0.99, "throughput ÷ the best rival's, 8 clients"),
         ("door_p99_to_least", 1.0, "p99 ÷ the least of the rivals', 8 clients"),
@@ -296,6 +299,18 @@ def test_every_aim_is_met_or_missed_by_the_door_without_redis() -> None:
     ):
         assert verdicts(**{name: value})[what] == "MISSED"
         assert "MISSED" not in verdicts(**{name.replace("door", "both", 1): value}).values()
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(2.0, "met"), (2.1, "MISSED")])
+def test_what_the_page_costs_is_an_aim(share: float, verdict: str) -> None:
+    measured = door()["door"] | {"page": page_cost(**{"3 viewers": share})}
+    rows = {row[0]: row[3] for row in aims(measured).rows}
+    assert rows["CPU of the page, 100 photos/s, 3 viewers"] == verdict
+
+
+def test_the_page_costs_what_a_turn_takes_beyond_its_own_rounds_first() -> None:
+    laps = {"off": 10.0, "no viewer": 10.5, "3 viewers": 11.0}
+    assert costs(laps) == {"off": 10.0, "no viewer": 0.5, "3 viewers": 1.0}
 
 
 def test_the_page_takes_every_table_of_the_door() -> None:
