@@ -15,16 +15,17 @@ function say(text) {
   if (connection.textContent !== text) connection.textContent = text; // a screen reader hears changes only
 }
 
-export const stream = listen("events", {
-  pipeline(frame) {
-    say(frame.phase === "open" ? "connected" : `the worker is ${frame.phase}`);
-    boxes.show(frame);
-    dots.move(frame.moves, frame.worker);
-    showFigures(frame);
-  },
-  lost() {
-    say("the worker is away; trying to connect again");
-    boxes.clear();
-    dots.clear();
-  },
+export const stream = listen("events");
+
+stream.on("pipeline", (frame) => {
+  say(frame.phase === "open" ? "connected" : `the worker is ${frame.phase}`);
+  boxes.show(frame);
+  dots.move(frame.moves, frame.worker);
+  showFigures(frame);
+});
+
+stream.on("lost", () => {
+  say("the worker is away; trying to connect again");
+  boxes.clear();
+  dots.clear();
 });

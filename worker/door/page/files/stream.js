@@ -1,17 +1,19 @@
 // Listens to server-sent events, and connects again for as long as it takes.
 
-const SILENCE = 5000; // ms without a frame: the connection is dead, whatever the browser thinks
+const SILENCE = 5000; // ms without an event: the connection is dead, whatever the browser thinks
 const RETRY = 1000; // ms until the next try
 
-export function listen(url, heard) {
+// `on(name, handle)`: what is done at an event of this name, and with the name `lost` when the connection is.
+export function listen(url) {
+  const handlers = [];
   let source;
   let last = 0;
   let isLost = false;
-  const others = new Map();
 
   function lose() {
-    if (!isLost) heard.lost();
+    if (isLost) return;
     isLost = true;
+    for (const [name, handle] of handlers) if (name === "lost") handle();
   }
 
   function take(handle) {
@@ -26,23 +28,21 @@ export function listen(url, heard) {
     source?.close();
     last = performance.now();
     source = new EventSource(url);
-    source.addEventListener("pipeline", take(heard.pipeline));
-    for (const [name, handle] of others) source.addEventListener(name, take(handle));
+    for (const [name, handle] of handlers) source.addEventListener(name, take(handle));
     source.onerror = lose; // the browser tries again by itself, unless the answer was a refusal
   }
 
-  setInterval(() => {
+  function watch() {
     const isClosed = source.readyState === EventSource.CLOSED;
     if (!isClosed && performance.now() - last < SILENCE) return;
     lose();
     connect();
-  }, RETRY);
-  connect();
+  }
 
-  return {
-    on(name, handle) {
-      others.set(name, handle);
-      source.addEventListener(name, take(handle));
-    },
-  };
+  // Not before all modules of the page have said what they listen to.
+  document.addEventListener("DOMContentLoaded", () => {
+    connect();
+    setInterval(watch, RETRY);
+  });
+  return { on: (name, handle) => handlers.push([name, handle]) };
 }
