@@ -1,0 +1,43 @@
+// Draws where a photo's time went: a bar against the one-second line, and a table when asked.
+import { duration, make } from "./make.js";
+
+const SECOND = 1000; // ms
+const STEPS = {
+  notify: "S3 tells SQS", queue: "in SQS", wait: "for a helper", fetch: "from S3", decode: "shrunk and hashed",
+  batch_wait: "for a batch", infer: "in the model", commit: "until Redis has it",
+};
+
+export function ledger(timings) {
+  const { total } = timings;
+  const scale = Math.max(SECOND, total);
+  const line = make("span", { className: "second" });
+  line.style.left = `${(SECOND / scale) * 100}%`;
+  const bar = make("span", { className: "steps", ariaHidden: "true" }, line);
+  bar.style.backgroundImage = `linear-gradient(to right, ${stripes(timings, scale)})`;
+  const inTime = total <= SECOND ? "within the second" : "over a second";
+  const summary = make("summary", {}, bar, make("span", { textContent: `${duration(total)}, ${inTime}` }));
+  const details = make("details", {}, summary);
+  details.addEventListener("toggle", () => details.children.length > 1 || details.append(table(timings)));
+  return details;
+}
+
+// One background of hard stripes: eight elements less in each of a thousand cards.
+function stripes(timings, scale) {
+  let at = 0;
+  const made = Object.keys(STEPS).map((step) => {
+    const from = at;
+    at += ((timings[step] ?? 0) / scale) * 100;
+    return `var(--${step}) ${from}% ${at}%`;
+  });
+  return [...made, `transparent ${at}%`].join(",");
+}
+
+function table(timings) {
+  const rows = Object.entries(STEPS).map(([step, where]) => {
+    const swatch = make("i", { className: "swatch" });
+    swatch.style.background = `var(--${step})`;
+    return make("tr", {}, make("th", { scope: "row" }, swatch, step),
+      make("td", { textContent: step in timings ? duration(timings[step]) : "–" }), make("td", { textContent: where }));
+  });
+  return make("table", {}, make("tbody", {}, ...rows));
+}

@@ -1,0 +1,40 @@
+// Lists the dead letters with what is wrong, and sends them again.
+import { ask } from "./ask.js";
+import { byId, make } from "./make.js";
+
+const PAUSE = 1000; // ms between two looks
+let known = null;
+let timer;
+
+export function showLetters(stream) {
+  stream.on("account", ({ dead }) => {
+    if (dead !== known) look();
+    known = dead;
+  });
+  byId("redrive").addEventListener("click", async () => {
+    await ask("dead-letters/redrive", { what: "Sending again" });
+    look();
+  });
+}
+
+function look() {
+  timer ??= setTimeout(async () => {
+    timer = undefined;
+    const letters = await ask("dead-letters", { method: "GET", what: "Dead letters" });
+    if (letters) show(letters);
+  }, PAUSE);
+}
+
+function show(letters) {
+  byId("letters").replaceChildren(...letters.map(entry));
+  byId("no-letters").hidden = letters.length > 0;
+  if (!letters.length && document.activeElement === byId("redrive")) byId("letters-title").focus();
+  byId("redrive").hidden = letters.length === 0;
+}
+
+function entry({ message_id, key, reason, body, receives }) {
+  const of = key === null ? "a message without a photo" : key;
+  return make("li", { data: { message: message_id } },
+    make("b", { textContent: reason }), make("p", { textContent: `${of}, received ${receives} times` }),
+    make("code", { textContent: body }));
+}

@@ -1,0 +1,80 @@
+// Keeps the cards of the newest photos, newest first. A few are made per frame, so that a burst stays smooth.
+import { contents } from "./card.js";
+import { byId, make, write } from "./make.js";
+
+const MOST = 1000; // cards
+const BUDGET = 4; // ms a frame
+const PAUSE = 200; // ms between two changes of the list: each lays it out and paints it
+const BURST_THUMBNAILS = 24;
+
+const cards = new Map(); // id → {element, photo, number, hash}
+const waiting = new Map(); // id → the newest that was heard of it
+const pictured = new Set(); // of a burst
+let made = new Map(); // element → what will stand in it
+let changed = -Infinity; // when the list was
+let isScheduled = false;
+
+export function showPhotos(stream) {
+  stream.on("photo", (photo) => {
+    waiting.set(photo.id, photo);
+    if (waiting.size > MOST) waiting.delete(waiting.keys().next().value); // a hidden tab draws nothing
+    schedule();
+  });
+}
+
+function schedule() {
+  if (isScheduled || waiting.size + made.size === 0) return;
+  isScheduled = true;
+  requestAnimationFrame(draw);
+}
+
+function draw(now) {
+  isScheduled = false;
+  const end = performance.now() + BUDGET;
+  for (const [id, photo] of waiting) {
+    waiting.delete(id);
+    prepare(photo);
+    if (performance.now() > end) break;
+  }
+  if (now - changed >= PAUSE) change(now);
+  schedule();
+}
+
+function prepare(photo) {
+  const known = cards.get(photo.id);
+  if (known?.photo.state === photo.state && !isRetried(known.photo, photo)) return;
+  const element = known?.element ?? make("li", { id: `photo-${photo.id}` });
+  cards.set(photo.id, { element, photo, number: photo.number, hash: photo.result?.image_hash });
+  made.set(element, contents(photo, cards.get(photo.result?.duplicate_of?.image_id), hasThumbnail(photo)));
+  Object.assign(element.dataset, { state: photo.state, way: photo.way, number: photo.number });
+}
+
+function change(now) {
+  changed = now;
+  for (const [element, children] of made) element.replaceChildren(...children);
+  byId("photos").prepend(...[...made.keys()].filter((element) => !element.parentElement).reverse());
+  made = new Map();
+  forgetOldest();
+  byId("no-photos").hidden = cards.size > 0;
+  write(byId("shown"), `${cards.size.toLocaleString("en")} shown, newest first`);
+}
+
+function isRetried(before, after) {
+  return before.result?.scored_at !== after.result?.scored_at;
+}
+
+function hasThumbnail({ id, burst, thumbnail }) {
+  if (!thumbnail || !burst) return thumbnail;
+  if (pictured.size < BURST_THUMBNAILS) pictured.add(id);
+  return pictured.has(id);
+}
+
+function forgetOldest() {
+  const list = byId("photos");
+  while (list.children.length > MOST) {
+    const id = list.lastChild.id.slice("photo-".length);
+    cards.delete(id);
+    pictured.delete(id);
+    list.lastChild.remove();
+  }
+}

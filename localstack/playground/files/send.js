@@ -1,0 +1,74 @@
+// Sends photos: chosen, dropped, pasted, taken with a camera, samples, or a burst.
+import { ask, complain } from "./ask.js";
+import { byId, make, write } from "./make.js";
+
+const AT_ONCE = 4; // uploads
+const waiting = [];
+let running = 0;
+
+export async function offerToSend() {
+  for (const input of [byId("choose"), byId("camera")]) {
+    input.addEventListener("change", () => {
+      send(input.files);
+      input.value = ""; // so that the same photo can be chosen again
+    });
+  }
+  document.addEventListener("paste", (event) => send(event.clipboardData.files));
+  takeWhatIsDropped();
+  byId("burst-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const way = byId("burst-mixed").checked ? "mixed" : chosenWay();
+    ask(`burst?n=${byId("burst-size").value}&way=${way}`, { what: "The burst" });
+  });
+}
+
+export function showSamples(samples) {
+  const buttons = samples.map(({ name, title }) => make("button", { textContent: title, data: { sample: name } }));
+  byId("samples").replaceChildren(...buttons, make("button", { id: "all-samples", textContent: "All of them", data: { sample: "all" } }));
+  byId("samples").onclick = ({ target }) => {
+    const { sample } = target.dataset;
+    if (sample) ask(`samples/${encodeURIComponent(sample)}?way=${chosenWay()}`, { what: target.textContent });
+  };
+}
+
+function chosenWay() {
+  return document.querySelector("[name=way]:checked").value;
+}
+
+function takeWhatIsDropped() {
+  const mark = (isOver) => document.body.classList.toggle("dropping", isOver);
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    mark(true);
+  });
+  document.addEventListener("dragleave", (event) => event.relatedTarget || mark(false));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    mark(false);
+    if (event.dataTransfer.files.length) send(event.dataTransfer.files);
+    else complain("Dropped", "That is no file. Save the photo first, then drop it.");
+  });
+}
+
+function send(files) {
+  const way = chosenWay();
+  for (const file of files) waiting.push({ file, way });
+  while (running < Math.min(AT_ONCE, running + waiting.length)) upload();
+}
+
+async function upload() {
+  running += 1;
+  while (waiting.length) {
+    showWaiting();
+    const { file, way } = waiting.shift();
+    const name = file.name || "pasted photo";
+    await ask(`photos?way=${way}&name=${encodeURIComponent(name)}`, { body: file, what: name });
+  }
+  running -= 1;
+  showWaiting();
+}
+
+function showWaiting() {
+  const left = waiting.length + running;
+  write(byId("sending"), left ? `Sending ${left === 1 ? "one photo" : "photos"} …` : "");
+}
