@@ -1,6 +1,5 @@
 """GET /, /page/… and /playground/…: the worker's own page, and what the playground adds to it."""
 
-import mimetypes
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from localstack.playground.web.guard import HEADERS
+from worker.door.page.page import KINDS
 from worker.door.problems import Refusal
 
 MORE = b"<!-- more -->"  # where the worker's page goes on here
@@ -36,5 +36,4 @@ def _file(folder: Path, request: Request) -> Response:
     path = {one.name: one for one in folder.iterdir()}.get(request.path_params["name"])
     if path is None:
         raise Refusal("not_found", "there is no such part of the page")
-    kind, _ = mimetypes.guess_type(path.name)
-    return Response(path.read_bytes(), media_type=kind, headers=HEADERS)
+    return Response(path.read_bytes(), media_type=KINDS.get(path.suffix), headers=HEADERS)
