@@ -31,6 +31,8 @@ RESULT = 30.0  # seconds until a photo must be scored
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
 # What a killed worker had, and what nobody can read, comes back soon, for those who watch.
 VISIBILITY_TIMEOUT = 5  # seconds
+# So is another worker: the one that "auto" chooses takes twice as long to start, most of it to choose.
+ENGINE = "litert"
 
 console = Console()
 
@@ -127,6 +129,7 @@ def _workers(
         gateway = Gateway(services.gateway_port)
         stack.callback(gateway.close)
         own |= {"AWS_ENDPOINT_URL": gateway.url, "WORKER_VISIBILITY_TIMEOUT": str(VISIBILITY_TIMEOUT)}
+        own.setdefault("WORKER_ENGINE", ENGINE)
     workers = Workers(folder, own, log.show, playground.tell if playground else lambda *_: None)
     stack.callback(workers.stop)
     if playground:

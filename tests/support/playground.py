@@ -73,11 +73,11 @@ class Watcher:
 
     def wait(self, is_so: Callable[[], bool], patience: float = PATIENCE) -> None:
         """Wait until it is so."""
-        eventually(is_so, lambda: (self.account, self.faults, self.states, self.unsettled()), patience)
+        eventually(is_so, lambda: (self.account, self.faults, self.states, self.settled()), patience)
 
-    def unsettled(self) -> list[Any]:
-        """Photos without a result."""
-        return [photo for photo in self.photos.values() if photo["state"] == "sent"]
+    def settled(self) -> list[str]:
+        """The ids of photos that have come to something."""
+        return [image_id for image_id, photo in self.photos.items() if photo["state"] != "sent"]
 
     def _read(self) -> None:
         with httpx.stream("GET", f"{self._url}/events", timeout=None) as answer:  # noqa: S113 - it ends with the process
