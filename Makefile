@@ -35,7 +35,8 @@ unit: $(VENV) ## the unit tests alone, in about a minute
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit
 
 test: install model ## unit, integration, fault, fuzz and browser tests, on a real LocalStack, Valkey and model
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(BIN)/python -m pytest -m alone tests/browser
 
 check: $(VENV) ## lint, format, types, layers
 	$(BIN)/ruff check .

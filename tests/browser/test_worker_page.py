@@ -92,7 +92,7 @@ def test_everybody_can_use_it(worker: Watched, visit: OpenPage, width: int, sche
 def test_it_fits_each_window(page: Visit) -> None:
     for width in (360, 420, 899, 1440, 2560):
         page.resize(width)
-        assert page.overflow() <= 0, width
+        assert page.sticking_out() == [], width
 
 
 @pytest.mark.parametrize("way", ["queue", "http"])
@@ -153,6 +153,6 @@ def test_firefox_shows_it_too(firefox: Browser, worker: Watched) -> None:
     page.wait_until_connected()
     eventually(lambda: page.places_of_dots("queue") >= BOXES, lambda: page.places_of_dots("queue"))
     eventually(lambda: page.places_of_dots("http") >= BOXES, lambda: page.places_of_dots("http"))
-    assert page.overflow() <= 0
+    assert page.sticking_out() == []
     assert page.complaints == page.elsewhere == []
     page.close()

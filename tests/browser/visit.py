@@ -46,6 +46,12 @@ RECORD_SPEECH = """() => {
     heard.observe(region, { childList: true, subtree: true, characterData: true });
   }
 }"""
+STICKING_OUT = """() => {
+  const width = document.documentElement.clientWidth;
+  const all = [...document.querySelectorAll("body *:not(svg *)")];
+  const found = all.filter((one) => one.getBoundingClientRect().right > width + 1).map((one) => one.outerHTML);
+  return document.documentElement.scrollWidth > width ? ["the page", ...found] : found;
+}"""
 FOCUSED = """() => {
   const one = document.activeElement;
   if (one === document.body || one === null) return null;
@@ -53,7 +59,8 @@ FOCUSED = """() => {
   const { left, top, width, height } = one.getBoundingClientRect();
   const isVisible = outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
   const isOnScreen = width > 0 && height > 0 && left >= 0 && top >= 0;
-  return { name: one.id || one.className || one.textContent, isVisible, isOnScreen };
+  const number = [...document.querySelectorAll("*")].indexOf(one); // two links may have the same text
+  return { name: one.id || one.className || one.textContent, isVisible, isOnScreen, number };
 }"""
 
 
@@ -132,12 +139,10 @@ class Visit:
         """Make the window so many pixels wide."""
         self.page.set_viewport_size({"width": width, "height": 900})
 
-    def overflow(self) -> int:
-        """By how many pixels the page is wider than the window."""
-        wider: int = self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        return wider
+    def sticking_out(self) -> list[str]:
+        """What is wider than the window, or right of it."""
+        found: list[str] = self.page.evaluate(STICKING_OUT)
+        return found
 
     def violations(self) -> str:
         """What axe-core finds, as a report; empty if nothing."""
