@@ -130,7 +130,8 @@ def _workers(
         stack.callback(gateway.close)
         own |= {"AWS_ENDPOINT_URL": gateway.url, "WORKER_VISIBILITY_TIMEOUT": str(VISIBILITY_TIMEOUT)}
         own.setdefault("WORKER_ENGINE", ENGINE)
-    workers = Workers(folder, own, log.show, playground.tell if playground else lambda *_: None)
+    tell = playground.tell if playground else lambda *_: None
+    workers = Workers(folder, lambda log: WorkerProcess(log, environment=own), log.show, tell)
     stack.callback(workers.stop)
     if playground:
         playground.prepare(services, gateway, workers)

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,11 +22,18 @@ class Workers:
     """All but `end` and `is_up` belong to the main thread: a worker ends with the thread that started it."""
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str], show: Callable[[WorkerProcess], None], tell: Tell
+        self,
+        folder: Path,
+        start: Callable[[Path], WorkerProcess],
+        show: Callable[[WorkerProcess], None],
+        tell: Tell,
     ) -> None:
-        """`show` is given each worker that was started; `tell` hears of each state, and of why."""
+        """`start` starts a worker with this file as its log, and `show` is given it.
+
+        `tell` hears of each state, and of why.
+        """
         self._folder = folder
-        self._environment = environment
+        self._start_one = start
         self._show = show
         self._tell = tell
         self._lock = threading.Lock()
@@ -90,7 +97,7 @@ class Workers:
         name = f"worker-{self._number}" if self._number > 1 else "worker"
         with _interrupts_later(), self._lock:
             self._is_asked = False
-            self._worker = WorkerProcess(self._folder / f"{name}.log", environment=self._environment)
+            self._worker = self._start_one(self._folder / f"{name}.log")
             self._show(self._worker)
         self._worker.wait_for_text(POLLING)
         self.is_up = True

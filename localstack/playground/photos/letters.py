@@ -88,24 +88,29 @@ class Letters:
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
-            try:
-                await self.look()
-            except QueueError:
-                self._quiet_since = None  # the queue is not known to be empty
+            await self.look()
             await asyncio.sleep(PAUSE)
 
     async def look(self) -> None:
-        """Look once. Raises QueueError."""
+        """Look once, if SQS answers."""
+        try:
+            await self._look_at_letters()
+            is_empty = not await asyncio.to_thread(self._queues.waiting)
+        except QueueError:
+            is_empty = False  # as far as is known
+        now = self._clock()
+        if not is_empty:
+            self._quiet_since = None
+        elif self._quiet_since is None:
+            self._quiet_since = now
+        elif now - self._quiet_since >= QUIET and await self._look_up():
+            self._album.lose(self._left_before(now - QUIET))
+
+    async def _look_at_letters(self) -> None:
         count, now = await asyncio.to_thread(self._queues.count), self._clock()
         if count != len(self._known) or now - self._read_at >= REREAD:
             self._read_at = now
             await self._read()
-        if await asyncio.to_thread(self._queues.waiting):
-            self._quiet_since = None
-        elif self._quiet_since is None:
-            self._quiet_since = self._clock()
-        elif self._clock() - self._quiet_since >= QUIET and await self._look_up():
-            self._album.lose(self._nowhere(self._quiet_since))
 
     async def _read(self) -> None:
         letters = await asyncio.to_thread(self._queues.read)
@@ -120,7 +125,7 @@ class Letters:
             {image_id: one.reason for one in known.values() for image_id in UUID.findall(one.letter.body)}
         )
 
-    def _nowhere(self, quiet_since: float) -> list[Photo]:
-        """Photos that their senders were done with before the queue became quiet."""
+    def _left_before(self, moment: float) -> list[Photo]:
+        """Photos without a result that their senders were done with by then."""
         photos = self._album.open()
-        return [photo for photo in photos if photo.left_at is not None and photo.left_at < quiet_since]
+        return [photo for photo in photos if photo.left_at is not None and photo.left_at <= moment]
