@@ -9,7 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from localstack.playground.photos.album import Album
-from worker.result import parse
+from worker.result import Result, parse
 
 KEYS = "result:"  # what the keys and channels of results begin with, if WORKER_RESULT_KEY is not set
 TIMEOUT = 2.0  # seconds for an answer of Redis
@@ -59,8 +59,10 @@ class Results:
             return
         if message["type"] == "psubscribe":  # confirmed, perhaps after a cut: some were not heard
             await self.look_up()
-        elif message["type"] == "pmessage":
-            photo = self._album.publish(message["channel"].removeprefix(KEYS))
-            result = parse(message["data"])
-            if photo and result and photo.way != "http":
-                self._album.finish(photo, result)
+        elif message["type"] == "pmessage" and (result := parse(message["data"])):
+            self._note(message["channel"].removeprefix(KEYS), result)
+
+    def _note(self, image_id: str, result: Result) -> None:
+        photo = self._album.publish(image_id)
+        if photo and photo.way != "http":
+            self._album.finish(photo, result)
