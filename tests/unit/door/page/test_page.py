@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.unit.door.page.pages import app, page
+from tests.support.door_pages import app, page
 from worker.door.page.page import AGAIN, SAFE, Page
 from worker.door.page.viewers import MOST
 

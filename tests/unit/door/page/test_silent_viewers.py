@@ -7,9 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.support.door_pages import app, page
 from tests.support.raw_http import RawClient
 from tests.support.waiting import eventually
-from tests.unit.door.page.pages import app, page
 from worker.door.http.server import UNREAD, Server
 from worker.door.page import viewers
 from worker.door.page.page import Page

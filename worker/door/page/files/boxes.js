@@ -1,17 +1,27 @@
 // Fills the boxes of the pipeline: how much each queue holds, what runs, what waits.
 
-const QUEUES = { uploads: "uploads", door: "lane", ready: "ready", outcomes: "outcomes", acknowledge: "acknowledge" };
+// Each queue's box, and the box before it, which waits while the queue is full.
+const QUEUES = {
+  uploads: ["uploads", "poll"], door: ["lane", "door"], ready: ["ready", "decode"], outcomes: ["outcomes", "infer"],
+  acknowledge: ["acknowledge", "commit"],
+};
+const WAYS = { uploads: ["s3", "poll", "uploads"], door: ["client", "door", "lane"] }; // by their first queue
+const PARTS = { Redis: "redis", S3: "s3", SQS: "s3", "the model": "infer" };
+const MOST_SQUARES = 64; // beyond these, a bar
 
 export class Boxes {
   #boxes = new Map();
-  #batch;
+  #pipeline; #batch; #lease; #squares;
 
   constructor(pipeline) {
     for (const box of pipeline.querySelectorAll("[data-place]")) {
       this.#boxes.set(box.dataset.place, box);
-      if (box.classList.contains("queue")) box.append(bar(), fill());
+      box.style.setProperty("--area", box.dataset.place);
+      if (box.classList.contains("queue")) box.append(made("p", "bar"), made("p", "fill"));
     }
-    this.#batch = this.#boxes.get("infer").querySelector(".batch");
+    this.#pipeline = pipeline;
+    [this.#batch, this.#lease] = pipeline.querySelectorAll(".batch, .lease");
+    pipeline.classList.add("drawn");
   }
 
   // Left, top, width and height of a box, in pixels of the drawing; null if it is hidden.
@@ -27,56 +37,79 @@ export class Boxes {
   }
 
   show(frame) {
-    for (const [queue, place] of Object.entries(QUEUES)) {
-      const [items, places] = frame.queues[queue] ?? [0, 0];
-      const box = this.#boxes.get(place);
-      box.hidden = places === 0;
-      box.querySelector(".bar").style.setProperty("--fill-share", places ? Math.min(1, items / places) : 0);
-      write(box.querySelector(".fill"), `${items} of ${places}`);
-    }
-    this.#boxes.get("s3").hidden = this.#boxes.get("poll").hidden = !frame.queues.uploads?.[1];
-    this.#boxes.get("client").hidden = this.#boxes.get("door").hidden = !frame.queues.door?.[1];
-    this.#showBatch(frame.batches, frame.largest_batch);
-    const running = frame.batches.reduce((sum, size) => sum + size, 0);
-    const figures = { leases: frame.leases, requests: frame.requests, batch: running };
-    figures.waiting_for_s3 = frame.queues.waiting_for_s3?.[0] ?? 0;
+    this.#showWays(frame.queues);
+    for (const box of this.#boxes.values()) box.classList.remove("waits");
+    for (const [queue, [place, before]] of Object.entries(QUEUES)) this.#showQueue(frame.queues[queue], place, before);
+    const { leases, requests, batches, largest_batch: largest } = frame;
+    const batch = batches.reduce((sum, size) => sum + size, 0);
+    const waiting = frame.queues.waiting_for_s3?.[0] ?? 0;
+    const figures = { leases, requests, batch, places: largest * batches.length, waiting_for_s3: waiting };
     for (const [name, value] of Object.entries(figures)) {
-      write(document.querySelector(`[data-figure="${name}"]`), String(value));
+      write(this.#pipeline.querySelector(`[data-figure="${name}"]`), number(value));
     }
+    this.#showBatch(batches, largest, batch);
     for (const [place, box] of this.#boxes) {
       box.classList.toggle("away", frame.outages.some((one) => PARTS[one.part] === place));
     }
   }
 
   clear() {
-    for (const box of this.#boxes.values()) box.classList.remove("away");
-    this.#showBatch([], 0);
+    for (const box of this.#boxes.values()) box.classList.remove("away", "waits", "full");
+    this.#showBatch([], 0, 0);
   }
 
-  // A square for each place of the batches, full where a photo is.
-  #showBatch(batches, largest) {
-    const wanted = batches.flatMap((size) => Array.from({ length: largest }, (_, place) => place < size));
-    while (this.#batch.children.length > wanted.length) this.#batch.lastChild.remove();
-    while (this.#batch.children.length < wanted.length) this.#batch.append(document.createElement("i"));
-    wanted.forEach((isFull, place) => this.#batch.children[place].classList.toggle("full", isFull));
+  // A worker may have one way in alone; which, it knows once its models are loaded.
+  #showWays(queues) {
+    const open = Object.keys(WAYS).filter((way) => queues[way]?.[1]);
+    const isOnly = open.length === 1;
+    for (const [way, places] of Object.entries(WAYS)) {
+      for (const box of places.map((place) => this.#boxes.get(place))) {
+        box.hidden = isOnly && way !== open[0];
+        box.classList.toggle("only", isOnly);
+      }
+    }
+    this.#boxes.get("acknowledge").hidden = this.#lease.hidden = isOnly && open[0] === "door";
+  }
+
+  #showQueue([items, places] = [0, 0], place, before) {
+    const box = this.#boxes.get(place);
+    const isFull = items > 0 && items >= places;
+    box.querySelector(".bar").style.setProperty("--share", Math.min(1, items / places || 0));
+    box.classList.toggle("full", isFull);
+    this.#boxes.get(before).classList.toggle("waits", isFull);
+    write(box.querySelector(".fill"), places ? `${number(items)} of ${number(places)}` : "–");
+  }
+
+  // A square for each place of a batch, full where a photo is; one bar where these would be too many.
+  #showBatch(batches, largest, running) {
+    const places = batches.length * largest;
+    const wanted = places > MOST_SQUARES ? [] : batches.map(() => largest);
+    if (this.#squares !== wanted.join()) {
+      this.#squares = wanted.join();
+      this.#batch.replaceChildren(...wanted.map((squares) => made("span", "squares", squares)));
+    }
+    this.#batch.classList.toggle("bar", places > MOST_SQUARES);
+    this.#batch.style.setProperty("--share", running / places || 0);
+    [...this.#batch.children].forEach((squares, replica) => {
+      [...squares.children].forEach((square, place) => square.classList.toggle("full", place < batches[replica]));
+    });
   }
 }
 
-const PARTS = { Redis: "redis", S3: "s3", SQS: "s3", "the model": "infer" };
-
-function bar() {
-  const made = document.createElement("p");
-  made.className = "bar";
-  made.ariaHidden = "true";
-  return made;
+function made(kind, name, squares = 0) {
+  const element = document.createElement(kind);
+  element.className = name;
+  for (let place = 0; place < squares; place++) element.append(document.createElement("i"));
+  return element;
 }
 
-function fill() {
-  const made = document.createElement("p");
-  made.className = "fill";
-  return made;
+const whole = new Intl.NumberFormat("en");
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
+
+export function number(value) {
+  return (value < 1e6 ? whole : short).format(value);
 }
 
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text; // a screen reader hears changes only
 }

@@ -13,8 +13,12 @@ const LINGER = 500; // ms that a dot stays at its end
 const LONGEST = 120_000; // ms without a step: it is not heard of any more
 const SPREAD = [40, 9]; // px around that place, so that dots do not cover one another
 
+for (const name of ["queue", "http", "good", "bad", "back"]) { // a canvas needs colours resolved
+  CSS.registerProperty({ name: `--dot-${name}`, syntax: "<color>", inherits: true, initialValue: "red" });
+}
+
 export class Dots {
-  #canvas; #boxes; #pen; #dots = new Map(); #worker = null; #isDrawing = false; #colours = {};
+  #canvas; #boxes; #pen; #dots = new Map(); #worker = null; #isDrawing = false; #looks = {};
   #still = matchMedia("(prefers-reduced-motion: reduce)");
 
   constructor(canvas, boxes) {
@@ -26,17 +30,13 @@ export class Dots {
     this.#fit();
   }
 
-  get size() {
-    return this.#dots.size;
-  }
-
   move(moves, worker) {
     if (worker !== this.#worker) this.clear(); // another process: its numbers begin anew
     this.#worker = worker;
     const now = performance.now();
     const latest = Math.max(0, ...moves.map(([, , , ago]) => ago));
-    for (const [id, way, step, ago, end] of moves) {
-      this.#step(id, way, step, now + (latest - ago) * 1000, end);
+    for (const [id, way, step, ago] of moves) {
+      this.#step(id, way, step, now + (latest - ago) * 1000);
     }
     this.#draw();
   }
@@ -46,19 +46,19 @@ export class Dots {
   }
 
   // Each dot keeps the places it has yet to go to, with the times at which it sets off.
-  #step(id, way, step, at, end) {
+  #step(id, way, step, at) {
     if (!this.#dots.has(id)) {
       if (step !== "arrived" && !(step in PLACES)) return; // its way began before we looked
       const seed = (id * 2654435761) % 4096;
       const offset = [(seed % 64) / 32 - 1, Math.floor(seed / 64) / 32 - 1].map((one, axis) => one * SPREAD[axis]);
       const [from, to] = ARRIVED[way];
-      this.#dots.set(id, { way, offset, from, to, left: at, ahead: [], heard: at, colour: way });
+      this.#dots.set(id, { way, offset, from, to, left: at, ahead: [], heard: at, look: way });
       if (step === "arrived") return;
     }
     const dot = this.#dots.get(id);
     dot.heard = at;
     const place = step in PLACES ? PLACES[step] : UNDONE.has(step) ? BACK[way] : ENDS[way];
-    dot.ahead.push({ place, at, end: step in PLACES ? null : { step, ...end } });
+    dot.ahead.push({ place, at, end: step in PLACES ? null : step });
   }
 
   #draw() {
@@ -87,7 +87,7 @@ export class Dots {
     while (dot.ahead.length && now >= dot.ahead[0].at && now >= dot.left + (this.#still.matches ? 0 : TRAVEL)) {
       const next = dot.ahead.shift();
       [dot.from, dot.to, dot.left] = [dot.to, next.place, now];
-      if (next.end) [dot.end, dot.colour] = [next.end, colourOf(next.end)];
+      if (next.end) [dot.end, dot.look] = [next.end, lookOf(next.end)];
     }
     const stays = dot.end ? TRAVEL + LINGER : LONGEST;
     return now - (dot.end ? dot.left : dot.heard) < stays;
@@ -99,9 +99,12 @@ export class Dots {
     const x = from[0] + (to[0] - from[0]) * eased + dot.offset[0];
     const y = from[1] + (to[1] - from[1]) * eased + dot.offset[1];
     this.#pen.beginPath();
-    this.#pen.arc(x, y, 4, 0, 2 * Math.PI);
-    this.#pen.fillStyle = this.#colours[dot.colour];
+    this.#pen.arc(x, y, 5, 0, 2 * Math.PI);
+    const { colour, mark, ground } = this.#looks[dot.look];
+    this.#pen.fillStyle = colour;
     this.#pen.fill();
+    this.#pen.fillStyle = ground;
+    this.#pen.fillText(mark, x, y);
   }
 
   #fit() {
@@ -109,14 +112,15 @@ export class Dots {
     const scale = devicePixelRatio || 1;
     [this.#canvas.width, this.#canvas.height] = [width * scale, height * scale];
     this.#pen.setTransform(scale, 0, 0, scale, 0, 0);
-    const style = getComputedStyle(document.documentElement);
-    for (const name of ["queue", "http", "good", "bad", "back"]) {
-      this.#colours[name] = style.getPropertyValue(`--dot-${name}`);
+    Object.assign(this.#pen, { font: "700 8px sans-serif", textAlign: "center", textBaseline: "middle" });
+    for (const one of document.querySelectorAll("[data-dot]")) {
+      const { backgroundColor: colour, color: ground, content } = getComputedStyle(one, "::before");
+      this.#looks[one.dataset.dot] = { colour, ground, mark: content.slice(1, 2).replace('"', "") };
     }
   }
 }
 
-function colourOf({ step }) {
+function lookOf(step) {
   if (UNDONE.has(step)) return "back";
   return step === "failed" ? "bad" : "good";
 }

@@ -1,4 +1,5 @@
 // Writes the figures of the last minute, the counts and the outages.
+import { number, write } from "./boxes.js";
 
 const COUNTS = {
   scored: "scored", unrecognised: "not recognised as food", failed: "failed", already_scored: "known already",
@@ -8,14 +9,14 @@ const COUNTS = {
 export function showFigures(frame) {
   for (const row of document.querySelectorAll("#ways [data-way]")) {
     const { rate = 0, p50 = null, p99 = null } = frame.ways[row.dataset.way] ?? {};
-    const texts = [rate.toFixed(1), milliseconds(p50), milliseconds(p99)];
+    const texts = [rate.toFixed(1), time(p50), time(p99)];
     row.querySelectorAll("td").forEach((cell, column) => write(cell, texts[column]));
   }
   showCounts(frame.counts);
   showOutages(frame.outages);
   const sampled = document.getElementById("sampled");
   sampled.hidden = frame.sampled >= 1;
-  write(sampled, `A dot stands for one photo in ${Math.round(1 / (frame.sampled || 1))}.`);
+  write(sampled, `a dot stands for ${number(Math.round(1 / (frame.sampled || 1)))} photos`);
 }
 
 function showCounts(counts) {
@@ -28,7 +29,7 @@ function showCounts(counts) {
       value = group.appendChild(document.createElement("dd"));
       value.dataset.count = name;
     }
-    write(value, String(counts[name] ?? 0));
+    write(value, number(counts[name] ?? 0));
   }
 }
 
@@ -40,8 +41,9 @@ function showOutages(outages) {
     place.dataset.names = names;
     place.replaceChildren(...outages.map(sentence));
   }
-  place.querySelectorAll("[aria-hidden]").forEach((since, number) => {
-    write(since, ` for ${Math.round(outages[number].since)} s: ${outages[number].reason}`);
+  place.querySelectorAll("[aria-hidden]").forEach((since, which) => {
+    const { since: seconds, reason } = outages[which];
+    write(since, ` for ${number(Math.round(seconds))} s${reason && `: ${reason}`}`);
   });
 }
 
@@ -53,10 +55,7 @@ function sentence(outage) {
   return made;
 }
 
-function milliseconds(value) {
-  return value === null ? "–" : `${Math.round(value)} ms`;
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+function time(ms) {
+  if (ms === null) return "–";
+  return ms < 10_000 ? `${number(Math.round(ms))} ms` : `${number(Math.round(ms / 1000))} s`;
 }
