@@ -87,6 +87,10 @@ def _run(stack: ExitStack, options: argparse.Namespace) -> int:
     workers = _workers(stack, services, environment, folder, playground)
     if playground:
         playground.open(settings.load(environment), door)
+        console.print(
+            f"A message that a worker could not finish is seen again after {VISIBILITY_TIMEOUT} s here, so that nobody\n"
+            "who watches waits for a minute, as on AWS. The worker's first line warns of that."
+        )
     workers.start()
     results = _score_samples(Client(settings.load(environment)), door)
     console.print(results_table(results))

@@ -73,7 +73,7 @@ class Playground:
     async def thumbnail(self, image_id: str) -> bytes | None:
         """Make a thumbnail of a photo that was sent. None if there is none. Raises Refusal."""
         photo = self.album.find(image_id)
-        if photo is None or not photo.shows_thumbnail:
+        if photo is None or not photo.has_thumbnail:
             return None
         return await self.backstage.thumbnails.make(photo)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from localstack.services import ServicesError
-from localstack.worker_process import WorkerProcess
+from localstack.worker_process import STOP, WorkerProcess
 
 POLLING = " polling"  # what the log of a worker says that is up
 TRIES = 10  # workers that may fail to start, one after another, while something is broken
@@ -74,10 +74,10 @@ class Workers:
             self._replace()
 
     def stop(self) -> None:
-        """Stop the worker, for good."""
-        self.is_up = False
+        """Stop the worker, for good. One that is not up yet has nothing to finish."""
         if self._worker:
-            self._worker.stop()
+            self._worker.stop(STOP if self.is_up or self._is_asked else 0.0)
+        self.is_up = False
 
     def _replace(self) -> None:
         """Start another worker. It fails to start while a service is broken: then one more is tried."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from localstack.playground.photos import samples
 from tests.support import ROOT, bodies, photos
 from tests.support.dead_letters import bury, new_id, upload
 from tests.support.rig import Rig
@@ -42,7 +43,7 @@ def test_the_reason_of_each_letter_is_found_by_reading_it_again(rig: Rig) -> Non
         "empty_object": upload(rig, b""),
         "unsupported_format": upload(rig, b"%PDF-1.4 of a menu"),
         "unreadable_image": upload(rig, photos.truncated()),
-        "too_many_pixels": upload(rig, photos.bomb()),
+        "too_many_pixels": upload(rig, samples.bomb()),
         "too_many_bytes": upload(rig, photos.coffee("PNG") + b"\0" * 100_000),
         "nothing_wrong": upload(rig, photos.coffee()),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from localstack.playground.photos import samples
 from tests.support import bodies, photos
 from tests.support.rig import Rig
 from tests.support.waiting import eventually
@@ -63,7 +64,7 @@ def test_a_photo_without_food_is_unrecognised_and_has_no_score(rig: Rig) -> None
         (lambda: b"", "empty_object"),
         (lambda: b"just text, called .jpg", "unsupported_format"),
         (photos.truncated, "unreadable_image"),
-        (photos.bomb, "too_many_pixels"),
+        (samples.bomb, "too_many_pixels"),
         (photos.huge_heic, "too_many_pixels"),
     ],
     ids=["empty", "text", "truncated", "bomb", "huge HEIC"],

@@ -2,7 +2,6 @@
 
 import io
 import struct
-import zlib
 from pathlib import Path
 
 from PIL import Image
@@ -24,17 +23,6 @@ def truncated() -> bytes:
     """A JPEG that ends in the middle of its scan."""
     whole = coffee()
     return whole[: len(whole) // 2]
-
-
-def bomb(width: int = 50_000, height: int = 50_000) -> bytes:
-    """A PNG of a few hundred bytes whose header says 2.5 gigapixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    rows = zlib.compress(b"\0" * 100_000, 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 def huge_heic() -> bytes:

@@ -20,7 +20,7 @@ class Photo:
     way: Way
     name: str  # as whoever sent it has it: nothing but data
     is_burst: bool = False
-    shows_thumbnail: bool = True
+    shows_thumbnail: bool = True  # once it is known that it can be decoded
     state: Literal["sent", "done", "dead"] = "sent"
     sent_at: float | None = None  # monotonic seconds
     ms: float | None = None
@@ -33,6 +33,11 @@ class Photo:
     )
     is_lost: bool = False
 
+    @property
+    def has_thumbnail(self) -> bool:
+        """Whether a thumbnail can be made."""
+        return self.shows_thumbnail and self.result is not None and self.result.status != "failed"
+
     def event(self) -> dict[str, Any]:
         """Describe it for the page."""
         return {
@@ -44,7 +49,7 @@ class Photo:
             "ms": None if self.ms is None else round(self.ms, 1),
             "result": self.result.model_dump(mode="json") if self.result else None,
             "dead": {"reason": self.reason} if self.state == "dead" else None,
-            "thumbnail": self.shows_thumbnail,
+            "thumbnail": self.has_thumbnail,
             **({"burst": True} if self.is_burst else {}),
         }
 

@@ -24,21 +24,24 @@ class Kept:
     """The bytes of the newest photos that are stored nowhere. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._kept = dict[str, bytes]()
+        self._kept = dict[str, tuple[Photo, bytes]]()
         self._size = 0
 
     def keep(self, photo: Photo, data: bytes) -> None:
         """Keep a photo's bytes if it shows a thumbnail. The oldest ones give way."""
         if not photo.shows_thumbnail:
             return
-        self._kept[photo.image_id] = data
+        self._kept[photo.image_id] = photo, data
         self._size += len(data)
         while len(self._kept) > MOST_KEPT or self._size > MOST_BYTES:
-            self._size -= len(self._kept.pop(next(iter(self._kept))))
+            oldest, given_up = self._kept.pop(next(iter(self._kept)))
+            oldest.shows_thumbnail = False
+            self._size -= len(given_up)
 
     def find(self, image_id: str) -> bytes | None:
         """Find a photo's bytes."""
-        return self._kept.get(image_id)
+        _, data = self._kept.get(image_id, (None, None))
+        return data
 
 
 class Thumbnails:

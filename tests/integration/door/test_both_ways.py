@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.photos import as_upload
+from localstack.playground.photos import samples
 from tests.support import bodies, photos
 from tests.support.doors import DoorClient, door_client
 from tests.support.models import Halves, Threes, save_bundle
@@ -164,7 +165,7 @@ def test_a_photo_that_can_never_be_scored_has_its_failure_stored(rig: Rig, clien
         for data, code in (
             (b"no photo", (415, "unsupported_format")),
             (photos.truncated(), (422, "unreadable_image")),
-            (photos.bomb(), (413, "too_many_pixels")),
+            (samples.bomb(), (413, "too_many_pixels")),
         ):
             image_id = new_id()
             answers = [client.put(f"/images/{image_id}", content=data) for _ in range(2)]

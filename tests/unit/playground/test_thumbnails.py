@@ -91,8 +91,10 @@ def test_a_photo_that_nobody_has_any_more_has_none(decoder: Decoder) -> None:
 
 def test_the_newest_photos_are_kept_within_bounds_of_number_and_size() -> None:
     kept = Kept()
-    for number in range(MOST_KEPT + 1):
-        kept.keep(photo(number), b"x")
+    sent = [photo(number) for number in range(MOST_KEPT + 1)]
+    for one in sent:
+        kept.keep(one, b"x")
+    assert [one.shows_thumbnail for one in sent] == [False] + [True] * MOST_KEPT
     kept.keep(photo(1000, shown=False), b"x")
     assert [kept.find(f"photo {number}") for number in (0, 1, MOST_KEPT, 1000)] == [None, b"x", b"x", None]
     kept.keep(photo(2000), b"x" * (MOST_BYTES - 1))
