@@ -88,8 +88,8 @@ def _run(stack: ExitStack, options: argparse.Namespace) -> int:
     if playground:
         playground.open(settings.load(environment), door)
         console.print(
-            f"A message that a worker could not finish is seen again after {VISIBILITY_TIMEOUT} s here, so that nobody\n"
-            "who watches waits for a minute, as on AWS. The worker's first line warns of that."
+            f"Unfinished messages come back after {VISIBILITY_TIMEOUT} s here, not a minute, for you to see.\n"
+            "The worker's first line warns of it."
         )
     workers.start()
     results = _score_samples(Client(settings.load(environment)), door)
