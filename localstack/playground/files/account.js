@@ -7,8 +7,8 @@ const values = {};
 
 export function showAccount(stream) {
   for (const [name, label] of Object.entries({ sent: "sent", ...PARTS, ...NEVER })) {
-    values[name] = make("dd", { textContent: "–", data: { account: name } });
-    byId("equation").append(make("div", { className: name }, make("dt", { textContent: label }), values[name]));
+    values[name] = make("dd", { data: { account: name } }, "–");
+    byId("equation").append(make("div", { className: name }, make("dt", {}, label), values[name]));
   }
   byId("shares").append(...Object.keys(PARTS).map((name) => make("i", { className: name })));
   stream.on("account", show);
@@ -19,13 +19,11 @@ function show(account) {
   const names = Object.keys(PARTS);
   names.forEach((name, place) => (byId("shares").children[place].style.flexGrow = account[name]));
   const sum = account.lost + names.reduce((total, name) => total + account[name], 0);
-  const faults = [
-    sum === account.sent ? "" : "the sum is wrong",
-    account.lost ? "photos were lost" : "",
-    account.doubled ? "results were published twice" : "",
-  ].filter(Boolean);
-  const isRight = faults.length === 0;
-  byId("verdict").dataset.verdict = byId("brief").dataset.verdict = isRight ? "ok" : "bad";
-  write(byId("verdict"), isRight ? "Nothing lost, nothing doubled: the account is right." : `Not right: ${faults.join(", ")}.`);
+  const wrong = {
+    "the sum is wrong": sum !== account.sent, "photos were lost": account.lost, "results were published twice": account.doubled,
+  };
+  const said = Object.keys(wrong).filter((one) => wrong[one]).join(", ");
+  byId("verdict").dataset.verdict = byId("brief").dataset.verdict = said ? "bad" : "ok";
+  write(byId("verdict"), said ? `Not right: ${said}.` : "Nothing lost, nothing doubled: the account is right.");
   write(byId("brief"), `${account.sent.toLocaleString("en")} sent, ${account.lost} lost, ${account.doubled} doubled`);
 }

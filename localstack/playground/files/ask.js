@@ -3,12 +3,12 @@ import { byId, make } from "./make.js";
 
 const MOST = 4; // sentences shown
 
-// The answer's JSON. What did not work is shown, and undefined returned.
-export async function ask(path, { body, method = "POST", what = "" } = {}) {
+// The answer's JSON. What did not work is shown beside `what` was wanted, if that is told; then undefined is returned.
+export async function ask(path, { body, method = "POST", what } = {}) {
   try {
     return await answer(await fetch(path, { method, body }));
   } catch (error) {
-    complain(what, error instanceof TypeError ? "The server of this page does not answer." : error.message);
+    if (what) complain(what, error instanceof TypeError ? "The server of this page does not answer." : error.message);
   }
 }
 
@@ -20,7 +20,7 @@ async function answer(response) {
 
 export function complain(what, sentence) {
   const list = byId("errors");
-  list.append(make("p", {}, make("b", { textContent: what ? `${what}: ` : "" }), sentence));
+  list.append(make("p", {}, make("b", {}, what), ": ", make("bdi", {}, sentence)));
   while (list.children.length > MOST) list.firstChild.remove();
   list.parentElement.hidden = false;
 }

@@ -7,18 +7,17 @@ let clock;
 
 export function showFaults(faults) {
   byId("faults").replaceChildren(...faults.map(entry));
-  for (const name of ends.keys()) mark(name, "on"); // heard of before the buttons were there
 }
 
 function entry({ name, title, says }) {
   const id = `fault-${name}`;
-  const button = make("button", { textContent: title });
+  const button = make("button", {}, title);
   button.setAttribute("aria-describedby", id);
   button.addEventListener("click", () => {
     if (!ends.has(name)) ask(`faults/${encodeURIComponent(name)}`, { what: title });
   });
   const left = make("p", { className: "left", ariaHidden: "true" });
-  return make("li", { data: { fault: name, state: "off" } }, left, button, make("p", { id, textContent: says }));
+  return make("li", { data: { fault: name, state: "off" } }, left, button, make("p", { id }, says));
 }
 
 export function followFaults(stream) {
@@ -27,30 +26,24 @@ export function followFaults(stream) {
     if (state === "on") ends.set(name, performance.now() + left * 1000);
     else ends.delete(name);
     if (isNew) write(byId("fault-said"), says);
-    mark(name, state);
+    show(name, "");
     clock ??= setInterval(tick, 250);
-    tick();
   });
-}
-
-function find(name) {
-  return byId("faults").querySelector(`[data-fault="${CSS.escape(name)}"]`);
-}
-
-function mark(name, state) {
-  const one = find(name);
-  if (!one) return;
-  one.dataset.state = state;
-  one.querySelector("button").ariaDisabled = String(state === "on");
-  write(one.querySelector(".left"), "");
 }
 
 // The seconds are for the eye only: a screen reader hears the beginning and the end.
 function tick() {
   for (const [name, end] of ends) {
     const left = Math.ceil((end - performance.now()) / 1000);
-    const place = find(name)?.querySelector(".left");
-    if (place) write(place, left > 0 ? `on, ${left} s left` : "on");
+    show(name, left > 0 ? `on, ${left} s left` : "on");
   }
   if (ends.size === 0) clock = clearInterval(clock);
+}
+
+function show(name, text) {
+  const one = byId("faults").querySelector(`[data-fault="${CSS.escape(name)}"]`);
+  if (!one) return; // the buttons are not there yet
+  one.dataset.state = ends.has(name) ? "on" : "off";
+  one.querySelector("button").ariaDisabled = String(ends.has(name));
+  write(one.querySelector(".left"), text);
 }

@@ -10,7 +10,7 @@ export function histogram(axis, shares, median) {
   if (median !== undefined) marks.push(mark("median", axis.place(median)));
   const ticks = axis.ticks.map((ms) => {
     const tick = mark("tick", axis.place(ms));
-    tick.textContent = ms >= 1000 ? `${ms / 1000} s` : duration(ms);
+    tick.textContent = ms < 1000 ? duration(ms) : `${ms / 1000} s`;
     return tick;
   });
   return [svg, ...marks, ...ticks];

@@ -14,9 +14,8 @@ export function ledger(timings) {
   line.style.left = `${(SECOND / scale) * 100}%`;
   const bar = make("span", { className: "steps", ariaHidden: "true" }, line);
   bar.style.backgroundImage = `linear-gradient(to right, ${stripes(timings, scale)})`;
-  const inTime = total <= SECOND ? "within the second" : "over a second";
-  const summary = make("summary", {}, bar, make("span", { textContent: `${duration(total)}, ${inTime}` }));
-  const details = make("details", {}, summary);
+  const words = `${duration(total)}, ${total <= SECOND ? "within the second" : "over a second"}`;
+  const details = make("details", {}, make("summary", {}, bar, words));
   details.addEventListener("toggle", () => details.children.length > 1 || details.append(table(timings)));
   return details;
 }
@@ -29,15 +28,15 @@ function stripes(timings, scale) {
     at += ((timings[step] ?? 0) / scale) * 100;
     return `var(--${step}) ${from}% ${at}%`;
   });
-  return [...made, `transparent ${at}%`].join(",");
+  return [...made, `transparent ${at}%`].join();
 }
 
 function table(timings) {
   const rows = Object.entries(STEPS).map(([step, where]) => {
     const swatch = make("i", { className: "swatch" });
     swatch.style.background = `var(--${step})`;
-    return make("tr", {}, make("th", { scope: "row" }, swatch, step),
-      make("td", { textContent: step in timings ? duration(timings[step]) : "–" }), make("td", { textContent: where }));
+    const time = step in timings ? duration(timings[step]) : "–";
+    return make("tr", {}, make("th", { scope: "row" }, swatch, step), make("td", {}, time), make("td", {}, where));
   });
-  return make("table", {}, make("tbody", {}, ...rows));
+  return make("table", {}, ...rows);
 }

@@ -3,13 +3,14 @@ import { ask } from "./ask.js";
 import { byId, make } from "./make.js";
 
 const PAUSE = 1000; // ms between two looks
-let known = null;
+let latest = 0; // dead letters of the account
+let listed = 0; // of them when the list was made
 let timer;
 
 export function showLetters(stream) {
   stream.on("account", ({ dead }) => {
-    if (dead !== known) look();
-    known = dead;
+    latest = dead;
+    if (latest !== listed) look();
   });
   byId("redrive").addEventListener("click", async () => {
     await ask("dead-letters/redrive", { what: "Sending again" });
@@ -20,8 +21,11 @@ export function showLetters(stream) {
 function look() {
   timer ??= setTimeout(async () => {
     timer = undefined;
-    const letters = await ask("dead-letters", { method: "GET", what: "Dead letters" });
-    if (letters) show(letters);
+    const counted = latest;
+    const letters = await ask("dead-letters", { method: "GET" });
+    if (!letters) return;
+    listed = counted;
+    show(letters);
   }, PAUSE);
 }
 
@@ -33,8 +37,7 @@ function show(letters) {
 }
 
 function entry({ message_id, key, reason, body, receives }) {
-  const of = key === null ? "a message without a photo" : key;
-  return make("li", { data: { message: message_id } },
-    make("b", { textContent: reason }), make("p", { textContent: `${of}, received ${receives} times` }),
-    make("code", { textContent: body }));
+  const which = make("bdi", {}, key ?? "a message without a photo");
+  return make("li", { data: { message: message_id } }, make("b", {}, reason),
+    make("p", {}, which, `, received ${receives} times`), make("code", {}, body));
 }

@@ -18,9 +18,15 @@ showPhotos(stream);
 sayResults(stream);
 showTimes(stream);
 offerToSend();
-const [faults, samples] = await Promise.all([
-  ask("faults", { method: "GET", what: "Faults" }),
-  ask("samples", { method: "GET", what: "Samples" }),
-]);
-showFaults(faults ?? []);
-showSamples(samples ?? []);
+stream.on("worker", load);
+
+// What can be sent and broken; asked for again until it is known.
+let isLoaded = false;
+async function load() {
+  if (isLoaded) return;
+  const [faults, samples] = await Promise.all(["faults", "samples"].map((path) => ask(path, { method: "GET" })));
+  if (isLoaded || !faults || !samples) return;
+  isLoaded = true;
+  showFaults(faults);
+  showSamples(samples);
+}

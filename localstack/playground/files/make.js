@@ -1,14 +1,17 @@
-// Makes elements, and writes only what has changed. All text is textContent: names and labels are hostile.
+// Makes elements, and writes only what has changed. All text is text: names and labels are hostile.
 
 export const WAYS = { queue: "by S3 + SQS", direct: "by S3 + direct request", http: "by the door" };
 export const ENDS = { scored: "scored", unrecognised: "not recognised", failed: "failed", dead: "dead letters" };
 
-export function make(tag, properties = {}, ...children) {
-  const { data = {}, ...others } = properties;
-  const made = Object.assign(document.createElement(tag), others);
+export function make(tag, { data = {}, ...properties } = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
   Object.assign(made.dataset, data);
-  made.append(...children.filter((child) => child != null && child !== ""));
+  made.append(...children.filter((child) => child !== null));
   return made;
+}
+
+export function paragraph(className, ...children) {
+  return make("p", { className }, ...children);
 }
 
 export function drawing(tag, attributes, ...children) {
@@ -27,5 +30,6 @@ export function byId(id) {
 }
 
 export function duration(ms) {
-  return ms < 9950 ? `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms).toLocaleString("en")} ms` : `${(ms / 1000).toFixed(1)} s`;
+  if (ms >= 9950) return `${(ms / 1000).toFixed(1)} s`;
+  return `${ms < 9.95 ? Number(ms.toFixed(1)) : Math.round(ms).toLocaleString("en")} ms`;
 }

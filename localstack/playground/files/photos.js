@@ -7,7 +7,7 @@ const BUDGET = 4; // ms a frame
 const PAUSE = 200; // ms between two changes of the list: each lays it out and paints it
 const BURST_THUMBNAILS = 24;
 
-const cards = new Map(); // id → {element, photo, number, hash}
+const cards = new Map(); // id → {element, news, number, hash}
 const waiting = new Map(); // id → the newest that was heard of it
 const pictured = new Set(); // of a burst
 let made = new Map(); // element → what will stand in it
@@ -42,10 +42,11 @@ function draw(now) {
 
 function prepare(photo) {
   const known = cards.get(photo.id);
-  if (known?.photo.state === photo.state && !isRetried(known.photo, photo)) return;
+  const news = `${photo.state} ${photo.result?.scored_at}`;
+  if (known?.news === news) return; // told again after a reconnection
   const element = known?.element ?? make("li", { id: `photo-${photo.id}` });
-  cards.set(photo.id, { element, photo, number: photo.number, hash: photo.result?.image_hash });
-  made.set(element, contents(photo, cards.get(photo.result?.duplicate_of?.image_id), hasThumbnail(photo)));
+  cards.set(photo.id, { element, news, number: photo.number, hash: photo.result?.image_hash });
+  made.set(element, contents(photo, cards.get(photo.result?.duplicate_of?.image_id), hasPicture(photo)));
   Object.assign(element.dataset, { state: photo.state, way: photo.way, number: photo.number });
 }
 
@@ -59,11 +60,7 @@ function change(now) {
   write(byId("shown"), `${cards.size.toLocaleString("en")} shown, newest first`);
 }
 
-function isRetried(before, after) {
-  return before.result?.scored_at !== after.result?.scored_at;
-}
-
-function hasThumbnail({ id, burst, thumbnail }) {
+function hasPicture({ id, burst, thumbnail }) {
   if (!thumbnail || !burst) return thumbnail;
   if (pictured.size < BURST_THUMBNAILS) pictured.add(id);
   return pictured.has(id);

@@ -23,12 +23,13 @@ export async function offerToSend() {
 }
 
 export function showSamples(samples) {
-  const buttons = samples.map(({ name, title }) => make("button", { textContent: title, data: { sample: name } }));
-  byId("samples").replaceChildren(...buttons, make("button", { id: "all-samples", textContent: "All of them", data: { sample: "all" } }));
-  byId("samples").onclick = ({ target }) => {
-    const { sample } = target.dataset;
-    if (sample) ask(`samples/${encodeURIComponent(sample)}?way=${chosenWay()}`, { what: target.textContent });
-  };
+  const all = { name: "all", title: "All of them" };
+  const buttons = [...samples, all].map(({ name, title }) => {
+    const button = make("button", { data: { sample: name } }, title);
+    button.addEventListener("click", () => ask(`samples/${encodeURIComponent(name)}?way=${chosenWay()}`, { what: title }));
+    return button;
+  });
+  byId("samples").replaceChildren(...buttons);
 }
 
 function chosenWay() {
@@ -53,7 +54,7 @@ function takeWhatIsDropped() {
 function send(files) {
   const way = chosenWay();
   for (const file of files) waiting.push({ file, way });
-  while (running < Math.min(AT_ONCE, running + waiting.length)) upload();
+  for (const _ of waiting.slice(0, AT_ONCE - running)) upload();
 }
 
 async function upload() {
@@ -69,6 +70,5 @@ async function upload() {
 }
 
 function showWaiting() {
-  const left = waiting.length + running;
-  write(byId("sending"), left ? `Sending ${left === 1 ? "one photo" : "photos"} …` : "");
+  write(byId("sending"), waiting.length + running ? "Sending …" : "");
 }

@@ -5,73 +5,69 @@ import { WAYS, byId, duration, make, write } from "./make.js";
 
 const MOST = 2000; // times kept of each way
 const PAUSE = 500; // ms between two drawings
-const FIGURES = { count: "photos", p50: "p50", p99: "p99", under: "within 1 s" };
+const FIGURES = { count: "photos", p50: "p50", p99: "p99", share: "within 1 s" };
+const NAMES = Object.keys(WAYS);
 
 const times = { queue: [], direct: [], http: [] };
-const counted = new Map(); // id → true, so that a photo told of again counts once
+const counted = new Set(); // photos: one that is told of again counts once
 let timer;
 
 export function showTimes(stream) {
-  byId("histograms").append(...Object.entries(WAYS).map(frame));
-  stream.on("photo", ({ id, way, ms, result, state }) => {
+  byId("histograms").append(...NAMES.map(frame));
+  stream.on("photo", ({ id, way, ms, result }) => {
     const time = ms ?? result?.timings_ms?.total;
-    if (state !== "done" || time == null || counted.has(id)) return;
-    keep(counted, id);
+    if (!result || time == null || counted.has(id)) return;
+    counted.add(id);
     times[way].push(time);
     if (times[way].length > MOST) times[way].shift();
+    if (counted.size > NAMES.length * MOST) counted.delete(counted.values().next().value);
     timer ??= setTimeout(draw, PAUSE);
   });
-  for (const radio of document.querySelectorAll("[name=axis]")) radio.addEventListener("change", draw);
+  byId("times").addEventListener("change", draw); // another axis
   byId("bins").addEventListener("toggle", draw);
   draw();
 }
 
-function keep(map, id) {
-  map.set(id, true);
-  if (map.size > 3 * MOST) map.delete(map.keys().next().value);
-}
-
-function frame([way, name]) {
+function frame(way) {
   const figures = Object.entries(FIGURES).map(([figure, label]) =>
-    make("div", {}, make("dt", { textContent: label }), make("dd", { data: { figure } })));
-  return make("figure", { data: { way } }, make("figcaption", { className: "chip", textContent: name, data: { way } }),
+    make("div", {}, make("dt", {}, label), make("dd", { data: { figure } })));
+  return make("figure", { data: { way } }, make("figcaption", { className: "chip" }, WAYS[way]),
     make("dl", {}, ...figures), make("div", { className: "plot" }));
 }
 
 function draw() {
   timer = undefined;
   const axis = document.querySelector("[name=axis]:checked").value === "log" ? LOGARITHMIC : LINEAR;
-  const binned = Object.fromEntries(Object.keys(WAYS).map((way) => [way, axis.count(times[way])]));
-  const highest = Math.max(...Object.entries(binned).map(([way, bins]) => Math.max(...bins) / (times[way].length || 1)));
-  for (const way of Object.keys(WAYS)) {
-    const place = byId("histograms").querySelector(`figure[data-way=${way}]`);
-    const median = showFigures(place, times[way]);
-    const shares = binned[way].map((count) => (highest ? count / times[way].length / highest : 0) || 0);
-    place.querySelector(".plot").replaceChildren(...histogram(axis, shares, median));
-  }
-  if (byId("bins").open) byId("bins").querySelector("table").replaceChildren(...table(axis, binned));
+  const bins = NAMES.map((way) => axis.count(times[way]));
+  const shares = NAMES.map((way, place) => bins[place].map((count) => count / (times[way].length || 1)));
+  const highest = Math.max(...shares.flat()) || 1;
+  NAMES.forEach((way, place) => {
+    const figure = byId("histograms").children[place];
+    const median = showFigures(figure, times[way]);
+    figure.lastChild.replaceChildren(...histogram(axis, shares[place].map((share) => share / highest), median));
+  });
+  if (byId("bins").open) byId("bins").lastChild.replaceChildren(...table(axis, bins));
 }
 
+// Returns the median.
 function showFigures(place, all) {
-  const sorted = [...all].sort((one, other) => one - other);
-  const cut = (share) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
-  const under = sorted.filter((ms) => ms <= 1000).length;
-  const texts = sorted.length
-    ? { p50: duration(cut(0.5)), p99: duration(cut(0.99)), under: `${Math.floor((under / sorted.length) * 100)}%` }
-    : {};
+  const sorted = all.toSorted((one, other) => one - other);
+  const cut = (share) => sorted[Math.ceil(share * sorted.length) - 1];
+  const inTime = Math.floor((100 * sorted.filter((ms) => ms <= 1000).length) / sorted.length);
+  const texts = { p50: duration(cut(0.5)), p99: duration(cut(0.99)), share: `${inTime}%` };
   for (const figure of Object.keys(FIGURES)) {
-    write(place.querySelector(`[data-figure=${figure}]`), figure === "count" ? `${sorted.length}` : (texts[figure] ?? "–"));
+    const text = figure === "count" ? `${all.length}` : all.length ? texts[figure] : "–";
+    write(place.querySelector(`[data-figure=${figure}]`), text);
   }
   return cut(0.5);
 }
 
-function table(axis, binned) {
-  const head = ["time", ...Object.values(WAYS)].map((name) => make("th", { scope: "col", textContent: name }));
-  const rows = axis.names.map((name, bin) => {
-    const counts = Object.values(binned).map((bins) => bins[bin]);
+function table(axis, bins) {
+  const head = ["time", ...Object.values(WAYS)].map((name) => make("th", { scope: "col" }, name));
+  const rows = bins[0].map((_, bin) => {
+    const counts = bins.map((one) => one[bin]);
     if (!counts.some(Boolean)) return null;
-    return make("tr", {}, make("th", { scope: "row", textContent: name }),
-      ...counts.map((count) => make("td", { textContent: count })));
+    return make("tr", {}, make("th", { scope: "row" }, axis.name(bin)), ...counts.map((count) => make("td", {}, count)));
   });
   return [make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)];
 }
