@@ -6,7 +6,7 @@ const AT_ONCE = 4; // uploads
 const waiting = [];
 let running = 0;
 
-export async function offerToSend() {
+export function offerToSend() {
   for (const input of [byId("choose"), byId("camera")]) {
     input.addEventListener("change", () => {
       send(input.files);
@@ -15,6 +15,10 @@ export async function offerToSend() {
   }
   document.addEventListener("paste", (event) => send(event.clipboardData.files));
   takeWhatIsDropped();
+  byId("samples").addEventListener("click", ({ target }) => {
+    const { sample } = target.dataset;
+    if (sample) ask(`samples/${encodeURIComponent(sample)}?way=${chosenWay()}`, { what: target.textContent });
+  });
   byId("burst-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const way = byId("burst-mixed").checked ? "mixed" : chosenWay();
@@ -23,13 +27,7 @@ export async function offerToSend() {
 }
 
 export function showSamples(samples) {
-  const all = { name: "all", title: "All of them" };
-  const buttons = [...samples, all].map(({ name, title }) => {
-    const button = make("button", { data: { sample: name } }, title);
-    button.addEventListener("click", () => ask(`samples/${encodeURIComponent(name)}?way=${chosenWay()}`, { what: title }));
-    return button;
-  });
-  byId("samples").replaceChildren(...buttons);
+  byId("samples").prepend(...samples.map(({ name, title }) => make("button", { data: { sample: name } }, title)));
 }
 
 function chosenWay() {
