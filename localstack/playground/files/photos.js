@@ -4,13 +4,13 @@ import { byId, make, write } from "./make.js";
 
 const MOST = 1000; // cards
 const BUDGET = 4; // ms a frame
-const PAUSE = 200; // ms between two changes of the list: each lays it out and paints it
+const PAUSE = 400; // ms between two changes of the list: each lays it out and paints it
 const BURST_THUMBNAILS = 24;
 
 const cards = new Map(); // id → {element, news, number, hash}
 const waiting = new Map(); // id → the newest that was heard of it
 const pictured = new Set(); // of a burst
-let made = new Map(); // element → what will stand in it
+let made = new Map(); // element → [its dataset, what will stand in it]
 let changed = -Infinity; // when the list was
 let isScheduled = false;
 
@@ -46,13 +46,17 @@ function prepare(photo) {
   if (known?.news === news) return; // told again after a reconnection
   const element = known?.element ?? make("li", { id: `photo-${photo.id}` });
   cards.set(photo.id, { element, news, number: photo.number, hash: photo.result?.image_hash });
-  made.set(element, contents(photo, cards.get(photo.result?.duplicate_of?.image_id), hasPicture(photo)));
-  Object.assign(element.dataset, { state: photo.state, way: photo.way, number: photo.number });
+  const original = cards.get(photo.result?.duplicate_of?.image_id);
+  const data = { state: photo.state, way: photo.way, number: photo.number };
+  made.set(element, [data, contents(photo, original, hasPicture(photo))]);
 }
 
 function change(now) {
   changed = now;
-  for (const [element, children] of made) element.replaceChildren(...children);
+  for (const [element, [data, children]] of made) {
+    Object.assign(element.dataset, data);
+    element.replaceChildren(...children);
+  }
   byId("photos").prepend(...[...made.keys()].filter((element) => !element.parentElement).reverse());
   made = new Map();
   forgetOldest();

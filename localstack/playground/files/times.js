@@ -4,7 +4,7 @@ import { histogram } from "./histogram.js";
 import { WAYS, byId, duration, make, write } from "./make.js";
 
 const MOST = 2000; // times kept of each way
-const PAUSE = 500; // ms between two drawings
+const PAUSE = 1000; // ms between two drawings
 const FIGURES = { count: "photos", p50: "p50", p99: "p99", share: "within 1 s" };
 const NAMES = Object.keys(WAYS);
 
