@@ -51,6 +51,7 @@ CODES = {  # one that is not here is a trouble of ours
     "too_costly": Code(422, "decoding the photo takes too much time or memory", ANOTHER),
     "decoder_crashed": Code(422, "decoding the photo ends its process", ANOTHER),
     "too_many_requests": Code(429, "the photo would not be scored in time, or finds no memory", AGAIN),
+    "too_many_viewers": Code(429, "as many look at the page as may", "ask again after `Retry-After`"),
     "large_head": Code(431, "the request has too many header fields, or too long ones", "fewer of them"),
     "internal_error": Code(500, "a fault of the worker's own", REPORT),
     "model_trouble": Code(500, "the model failed on this photo", REPORT),

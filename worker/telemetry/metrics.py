@@ -142,6 +142,7 @@ REFUSALS = {  # by code; docs/contract.md says what each means
     "too_costly": 422,
     "decoder_crashed": 422,
     "too_many_requests": 429,
+    "too_many_viewers": 429,
     "large_head": 431,
     "internal_error": 500,
     "model_trouble": 500,

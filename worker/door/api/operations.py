@@ -9,7 +9,7 @@ IMAGES = "/images"  # where photos have owners, an owner follows
 UNREAD = ("bad_request", "slow_body", "large_head", "no_connection")  # where the request is not even read
 ALWAYS = (*UNREAD, "no_image_id", "unauthorized", "internal_error", "starting")
 READING = (*ALWAYS, "no_result", "no_store", "store_trouble")
-UNASKED = {"not_found", "method_not_allowed"}  # codes of what is no operation
+UNASKED = {"not_found", "method_not_allowed", "too_many_viewers"}  # codes of what is no operation
 TAKING = tuple(code for code in CODES if code not in {*UNASKED, "no_result", "no_store"})
 
 JSON, TEXT = "application/json", "text/plain"

@@ -11,6 +11,7 @@ from worker.telemetry.counters import Reported
 
 NEW = 20.0  # photos a second that are shown, at most
 BURST = 10.0  # of them at once
+KEPT = 0.9  # of the counts behind the share, from one frame to the next: it speaks of the last seconds
 MOST = 2_000  # photos that are followed, and moves kept for a frame
 Move = tuple[object, ...]  # dot, way, step, seconds ago, and what became of it
 
@@ -27,7 +28,7 @@ class Movements:
         self._followed: OrderedDict[str, int] = OrderedDict()  # photo → dot
         self._moves: list[tuple[int, str, str, float, dict[str, Any]]] = []
         self._may_begin, self._refilled_at = BURST, clock()
-        self._begun = self._seen = 0
+        self._begun = self._seen = 0.0
 
     def moved(self, upload: Upload, step: str) -> None:
         """Note that a photo has come to a step."""
@@ -55,12 +56,12 @@ class Movements:
             self._note(dot, photo.way, photo.status, self._clock(), end)
 
     def take(self) -> tuple[list[Move], float]:
-        """The moves since the last call, and the share of photos that they stand for."""
+        """The moves since the last call, and the share of the photos of the last seconds that is shown."""
         now = self._clock()
         with self._lock:
             moves, self._moves = self._moves, []
-            share = self._begun / self._seen if self._seen else 1.0
-            self._begun, self._seen = 0, 0
+            share = self._begun / self._seen if self._seen >= 1 else 1.0
+            self._begun, self._seen = self._begun * KEPT, self._seen * KEPT
         return [
             (dot, way, step, round(now - at, 3), *([end] if end else [])) for dot, way, step, at, end in moves
         ], share

@@ -79,7 +79,7 @@ class Page:
         if self.viewers.has_ended:
             raise Refusal("stopping", "the worker is being stopped")
         if self.viewers.is_full:
-            raise Refusal("too_many_requests", "there are as many viewers as there may be", retry_after=AGAIN)
+            raise Refusal("too_many_viewers", "there are as many viewers as there may be", retry_after=AGAIN)
         if request.method == "HEAD":
             return Response(media_type=EVENTS, headers=SAFE)
         return _Stream(self.viewers)

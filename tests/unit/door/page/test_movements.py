@@ -79,6 +79,15 @@ def test_a_photo_is_shown_for_its_whole_way_or_not_at_all() -> None:
     assert share == BURST / 100
 
 
+def test_the_share_is_told_for_some_seconds_and_then_forgotten() -> None:
+    movements = watched(ManualClock())
+    for number in range(100):
+        go(movements, upload(number))
+    shares = [movements.take()[1] for _ in range(60)]
+    assert shares[:20] == pytest.approx([BURST / 100] * 20)
+    assert shares[-1] == 1.0
+
+
 @given(st.lists(st.floats(0, 0.2), min_size=50, max_size=300))
 def test_no_more_photos_begin_than_may(gaps: list[float]) -> None:
     clock = ManualClock()

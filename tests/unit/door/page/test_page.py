@@ -208,7 +208,7 @@ def test_a_password_opens_nothing_but_the_page() -> None:
 
 def test_who_is_one_too_many_is_told_so_and_when_to_come_back() -> None:
     answer = get("/events", shown=full())
-    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_requests")
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_viewers")
     assert answer.headers["retry-after"] == str(AGAIN)
 
 

@@ -51,7 +51,7 @@ function sentence(outage) {
   const made = document.createElement("span");
   const since = document.createElement("span");
   since.ariaHidden = "true";
-  made.append(`${outage.part} does not answer`, since, ". ");
+  made.append(`${outage.part} has not answered`, since, ". ");
   return made;
 }
 
