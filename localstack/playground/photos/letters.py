@@ -12,6 +12,7 @@ from worker.errors import QueueError
 from worker.upkeep.dead_letters import Finding, Letter
 
 PAUSE = 1.0  # seconds between two looks
+IDLE = 3.0  # seconds, where no photo waits for anything
 REREAD = 10.0  # seconds until the letters are read again though their number is the same
 QUIET = 6.0  # seconds for which the queue must be empty until a photo without a result is lost
 EXCERPT = 500  # characters of a body that are shown
@@ -89,7 +90,7 @@ class Letters:
         """Look again and again, until cancelled."""
         while True:
             await self.look()
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE if self._album.open() else IDLE)
 
     async def look(self) -> None:
         """Look once, if SQS answers."""
