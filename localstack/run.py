@@ -4,8 +4,6 @@ import argparse
 import os
 import shlex
 import signal
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ from rich.console import Console
 
 from localstack.faults.gateway import Gateway
 from localstack.playground.web.server import PlaygroundServer
+from localstack.playground.worker_log import WorkerLog, plain
 from localstack.playground.workers import Workers
 from localstack.services import HOST, ROOT, Services, ServicesError, free_port
 from localstack.table import results_table
@@ -51,7 +50,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except (ServicesError, WorkerError, TimeoutError) as error:
-        console.print(f"[red]{_plain(str(error))}")
+        console.print(f"[red]{plain(str(error))}")
         return 1
     finally:
         _ignore_interrupts()
@@ -97,9 +96,11 @@ def _run(stack: ExitStack, options: argparse.Namespace) -> int:
     unscored = [name for name, result in results if result.status != "scored"]
     if unscored:
         console.print(f"[red]not scored: {', '.join(unscored)}")
+    if playground:
+        playground.adopt(results)
+    workers.say_up()
     if playground is None:
         return 1 if unscored else 0
-    playground.adopt(results)
     with _environment_file(folder, environment):
         console.print(
             f"The worker is up. Watch it work, send photos, break things: [bold]{playground.address}[/]\n"
@@ -126,9 +127,8 @@ def _workers(
     playground: PlaygroundServer | None,
 ) -> Workers:
     """Make what starts the worker. With a playground there is a gateway between it and LocalStack."""
-    own, log = {**os.environ, **environment}, _Log()
+    own, log = {**os.environ, **environment}, WorkerLog(console)
     stack.callback(log.end)
-
     if playground:
         gateway = Gateway(services.gateway_port)
         stack.callback(gateway.close)
@@ -143,35 +143,6 @@ def _workers(
         stack.callback(playground.tell, "stopping", "All of it stops.")
     stack.callback(_ignore_interrupts)  # called first: a second Ctrl-C must not leave anything behind
     return workers
-
-
-class _Log:
-    """Prints the log of each worker as it grows, until that worker has ended."""
-
-    def __init__(self) -> None:
-        self._readers = list[threading.Thread]()
-
-    def show(self, worker: WorkerProcess) -> None:
-        """Print a worker's log from now on."""
-        reader = threading.Thread(target=self._print, args=(worker,), name="worker-log", daemon=True)
-        reader.start()
-        self._readers.append(reader)
-
-    def end(self) -> None:
-        """Print what is left, once the workers have ended."""
-        for reader in self._readers:
-            reader.join(1)
-
-    def _print(self, worker: WorkerProcess) -> None:
-        with worker.log.open(errors="replace") as lines:
-            has_ended = False
-            while not has_ended:
-                has_ended = worker.has_ended()  # asked before reading: nothing is written after the end
-                for line in lines:
-                    console.print(
-                        f"[dim]worker │[/] {_plain(line.rstrip())}", soft_wrap=True, highlight=False
-                    )
-                time.sleep(0.1)
 
 
 def _score_samples(client: Client, door: str) -> list[tuple[str, Result]]:
@@ -206,7 +177,3 @@ def _environment_file(folder: Path, environment: Mapping[str, str]) -> Iterator[
 def _ignore_interrupts() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")

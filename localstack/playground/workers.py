@@ -43,9 +43,14 @@ class Workers:
         self.is_up = False
 
     def start(self) -> None:
-        """Start the first one and wait until it is up. Raises ServicesError if it ends before."""
+        """Start the first one and wait until it polls. Raises ServicesError if it ends before."""
         self._tell("starting", "The worker starts and loads its model.")
         self._start()
+
+    def say_up(self) -> None:
+        """Say that the worker is up. It may be asked to end from now on."""
+        self.is_up = True
+        self._tell("up", "The worker is up.")
 
     def end(self, number: signal.Signals) -> None:
         """Send the worker a signal that ends it. Another one is started then. From any thread."""
@@ -90,6 +95,7 @@ class Workers:
                     raise
                 time.sleep(PAUSE)
             else:
+                self.say_up()
                 return
 
     def _start(self) -> None:
@@ -100,8 +106,6 @@ class Workers:
             self._worker = self._start_one(self._folder / f"{name}.log")
             self._show(self._worker)
         self._worker.wait_for_text(POLLING)
-        self.is_up = True
-        self._tell("up", "The worker is up.")
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def test_the_account_is_even_after_photos_by_each_way_and_every_fault(
         assert 0 < photo["ms"] < 1000 * LONGEST_STOP
         thumbnail = httpx.get(f"{running.url}/thumbnails/{image_id}", timeout=20)
         assert thumbnail.headers["content-type"] == "image/jpeg"
-    assert watcher.frames
+    first = watcher.newest["pipeline"]["worker"]
 
     for name in AT_ONCE:
         assert ask(running, f"/faults/{name}").status_code == 202
@@ -63,6 +63,9 @@ def test_the_account_is_even_after_photos_by_each_way_and_every_fault(
         assert watcher.states[before:] == states
     watcher.wait(lambda: not watcher.account["in_flight"] and "on" not in watcher.faults.values())
 
+    watcher.wait(
+        lambda: watcher.newest["pipeline"]["worker"] != first
+    )  # the drawing goes on with the last one
     account = watcher.account
     (letter,) = httpx.get(f"{running.url}/dead-letters", timeout=20).json()
     assert letter["reason"].startswith("unknown_body")

@@ -52,7 +52,6 @@ class Watcher:
         self.photos: dict[str, Any] = {}
         self.faults: dict[str, str] = {}
         self.states: list[str] = []  # of the worker
-        self.frames = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
 
@@ -99,5 +98,3 @@ class Watcher:
             self.faults[data["name"]] = data["state"]
         elif name == "worker":
             self.states.append(data["state"])
-        elif name == "pipeline":
-            self.frames += 1

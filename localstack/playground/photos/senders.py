@@ -16,6 +16,7 @@ from worker.adapters.aws.direct_requests import RequestSender
 from worker.adapters.aws.s3 import Photos
 from worker.client import direct_request
 from worker.errors import QueueError, StorageError
+from worker.messages import S3Object
 
 AT_ONCE = 16  # photos that are being stored in S3
 TRIES = 5
@@ -68,16 +69,17 @@ class Senders:
         async with self._turns:
             started = datetime.now(UTC)
             self.album.is_sent(photo)
-            key = f"uploads/{photo.image_id}"
+            photo.object = S3Object(self.bucket, key := f"uploads/{photo.image_id}")
             try:
-                photo.object = await _try_hard(lambda: self.storage.put(self.bucket, key, data()))
+                stored = await _try_hard(lambda: self.storage.put(self.bucket, key, data()))
             except StorageError as error:
                 self.album.finish(photo, failure(photo.image_id, "not_sent", str(error)))
                 return
             if photo.way == "direct":
-                request = direct_request(photo.image_id, photo.object, started)
                 with suppress(QueueError):  # S3's notification stands in
-                    await asyncio.to_thread(self.requests.send, request)
+                    await asyncio.to_thread(
+                        self.requests.send, direct_request(photo.image_id, stored, started)
+                    )
 
     async def _say(self, photo: Photo, body: dict[str, str]) -> None:
         self.album.is_sent(photo)

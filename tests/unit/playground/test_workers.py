@@ -60,6 +60,7 @@ def shift(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeShift
 def test_one_that_was_asked_to_end_is_replaced(number: signal.Signals, state: str, shift: MakeShift) -> None:
     made = shift(STAYS, COMES_AND_GOES)
     made.workers.start()
+    made.workers.say_up()
     assert made.workers.is_up
     made.workers.end(number)
     assert made.workers.watch() == 7  # of the second one, which went by itself
@@ -83,6 +84,7 @@ def test_the_first_one_must_come_up(shift: MakeShift) -> None:
 def test_a_replacement_that_fails_to_start_is_replaced_again(shift: MakeShift) -> None:
     made = shift(STAYS, LEAVES, LEAVES, COMES_AND_GOES)
     made.workers.start()
+    made.workers.say_up()
     made.workers.end(signal.SIGKILL)
     assert made.workers.watch() == 7
     assert len(made.started) == 4
@@ -92,6 +94,7 @@ def test_a_replacement_that_fails_to_start_is_replaced_again(shift: MakeShift) -
 def test_but_not_for_ever(shift: MakeShift) -> None:
     made = shift(STAYS, LEAVES)
     made.workers.start()
+    made.workers.say_up()
     made.workers.end(signal.SIGKILL)
     with pytest.raises(ServicesError, match="exit code 7"):
         made.workers.watch()
@@ -102,6 +105,8 @@ def test_one_is_not_asked_twice_nor_before_it_is_up(shift: MakeShift) -> None:
     made = shift(STAYS)
     made.workers.end(signal.SIGKILL)
     made.workers.start()
+    made.workers.end(signal.SIGKILL)
+    made.workers.say_up()
     made.workers.end(signal.SIGKILL)
     made.workers.end(signal.SIGTERM)
     assert made.told == ["starting", "up", "away"]
@@ -126,6 +131,7 @@ def test_an_interrupt_while_one_is_started_leaves_none_behind(shift: MakeShift, 
 def test_an_interrupt_while_one_is_replaced_ends_the_wait(shift: MakeShift) -> None:
     made = shift(STAYS, "import time; time.sleep(600)")
     made.workers.start()
+    made.workers.say_up()
     made.workers.end(signal.SIGKILL)
 
     def interrupt() -> None:

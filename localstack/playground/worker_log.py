@@ -1,0 +1,42 @@
+"""Shows the logs of the workers at the terminal."""
+
+import threading
+import time
+
+from rich.console import Console
+
+from localstack.worker_process import WorkerProcess
+
+
+class WorkerLog:
+    """Prints the log of each worker as it grows, until that worker has ended."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._readers = list[threading.Thread]()
+
+    def show(self, worker: WorkerProcess) -> None:
+        """Print a worker's log from now on."""
+        reader = threading.Thread(target=self._print, args=(worker,), name="worker-log", daemon=True)
+        reader.start()
+        self._readers.append(reader)
+
+    def end(self) -> None:
+        """Print what is left, once the workers have ended."""
+        for reader in self._readers:
+            reader.join(1)
+
+    def _print(self, worker: WorkerProcess) -> None:
+        with worker.log.open(errors="replace") as lines:
+            has_ended = False
+            while not has_ended:
+                has_ended = worker.has_ended()  # asked before reading: nothing is written after the end
+                for line in lines:
+                    text = f"[dim]worker │[/] {plain(line.rstrip())}"
+                    self._console.print(text, soft_wrap=True, highlight=False)
+                time.sleep(0.1)
+
+
+def plain(text: str) -> str:
+    """Write a text so that the console does not take any part of it for its markup."""
+    return text.replace("[", r"\[")
