@@ -31,7 +31,7 @@ RECORD_FRAMES = """() => {
 # In which boxes dots of a way's colour were drawn; null: between two of them.
 PLACES_OF_DOTS = """(way) => {
   const pen = document.createElement("canvas").getContext("2d");
-  pen.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(`--dot-${way}`);
+  pen.fillStyle = getComputedStyle(document.querySelector(`[data-dot="${way}"]`), "::before").backgroundColor;
   const boxes = [...document.querySelectorAll("[data-place]")];
   const holds = (box, x, y) => x >= box.offsetLeft && x <= box.offsetLeft + box.offsetWidth
     && y >= box.offsetTop && y <= box.offsetTop + box.offsetHeight;

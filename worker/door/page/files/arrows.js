@@ -5,21 +5,21 @@ const WAYS = [
   ["fetch", "decode"], ["decode", "ready"], ["ready", "infer"], ["infer", "outcomes"], ["outcomes", "commit"],
   ["commit", "redis"], ["commit", "acknowledge"],
 ];
-const HEAD = 7; // px
+const HEAD = 6; // px
 
-export function drawArrows(svg, boxes) {
-  const made = [];
-  for (const [from, to] of WAYS) {
-    const [one, other] = [boxes.frame(from), boxes.frame(to)];
-    if (one && other) made.push(...arrow(...ends(one, other)));
-  }
-  svg.replaceChildren(...made);
+export function drawArrows(path, boxes) {
+  const frames = WAYS.map((ends) => ends.map((place) => boxes.frame(place)));
+  path.setAttribute("d", frames.filter(([from, to]) => from && to).map(arrow).join(""));
 }
 
-// Where the line between the middles of two boxes leaves the one and enters the other.
-function ends(from, to) {
+// From where the line between the middles of two boxes leaves the one to where it enters the other.
+function arrow([from, to]) {
   const [a, b] = [middle(from), middle(to)];
-  return [edge(from, a, b), edge(to, b, a)];
+  const [[x1, y1], [x2, y2]] = [edge(from, a, b), edge(to, b, a)];
+  const length = Math.hypot(x2 - x1, y2 - y1) / HEAD || 1;
+  const [ux, uy] = [(x2 - x1) / length, (y2 - y1) / length];
+  const [bx, by] = [x2 - ux, y2 - uy];
+  return `M${x1},${y1}L${x2},${y2}M${bx - uy / 2},${by + ux / 2}L${x2},${y2}L${bx + uy / 2},${by - ux / 2}`;
 }
 
 function middle([left, top, width, height]) {
@@ -30,20 +30,4 @@ function edge([, , width, height], [x, y], [towardsX, towardsY]) {
   const [dx, dy] = [towardsX - x, towardsY - y];
   const scale = Math.min(width / 2 / Math.abs(dx || 1e-9), height / 2 / Math.abs(dy || 1e-9));
   return [x + dx * scale, y + dy * scale];
-}
-
-function arrow([x1, y1], [x2, y2]) {
-  const length = Math.hypot(x2 - x1, y2 - y1) || 1;
-  const [ux, uy] = [(x2 - x1) / length, (y2 - y1) / length];
-  const [bx, by] = [x2 - ux * HEAD, y2 - uy * HEAD];
-  const side = [(-uy * HEAD) / 2, (ux * HEAD) / 2];
-  const head = `M${x2},${y2}L${bx + side[0]},${by + side[1]}L${bx - side[0]},${by - side[1]}Z`;
-  return [path(`M${x1},${y1}L${bx},${by}`, ""), path(head, "head")];
-}
-
-function path(data, name) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  made.setAttribute("d", data);
-  made.setAttribute("class", name);
-  return made;
 }

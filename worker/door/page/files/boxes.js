@@ -44,9 +44,7 @@ export class Boxes {
     const batch = batches.reduce((sum, size) => sum + size, 0);
     const waiting = frame.queues.waiting_for_s3?.[0] ?? 0;
     const figures = { leases, requests, batch, places: largest * batches.length, waiting_for_s3: waiting };
-    for (const [name, value] of Object.entries(figures)) {
-      write(this.#pipeline.querySelector(`[data-figure="${name}"]`), number(value));
-    }
+    for (const one of this.#pipeline.querySelectorAll("[data-figure]")) write(one, number(figures[one.dataset.figure]));
     this.#showBatch(batches, largest, batch);
     for (const [place, box] of this.#boxes) {
       box.classList.toggle("away", frame.outages.some((one) => PARTS[one.part] === place));

@@ -13,10 +13,6 @@ const LINGER = 500; // ms that a dot stays at its end
 const LONGEST = 120_000; // ms without a step: it is not heard of any more
 const SPREAD = [40, 9]; // px around that place, so that dots do not cover one another
 
-for (const name of ["queue", "http", "good", "bad", "back"]) { // a canvas needs colours resolved
-  CSS.registerProperty({ name: `--dot-${name}`, syntax: "<color>", inherits: true, initialValue: "red" });
-}
-
 export class Dots {
   #canvas; #boxes; #pen; #dots = new Map(); #worker = null; #isDrawing = false; #looks = {};
   #still = matchMedia("(prefers-reduced-motion: reduce)");

@@ -1,36 +1,17 @@
 // Writes the figures of the last minute, the counts and the outages.
 import { number, write } from "./boxes.js";
 
-const COUNTS = {
-  scored: "scored", unrecognised: "not recognised as food", failed: "failed", already_scored: "known already",
-  released: "given back", returned: "returned at a stop",
-};
-
 export function showFigures(frame) {
   for (const row of document.querySelectorAll("#ways [data-way]")) {
     const { rate = 0, p50 = null, p99 = null } = frame.ways[row.dataset.way] ?? {};
     const texts = [rate.toFixed(1), time(p50), time(p99)];
     row.querySelectorAll("td").forEach((cell, column) => write(cell, texts[column]));
   }
-  showCounts(frame.counts);
+  for (const one of document.querySelectorAll("[data-count]")) write(one, number(frame.counts[one.dataset.count] ?? 0));
   showOutages(frame.outages);
   const sampled = document.getElementById("sampled");
   sampled.hidden = frame.sampled >= 1;
   write(sampled, `a dot stands for ${number(Math.round(1 / (frame.sampled || 1)))} photos`);
-}
-
-function showCounts(counts) {
-  const list = document.getElementById("counts");
-  for (const [name, label] of Object.entries(COUNTS)) {
-    let value = list.querySelector(`[data-count="${name}"]`);
-    if (!value) {
-      const group = list.appendChild(document.createElement("div"));
-      group.appendChild(document.createElement("dt")).textContent = label;
-      value = group.appendChild(document.createElement("dd"));
-      value.dataset.count = name;
-    }
-    write(value, number(counts[name] ?? 0));
-  }
 }
 
 // The seconds stand in a part that screen readers do not hear again and again.
