@@ -3,12 +3,12 @@ import { byId, make } from "./make.js";
 
 const MOST = 4; // sentences shown
 
-// The answer's JSON. What did not work is shown beside `what` was wanted, if that is told; then undefined is returned.
+// The answer's JSON. What did not work is shown beside `what` was wanted, and undefined returned.
 export async function ask(path, { body, method = "POST", what } = {}) {
   try {
     return await answer(await fetch(path, { method, body }));
   } catch (error) {
-    if (what) complain(what, error instanceof TypeError ? "The server of this page does not answer." : error.message);
+    complain(what, error instanceof TypeError ? "The server of this page does not answer." : error.message);
   }
 }
 

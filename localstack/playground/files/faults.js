@@ -1,6 +1,7 @@
 // Offers the faults, one button each, and shows which are on and for how long yet.
 import { ask } from "./ask.js";
-import { byId, make, write } from "./make.js";
+import { write } from "../page/boxes.js";
+import { byId, make } from "./make.js";
 
 const ends = new Map(); // fault that is on → when it ends
 let clock;

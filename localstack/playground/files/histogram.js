@@ -1,23 +1,35 @@
-// Draws one histogram: bars, the median, the one-second line and the ticks.
+// Draws one histogram over a logarithmic axis: bars, the median, the one-second line and the ticks.
 import { drawing, duration, make } from "./make.js";
 
-// `shares`: the height of each bar, 0 to 1; `median` in ms, or undefined. The table beside it says the same.
-export function histogram(axis, shares, median) {
-  const bars = shares.map((share, bin) => (share ? `M${bin + 0.08} 1V${1 - share}h.84V1z` : "")).join("");
-  const svg = drawing("svg", { viewBox: `0 0 ${shares.length} 1`, preserveAspectRatio: "none", "aria-hidden": "true" },
-    drawing("path", { d: bars }));
-  const marks = [mark("second", axis.place(1000))];
-  if (median !== undefined) marks.push(mark("median", axis.place(median)));
-  const ticks = axis.ticks.map((ms) => {
-    const tick = mark("tick", axis.place(ms));
-    tick.textContent = ms < 1000 ? duration(ms) : `${ms / 1000} s`;
-    return tick;
-  });
-  return [svg, ...marks, ...ticks];
+const BINS = 40;
+const DECADES = 4; // 10 ms to 100 s; what lies beyond an end counts there
+const TICKS = { 10: "10 ms", 100: "100 ms", 1000: "1 s", 10_000: "10 s" };
+
+// How many of these milliseconds are in each bin.
+export function counted(times) {
+  const bins = new Array(BINS).fill(0);
+  for (const ms of times) bins[Math.min(BINS - 1, Math.floor(place(ms) * BINS))] += 1;
+  return bins;
 }
 
-function mark(className, share) {
-  const made = make("span", { className, ariaHidden: "true" });
-  made.style.left = `${share * 100}%`;
+// Where a bin begins, in words.
+export function nameOf(bin) {
+  return `from ${duration(10 ** (1 + (bin / BINS) * DECADES))}`;
+}
+
+// `shares`: the height of each bar, 0 to 1; `median` in ms, or undefined. The table beside it says the same.
+export function histogram(shares, median) {
+  const bars = shares.map((share, bin) => (share ? `M${bin + 0.1} 1v${-share}h.8V1z` : "")).join("");
+  const ticks = Object.entries(TICKS).map(([ms, text]) => mark("tick", ms, text));
+  return [drawing(`${BINS} 1`, ["", bars]), mark("second", 1000), ...(median ? [mark("median", median)] : []), ...ticks];
+}
+
+function place(ms) {
+  return Math.min(1, Math.max(0, (Math.log10(ms) - 1) / DECADES));
+}
+
+function mark(className, ms, text = "") {
+  const made = make("span", { className, ariaHidden: "true" }, text);
+  made.style.left = `${place(ms) * 100}%`;
   return made;
 }

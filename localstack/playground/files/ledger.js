@@ -8,13 +8,12 @@ const STEPS = {
 };
 
 export function ledger(timings) {
-  const { total } = timings;
-  const scale = Math.max(SECOND, total);
+  const scale = Math.max(SECOND, timings.total);
   const line = make("span", { className: "second" });
   line.style.left = `${(SECOND / scale) * 100}%`;
   const bar = make("span", { className: "steps", ariaHidden: "true" }, line);
   bar.style.backgroundImage = `linear-gradient(to right, ${stripes(timings, scale)})`;
-  const words = `${duration(total)}, ${total <= SECOND ? "within the second" : "over a second"}`;
+  const words = `${duration(timings.total)}, ${scale > SECOND ? "over a second" : "within the second"}`;
   const details = make("details", {}, make("summary", {}, bar, words));
   details.addEventListener("toggle", () => details.children.length > 1 || details.append(table(timings)));
   return details;
@@ -32,11 +31,11 @@ function stripes(timings, scale) {
 }
 
 function table(timings) {
-  const rows = Object.entries(STEPS).map(([step, where]) => {
+  const rows = Object.entries(STEPS).filter(([step]) => step in timings).map(([step, where]) => {
     const swatch = make("i", { className: "swatch" });
     swatch.style.background = `var(--${step})`;
-    const time = step in timings ? duration(timings[step]) : "–";
-    return make("tr", {}, make("th", { scope: "row" }, swatch, step), make("td", {}, time), make("td", {}, where));
+    const time = make("td", {}, `${timings[step].toFixed(1)} ms`);
+    return make("tr", {}, make("th", { scope: "row" }, swatch, step), time, make("td", {}, where));
   });
   return make("table", {}, ...rows);
 }

@@ -3,14 +3,13 @@ import { ask } from "./ask.js";
 import { byId, make } from "./make.js";
 
 const PAUSE = 1000; // ms between two looks
-let latest = 0; // dead letters of the account
-let listed = 0; // of them when the list was made
+let known = 0;
 let timer;
 
 export function showLetters(stream) {
   stream.on("account", ({ dead }) => {
-    latest = dead;
-    if (latest !== listed) look();
+    if (dead !== known) look();
+    known = dead;
   });
   byId("redrive").addEventListener("click", async () => {
     await ask("dead-letters/redrive", { what: "Sending again" });
@@ -21,11 +20,7 @@ export function showLetters(stream) {
 function look() {
   timer ??= setTimeout(async () => {
     timer = undefined;
-    const counted = latest;
-    const letters = await ask("dead-letters", { method: "GET" });
-    if (!letters) return;
-    listed = counted;
-    show(letters);
+    show((await ask("dead-letters", { method: "GET", what: "Dead letters" })) ?? []);
   }, PAUSE);
 }
 

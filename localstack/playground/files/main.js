@@ -18,15 +18,12 @@ showPhotos(stream);
 sayResults(stream);
 showTimes(stream);
 offerToSend();
-stream.on("worker", load);
 
-// What can be sent and broken; asked for again until it is known.
-let isLoaded = false;
-async function load() {
-  if (isLoaded) return;
-  const [faults, samples] = await Promise.all(["faults", "samples"].map((path) => ask(path, { method: "GET" })));
-  if (isLoaded || !faults || !samples) return;
-  isLoaded = true;
-  showFaults(faults);
-  showSamples(samples);
-}
+// What can be broken and sent is known once the worker is up.
+let isAsked = false;
+stream.on("worker", async ({ state }) => {
+  if (isAsked || state !== "up") return;
+  isAsked = true;
+  showFaults((await ask("faults", { method: "GET", what: "Faults" })) ?? []);
+  showSamples((await ask("samples", { method: "GET", what: "Samples" })) ?? []);
+});

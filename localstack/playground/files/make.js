@@ -1,4 +1,4 @@
-// Makes elements, and writes only what has changed. All text is text: names and labels are hostile.
+// Makes elements. All text is text: names and labels are hostile.
 
 export const WAYS = { queue: "by S3 + SQS", direct: "by S3 + direct request", http: "by the door" };
 export const ENDS = { scored: "scored", unrecognised: "not recognised", failed: "failed", dead: "dead letters" };
@@ -6,7 +6,7 @@ export const ENDS = { scored: "scored", unrecognised: "not recognised", failed: 
 export function make(tag, { data = {}, ...properties } = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   Object.assign(made.dataset, data);
-  made.append(...children.filter((child) => child !== null));
+  made.append(...children.filter((child) => child != null));
   return made;
 }
 
@@ -14,15 +14,16 @@ export function paragraph(className, ...children) {
   return make("p", { className }, ...children);
 }
 
-export function drawing(tag, attributes, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
+export function drawing(size, ...paths) {
+  const svg = element("svg", { viewBox: `0 0 ${size}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  svg.append(...paths.map(([name, d]) => element("path", { class: name, d })));
+  return svg;
 }
 
-export function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+function element(tag, attributes) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
 }
 
 export function byId(id) {
@@ -30,6 +31,5 @@ export function byId(id) {
 }
 
 export function duration(ms) {
-  if (ms >= 9950) return `${(ms / 1000).toFixed(1)} s`;
-  return `${ms < 9.95 ? Number(ms.toFixed(1)) : Math.round(ms).toLocaleString("en")} ms`;
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

@@ -1,6 +1,7 @@
 // Keeps the cards of the newest photos, newest first. A few are made per frame, so that a burst stays smooth.
 import { contents } from "./card.js";
-import { byId, make, write } from "./make.js";
+import { number, write } from "../page/boxes.js";
+import { byId, make } from "./make.js";
 
 const MOST = 1000; // cards
 const BUDGET = 4; // ms a frame
@@ -61,7 +62,7 @@ function change(now) {
   made = new Map();
   forgetOldest();
   byId("no-photos").hidden = cards.size > 0;
-  write(byId("shown"), `${cards.size.toLocaleString("en")} shown, newest first`);
+  write(byId("shown"), `${number(cards.size)} shown, newest first`);
 }
 
 function hasPicture({ id, burst, thumbnail }) {
@@ -71,11 +72,10 @@ function hasPicture({ id, burst, thumbnail }) {
 }
 
 function forgetOldest() {
-  const list = byId("photos");
-  while (list.children.length > MOST) {
-    const id = list.lastChild.id.slice("photo-".length);
+  for (const [id, { element }] of cards) {
+    if (cards.size <= MOST) return;
+    element.remove();
     cards.delete(id);
     pictured.delete(id);
-    list.lastChild.remove();
   }
 }

@@ -1,5 +1,6 @@
 // Tells a screen reader of results: one in full, many as a sum, and never more often than every few seconds.
-import { ENDS, byId, write } from "./make.js";
+import { write } from "../page/boxes.js";
+import { ENDS, byId } from "./make.js";
 
 const PAUSE = 4000; // ms
 const awaited = new Set(); // photos seen on their way: what is told at a connection is no news
@@ -18,18 +19,14 @@ export function sayResults(stream) {
 
 function say() {
   timer = ended.length ? setTimeout(say, PAUSE) : undefined;
-  if (ended.length) write(byId("said"), ended.length === 1 ? one(ended[0]) : many());
+  const ends = Object.groupBy(ended, ({ state, result }) => ENDS[result?.status ?? state]);
+  const sums = Object.entries(ends).map(([end, { length }]) => `${length} ${end}`).join(", ");
+  if (ended.length) write(byId("said"), ended.length === 1 ? one(ended[0]) : `${ended.length} photos: ${sums}`);
   ended = [];
 }
 
 function one({ number, result, dead }) {
   const trouble = dead?.reason ?? result.error?.message;
-  if (trouble) return `Photo ${number} has no score: ${trouble}`;
-  const score = result.score_mean ?? null;
-  return `Photo ${number}: ${score === null ? "probably not food" : `${score.toFixed(1)} of 5`}`;
-}
-
-function many() {
-  const counts = Object.groupBy(ended, ({ state, result }) => ENDS[result?.status ?? state]);
-  return `${ended.length} photos: ${Object.entries(counts).map(([end, { length }]) => `${length} ${end}`).join(", ")}`;
+  const score = result?.score_mean;
+  return `Photo ${number}: ${trouble ?? (score ? `${score.toFixed(1)} of 5` : "probably not food")}`;
 }

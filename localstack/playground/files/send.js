@@ -1,6 +1,7 @@
 // Sends photos: chosen, dropped, pasted, taken with a camera, samples, or a burst.
 import { ask, complain } from "./ask.js";
-import { byId, make, write } from "./make.js";
+import { write } from "../page/boxes.js";
+import { byId, make } from "./make.js";
 
 const AT_ONCE = 4; // uploads
 const waiting = [];

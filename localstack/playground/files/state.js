@@ -1,5 +1,6 @@
 // Says whether the worker is up, and whether this page hears of it.
-import { byId, write } from "./make.js";
+import { write } from "../page/boxes.js";
+import { byId } from "./make.js";
 
 const LOST = "No connection to the server of this page; trying again …";
 
