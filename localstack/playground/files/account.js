@@ -1,19 +1,18 @@
 // Shows the account: what was sent is scored, failed, a dead letter or still in flight. Nothing else.
 import { number, write } from "../page/boxes.js";
+import { stream } from "../page/main.js";
 import { ENDS, byId, make } from "./make.js";
 
 const PARTS = { ...ENDS, in_flight: "in flight" };
 const NAMES = Object.keys(PARTS);
 const values = {};
 
-export function showAccount(stream) {
-  for (const [name, label] of Object.entries({ sent: "sent", ...PARTS, lost: "lost", doubled: "doubled" })) {
-    values[name] = make("dd", { data: { account: name } }, "–");
-    byId("equation").append(make("div", { className: name }, make("dt", {}, label), values[name]));
-  }
-  byId("shares").append(...NAMES.map((className) => make("i", { className })));
-  stream.on("account", show);
+for (const [name, label] of Object.entries({ sent: "sent", ...PARTS, lost: "lost", doubled: "doubled" })) {
+  values[name] = make("dd", { data: { account: name } }, "–");
+  byId("equation").append(make("div", { className: name }, make("dt", {}, `${label} `), values[name]));
 }
+byId("shares").append(...NAMES.map((className) => make("i", { className })));
+stream.on("account", show);
 
 function show(account) {
   const { sent, lost, doubled } = account;

@@ -1,6 +1,7 @@
 // Offers the faults, one button each, and shows which are on and for how long yet.
 import { ask } from "./ask.js";
 import { write } from "../page/boxes.js";
+import { stream } from "../page/main.js";
 import { byId, make } from "./make.js";
 
 const ends = new Map(); // fault that is on → when it ends
@@ -21,16 +22,14 @@ function entry({ name, title, says }) {
   return make("li", { data: { fault: name, state: "off" } }, left, button, make("p", { id }, says));
 }
 
-export function followFaults(stream) {
-  stream.on("fault", ({ name, state, left, says }) => {
-    const isNew = ends.has(name) !== (state === "on");
-    if (state === "on") ends.set(name, performance.now() + left * 1000);
-    else ends.delete(name);
-    if (isNew) write(byId("fault-said"), says);
-    show(name, "");
-    clock ??= setInterval(tick, 250);
-  });
-}
+stream.on("fault", ({ name, state, left, says }) => {
+  const isNew = ends.has(name) !== (state === "on");
+  if (state === "on") ends.set(name, performance.now() + left * 1000);
+  else ends.delete(name);
+  if (isNew) write(byId("fault-said"), says);
+  show(name, "");
+  clock ??= setInterval(tick, 250);
+});
 
 // The seconds are for the eye only: a screen reader hears the beginning and the end.
 function tick() {

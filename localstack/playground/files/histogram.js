@@ -17,9 +17,10 @@ export function nameOf(bin) {
   return `from ${duration(10 ** (1 + (bin / BINS) * DECADES))}`;
 }
 
-// `shares`: the height of each bar, 0 to 1; `median` in ms, or undefined. The table beside it says the same.
-export function histogram(shares, median) {
-  const bars = shares.map((share, bin) => (share ? `M${bin + 0.1} 1v${-share}h.8V1z` : "")).join("");
+// `bins`: how many are in each; `median` in ms, or undefined. The table beside it says the same.
+export function histogram(bins, median) {
+  const highest = Math.max(1, ...bins);
+  const bars = bins.map((count, bin) => `M${bin + 0.1} 1v${-count / highest}h.8V1z`).join("");
   const ticks = Object.entries(TICKS).map(([ms, text]) => mark("tick", ms, text));
   return [drawing(`${BINS} 1`, ["", bars]), mark("second", 1000), ...(median ? [mark("median", median)] : []), ...ticks];
 }

@@ -1,4 +1,5 @@
 // Lists the dead letters with what is wrong, and sends them again.
+import { stream } from "../page/main.js";
 import { ask } from "./ask.js";
 import { byId, make } from "./make.js";
 
@@ -6,16 +7,14 @@ const PAUSE = 1000; // ms between two looks
 let known = 0;
 let timer;
 
-export function showLetters(stream) {
-  stream.on("account", ({ dead }) => {
-    if (dead !== known) look();
-    known = dead;
-  });
-  byId("redrive").addEventListener("click", async () => {
-    await ask("dead-letters/redrive", { what: "Sending again" });
-    look();
-  });
-}
+stream.on("account", ({ dead }) => {
+  if (dead !== known) look();
+  known = dead;
+});
+byId("redrive").addEventListener("click", async () => {
+  await ask("dead-letters/redrive", { what: "Sending again" });
+  look();
+});
 
 function look() {
   timer ??= setTimeout(async () => {
@@ -31,8 +30,8 @@ function show(letters) {
   byId("redrive").hidden = letters.length === 0;
 }
 
-function entry({ message_id, key, reason, body, receives }) {
+function entry({ key, reason, body, receives }) {
   const which = make("bdi", {}, key ?? "a message without a photo");
-  return make("li", { data: { message: message_id } }, make("b", {}, reason),
-    make("p", {}, which, `, received ${receives} times`), make("code", {}, body));
+  return make("li", {}, make("b", {}, reason), make("p", {}, which, `, received ${receives} times`),
+    make("code", {}, body));
 }

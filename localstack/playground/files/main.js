@@ -1,23 +1,14 @@
-// Joins the parts of the playground to the stream of the page.
+// Joins the parts of the playground. Each listens to the stream of the page by itself.
 import { stream } from "../page/main.js";
-import { showAccount } from "./account.js";
+import "./account.js";
 import { ask } from "./ask.js";
-import { followFaults, showFaults } from "./faults.js";
-import { showLetters } from "./letters.js";
-import { showPhotos } from "./photos.js";
-import { sayResults } from "./said.js";
-import { offerToSend, showSamples } from "./send.js";
-import { showState } from "./state.js";
-import { showTimes } from "./times.js";
-
-showState(stream);
-showAccount(stream);
-followFaults(stream);
-showLetters(stream);
-showPhotos(stream);
-sayResults(stream);
-showTimes(stream);
-offerToSend();
+import { showFaults } from "./faults.js";
+import "./letters.js";
+import "./photos.js";
+import "./said.js";
+import { showSamples } from "./send.js";
+import "./state.js";
+import "./times.js";
 
 // What can be broken and sent is known once the worker is up.
 let isAsked = false;

@@ -1,6 +1,7 @@
 // Keeps the cards of the newest photos, newest first. A few are made per frame, so that a burst stays smooth.
 import { contents } from "./card.js";
 import { number, write } from "../page/boxes.js";
+import { stream } from "../page/main.js";
 import { byId, make } from "./make.js";
 
 const MOST = 1000; // cards
@@ -15,13 +16,11 @@ let made = new Map(); // element → [its dataset, what will stand in it]
 let changed = -Infinity; // when the list was
 let isScheduled = false;
 
-export function showPhotos(stream) {
-  stream.on("photo", (photo) => {
-    waiting.set(photo.id, photo);
-    if (waiting.size > MOST) waiting.delete(waiting.keys().next().value); // a hidden tab draws nothing
-    schedule();
-  });
-}
+stream.on("photo", (photo) => {
+  waiting.set(photo.id, photo);
+  if (waiting.size > MOST) waiting.delete(waiting.keys().next().value); // a hidden tab draws nothing
+  schedule();
+});
 
 function schedule() {
   if (isScheduled || waiting.size + made.size === 0) return;

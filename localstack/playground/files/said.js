@@ -1,5 +1,6 @@
 // Tells a screen reader of results: one in full, many as a sum, and never more often than every few seconds.
 import { write } from "../page/boxes.js";
+import { stream } from "../page/main.js";
 import { ENDS, byId } from "./make.js";
 
 const PAUSE = 4000; // ms
@@ -7,15 +8,13 @@ const awaited = new Set(); // photos seen on their way: what is told at a connec
 let ended = [];
 let timer;
 
-export function sayResults(stream) {
-  stream.on("photo", (photo) => {
-    if (photo.state === "sent") awaited.add(photo.id);
-    else if (awaited.delete(photo.id)) {
-      ended.push(photo);
-      timer ??= setTimeout(say, PAUSE / 4);
-    }
-  });
-}
+stream.on("photo", (photo) => {
+  if (photo.state === "sent") awaited.add(photo.id);
+  else if (awaited.delete(photo.id)) {
+    ended.push(photo);
+    timer ??= setTimeout(say, PAUSE / 4);
+  }
+});
 
 function say() {
   timer = ended.length ? setTimeout(say, PAUSE) : undefined;

@@ -7,25 +7,32 @@ const AT_ONCE = 4; // uploads
 const waiting = [];
 let running = 0;
 
-export function offerToSend() {
-  for (const input of [byId("choose"), byId("camera")]) {
-    input.addEventListener("change", () => {
-      send(input.files);
-      input.value = ""; // so that the same photo can be chosen again
-    });
-  }
-  document.addEventListener("paste", (event) => send(event.clipboardData.files));
-  takeWhatIsDropped();
-  byId("samples").addEventListener("click", ({ target }) => {
-    const { sample } = target.dataset;
-    if (sample) ask(`samples/${encodeURIComponent(sample)}?way=${chosenWay()}`, { what: target.textContent });
-  });
-  byId("burst-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    const way = byId("burst-mixed").checked ? "mixed" : chosenWay();
-    ask(`burst?n=${byId("burst-size").value}&way=${way}`, { what: "The burst" });
+for (const input of [byId("choose"), byId("camera")]) {
+  input.addEventListener("change", () => {
+    send(input.files);
+    input.value = ""; // so that the same photo can be chosen again
   });
 }
+document.addEventListener("paste", (event) => send(event.clipboardData.files));
+for (const type of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(type, (event) => {
+    event.preventDefault();
+    document.body.classList.toggle("dropping", type === "dragover");
+  });
+}
+document.addEventListener("drop", ({ dataTransfer: { files } }) => {
+  if (files.length) send(files);
+  else complain("Dropped", "That is no file. Save the photo first, then drop it.");
+});
+byId("samples").addEventListener("click", ({ target }) => {
+  const { sample } = target.dataset;
+  if (sample) ask(`samples/${encodeURIComponent(sample)}?way=${chosenWay()}`, { what: target.textContent });
+});
+byId("burst-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const way = byId("burst-mixed").checked ? "mixed" : chosenWay();
+  ask(`burst?n=${byId("burst-size").value}&way=${way}`, { what: "The burst" });
+});
 
 export function showSamples(samples) {
   byId("samples").prepend(...samples.map(({ name, title }) => make("button", { data: { sample: name } }, title)));
@@ -33,21 +40,6 @@ export function showSamples(samples) {
 
 function chosenWay() {
   return document.querySelector("[name=way]:checked").value;
-}
-
-function takeWhatIsDropped() {
-  const mark = (isOver) => document.body.classList.toggle("dropping", isOver);
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    mark(true);
-  });
-  document.addEventListener("dragleave", (event) => event.relatedTarget || mark(false));
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    mark(false);
-    if (event.dataTransfer.files.length) send(event.dataTransfer.files);
-    else complain("Dropped", "That is no file. Save the photo first, then drop it.");
-  });
 }
 
 function send(files) {

@@ -1,5 +1,6 @@
 // Keeps the times of each way, and shows them side by side: figures, a histogram and a table.
 import { number, write } from "../page/boxes.js";
+import { stream } from "../page/main.js";
 import { counted, histogram, nameOf } from "./histogram.js";
 import { WAYS, byId, duration, make } from "./make.js";
 
@@ -11,24 +12,21 @@ const times = { queue: [], direct: [], http: [] };
 const known = new Set(); // photos: one that is told of again counts once
 let timer;
 
-export function showTimes(stream) {
-  byId("histograms").append(...NAMES.map(frame));
-  stream.on("photo", ({ id, way, ms, result }) => {
-    const time = ms ?? result?.timings_ms?.total;
-    if (!result || time == null || known.has(id)) return;
-    known.add(id);
-    times[way].push(time);
-    if (times[way].length > MOST) times[way].shift();
-    if (known.size > NAMES.length * MOST) known.delete(known.values().next().value);
-    timer ??= setTimeout(draw, PAUSE);
-  });
-  byId("bins").addEventListener("toggle", draw);
-  draw();
-}
+byId("histograms").append(...NAMES.map(frame));
+stream.on("photo", ({ id, way, ms, result }) => {
+  const time = ms ?? result?.timings_ms?.total;
+  if (!result || time == null || known.has(id)) return;
+  known.add(id);
+  times[way].push(time);
+  if (times[way].length > MOST) times[way].shift();
+  if (known.size > NAMES.length * MOST) known.delete(known.values().next().value);
+  timer ??= setTimeout(draw, PAUSE);
+});
+byId("bins").addEventListener("toggle", draw);
+draw();
 
 function frame(way) {
-  const figures = Object.entries({ count: "photos", p50: "p50", p99: "p99", share: "within 1 s" }).map(([figure, label]) =>
-    make("div", {}, make("dt", {}, label), make("dd", { data: { figure } })));
+  const figures = ["photos", "p50", "p99", "within 1 s"].map((label) => make("div", {}, make("dt", {}, label), make("dd")));
   return make("figure", { data: { way } }, make("figcaption", { className: "chip" }, WAYS[way]),
     make("dl", {}, ...figures), make("div", { className: "plot" }));
 }
@@ -36,12 +34,9 @@ function frame(way) {
 function draw() {
   timer = undefined;
   const bins = NAMES.map((way) => counted(times[way]));
-  const shares = NAMES.map((way, place) => bins[place].map((count) => count / (times[way].length || 1)));
-  const highest = Math.max(...shares.flat()) || 1;
   NAMES.forEach((way, place) => {
     const figure = byId("histograms").children[place];
-    const median = showFigures(figure, times[way]);
-    figure.lastChild.replaceChildren(...histogram(shares[place].map((share) => share / highest), median));
+    figure.lastChild.replaceChildren(...histogram(bins[place], showFigures(figure, times[way])));
   });
   if (byId("bins").open) byId("bins").lastChild.replaceChildren(...table(bins));
 }
