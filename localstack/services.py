@@ -160,7 +160,7 @@ class Services:
         self._folder.mkdir(parents=True, exist_ok=True)
         command = [str(get_binary_path()), "--port", str(self.redis_port), "--bind", HOST]
         return ValkeyExecutor(
-            die_with_parent([*command, "--save", "", "--dir", str(self._folder)]),
+            die_with_parent([*command, "--save", "", "--dir", str(self._folder)], "KILL"),  # also when frozen
             host=HOST,
             port=self.redis_port,
             timeout=START,
@@ -182,10 +182,10 @@ def stop(executor: Executor) -> None:
         executor.kill()
 
 
-def die_with_parent(command: list[str]) -> list[str]:
-    """Wrap a command so that it ends when its parent is killed. Needs Linux's setpriv."""
+def die_with_parent(command: list[str], by: str = "TERM") -> list[str]:
+    """Wrap a command so that it ends, by this signal, when its parent is killed. Needs Linux's setpriv."""
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else command
+    return [setpriv, "--pdeathsig", by, "--", *command] if setpriv else command
 
 
 def free_port() -> int:

@@ -187,11 +187,12 @@ def test_an_interrupt_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.skipif(
     not shutil.which("setpriv"), reason="only Linux's setpriv ties the services to their starter"
 )
-def test_when_the_starter_is_killed_the_services_end_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", ["pass", "s.freeze_redis()"])
+def test_when_the_starter_is_killed_the_services_end_too(tmp_path: Path, first: str) -> None:
     code = (
         "import sys, pathlib; from localstack.services import Services\n"
         "with Services(pathlib.Path(sys.argv[1])) as s:\n"
-        "    print(s.gateway_port, s.redis_port, flush=True); sys.stdin.read()"
+        f"    {first}; print(s.gateway_port, s.redis_port, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, tmp_path],
