@@ -14,7 +14,7 @@ from tests.support.door_pages import app, page
 from worker.door.page.page import AGAIN, SAFE, Page
 from worker.door.page.viewers import MOST
 
-LARGEST = 30_000  # bytes of the whole page
+LARGEST = 26_500  # bytes of the whole page
 Ask = Callable[..., httpx.Response]
 
 

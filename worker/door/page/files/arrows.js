@@ -1,14 +1,13 @@
 // Draws the arrows between the boxes, behind them.
 
 const WAYS = [
-  ["s3", "poll"], ["poll", "uploads"], ["uploads", "fetch"], ["client", "door"], ["door", "lane"], ["lane", "fetch"],
-  ["fetch", "decode"], ["decode", "ready"], ["ready", "infer"], ["infer", "outcomes"], ["outcomes", "commit"],
-  ["commit", "redis"], ["commit", "acknowledge"],
-];
+  "s3 poll uploads fetch decode ready infer outcomes commit redis", "client door lane fetch", "commit acknowledge",
+].map((way) => way.split(" "));
 const HEAD = 6; // px
 
 export function drawArrows(path, boxes) {
-  const frames = WAYS.map((ends) => ends.map((place) => boxes.frame(place)));
+  const arrows = WAYS.flatMap((way) => way.slice(1).map((to, number) => [way[number], to]));
+  const frames = arrows.map((ends) => ends.map((place) => boxes.frame(place)));
   path.setAttribute("d", frames.filter(([from, to]) => from && to).map(arrow).join(""));
 }
 

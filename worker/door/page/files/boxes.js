@@ -10,24 +10,31 @@ const PARTS = { Redis: "redis", S3: "s3", SQS: "s3", "the model": "infer" };
 const MOST_SQUARES = 64; // beyond these, a bar
 
 export class Boxes {
-  #boxes = new Map();
+  #boxes = new Map(); #frames = new Map();
   #pipeline; #batch; #lease; #squares;
 
   constructor(pipeline) {
     for (const box of pipeline.querySelectorAll("[data-place]")) {
       this.#boxes.set(box.dataset.place, box);
       box.style.setProperty("--area", box.dataset.place);
-      if (box.classList.contains("queue")) box.append(made("p", "bar"), made("p", "fill"));
+      if (box.classList.contains("queue")) box.append(make("p", "bar"), make("p", "fill"));
     }
+    for (const { style, dataset } of pipeline.querySelectorAll("[data-stage]")) style.gridArea = dataset.stage;
     this.#pipeline = pipeline;
     [this.#batch, this.#lease] = pipeline.querySelectorAll(".batch, .lease");
-    pipeline.classList.add("drawn");
   }
 
   // Left, top, width and height of a box, in pixels of the drawing; null if it is hidden.
   frame(place) {
-    const box = this.#boxes.get(place);
-    return box.hidden ? null : [box.offsetLeft, box.offsetTop, box.offsetWidth, box.offsetHeight];
+    return this.#frames.get(place) ?? null;
+  }
+
+  // Where all boxes are, until one of them changes its size: to ask for each dot takes a layout each.
+  measure() {
+    this.#frames.clear();
+    for (const [place, box] of this.#boxes) {
+      if (!box.hidden) this.#frames.set(place, [box.offsetLeft, box.offsetTop, box.offsetWidth, box.offsetHeight]);
+    }
   }
 
   // Where dots gather in a box: below its text.
@@ -38,7 +45,6 @@ export class Boxes {
 
   show(frame) {
     this.#showWays(frame.queues);
-    for (const box of this.#boxes.values()) box.classList.remove("waits");
     for (const [queue, [place, before]] of Object.entries(QUEUES)) this.#showQueue(frame.queues[queue], place, before);
     const { leases, requests, batches, largest_batch: largest } = frame;
     const batch = batches.reduce((sum, size) => sum + size, 0);
@@ -56,7 +62,7 @@ export class Boxes {
     this.#showBatch([], 0, 0);
   }
 
-  // A worker may have one way in alone; which, it knows once its models are loaded.
+  // A worker may have one way in alone; it tells once its models are loaded.
   #showWays(queues) {
     const open = Object.keys(WAYS).filter((way) => queues[way]?.[1]);
     const isOnly = open.length === 1;
@@ -66,7 +72,9 @@ export class Boxes {
         box.classList.toggle("only", isOnly);
       }
     }
-    this.#boxes.get("acknowledge").hidden = this.#lease.hidden = isOnly && open[0] === "door";
+    const hasLeases = !isOnly || open[0] === "uploads";
+    this.#boxes.get("acknowledge").hidden = this.#lease.hidden = !hasLeases;
+    this.#boxes.get("commit").classList.toggle("only", !hasLeases);
   }
 
   #showQueue([items, places] = [0, 0], place, before) {
@@ -84,29 +92,28 @@ export class Boxes {
     const wanted = places > MOST_SQUARES ? [] : batches.map(() => largest);
     if (this.#squares !== wanted.join()) {
       this.#squares = wanted.join();
-      this.#batch.replaceChildren(...wanted.map((squares) => made("span", "squares", squares)));
+      this.#batch.replaceChildren(...wanted.map(() => make("span", "squares", ...squares(largest))));
     }
     this.#batch.classList.toggle("bar", places > MOST_SQUARES);
     this.#batch.style.setProperty("--share", running / places || 0);
-    [...this.#batch.children].forEach((squares, replica) => {
-      [...squares.children].forEach((square, place) => square.classList.toggle("full", place < batches[replica]));
+    [...this.#batch.children].forEach((one, replica) => {
+      [...one.children].forEach((square, place) => square.classList.toggle("full", place < batches[replica]));
     });
   }
 }
 
-function made(kind, name, squares = 0) {
-  const element = document.createElement(kind);
-  element.className = name;
-  for (let place = 0; place < squares; place++) element.append(document.createElement("i"));
-  return element;
+function squares(count) {
+  return Array.from({ length: count }, () => make("i"));
 }
 
-const whole = new Intl.NumberFormat("en");
-const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
-
-export function number(value) {
-  return (value < 1e6 ? whole : short).format(value);
+export function make(kind, name = "", ...parts) {
+  const made = document.createElement(kind);
+  made.className = name;
+  made.append(...parts);
+  return made;
 }
+
+export const number = new Intl.NumberFormat("en").format;
 
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text; // a screen reader hears changes only

@@ -1,26 +1,21 @@
 // Draws photos as dots that move from box to box as the photos do.
 
-const PLACES = {
-  // where a dot goes at each step; "arrived" depends on its way
-  fetch: "fetch", decode: "decode", ready: "ready", infer: "infer", commit: "commit", held: "fetch",
-};
-const ARRIVED = { queue: ["s3", "uploads"], http: ["client", "lane"] };
-const ENDS = { queue: "redis", http: "client" };
-const BACK = { queue: "s3", http: "client" };
+const WAYS = { queue: ["s3", "uploads", "redis"], http: ["client", "lane", "client"] }; // begin, go, end
+const STEPS = new Set(["arrived", "held", "fetch", "decode", "ready", "infer", "commit"]);
 const UNDONE = new Set(["released", "returned", "abandoned"]);
 const TRAVEL = 180; // ms from one box to the next
 const LINGER = 500; // ms that a dot stays at its end
 const LONGEST = 120_000; // ms without a step: it is not heard of any more
-const SPREAD = [40, 9]; // px around that place, so that dots do not cover one another
 
 export class Dots {
-  #canvas; #boxes; #pen; #dots = new Map(); #worker = null; #isDrawing = false; #looks = {};
+  #canvas; #boxes; #pen; #dots = new Map(); #worker = null; #isDrawing = false; #isSeen = true; #looks = {};
   #still = matchMedia("(prefers-reduced-motion: reduce)");
 
   constructor(canvas, boxes) {
     this.#canvas = canvas;
     this.#boxes = boxes;
     this.#pen = canvas.getContext("2d");
+    new IntersectionObserver(([one]) => { this.#isSeen = one.isIntersecting; }).observe(canvas);
     new ResizeObserver(() => this.#fit()).observe(canvas.parentElement);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#fit());
     this.#fit();
@@ -43,18 +38,18 @@ export class Dots {
 
   // Each dot keeps the places it has yet to go to, with the times at which it sets off.
   #step(id, way, step, at) {
+    const [from, to, end] = WAYS[way];
     if (!this.#dots.has(id)) {
-      if (step !== "arrived" && !(step in PLACES)) return; // its way began before we looked
-      const seed = (id * 2654435761) % 4096;
-      const offset = [(seed % 64) / 32 - 1, Math.floor(seed / 64) / 32 - 1].map((one, axis) => one * SPREAD[axis]);
-      const [from, to] = ARRIVED[way];
-      this.#dots.set(id, { way, offset, from, to, left: at, ahead: [], heard: at, look: way });
+      if (!STEPS.has(step)) return; // its way began before we looked
+      const offset = [((id * 37) % 81) - 40, ((id * 7) % 19) - 9]; // px, so that few dots cover one another
+      this.#dots.set(id, { offset, from, to, left: at, ahead: [], heard: at, look: way });
       if (step === "arrived") return;
     }
     const dot = this.#dots.get(id);
     dot.heard = at;
-    const place = step in PLACES ? PLACES[step] : UNDONE.has(step) ? BACK[way] : ENDS[way];
-    dot.ahead.push({ place, at, end: step in PLACES ? null : step });
+    if (STEPS.has(step)) dot.ahead.push({ at, place: step === "held" ? "fetch" : step });
+    else if (UNDONE.has(step)) dot.ahead.push({ at, place: from, end: "back" });
+    else dot.ahead.push({ at, place: end, end: step === "failed" ? "bad" : "good" });
   }
 
   #draw() {
@@ -66,14 +61,9 @@ export class Dots {
   #frame(now) {
     this.#isDrawing = false;
     this.#pen.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
-    const middles = new Map();
-    const middle = (place) => {
-      if (!middles.has(place)) middles.set(place, this.#boxes.gathering(place));
-      return middles.get(place);
-    };
     for (const [id, dot] of this.#dots) {
       if (!this.#advance(dot, now)) this.#dots.delete(id);
-      else this.#paint(dot, middle(dot.from), middle(dot.to), now);
+      else if (this.#isSeen) this.#paint(dot, this.#boxes.gathering(dot.from), this.#boxes.gathering(dot.to), now);
     }
     this.#draw();
   }
@@ -83,7 +73,7 @@ export class Dots {
     while (dot.ahead.length && now >= dot.ahead[0].at && now >= dot.left + (this.#still.matches ? 0 : TRAVEL)) {
       const next = dot.ahead.shift();
       [dot.from, dot.to, dot.left] = [dot.to, next.place, now];
-      if (next.end) [dot.end, dot.look] = [next.end, lookOf(next.end)];
+      if (next.end) dot.end = dot.look = next.end;
     }
     const stays = dot.end ? TRAVEL + LINGER : LONGEST;
     return now - (dot.end ? dot.left : dot.heard) < stays;
@@ -110,13 +100,8 @@ export class Dots {
     this.#pen.setTransform(scale, 0, 0, scale, 0, 0);
     Object.assign(this.#pen, { font: "700 8px sans-serif", textAlign: "center", textBaseline: "middle" });
     for (const one of document.querySelectorAll("[data-dot]")) {
-      const { backgroundColor: colour, color: ground, content } = getComputedStyle(one, "::before");
-      this.#looks[one.dataset.dot] = { colour, ground, mark: content.slice(1, 2).replace('"', "") };
+      const { backgroundColor: colour, color: ground } = getComputedStyle(one, "::before");
+      this.#looks[one.dataset.dot] = { colour, ground, mark: one.dataset.mark ?? "" };
     }
   }
-}
-
-function lookOf(step) {
-  if (UNDONE.has(step)) return "back";
-  return step === "failed" ? "bad" : "good";
 }

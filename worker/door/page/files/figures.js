@@ -1,5 +1,5 @@
 // Writes the figures of the last minute, the counts and the outages.
-import { number, write } from "./boxes.js";
+import { make, number, write } from "./boxes.js";
 
 export function showFigures(frame) {
   for (const row of document.querySelectorAll("#ways [data-way]")) {
@@ -29,14 +29,12 @@ function showOutages(outages) {
 }
 
 function sentence(outage) {
-  const made = document.createElement("span");
-  const since = document.createElement("span");
+  const [whole, since] = [make("span"), make("span")];
   since.ariaHidden = "true";
-  made.append(`${outage.part} has not answered`, since, ". ");
-  return made;
+  whole.append(`${outage.part} has not answered`, since, ". ");
+  return whole;
 }
 
 function time(ms) {
-  if (ms === null) return "–";
-  return ms < 10_000 ? `${number(Math.round(ms))} ms` : `${number(Math.round(ms / 1000))} s`;
+  return ms === null ? "–" : `${number(Math.round(ms))} ms`;
 }

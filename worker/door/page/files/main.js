@@ -9,7 +9,10 @@ const PHASES = { open: "connected", starting: "the worker is starting: it loads 
 
 const pipeline = document.getElementById("pipeline");
 const boxes = new Boxes(pipeline);
-const resized = new ResizeObserver(() => drawArrows(pipeline.querySelector("path"), boxes));
+const resized = new ResizeObserver(() => {
+  boxes.measure();
+  drawArrows(pipeline.querySelector("path"), boxes);
+});
 for (const one of [pipeline, ...pipeline.querySelectorAll("[data-place]")]) resized.observe(one);
 const dots = new Dots(document.getElementById("dots"), boxes);
 const connection = document.getElementById("connection");

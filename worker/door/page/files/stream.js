@@ -6,7 +6,6 @@ const AWAY = "the worker is away; trying to connect again";
 const REFUSALS = {
   401: "the password is not one of the worker’s tokens: load the page again",
   429: "as many look on as may; waiting for a place",
-  503: "the worker takes no viewers now; trying again",
 };
 
 // `on(name, handle)`: what is done at an event of this name. The event `lost` tells in words why there are none.
