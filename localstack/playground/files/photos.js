@@ -6,14 +6,15 @@ import { byId, make } from "./make.js";
 
 const MOST = 1000; // cards
 const BUDGET = 4; // ms a frame
-const PAUSE = 400; // ms between two changes of the list: each lays it out and paints it
+const PAUSE = 10; // ms for each card of a change of the list, until the next: it is laid out and painted anew
+const LONGEST = 1000; // ms of a pause
 const BURST_THUMBNAILS = 24;
 
 const cards = new Map(); // id → {element, news, number, hash}
 const waiting = new Map(); // id → the newest that was heard of it
 const pictured = new Set(); // of a burst
 let made = new Map(); // element → [its dataset, what will stand in it]
-let changed = -Infinity; // when the list was
+let next = 0; // when the list may change
 let isScheduled = false;
 
 stream.on("photo", (photo) => {
@@ -36,7 +37,7 @@ function draw(now) {
     prepare(photo);
     if (performance.now() > end) break;
   }
-  if (now - changed >= PAUSE) change(now);
+  if (now >= next) change(now);
   schedule();
 }
 
@@ -52,7 +53,7 @@ function prepare(photo) {
 }
 
 function change(now) {
-  changed = now;
+  next = now + Math.min(LONGEST, PAUSE * made.size);
   for (const [element, [data, children]] of made) {
     Object.assign(element.dataset, data);
     element.replaceChildren(...children);
