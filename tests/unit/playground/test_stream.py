@@ -4,40 +4,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from starlette.types import Message
-
 from localstack.playground.web.stream import MOST_WAITING, Event, Stream
 from tests.support.waiting import PATIENCE
+from tests.unit.playground.watching import Connection
 from worker.door.page.viewers import RETRY
 
 HELLO = Event.of("account", {"sent": 0})
-
-
-class Connection:
-    """A viewer's connection, as an ASGI server has it. `reads`: set while the viewer reads."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.got: list[Message] = []
-        self.reads = asyncio.Event()
-        self.reads.set()
-        self.left = asyncio.Event()
-        self.answer = asyncio.ensure_future(stream.answer({}, self._receive, self._send))
-
-    @property
-    def text(self) -> bytes:
-        return b"".join(message.get("body", b"") for message in self.got)
-
-    async def sees(self, text: bytes) -> None:
-        while text not in self.text:
-            await asyncio.sleep(0)
-
-    async def _receive(self) -> Message:
-        await self.left.wait()
-        return {"type": "http.disconnect"}
-
-    async def _send(self, message: Message) -> None:
-        await self.reads.wait()
-        self.got.append(message)
 
 
 def run(scenario: Callable[[Stream], Coroutine[Any, Any, None]], patience: float = PATIENCE) -> None:
