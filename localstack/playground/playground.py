@@ -94,7 +94,8 @@ class Playground:
         """Take photos from now on."""
         self._backstage = backstage
         self.sending.senders = backstage.senders
-        self._work = asyncio.ensure_future(self._work_on(backstage))
+        self._work = asyncio.create_task(self._work_on(backstage))
+        self._work.add_done_callback(self._say_if_failed)
 
     def adopt(self, photos: Iterable[tuple[str, Result]]) -> None:
         """Show samples that others have sent, with their results."""
@@ -130,6 +131,12 @@ class Playground:
         finally:
             await backstage.senders.end()
             await backstage.results.close()
+
+    def _say_if_failed(self, work: asyncio.Task[None]) -> None:
+        """Say it where people look: from now on nobody hears of results."""
+        if not work.cancelled() and (error := work.exception()):
+            asyncio.get_running_loop().call_exception_handler({"message": "a bug", "exception": error})
+            self.tell("away", "The playground itself has failed. The terminal says why; start it anew.")
 
     async def _account(self) -> None:
         while True:
