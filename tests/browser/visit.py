@@ -107,7 +107,7 @@ class Visit:
         self.page.goto(url)
 
     def wait_until(self, condition: str, argument: object = None) -> None:
-        """Wait for an expression of JavaScript, or a function of `argument`."""
+        """Wait until a JavaScript function of `argument` says so; an expression would need eval, which is forbidden."""
         self.page.wait_for_function(condition, arg=argument)
 
     def wait_until_connected(self) -> None:
@@ -165,7 +165,7 @@ class Visit:
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
+            self.complaints.append(f"{message.text} ({message.location['url']})")
 
     def _on_request(self, request: Request) -> None:
         if not request.url.startswith("blob:") and urlsplit(request.url)[:2] != self._origin:
