@@ -10,7 +10,8 @@ import pytest
 from tests.support.door_pages import app, page
 from tests.support.raw_http import RawClient
 from tests.support.waiting import eventually
-from worker.door.http.server import UNREAD, Server
+from worker.door.door import ENDING
+from worker.door.http.server import STOPPING, UNREAD, Server
 from worker.door.page import viewers
 from worker.door.page.page import Page
 from worker.door.page.viewers import MOST, Viewers
@@ -26,11 +27,11 @@ REQUEST = b"GET /events HTTP/1.1\r\nHost: door\r\n\r\n"
 class Shown:
     """A page on a server, and how many frames were made for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = QUICK) -> None:
         self.page: Page = page()
         self.page.viewers = Viewers(self.frame, lambda _: None)
         self.made = 0
-        settings = DoorSettings.model_construct(None, door_body_timeout=QUICK)
+        settings = DoorSettings.model_construct(None, door_body_timeout=patience)
         self.telemetry = Telemetry()
         self.server = Server(app(shown=self.page), settings, self.telemetry, time.monotonic)
 
@@ -111,3 +112,16 @@ def test_the_kernel_keeps_little_for_a_client(shown: Shown) -> None:
         (connection,) = shown.server._uvicorn.server_state.connections
         mine = connection.transport.get_extra_info("socket")
         assert mine.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * UNREAD  # the kernel doubles it
+
+
+def test_a_stop_waits_for_no_viewer_who_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewers, "FRAME", 0.002)
+    shown = Shown(patience=300.0)
+    shown.server.start()
+    with silent(shown.server.port):
+        eventually(lambda: shown.unread() > 0)  # the kernel takes no more
+        begun = time.monotonic()
+        shown.page.viewers.end()
+        shown.server.stop(ENDING)
+        assert time.monotonic() - begun < ENDING + STOPPING
+        assert not shown.server._thread.is_alive()
