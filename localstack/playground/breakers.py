@@ -138,6 +138,7 @@ class Breakers:
         await _until(lambda: photo.state != "sent", SETTLING)
 
     async def _end_worker(self, number: signal.Signals) -> None:
+        await _until(lambda: self.workers.is_up, REPLACING)
         self.sending.burst(LOAD)
         await asyncio.sleep(HEAD_START)
         self.workers.end(number)

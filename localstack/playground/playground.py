@@ -45,6 +45,7 @@ class Playground:
         self._clock = clock
         self._worker = ("starting", "LocalStack and Valkey start.")
         self._since = clock()
+        self._was_up = False
         self._backstage: Backstage | None = None
         self._faults: Faults | None = None
         self._account_changed = asyncio.Event()
@@ -79,7 +80,7 @@ class Playground:
 
     def begin_fault(self, name: str) -> None:
         """Begin a fault. Raises Refusal, KeyError and BusyError."""
-        if self._backstage is None or self._worker[0] in {"starting", "away"}:
+        if not self._was_up:
             raise Refusal("starting", "there is no worker yet that one could do this to")
         self.album.check(LOAD)
         self.faults.begin(name)
@@ -109,6 +110,7 @@ class Playground:
     def tell(self, state: str, says: str) -> None:
         """Say how the worker is."""
         self._worker, self._since = (state, says), self._clock()
+        self._was_up |= state == "up"
         self.stream.publish(self._worker_event())
 
     async def close(self) -> None:

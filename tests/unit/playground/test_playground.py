@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from localstack.playground import playground as module
+from localstack.playground.faults import Fault
 from localstack.playground.playground import Backstage, Playground
 from tests.support.results import make_result
 from tests.support.waiting import PATIENCE
 from tests.unit.playground.watching import Connection
+from worker.door.problems import Refusal
 
 DOOR = "http://127.0.0.1:9"
 
@@ -94,3 +96,25 @@ def test_a_stop_ends_every_part() -> None:
         await asyncio.sleep(0)
 
     assert run(scenario).has_ended
+
+
+class Harmless:
+    """Knows one fault, which is over at once."""
+
+    def faults(self) -> list[Fault]:
+        return [Fault("bomb", "Send a bomb", "It fails alone.", 1.0, lambda: asyncio.sleep(0))]
+
+
+def test_nothing_is_broken_before_the_first_worker_is_up_but_while_another_one_starts() -> None:
+    async def scenario(playground: Playground, _: Part) -> None:
+        playground.prepare(Harmless())  # type: ignore[arg-type] # its faults are all that is asked for
+        playground.tell("starting", "The worker starts.")
+        with pytest.raises(Refusal):
+            playground.begin_fault("bomb")
+        playground.tell("up", "The worker is up.")
+        playground.tell("away", "The worker was killed.")
+        playground.begin_fault("bomb")
+        viewer = Connection(playground.stream)
+        await viewer.sees(b'"state": "off"')
+
+    run(scenario)
