@@ -61,7 +61,7 @@ def test_the_account_is_even_after_photos_by_each_way_and_every_fault(
         assert ask(running, f"/faults/{name}").status_code == 202
         watcher.wait(lambda name=name: watcher.faults.get(name) == "off")  # type: ignore[misc]
         assert watcher.states[before:] == states
-    watcher.wait(lambda: not watcher.account["in_flight"] and "on" not in watcher.faults.values())
+    watcher.wait(lambda: not watcher.unsettled() and "on" not in watcher.faults.values())
 
     watcher.wait(
         lambda: watcher.newest["pipeline"]["worker"] != first
@@ -83,6 +83,14 @@ def test_a_photo_that_harms_has_no_thumbnail_and_a_result_that_says_why(
     assert codes == {"bomb.png": "too_many_pixels", "truncated.jpg": "unreadable_image"}
     for photo in failed:
         assert httpx.get(f"{running.url}/thumbnails/{photo['id']}", timeout=20).status_code == 404
+
+
+def test_a_dead_letter_that_is_sent_back_is_in_flight_again(running: MakeRun, watcher: Watcher) -> None:
+    watcher.wait(lambda: watcher.account["dead"] == 1)  # the first test has sent it
+    (photo,) = [photo for photo in watcher.photos.values() if photo["dead"]]
+    assert ask(running, "/dead-letters/redrive").json() == {"redriven": 1}
+    watcher.wait(lambda: watcher.photos[photo["id"]]["state"] == "sent")
+    assert not httpx.get(f"{running.url}/dead-letters", timeout=20).json()
 
 
 def test_an_interrupt_stops_all_of_it_while_redis_is_frozen_and_pages_are_open(

@@ -74,6 +74,10 @@ class Watcher:
         """Wait until it is so."""
         eventually(is_so, lambda: (self.account, self.faults, self.states, self.settled()), patience)
 
+    def unsettled(self) -> int:
+        """How many photos have come to nothing so far."""
+        return self.account["in_flight"] + self.account["lost"]
+
     def settled(self) -> list[str]:
         """The ids of photos that have come to something."""
         return [image_id for image_id, photo in self.photos.items() if photo["state"] != "sent"]

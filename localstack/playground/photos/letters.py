@@ -14,7 +14,7 @@ from worker.upkeep.dead_letters import Finding, Letter
 PAUSE = 1.0  # seconds between two looks
 IDLE = 3.0  # seconds, where no photo waits for anything
 REREAD = 10.0  # seconds until the letters are read again though their number is the same
-QUIET = 6.0  # seconds for which the queue must be empty until a photo without a result is lost
+QUIET = 10.0  # seconds for which the queue must be empty until a photo without a result is lost
 EXCERPT = 500  # characters of a body that are shown
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
