@@ -39,7 +39,7 @@ class Playground:
     """Belongs to one event loop: that of its server."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.stream = Stream(self._greeting)
+        self.stream = Stream(self._greeting, self._worker_event)
         self.album = Album(self._photo_changed, clock)
         self.sending = Sending(self.album, clock)
         self._clock = clock

@@ -101,4 +101,4 @@ class Watcher:
         elif name == "fault":
             self.faults[data["name"]] = data["state"]
         elif name == "worker":
-            self.states.append(data["state"])
+            self.states.extend({data["state"]} - {*self.states[-1:]})  # it is said again and again

@@ -12,6 +12,7 @@ from worker.door.page.viewers import RETRY
 
 MOST = 8  # viewers at a time
 MOST_WAITING = 2_000  # events that wait for one viewer, of as many things
+SILENCE = 2.0  # seconds without an event, after which a viewer hears that we are there
 PATIENCE = 10.0  # seconds in which a viewer must have read what was sent
 HEADERS = {**SAFE, "Content-Type": "text/event-stream"}
 
@@ -29,10 +30,20 @@ class Event(NamedTuple):
 
 
 class Stream:
-    """Who watches. `greeting`: the events from which a new viewer learns how things are."""
+    """Who watches."""
 
-    def __init__(self, greeting: Callable[[], Iterable[Event]], patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        greeting: Callable[[], Iterable[Event]],
+        beat: Callable[[], Event],
+        *,
+        silence: float = SILENCE,
+        patience: float = PATIENCE,
+    ) -> None:
+        """`greeting`: from it a new viewer learns how things are. `beat`: said when there is nothing else to say."""
         self._greeting = greeting
+        self._beat = beat
+        self._silence = silence
         self._patience = patience
         self._viewers = set[Viewer]()
         self._watched = asyncio.Event()
@@ -94,8 +105,15 @@ class Stream:
         while text:
             async with asyncio.timeout(self._patience):
                 await send({"type": "http.response.body", "body": text, "more_body": True})
-            text = await viewer.take()
+            text = await self._next(viewer)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _next(self, viewer: "Viewer") -> bytes:
+        try:
+            async with asyncio.timeout(self._silence):
+                return await viewer.take()
+        except TimeoutError:
+            return self._beat().text
 
 
 class Viewer:

@@ -9,7 +9,7 @@ import pytest
 
 from localstack.playground.web import relay as module
 from localstack.playground.web.relay import MOST, relay
-from localstack.playground.web.stream import Stream
+from localstack.playground.web.stream import Event, Stream
 from tests.support.waiting import PATIENCE
 from tests.unit.playground.watching import Connection
 
@@ -50,7 +50,7 @@ def relayed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Worker, Scenario], Non
 
     def run(worker: Worker, scenario: Scenario) -> None:
         async def bounded() -> None:
-            stream = Stream(list)
+            stream = Stream(list, lambda: Event.of("beat", 0))
             relays = asyncio.create_task(relay(stream, "http://door", httpx.MockTransport(worker)))
             async with asyncio.timeout(PATIENCE):
                 await scenario(stream)

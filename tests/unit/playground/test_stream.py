@@ -10,12 +10,13 @@ from tests.unit.playground.watching import Connection
 from worker.door.page.viewers import RETRY
 
 HELLO = Event.of("account", {"sent": 0})
+BEAT = Event.of("worker", {"state": "starting"})
 
 
-def run(scenario: Callable[[Stream], Coroutine[Any, Any, None]], patience: float = PATIENCE) -> None:
+def run(scenario: Callable[[Stream], Coroutine[Any, Any, None]], **seconds: float) -> None:
     async def bounded() -> None:
         async with asyncio.timeout(PATIENCE):
-            await scenario(Stream(lambda: [HELLO], patience))
+            await scenario(Stream(lambda: [HELLO], lambda: BEAT, **seconds))
 
     asyncio.run(bounded())
 
@@ -98,3 +99,15 @@ def test_after_the_end_nobody_stays() -> None:
         assert viewer.got[-1]["more_body"] is False
 
     run(scenario)
+
+
+def test_a_viewer_hears_now_and_then_that_we_are_there() -> None:
+    async def scenario(stream: Stream) -> None:
+        viewer = Connection(stream)
+        await viewer.sees(HELLO.text + BEAT.text + BEAT.text)
+        stream.publish(HELLO)
+        await viewer.sees(BEAT.text + HELLO.text)
+        stream.end()
+        await viewer.answer
+
+    run(scenario, silence=0.01)
