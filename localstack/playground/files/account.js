@@ -1,17 +1,17 @@
 // Shows the account: what was sent is scored, failed, a dead letter or still in flight. Nothing else.
-import { number, write } from "../page/boxes.js";
+import { make, number, write } from "../page/boxes.js";
 import { stream } from "../page/main.js";
-import { ENDS, byId, make } from "./make.js";
+import { ENDS, byId, set } from "./shared.js";
 
 const PARTS = { ...ENDS, in_flight: "in flight" };
 const NAMES = Object.keys(PARTS);
 const values = {};
 
 for (const [name, label] of Object.entries({ sent: "sent", ...PARTS, lost: "lost", doubled: "doubled" })) {
-  values[name] = make("dd", { data: { account: name } }, "–");
-  byId("equation").append(make("div", { className: name }, make("dt", {}, `${label} `), values[name]));
+  values[name] = set(make("dd", "", "–"), { "data-account": name });
+  byId("equation").append(make("div", name, make("dt", "", `${label} `), values[name]));
 }
-byId("shares").append(...NAMES.map((className) => make("i", { className })));
+byId("shares").append(...NAMES.map((name) => make("i", name)));
 stream.on("account", show);
 
 function show(account) {

@@ -1,5 +1,6 @@
 // Asks the page's server, and says in words what did not work.
-import { byId, make } from "./make.js";
+import { make } from "../page/boxes.js";
+import { byId } from "./shared.js";
 
 const MOST = 4; // sentences shown
 
@@ -20,7 +21,7 @@ async function answer(response) {
 
 export function complain(what, sentence) {
   const list = byId("errors");
-  list.append(make("p", {}, make("b", {}, what), ": ", make("bdi", {}, sentence)));
+  list.append(make("p", "", make("b", "", what), ": ", make("bdi", "", sentence)));
   while (list.children.length > MOST) list.firstChild.remove();
   list.parentElement.hidden = false;
 }

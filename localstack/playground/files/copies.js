@@ -1,15 +1,16 @@
 // Links a copy or a look-alike to its original, and marks the bits in which their hashes differ.
-import { drawing, make, paragraph } from "./make.js";
+import { make } from "../page/boxes.js";
+import { drawing, set } from "./shared.js";
 
 // `original`: {number, hash}, or undefined if it is not on this page any more.
 export function copyOf({ image_id, distance, kind }, hash, original) {
   const link = original
-    ? make("a", { className: "original", href: `#photo-${image_id}` }, `photo ${original.number}`)
+    ? set(make("a", "original", `photo ${original.number}`), { href: `#photo-${image_id}` })
     : `photo ${image_id.slice(0, 8)}…, which is not on this page`;
-  if (kind === "exact") return paragraph("copy", "The same bytes as ", link, ".");
+  if (kind === "exact") return make("p", "copy", "The same bytes as ", link, ".");
   const [mine, other] = [bits(hash), bits(original?.hash)];
-  const grids = original && make("span", { className: "bits" }, grid(mine, other), grid(other, mine));
-  return paragraph("copy", grids, "Looks like ", link, `: ${distance || "none"} of ${mine.length} bits differ.`);
+  const grids = original ? make("span", "bits", grid(mine, other), grid(other, mine)) : "";
+  return make("p", "copy", grids, "Looks like ", link, `: ${distance || "none"} of ${mine.length} bits differ.`);
 }
 
 // "phash-1:bb83…" as 0 and 1, row by row.

@@ -1,8 +1,8 @@
 // Offers the faults, one button each, and shows which are on and for how long yet.
 import { ask } from "./ask.js";
-import { write } from "../page/boxes.js";
+import { make, write } from "../page/boxes.js";
 import { stream } from "../page/main.js";
-import { byId, make } from "./make.js";
+import { byId, set } from "./shared.js";
 
 const ends = new Map(); // fault that is on → when it ends
 let clock;
@@ -13,20 +13,19 @@ export function showFaults(faults) {
 
 function entry({ name, title, says }) {
   const id = `fault-${name}`;
-  const button = make("button", {}, title);
-  button.setAttribute("aria-describedby", id);
+  const button = set(make("button", "", title), { "aria-describedby": id });
   button.addEventListener("click", () => {
     if (!ends.has(name)) ask(`faults/${encodeURIComponent(name)}`, { what: title });
   });
-  const left = make("p", { className: "left", ariaHidden: "true" });
-  return make("li", { data: { fault: name, state: "off" } }, left, button, make("p", { id }, says));
+  const left = set(make("p", "left"), { "aria-hidden": "true" });
+  return set(make("li", "", left, button, set(make("p", "", says), { id })), { "data-fault": name, "data-state": "off" });
 }
 
 stream.on("fault", ({ name, state, left, says }) => {
   const isNew = ends.has(name) !== (state === "on");
   if (state === "on") ends.set(name, performance.now() + left * 1000);
   else ends.delete(name);
-  if (isNew) write(byId("fault-said"), says);
+  if (isNew) write(byId("fault-said"), state === "on" ? says : `Over: ${says}`);
   show(name, "");
   clock ??= setInterval(tick, 250);
 });

@@ -1,5 +1,6 @@
 // Draws one histogram over a logarithmic axis: bars, the median, the one-second line and the ticks.
-import { drawing, duration, make } from "./make.js";
+import { make } from "../page/boxes.js";
+import { drawing, duration, set } from "./shared.js";
 
 const BINS = 40;
 const DECADES = 4; // 10 ms to 100 s; what lies beyond an end counts there
@@ -30,7 +31,7 @@ function place(ms) {
 }
 
 function mark(className, ms, text = "") {
-  const made = make("span", { className, ariaHidden: "true" }, text);
+  const made = set(make("span", className, text), { "aria-hidden": "true" });
   made.style.left = `${place(ms) * 100}%`;
   return made;
 }

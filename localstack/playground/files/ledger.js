@@ -1,5 +1,6 @@
 // Draws where a photo's time went: a bar against the one-second line, and a table when asked.
-import { duration, make } from "./make.js";
+import { make } from "../page/boxes.js";
+import { duration, set } from "./shared.js";
 
 const SECOND = 1000; // ms
 const STEPS = {
@@ -9,12 +10,12 @@ const STEPS = {
 
 export function ledger(timings) {
   const scale = Math.max(SECOND, timings.total);
-  const line = make("span", { className: "second" });
+  const line = make("span", "second");
   line.style.left = `${(SECOND / scale) * 100}%`;
-  const bar = make("span", { className: "steps", ariaHidden: "true" }, line);
+  const bar = set(make("span", "steps", line), { "aria-hidden": "true" });
   bar.style.backgroundImage = `linear-gradient(to right, ${stripes(timings, scale)})`;
   const words = `${duration(timings.total)}, ${scale > SECOND ? "over a second" : "within the second"}`;
-  const details = make("details", {}, make("summary", {}, bar, words));
+  const details = make("details", "", make("summary", "", bar, words));
   details.addEventListener("toggle", () => details.children.length > 1 || details.append(table(timings)));
   return details;
 }
@@ -32,10 +33,10 @@ function stripes(timings, scale) {
 
 function table(timings) {
   const rows = Object.entries(STEPS).filter(([step]) => step in timings).map(([step, where]) => {
-    const swatch = make("i", { className: "swatch" });
+    const swatch = make("i", "swatch");
     swatch.style.background = `var(--${step})`;
-    const time = make("td", {}, `${timings[step].toFixed(1)} ms`);
-    return make("tr", {}, make("th", { scope: "row" }, swatch, step), time, make("td", {}, where));
+    const time = make("td", "", `${timings[step].toFixed(1)} ms`);
+    return make("tr", "", set(make("th", "", swatch, step), { scope: "row" }), time, make("td", "", where));
   });
-  return make("table", {}, ...rows);
+  return make("table", "", ...rows);
 }

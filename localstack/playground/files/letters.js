@@ -1,7 +1,8 @@
 // Lists the dead letters with what is wrong, and sends them again.
+import { make } from "../page/boxes.js";
 import { stream } from "../page/main.js";
 import { ask } from "./ask.js";
-import { byId, make } from "./make.js";
+import { byId } from "./shared.js";
 
 const PAUSE = 1000; // ms between two looks
 let known = 0;
@@ -26,12 +27,10 @@ function look() {
 function show(letters) {
   byId("letters").replaceChildren(...letters.map(entry));
   byId("no-letters").hidden = letters.length > 0;
-  if (!letters.length && document.activeElement === byId("redrive")) byId("letters-title").focus();
-  byId("redrive").hidden = letters.length === 0;
 }
 
 function entry({ key, reason, body, receives }) {
-  const which = make("bdi", {}, key ?? "a message without a photo");
-  return make("li", {}, make("b", {}, reason), make("p", {}, which, `, received ${receives} times`),
-    make("code", {}, body));
+  const which = make("bdi", "", key ?? "a message without a photo");
+  return make("li", "", make("b", "", reason), make("p", "", which, `, received ${receives} times`),
+    make("code", "", body));
 }

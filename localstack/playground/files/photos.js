@@ -1,8 +1,8 @@
 // Keeps the cards of the newest photos, newest first. A few are made per frame, so that a burst stays smooth.
 import { contents } from "./card.js";
-import { number, write } from "../page/boxes.js";
+import { make, number, write } from "../page/boxes.js";
 import { stream } from "../page/main.js";
-import { byId, make } from "./make.js";
+import { byId, set } from "./shared.js";
 
 const MOST = 1000; // cards
 const BUDGET = 4; // ms a frame
@@ -45,7 +45,7 @@ function prepare(photo) {
   const known = cards.get(photo.id);
   const news = `${photo.state} ${photo.result?.scored_at}`;
   if (known?.news === news) return; // told again after a reconnection
-  const element = known?.element ?? make("li", { id: `photo-${photo.id}` });
+  const element = known?.element ?? set(make("li"), { id: `photo-${photo.id}` });
   cards.set(photo.id, { element, news, number: photo.number, hash: photo.result?.image_hash });
   const original = cards.get(photo.result?.duplicate_of?.image_id);
   const data = { state: photo.state, way: photo.way, number: photo.number };

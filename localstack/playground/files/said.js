@@ -1,7 +1,7 @@
 // Tells a screen reader of results: one in full, many as a sum, and never more often than every few seconds.
 import { write } from "../page/boxes.js";
 import { stream } from "../page/main.js";
-import { ENDS, byId } from "./make.js";
+import { ENDS, byId } from "./shared.js";
 
 const PAUSE = 4000; // ms
 const awaited = new Set(); // photos seen on their way: what is told at a connection is no news

@@ -1,7 +1,7 @@
 // Sends photos: chosen, dropped, pasted, taken with a camera, samples, or a burst.
 import { ask, complain } from "./ask.js";
-import { write } from "../page/boxes.js";
-import { byId, make } from "./make.js";
+import { make, write } from "../page/boxes.js";
+import { byId, set } from "./shared.js";
 
 const AT_ONCE = 4; // uploads
 const waiting = [];
@@ -35,7 +35,7 @@ byId("burst-form").addEventListener("submit", (event) => {
 });
 
 export function showSamples(samples) {
-  byId("samples").prepend(...samples.map(({ name, title }) => make("button", { data: { sample: name } }, title)));
+  byId("samples").prepend(...samples.map(({ name, title }) => set(make("button", "", title), { "data-sample": name })));
 }
 
 function chosenWay() {

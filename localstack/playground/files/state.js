@@ -1,7 +1,7 @@
 // Says whether the worker is up, and whether this page hears of it.
 import { write } from "../page/boxes.js";
 import { stream } from "../page/main.js";
-import { byId } from "./make.js";
+import { byId } from "./shared.js";
 
 byId("connection").hidden = true; // it would say the same less exactly
 document.querySelector("main").prepend(byId("bar"));

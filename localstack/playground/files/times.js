@@ -1,8 +1,8 @@
 // Keeps the times of each way, and shows them side by side: figures, a histogram and a table.
-import { number, write } from "../page/boxes.js";
+import { make, number, write } from "../page/boxes.js";
 import { stream } from "../page/main.js";
 import { counted, histogram, nameOf } from "./histogram.js";
-import { WAYS, byId, duration, make } from "./make.js";
+import { WAYS, byId, duration, set } from "./shared.js";
 
 const MOST = 2000; // times kept of each way
 const PAUSE = 1000; // ms between two drawings
@@ -26,9 +26,8 @@ byId("bins").addEventListener("toggle", draw);
 draw();
 
 function frame(way) {
-  const figures = ["photos", "p50", "p99", "within 1 s"].map((label) => make("div", {}, make("dt", {}, label), make("dd")));
-  return make("figure", { data: { way } }, make("figcaption", { className: "chip" }, WAYS[way]),
-    make("dl", {}, ...figures), make("div", { className: "plot" }));
+  const figures = ["photos", "p50", "p99", "within 1 s"].map((label) => make("div", "", make("dt", "", label), make("dd")));
+  return set(make("figure", "", make("figcaption", "chip", WAYS[way]), make("dl", "", ...figures), make("div", "plot")), { "data-way": way });
 }
 
 function draw() {
@@ -55,11 +54,11 @@ function showFigures(place, all) {
 function table(bins) {
   const rows = bins[0].map((_, bin) => {
     const counts = bins.map((one) => one[bin]);
-    return counts.some(Boolean) ? row(nameOf(bin), counts.map((count) => make("td", {}, count))) : null;
+    return counts.some(Boolean) ? row(nameOf(bin), counts.map((count) => make("td", "", count))) : null;
   });
-  return [row("time", Object.values(WAYS).map((name) => make("th", { scope: "col" }, name))), ...rows.filter(Boolean)];
+  return [row("time", Object.values(WAYS).map((name) => set(make("th", "", name), { scope: "col" }))), ...rows.filter(Boolean)];
 }
 
 function row(name, cells) {
-  return make("tr", {}, make("th", { scope: "row" }, name), ...cells);
+  return make("tr", "", set(make("th", "", name), { scope: "row" }), ...cells);
 }
