@@ -9,7 +9,7 @@ from localstack.playground.photos.photo import Photo, Way, shown_name
 from worker.door.problems import Refusal
 from worker.result import Result
 
-MOST_OPEN = 1_000  # photos without a result at a time
+MOST_OPEN = 2_000  # photos without a result at a time
 MOST_KEPT = 5_000  # photos; of older ones only the account knows
 NEWEST = 200  # photos that a new viewer is shown
 

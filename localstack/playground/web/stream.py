@@ -11,7 +11,7 @@ from worker.door.page.page import SAFE
 from worker.door.page.viewers import RETRY
 
 MOST = 8  # viewers at a time
-MOST_WAITING = 2_000  # events that wait for one viewer, of as many things
+MOST_WAITING = 4_000  # events that wait for one viewer, of as many things
 SILENCE = 2.0  # seconds without an event, after which a viewer hears that we are there
 PATIENCE = 10.0  # seconds in which a viewer must have read what was sent
 HEADERS = {**SAFE, "Content-Type": "text/event-stream"}
