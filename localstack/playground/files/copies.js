@@ -9,13 +9,13 @@ export function copyOf({ image_id, distance, kind }, hash, original) {
     : `photo ${image_id.slice(0, 8)}…, which is not on this page`;
   if (kind === "exact") return make("p", "copy", "The same bytes as ", link, ".");
   const [mine, other] = [bits(hash), bits(original?.hash)];
-  const grids = original ? make("span", "bits", grid(mine, other), grid(other, mine)) : "";
+  const grids = mine.length === other.length ? make("span", "bits", grid(mine, other), grid(other, mine)) : "";
   return make("p", "copy", grids, "Looks like ", link, `: ${distance || "none"} of ${mine.length} bits differ.`);
 }
 
 // "phash-1:bb83…" as 0 and 1, row by row.
-function bits(hash = "") {
-  return [...hash.split(":").at(-1)].flatMap((digit) => [8, 4, 2, 1].map((bit) => parseInt(digit, 16) & bit && 1));
+function bits(hash) {
+  return [...(hash ?? "").split(":").at(-1)].flatMap((digit) => [8, 4, 2, 1].map((bit) => parseInt(digit, 16) & bit && 1));
 }
 
 function grid(shown, compared) {

@@ -1,7 +1,7 @@
 // Offers the faults, one button each, and shows which are on and for how long yet.
-import { ask } from "./ask.js";
 import { make, write } from "../page/boxes.js";
 import { stream } from "../page/main.js";
+import { ask } from "./ask.js";
 import { byId, set } from "./shared.js";
 
 const ends = new Map(); // fault that is on → when it ends

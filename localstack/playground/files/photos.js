@@ -1,7 +1,7 @@
 // Keeps the cards of the newest photos, newest first. A few are made per frame, so that a burst stays smooth.
-import { contents } from "./card.js";
 import { make, number, write } from "../page/boxes.js";
 import { stream } from "../page/main.js";
+import { contents } from "./card.js";
 import { byId, set } from "./shared.js";
 
 const MOST = 1000; // cards

@@ -1,6 +1,6 @@
 // Sends photos: chosen, dropped, pasted, taken with a camera, samples, or a burst.
-import { ask, complain } from "./ask.js";
 import { make, write } from "../page/boxes.js";
+import { ask, complain } from "./ask.js";
 import { byId, set } from "./shared.js";
 
 const AT_ONCE = 4; // uploads
