@@ -4,42 +4,18 @@ import asyncio
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from localstack.faults.gateway import Fault as GatewayFault
 from localstack.faults.gateway import Gateway, throttle, unavailable
 from localstack.playground.faults import LASTS, REPLACING, SETTLING, Fault
-from localstack.playground.photos.photo import Photo
 from localstack.playground.photos.samples import bomb, truncated
+from localstack.playground.photos.sending import Sending
+from localstack.playground.workers import Workers
 from localstack.services import Services
 
 LOAD = 40  # photos of the burst in which a worker ends
 HEAD_START = 1.0  # seconds that it has for them
 LOOK = 0.2  # seconds
-
-
-class Replaceable(Protocol):
-    """The worker, which others replace. Thread-safe."""
-
-    @property
-    def is_up(self) -> bool:
-        """Whether there is one that works."""
-
-    def end(self, number: signal.Signals) -> None:
-        """Send it a signal that ends it; another one is started then."""
-
-
-class Sending(Protocol):
-    """What sends photos."""
-
-    def send(self, name: str, data: bytes) -> Photo:
-        """Send a photo by the queue. Raises Refusal."""
-
-    def send_poison(self) -> Photo:
-        """Send a message that no worker can read. Raises Refusal."""
-
-    def burst(self, number: int) -> None:
-        """Send so many photos by all ways. Raises Refusal."""
 
 
 @dataclass(eq=False)
@@ -48,7 +24,7 @@ class Breakers:
 
     services: Services
     gateway: Gateway
-    workers: Replaceable
+    workers: Workers
     sending: Sending
     sample: bytes = field(repr=False)  # a photo that can be cut short
 

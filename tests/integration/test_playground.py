@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -59,7 +60,7 @@ def test_the_account_is_even_after_photos_by_each_way_and_every_fault(
     for name, states in (("kill", ["away", "starting", "up"]), ("stop", ["stopping", "starting", "up"])):
         before = len(watcher.states)
         assert ask(running, f"/faults/{name}").status_code == 202
-        watcher.wait(lambda name=name: watcher.faults.get(name) == "off")  # type: ignore[misc]
+        watcher.wait(partial(watcher.is_over, name))
         assert watcher.states[before:] == states
     watcher.wait(lambda: not watcher.unsettled() and "on" not in watcher.faults.values())
 

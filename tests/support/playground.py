@@ -74,6 +74,10 @@ class Watcher:
         """Wait until it is so."""
         eventually(is_so, lambda: (self.account, self.faults, self.states, self.settled()), patience)
 
+    def is_over(self, fault: str) -> bool:
+        """Whether a fault has come to its end."""
+        return self.faults.get(fault) == "off"
+
     def unsettled(self) -> int:
         """How many photos have come to nothing so far."""
         return self.account["in_flight"] + self.account["lost"]

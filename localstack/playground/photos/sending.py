@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import cycle, islice
 
 from starlette.requests import Request
@@ -57,10 +58,9 @@ class Sending:
         self._check_open()
         self._album.check(number)
         for at, way in enumerate(islice(cycle(ways), number)):
-            name = samples.BURST[at % len(samples.BURST)]
-            sample = self.samples[name]
+            name = samples.BURST[at // len(ways) % len(samples.BURST)]
             photo = self._album.add(way, name, burst=True, thumbnail=at < PICTURED)
-            self._begin(photo, lambda sample=sample, own=photo.image_id: as_upload(sample, own))  # type: ignore[misc]
+            self._begin(photo, partial(as_upload, self.samples[name], photo.image_id))
 
     def send(self, name: str, data: bytes) -> Photo:
         """Send a photo by the queue."""

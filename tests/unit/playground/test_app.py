@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import product
 
 import httpx
 import pytest
@@ -98,7 +99,7 @@ def test_a_burst_has_photos_of_their_own_by_the_ways_in_turn() -> None:
     world = World()
     assert world.ask("POST", "/burst?n=30&way=mixed").json() == {"sent": 30}
     photos = [photo for photo, _ in world.catcher.caught]
-    assert {photo.way for photo in photos} == {*WAYS}
+    assert {(photo.way, photo.name) for photo in photos} == {*product(WAYS, samples.BURST)}
     assert len({data for _, data in world.catcher.caught}) == 30
     assert [photo.shows_thumbnail for photo in photos] == [True] * PICTURED + [False] * (30 - PICTURED)
     assert all(photo.event()["burst"] for photo in photos)
