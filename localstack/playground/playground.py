@@ -7,21 +7,17 @@ from dataclasses import dataclass
 
 from localstack.playground.breakers import LOAD, Breakers
 from localstack.playground.faults import Faults
-from localstack.playground.photos.album import Album
 from localstack.playground.photos.letters import Letters
-from localstack.playground.photos.photo import Photo
 from localstack.playground.photos.results import Results
 from localstack.playground.photos.samples import TITLES
 from localstack.playground.photos.senders import Senders
 from localstack.playground.photos.sending import Sending
 from localstack.playground.photos.thumbnails import Thumbnails
+from localstack.playground.told import Told
 from localstack.playground.web.relay import relay
-from localstack.playground.web.stream import Event, Stream
 from worker.door.problems import Refusal
 from worker.messages import S3Object
 from worker.result import Result
-
-ACCOUNT = 0.25  # seconds from one account to the next, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +35,12 @@ class Playground:
     """Belongs to one event loop: that of its server."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.stream = Stream(self._greeting, self._worker_event)
-        self.album = Album(self._photo_changed, clock)
+        self.told = Told(clock, lambda: self._faults.events() if self._faults else [])
+        self.stream, self.album = self.told.stream, self.told.album
         self.sending = Sending(self.album, clock)
         self._clock = clock
-        self._worker = ("starting", "LocalStack and Valkey start.")
-        self._since = clock()
-        self._was_up = False
         self._backstage: Backstage | None = None
         self._faults: Faults | None = None
-        self._account_changed = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
 
     # What is asked
@@ -80,7 +72,7 @@ class Playground:
 
     def begin_fault(self, name: str) -> None:
         """Begin a fault. Raises Refusal, KeyError and BusyError."""
-        if not self._was_up:
+        if not self.told.was_up:
             raise Refusal("starting", "there is no worker yet that one could do this to")
         self.album.check(LOAD)
         self.faults.begin(name)
@@ -107,12 +99,6 @@ class Playground:
             elif sample := self.sending.samples.get(name):
                 self.backstage.senders.kept.keep(photo, sample)
 
-    def tell(self, state: str, says: str) -> None:
-        """Say how the worker is."""
-        self._worker, self._since = (state, says), self._clock()
-        self._was_up |= state == "up"
-        self.stream.publish(self._worker_event())
-
     async def close(self) -> None:
         """Mend what is broken, and send the viewers away."""
         if self._faults:
@@ -129,7 +115,7 @@ class Playground:
                 tasks.create_task(backstage.results.run())
                 tasks.create_task(backstage.letters.run())
                 tasks.create_task(relay(self.stream, backstage.door))
-                tasks.create_task(self._account())
+                tasks.create_task(self.told.tell_accounts())
         finally:
             await backstage.senders.end()
             await backstage.results.close()
@@ -138,36 +124,4 @@ class Playground:
         """Say it where people look: from now on nobody hears of results."""
         if not work.cancelled() and (error := work.exception()):
             asyncio.get_running_loop().call_exception_handler({"message": "a bug", "exception": error})
-            self.tell("away", "The playground itself has failed. The terminal says why; start it anew.")
-
-    async def _account(self) -> None:
-        while True:
-            await self._account_changed.wait()
-            self._account_changed.clear()
-            self.stream.publish(self._account_event())
-            await asyncio.sleep(ACCOUNT)
-
-    # What is told
-
-    def _greeting(self) -> list[Event]:
-        faults = self._faults.events() if self._faults else []
-        photos = [_photo_event(photo) for photo in self.album.newest()]
-        return [self._worker_event(), *faults, *photos, self._account_event()]
-
-    def _photo_changed(self, photo: Photo) -> None:
-        if self.stream.is_watched:
-            self.stream.publish(_photo_event(photo))
-        self._account_changed.set()
-
-    def _worker_event(self) -> Event:
-        state, says = self._worker
-        return Event.of(
-            "worker", {"state": state, "since": round(self._clock() - self._since, 1), "says": says}
-        )
-
-    def _account_event(self) -> Event:
-        return Event.of("account", self.album.account.event())
-
-
-def _photo_event(photo: Photo) -> Event:
-    return Event.of("photo", photo.event(), photo.image_id)
+            self.told.tell("away", "The playground itself has failed. The terminal says why; start it anew.")

@@ -92,7 +92,7 @@ class PlaygroundServer:
 
     def tell(self, state: str, says: str) -> None:
         """Say how the worker is. From any thread."""
-        self._do(self._playground.tell, state, says)
+        self._do(self._playground.told.tell, state, says)
 
     def close(self) -> None:
         """Mend what is broken, send the viewers away and stop. May be called again."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localstack.playground import playground as module
+from localstack.playground import told as module
 from localstack.playground.faults import Fault
 from localstack.playground.playground import Backstage, Playground
 from tests.support.results import make_result
@@ -67,7 +67,7 @@ def test_many_changes_at_once_are_one_account(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_new_viewer_sees_the_worker_the_photos_and_the_account() -> None:
     async def scenario(playground: Playground, _: Part) -> None:
-        playground.tell("up", "The worker is up.")
+        playground.told.tell("up", "The worker is up.")
         playground.adopt([("coffee.png", make_result("of S3"))])
         viewer = Connection(playground.stream)
         await viewer.sees(b"event: account")
@@ -108,11 +108,11 @@ class Harmless:
 def test_nothing_is_broken_before_the_first_worker_is_up_but_while_another_one_starts() -> None:
     async def scenario(playground: Playground, _: Part) -> None:
         playground.prepare(Harmless())  # type: ignore[arg-type] # its faults are all that is asked for
-        playground.tell("starting", "The worker starts.")
+        playground.told.tell("starting", "The worker starts.")
         with pytest.raises(Refusal):
             playground.begin_fault("bomb")
-        playground.tell("up", "The worker is up.")
-        playground.tell("away", "The worker was killed.")
+        playground.told.tell("up", "The worker is up.")
+        playground.told.tell("away", "The worker was killed.")
         playground.begin_fault("bomb")
         viewer = Connection(playground.stream)
         await viewer.sees(b'"state": "off"')
