@@ -1,6 +1,7 @@
 """All photos that were sent, and what became of each. Belongs to one event loop."""
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -23,6 +24,9 @@ class Album:
     account: Account = field(default_factory=Account)
     _photos: dict[str, Photo] = field(default_factory=dict)
     _open: dict[str, Photo] = field(default_factory=dict)
+    _heard: Counter[str] = field(
+        default_factory=Counter
+    )  # results published of photos that are not ours, or not yet
 
     def add(self, way: Way, name: str, *, burst: bool = False, thumbnail: bool = True) -> Photo:
         """Add a photo that will be sent. Raises Refusal if there are too many already."""
@@ -44,7 +48,8 @@ class Album:
         photo = Photo(result.image_id, self.account.sent + 1, way, shown_name(name))
         self._photos[photo.image_id] = photo
         self.account.sent += 1
-        photo.published = 1
+        for _ in range(self._heard.pop(photo.image_id, 0)):
+            self.publish(photo.image_id)
         self._finish(photo, result)
         return photo
 
@@ -70,12 +75,17 @@ class Album:
         photo.left_at = self.clock()
 
     def publish(self, image_id: str) -> Photo | None:
-        """Note that a result was published; returns the photo."""
-        if photo := self._photos.get(image_id):
-            photo.published += 1
-            if photo.published > 1:
-                self.account.doubled += 1
-                self.changed(photo)
+        """Note that a result was published; returns the photo, if it is here."""
+        photo = self._photos.get(image_id)
+        if photo is None:
+            self._heard[image_id] += 1
+            if len(self._heard) > MOST_KEPT:
+                del self._heard[next(iter(self._heard))]
+            return None
+        photo.published += 1
+        if photo.published > 1:
+            self.account.doubled += 1
+            self.changed(photo)
         return photo
 
     def finish(self, photo: Photo, result: Result) -> None:
@@ -96,7 +106,7 @@ class Album:
                 self.changed(photo)
             elif reason is None and photo.state == "dead":
                 self.account.dead -= 1
-                photo.state = "sent"
+                photo.state, photo.left_at = "sent", self.clock()  # who moved it may have it for a moment
                 self.changed(photo)
 
     def lose(self, photos: Iterable[Photo]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from localstack.playground.photos.album import Album
 from localstack.playground.photos.photo import Photo
-from worker.errors import QueueError
+from worker.errors import DecoderStartError, QueueError
 from worker.upkeep.dead_letters import Finding, Letter
 
 PAUSE = 1.0  # seconds between two looks
@@ -95,9 +95,8 @@ class Letters:
     async def look(self) -> None:
         """Look once, if SQS answers."""
         try:
-            await self._look_at_letters()
-            is_empty = not await asyncio.to_thread(self._queues.waiting)
-        except QueueError:
+            is_empty = await self._know_all_letters() and not await asyncio.to_thread(self._queues.waiting)
+        except (QueueError, DecoderStartError):
             is_empty = False  # as far as is known
         now = self._clock()
         if not is_empty:
@@ -107,11 +106,13 @@ class Letters:
         elif now - self._quiet_since >= QUIET and await self._look_up():
             self._album.lose(self._left_before(now - QUIET))
 
-    async def _look_at_letters(self) -> None:
+    async def _know_all_letters(self) -> bool:
+        """Look at the dead letters. False if there are more than can be read."""
         count, now = await asyncio.to_thread(self._queues.count), self._clock()
         if count != len(self._known) or now - self._read_at >= REREAD:
             self._read_at = now
             await self._read()
+        return len(self._known) >= count
 
     async def _read(self) -> None:
         letters = await asyncio.to_thread(self._queues.read)

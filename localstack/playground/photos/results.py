@@ -23,7 +23,12 @@ class Results:
     def __init__(self, url: str, album: Album) -> None:
         retry: Any = Retry(NoBackoff(), 0)
         self._redis: Any = Redis.from_url(
-            url, decode_responses=True, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=retry
+            url,
+            decode_responses=True,
+            encoding_errors="replace",  # anybody may write there
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            retry=retry,
         )
         self._album = album
 

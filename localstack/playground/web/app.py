@@ -13,7 +13,8 @@ from localstack.playground.faults import BusyError
 from localstack.playground.photos.photo import WAYS, Photo, Way
 from localstack.playground.playground import Playground
 from localstack.playground.web import page
-from localstack.playground.web.guard import HEADERS, refuse
+from localstack.playground.web.guard import refuse
+from worker.door.page.page import SAFE
 from worker.door.presence import GoneError
 from worker.door.problems import STATUS, Refusal
 from worker.errors import QueueError
@@ -57,7 +58,7 @@ class Asked:
         stream = self._playground.stream
         if stream.is_full:
             raise Refusal("too_many_requests", "there are as many viewers as there may be")
-        return Response(headers=HEADERS) if request.method == "HEAD" else stream.answer
+        return Response(headers=SAFE) if request.method == "HEAD" else stream.answer
 
     async def photo(self, request: Request) -> Response:
         """POST /photos: the body is a photo."""
@@ -67,7 +68,7 @@ class Asked:
 
     async def samples(self, _: Request) -> Response:
         """GET /samples."""
-        return JSONResponse(self._playground.samples(), headers=HEADERS)
+        return JSONResponse(self._playground.samples(), headers=SAFE)
 
     async def sample(self, request: Request) -> Response:
         """POST /samples/{name}: one of the samples, or all of them."""
@@ -91,11 +92,11 @@ class Asked:
         made = await self._playground.thumbnail(request.path_params["image_id"])
         if made is None:
             raise Refusal("not_found", "no picture can be made of this photo")
-        return Response(made, media_type="image/jpeg", headers=HEADERS)
+        return Response(made, media_type="image/jpeg", headers=SAFE)
 
     async def faults(self, _: Request) -> Response:
         """GET /faults."""
-        return JSONResponse(self._playground.faults.describe(), headers=HEADERS)
+        return JSONResponse(self._playground.faults.describe(), headers=SAFE)
 
     async def fault(self, request: Request) -> Response:
         """POST /faults/{name}."""
@@ -109,7 +110,7 @@ class Asked:
 
     async def dead_letters(self, _: Request) -> Response:
         """GET /dead-letters."""
-        return JSONResponse(self._playground.backstage.letters.describe(), headers=HEADERS)
+        return JSONResponse(self._playground.backstage.letters.describe(), headers=SAFE)
 
     async def redrive(self, _: Request) -> Response:
         """POST /dead-letters/redrive."""
@@ -152,4 +153,4 @@ def _sent(photo: Photo) -> Response:
 
 
 def _taken(fields: dict[str, Any]) -> Response:
-    return JSONResponse(fields, 202, HEADERS)
+    return JSONResponse(fields, 202, SAFE)

@@ -6,8 +6,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from localstack.playground.web.guard import HEADERS
-from worker.door.page.page import KINDS
+from worker.door.page.page import KINDS, SAFE
 from worker.door.problems import Refusal
 
 MORE = b"<!-- more -->"  # where the worker's page goes on here
@@ -18,7 +17,7 @@ OURS = Path(__file__).parents[1] / "files"
 async def index(_: Request) -> Response:
     """Show the worker's page with ours in it. Files are read anew each time: whoever edits them sees it at once."""
     page = (WORKERS / "index.html").read_bytes().replace(MORE, (OURS / "more.html").read_bytes())
-    return Response(page, media_type="text/html", headers=HEADERS)
+    return Response(page, media_type="text/html", headers=SAFE)
 
 
 async def workers_file(request: Request) -> Response:
@@ -36,4 +35,4 @@ def _file(folder: Path, request: Request) -> Response:
     path = {one.name: one for one in folder.iterdir()}.get(request.path_params["name"])
     if path is None:
         raise Refusal("not_found", "there is no such part of the page")
-    return Response(path.read_bytes(), media_type=KINDS.get(path.suffix), headers=HEADERS)
+    return Response(path.read_bytes(), media_type=KINDS.get(path.suffix), headers=SAFE)

@@ -134,7 +134,7 @@ def test_what_is_no_result_is_none(valkey: Valkey) -> None:
     photo = listener.add()
 
     async def scenario() -> None:
-        for text in ("", "[]", '{"image_id": 7}', "x" * 100_000):
+        for text in ("", "[]", '{"image_id": 7}', "x" * 100_000, b"no UTF-8: \xff"):
             valkey.client.publish(f"result:{photo.image_id}", text)
         valkey.client.publish("result:of-somebody-else", "{}")
         listener.write(photo)

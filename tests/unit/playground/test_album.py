@@ -104,12 +104,27 @@ def test_a_lost_photo_is_lost_until_it_comes_to_something() -> None:
     assert book.account() == {"sent": 2, "failed": 1, "dead": 1}
 
 
-def test_a_sample_that_was_sent_before_comes_with_its_result() -> None:
+@pytest.mark.parametrize("before", range(4))
+def test_a_sample_is_doubled_if_its_result_is_heard_twice_before_or_after_it_is_known(before: int) -> None:
     book = Book()
     result = failure("of a sample", "unreadable_image", "half of it is missing")
+    for _ in range(before):
+        book.album.publish(result.image_id)
     photo = book.album.adopt("http", "coffee.png", result)
-    book.album.publish(photo.image_id)
-    assert book.account() == {"sent": 1, "failed": 1, "doubled": 1}
+    for _ in range(3 - before):
+        book.album.publish(photo.image_id)
+    assert book.account() == {"sent": 1, "failed": 1, "doubled": 2}
+
+
+def test_what_is_heard_of_others_is_forgotten_in_the_end() -> None:
+    book = Book()
+    result = failure("of a sample", "unreadable_image", "half of it is missing")
+    book.album.publish(result.image_id)
+    for number in range(MOST_KEPT):
+        book.album.publish(f"of make submit {number}")
+    book.album.adopt("http", "coffee.png", result)
+    book.album.publish(result.image_id)
+    assert book.account() == {"sent": 1, "failed": 1}
 
 
 def test_no_more_photos_are_open_than_may_be() -> None:

@@ -8,7 +8,7 @@ from localstack.playground.photos.album import Album
 from localstack.playground.photos.letters import EXCERPT, QUIET, REREAD, Letters
 from localstack.playground.photos.photo import Photo
 from tests.support.fakes import ManualClock
-from worker.errors import QueueError
+from worker.errors import DecoderStartError, QueueError
 from worker.messages import S3Object
 from worker.upkeep.dead_letters import Finding, Letter
 
@@ -19,8 +19,9 @@ class TwoQueues:
     def __init__(self) -> None:
         self.messages = 0
         self.letters: list[Letter] = []
+        self.unread = 0  # letters that nobody has read
         self.reads = 0
-        self.is_away = False
+        self.trouble: Exception | None = None
 
     def waiting(self) -> int:
         self._check()
@@ -28,7 +29,7 @@ class TwoQueues:
 
     def count(self) -> int:
         self._check()
-        return len(self.letters)
+        return len(self.letters) + self.unread
 
     def read(self) -> list[Letter]:
         self.reads += 1
@@ -41,8 +42,8 @@ class TwoQueues:
         self.letters.clear()
 
     def _check(self) -> None:
-        if self.is_away:
-            raise QueueError("SQS does not answer")
+        if self.trouble:
+            raise self.trouble
 
 
 class Watch:
@@ -99,9 +100,12 @@ def test_a_redriven_photo_is_in_flight_again() -> None:
     watch.dies(photo)
     watch.look()
     assert asyncio.run(watch.letters.redrive()) == 1
-    watch.queues.messages = 1
-    watch.look(after=1)
+    watch.look(after=QUIET)  # SQS has it in hand: it is in neither queue
     assert (photo.state, watch.letters.describe()) == ("sent", [])
+    watch.look(after=QUIET - 1)
+    assert watch.album.account.lost == 0
+    watch.look(after=1)
+    assert watch.album.account.lost == 1
 
 
 def test_a_photo_is_lost_when_neither_queue_nor_sender_has_it_and_there_is_no_result() -> None:
@@ -114,7 +118,16 @@ def test_a_photo_is_lost_when_neither_queue_nor_sender_has_it_and_there_is_no_re
     assert watch.album.account.lost == 1
 
 
-@pytest.mark.parametrize("holds", ["queue", "dead-letter queue", "sender", "Redis that does not answer"])
+HOLDERS = [
+    "queue",
+    "dead-letter queue",
+    "letters that cannot all be read",
+    "sender",
+    "Redis that does not answer",
+]
+
+
+@pytest.mark.parametrize("holds", HOLDERS)
 def test_a_photo_that_somebody_may_still_have_is_not_lost(holds: str) -> None:
     watch = Watch()
     photo = watch.sent()
@@ -122,6 +135,7 @@ def test_a_photo_that_somebody_may_still_have_is_not_lost(holds: str) -> None:
     watch.store_answers = not holds.startswith("Redis")
     if holds == "dead-letter queue":
         watch.dies(photo)
+    watch.queues.unread = int(holds == "letters that cannot all be read")
     if holds == "sender":
         photo.left_at = None
     for _ in range(3):
@@ -140,12 +154,15 @@ def test_a_photo_that_was_sent_while_the_queue_was_quiet_has_time_to_be_announce
     assert watch.album.account.lost == 1
 
 
-def test_a_queue_that_does_not_answer_is_not_empty() -> None:
+@pytest.mark.parametrize(
+    "trouble", [QueueError("SQS does not answer"), DecoderStartError("no memory for one")]
+)
+def test_a_queue_that_cannot_be_looked_at_is_not_empty(trouble: Exception) -> None:
     watch = Watch()
     watch.sent()
     watch.look(after=1)
-    watch.queues.is_away = True
+    watch.queues.trouble = trouble
     watch.look(after=QUIET)
-    watch.queues.is_away = False
+    watch.queues.trouble = None
     watch.look(after=1)
     assert watch.album.account.lost == 0
