@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 
 from localstack.faults.gateway import Fault as GatewayFault
 from localstack.faults.gateway import Gateway, throttle, unavailable
-from localstack.playground.faults import LASTS, REPLACING, SETTLING, Fault
+from localstack.playground.faults import Fault
 from localstack.playground.photos.samples import bomb, truncated
 from localstack.playground.photos.sending import Sending
 from localstack.playground.workers import Workers
 from localstack.services import Services
 
+LASTS = 10.0  # seconds of an outage
+UNKNOWN = 0.0
+SETTLING = 90.0  # seconds, at most, until a photo that harms has come to its end
+REPLACING = 180.0  # seconds, at most, until another worker is up
 LOAD = 40  # photos of the burst in which a worker ends
 HEAD_START = 1.0  # seconds that it has for them
 LOOK = 0.2  # seconds
@@ -56,28 +60,28 @@ class Breakers:
                 "bomb",
                 "Send a decompression bomb",
                 "A PNG of a few hundred bytes says that it has 2.5 gigapixels. It fails alone.",
-                SETTLING,
+                UNKNOWN,
                 lambda: self._send("bomb.png", bomb()),
             ),
             Fault(
                 "truncated",
                 "Send a truncated photo",
                 "Half of the photo is missing. It gets a result that says so.",
-                SETTLING,
+                UNKNOWN,
                 lambda: self._send("truncated.jpg", truncated(self.sample)),
             ),
             Fault(
                 "poison",
                 "Send a poison message",
                 "No worker can read this message. After five receives it is a dead letter.",
-                SETTLING,
+                UNKNOWN,
                 self._poison,
             ),
             Fault(
                 "kill",
                 "Kill the worker",
-                "SIGKILL under load: nothing is said goodbye to. Another worker finishes the photos.",
-                REPLACING,
+                "SIGKILL under load: it finishes nothing. What it had comes back, and another worker scores it.",
+                UNKNOWN,
                 lambda: self._end_worker(signal.SIGKILL),
                 "worker",
             ),
@@ -85,7 +89,7 @@ class Breakers:
                 "stop",
                 "Stop the worker",
                 "SIGTERM under load: what is begun is finished, the rest is given back.",
-                REPLACING,
+                UNKNOWN,
                 lambda: self._end_worker(signal.SIGTERM),
                 "worker",
             ),

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localstack.playground.web.stream import Event
-
-LASTS = 10.0  # seconds of an outage
-SETTLING = 90.0  # seconds, at most, until a photo that harms has come to its end
-REPLACING = 180.0  # seconds, at most, until another worker is up
+from worker.door.problems import Refusal
 
 
 class BusyError(Exception):
@@ -23,8 +20,10 @@ class Fault:
     name: str
     title: str
     says: str  # what happens
-    seconds: float  # it is over by then
-    act: Callable[[], Awaitable[None]]  # begins it, waits, ends it, also when it is cancelled
+    seconds: float  # how long it lasts; 0 where nobody knows
+    act: Callable[
+        [], Awaitable[None]
+    ]  # begins it, waits, ends it, also when it is cancelled; may raise Refusal
     kind: str = ""
 
 
@@ -68,19 +67,22 @@ class Faults:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, fault: Fault, kind: str) -> None:
+        says = fault.says
         try:
             await fault.act()
+        except Refusal as refusal:
+            says = f"It did not happen: {refusal}."
         finally:
             del self._on[kind]
-            self._tell(self._event(fault, None))
+            self._tell(self._event(fault, None, says))
 
-    def _event(self, fault: Fault, until: float | None) -> Event:
+    def _event(self, fault: Fault, until: float | None, says: str = "") -> Event:
         is_on = until is not None
         left = round(max(0.0, until - self._clock()), 1) if until is not None else 0.0
         fields: dict[str, Any] = {
             "name": fault.name,
             "state": "on" if is_on else "off",
             "left": left,
-            "says": fault.says,
+            "says": says or fault.says,
         }
         return Event.of("fault", fields, f"fault {fault.name}")

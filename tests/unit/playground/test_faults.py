@@ -11,6 +11,7 @@ from localstack.playground.faults import BusyError, Fault, Faults
 from localstack.playground.web.stream import Event
 from tests.support.fakes import ManualClock
 from tests.support.waiting import PATIENCE
+from worker.door.problems import Refusal
 
 
 class Broken:
@@ -18,6 +19,7 @@ class Broken:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, float]] = []
+        self.said = ""
         self.is_broken = False
         self.over = asyncio.Event()
         faults = [
@@ -25,6 +27,7 @@ class Broken:
             Fault("stop", "Stop", "It is stopped.", 10.0, self.act, "worker"),
             Fault("bomb", "Bomb", "It is sent.", 10.0, self.act),
         ]
+        self.refusal: Refusal | None = None
         self.clock = ManualClock()
         self.faults = Faults(faults, self.tell, self.clock)
 
@@ -32,11 +35,14 @@ class Broken:
         self.is_broken = True
         try:
             await self.over.wait()
+            if self.refusal:
+                raise self.refusal
         finally:
             self.is_broken = False
 
     def tell(self, event: Event) -> None:
         fields = json.loads(event.text.decode().partition("data: ")[2])
+        self.said = fields["says"]
         self.told.append((fields["name"], fields["state"], fields["left"]))
 
     async def end(self) -> None:
@@ -87,6 +93,17 @@ def test_two_of_one_kind_do_not_go_together_but_others_do() -> None:
         broken.faults.begin("stop")
         await broken.end()
         assert [name for name, state, _ in broken.told if state == "off"] == ["kill", "bomb", "stop"]
+
+    run(scenario)
+
+
+def test_one_that_is_refused_after_all_says_why_and_is_over() -> None:
+    async def scenario(broken: Broken) -> None:
+        broken.faults.begin("kill")
+        assert broken.said == "It is killed."
+        broken.refusal = Refusal("too_many_requests", "999 photos wait")
+        await broken.end()
+        assert (broken.told[-1], broken.said) == (("kill", "off", 0.0), "It did not happen: 999 photos wait.")
 
     run(scenario)
 
