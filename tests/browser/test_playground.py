@@ -79,10 +79,10 @@ class Playground(Visit):
     def choose(self, way: str, name: str, photo: bytes) -> Locator:
         """Choose a photo; its card once it is done."""
         self.page.locator(f"[name=way][value={way}]").check(force=True)
-        number = self.value("sent") + 1
         chosen = FilePayload(name=name, mimeType="image/jpeg", buffer=photo)
-        self.page.locator("#choose").set_input_files(chosen)
-        card = self.page.locator(f"#photos > li[data-number='{number}'][data-state=done]")
+        with self.page.expect_response(lambda answer: "/photos?" in answer.url) as answers:
+            self.page.locator("#choose").set_input_files(chosen)
+        card = self.page.locator(f"#photo-{answers.value.json()['id']}[data-state=done]")
         card.wait_for()
         return card
 

@@ -32,24 +32,31 @@ function schedule() {
 function draw(now) {
   isScheduled = false;
   const end = performance.now() + BUDGET;
-  for (const [id, photo] of waiting) {
-    waiting.delete(id);
-    prepare(photo);
+  for (const id of waiting.keys()) {
+    take(id);
     if (performance.now() > end) break;
   }
   if (now >= next) change(now);
   schedule();
 }
 
-function prepare(photo) {
+// An original before its copies, which link to it.
+function take(id) {
+  const photo = waiting.get(id);
+  if (!waiting.delete(id)) return;
+  const originalId = photo.result?.duplicate_of?.image_id;
+  take(originalId);
+  prepare(photo, originalId);
+}
+
+function prepare(photo, originalId) {
   const known = cards.get(photo.id);
   const news = `${photo.state} ${photo.result?.scored_at}`;
   if (known?.news === news) return; // told again after a reconnection
   const element = known?.element ?? set(make("li"), { id: `photo-${photo.id}` });
   cards.set(photo.id, { element, news, number: photo.number, hash: photo.result?.image_hash });
-  const original = cards.get(photo.result?.duplicate_of?.image_id);
   const data = { state: photo.state, way: photo.way, number: photo.number };
-  made.set(element, [data, contents(photo, original, hasPicture(photo))]);
+  made.set(element, [data, contents(photo, cards.get(originalId), hasPicture(photo))]);
 }
 
 function change(now) {
@@ -58,7 +65,8 @@ function change(now) {
     Object.assign(element.dataset, data);
     element.replaceChildren(...children);
   }
-  byId("photos").prepend(...[...made.keys()].filter((element) => !element.parentElement).reverse());
+  const fresh = [...made.keys()].filter((element) => !element.parentElement);
+  byId("photos").prepend(...fresh.sort((one, other) => other.dataset.number - one.dataset.number));
   made = new Map();
   forgetOldest();
   byId("no-photos").hidden = cards.size > 0;

@@ -6,6 +6,7 @@ import { WAYS, byId, duration, set } from "./shared.js";
 
 const MOST = 2000; // times kept of each way
 const PAUSE = 1000; // ms between two drawings
+const FIGURES = { count: "photos", p50: "p50", p99: "p99", share: "within 1 s" };
 const NAMES = Object.keys(WAYS);
 
 const times = { queue: [], direct: [], http: [] };
@@ -26,7 +27,8 @@ byId("bins").addEventListener("toggle", draw);
 draw();
 
 function frame(way) {
-  const figures = ["photos", "p50", "p99", "within 1 s"].map((label) => make("div", "", make("dt", "", label), make("dd")));
+  const figures = Object.entries(FIGURES).map(([figure, label]) =>
+    make("div", "", make("dt", "", label), set(make("dd"), { "data-figure": figure })));
   return set(make("figure", "", make("figcaption", "chip", WAYS[way]), make("dl", "", ...figures), make("div", "plot")), { "data-way": way });
 }
 
