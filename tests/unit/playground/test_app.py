@@ -15,6 +15,8 @@ from localstack.playground.web import page
 from localstack.playground.web.stream import MOST
 from tests.unit.playground.asking import World
 
+LARGEST = 60 * 1024  # bytes of the page and all its parts
+
 
 def test_the_page_is_the_workers_with_ours_in_it() -> None:
     text = World().ask("GET", "/").text
@@ -30,6 +32,11 @@ def test_the_files_of_both_pages_are_there() -> None:
             answer = world.ask("GET", f"{path}/{file.name}")
             assert answer.content == file.read_bytes()
             assert answer.headers["content-type"].startswith(("text/", "image/svg"))
+
+
+def test_all_that_a_browser_loads_is_small() -> None:
+    files = [file for folder in (page.WORKERS, page.OURS) for file in folder.iterdir()]
+    assert sum(file.stat().st_size for file in files) <= LARGEST
 
 
 @pytest.mark.parametrize(
