@@ -1,6 +1,7 @@
 """What all viewers are told: how the worker is, what becomes of each photo, and the account."""
 
 import asyncio
+import uuid
 from collections.abc import Callable, Iterable
 
 from localstack.playground.photos.album import Album
@@ -18,6 +19,7 @@ class Told:
         self.stream = Stream(self._greeting, self._worker_event)
         self.album = Album(self._photo_changed, clock)
         self.was_up = False  # any worker
+        self._run = uuid.uuid4().hex  # another one after `make run` was started anew
         self._faults = faults
         self._clock = clock
         self._worker = ("starting", "LocalStack and Valkey start.")
@@ -50,7 +52,7 @@ class Told:
     def _worker_event(self) -> Event:
         state, says = self._worker
         since = round(self._clock() - self._since, 1)
-        return Event.of("worker", {"state": state, "since": since, "says": says})
+        return Event.of("worker", {"state": state, "since": since, "says": says, "run": self._run})
 
     def _account_event(self) -> Event:
         return Event.of("account", self.album.account.event())

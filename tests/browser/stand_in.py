@@ -19,7 +19,7 @@ FOLDERS = {
     "page": ROOT / "worker" / "door" / "page" / "files",
     "playground": ROOT / "localstack" / "playground" / "files",
 }
-HEADERS = {"Content-Security-Policy": POLICY.replace("img-src 'self'", "img-src 'self' blob:")}
+HEADERS = {"Content-Security-Policy": POLICY}
 BEAT = 1.0  # seconds between two signs of life
 STEPS = ("arrived", "fetch", "decode", "ready", "infer", "commit", "scored")
 WAYS = ("queue", "direct", "http")
@@ -38,13 +38,16 @@ Told = tuple[str, Mapping[str, Any]]  # the name of an event, and its data
 
 
 class StandIn:
-    """`asked`: the methods and paths of requests, but for parts of the page and the stream."""
+    """`asked`: the methods and paths of requests, but for parts of the page and the stream.
+
+    `answers`: by path, what is answered to a GET. `run`: of `make run`, which this one is.
+    """
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
-        """`answers`: by path, what is answered to a GET."""
         self.url = ""
+        self.run = "the first"
         self.asked = list[str]()
-        self._answers = answers
+        self.answers = dict(answers)
         self._viewers = list[queue.SimpleQueue[Told]]()
 
     def tell(self, event: str, **data: Any) -> None:
@@ -73,20 +76,20 @@ class StandIn:
                 (FOLDERS[folder] / name).read_bytes(),
             )
         self.asked.append(f"{request.method} {request.path}")
-        if request.method == "GET" and path in self._answers:
-            return 200, {"Content-Type": "application/json"}, json.dumps(self._answers[path]).encode()
+        if request.method == "GET" and path in self.answers:
+            return 200, {"Content-Type": "application/json"}, json.dumps(self.answers[path]).encode()
         return (404, {}, b"{}") if request.method == "GET" else (202, {}, b"{}")
 
     def _events(self) -> Iterator[bytes]:
         mine = queue.SimpleQueue[Told]()
         self._viewers.append(mine)
-        up: Told = ("worker", {"state": "up", "since": 1, "says": "The worker is up."})
-        yield event(up)
+        up = {"state": "up", "since": 1, "says": "The worker is up."}
+        yield event(("worker", {**up, "run": self.run}))
         while True:
             try:
                 yield event(mine.get(timeout=BEAT))
             except queue.Empty:
-                yield event(up)
+                yield event(("worker", {**up, "run": self.run}))
 
 
 def event(told: Told) -> bytes:

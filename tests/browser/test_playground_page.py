@@ -114,7 +114,7 @@ def test_it_fits_each_window(server: StandIn, page: Visit) -> None:
 def test_hostile_words_are_only_words(server: StandIn, page: Visit, text: str) -> None:
     before = page.page.evaluate("document.scripts.length")
     number = tell_all_kinds(server, text)
-    server.tell("worker", state="up", since=1, says=text)
+    server.tell("worker", state="up", since=1, says=text, run=server.run)
     eventually(lambda: cards(page) == number, lambda: cards(page))
     page.page.locator("#state", has_text=text).wait_for()
     assert page.page.evaluate(
@@ -209,6 +209,25 @@ def test_a_fault_that_is_on_is_not_asked_for_again(server: StandIn, page: Visit)
     page.page.locator("[data-fault=stop] button").click()
     eventually(lambda: "POST /faults/stop" in server.asked, lambda: server.asked)
     assert "POST /faults/kill" not in server.asked
+
+
+def test_what_can_be_asked_for_is_asked_again_if_there_was_no_answer(
+    server: StandIn, visit: OpenPage
+) -> None:
+    samples = server.answers.pop("samples")
+    page = visit(server.url)
+    page.page.locator("#errors", has_text="404").wait_for()
+    server.answers["samples"] = samples
+    page.page.locator("[data-fault=stop]").wait_for()
+    assert page.page.locator("[data-sample]").count() == len(samples) + 1
+
+
+def test_it_begins_anew_when_make_run_is_another_one(server: StandIn, page: Visit) -> None:
+    server.tell("photo", **scored(1))
+    eventually(lambda: cards(page) == 1, lambda: cards(page))
+    server.run = "the second"
+    eventually(lambda: cards(page) == 0, lambda: cards(page))
+    page.page.locator("[data-fault=stop]").wait_for()
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import { WAYS, duration, set } from "./shared.js";
 
 const WORDS = { sent: "on its way …", unrecognised: "probably not food", failed: "cannot be scored", dead: "a dead letter" };
 
-// What stands in a card. `original`: of which this is a copy, if it is here; `hasPicture`: whether to load it.
-export function contents(photo, original, hasPicture) {
-  const { dead, result, ms } = photo;
+// What stands in a card. `original`: of which this is a copy, if it is here.
+export function contents(photo, original) {
+  const { dead, result, ms, thumbnail } = photo;
   const { error, tip, image_hash: hash, duplicate_of: copied, timings_ms: timings } = result ?? {};
   return [
-    make("div", "top", hasPicture ? picture(photo) : "", head(photo)),
+    make("div", "top", thumbnail ? picture(photo) : "", head(photo)),
     dead && make("p", "error", dead.reason),
     error && make("p", "error", make("code", "", error.code), " ", make("bdi", "", error.message)),
     tip && make("p", "tip", tip.text),

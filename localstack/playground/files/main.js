@@ -15,6 +15,10 @@ let isAsked = false;
 stream.on("worker", async ({ state }) => {
   if (isAsked || state !== "up") return;
   isAsked = true;
-  showFaults((await ask("faults", { method: "GET", what: "Faults" })) ?? []);
-  showSamples((await ask("samples", { method: "GET", what: "Samples" })) ?? []);
+  const faults = await ask("faults", { method: "GET", what: "Faults" });
+  const samples = faults && await ask("samples", { method: "GET", what: "Samples" });
+  isAsked = Boolean(samples); // else once more
+  if (!samples) return;
+  showFaults(faults);
+  showSamples(samples);
 });

@@ -8,11 +8,9 @@ const MOST = 1000; // cards
 const BUDGET = 4; // ms a frame
 const PAUSE = 10; // ms for each card of a change of the list, until the next: it is laid out and painted anew
 const LONGEST = 1000; // ms of a pause
-const BURST_THUMBNAILS = 24;
 
 const cards = new Map(); // id → {element, news, number, hash}
 const waiting = new Map(); // id → the newest that was heard of it
-const pictured = new Set(); // of a burst
 let made = new Map(); // element → [its dataset, what will stand in it]
 let next = 0; // when the list may change
 let isScheduled = false;
@@ -56,7 +54,7 @@ function prepare(photo, originalId) {
   const element = known?.element ?? set(make("li"), { id: `photo-${photo.id}` });
   cards.set(photo.id, { element, news, number: photo.number, hash: photo.result?.image_hash });
   const data = { state: photo.state, way: photo.way, number: photo.number };
-  made.set(element, [data, contents(photo, cards.get(originalId), hasPicture(photo))]);
+  made.set(element, [data, contents(photo, cards.get(originalId))]);
 }
 
 function change(now) {
@@ -73,17 +71,10 @@ function change(now) {
   write(byId("shown"), `${number(cards.size)} shown, newest first`);
 }
 
-function hasPicture({ id, burst, thumbnail }) {
-  if (!thumbnail || !burst) return thumbnail;
-  if (pictured.size < BURST_THUMBNAILS) pictured.add(id);
-  return pictured.has(id);
-}
-
 function forgetOldest() {
   for (const [id, { element }] of cards) {
     if (cards.size <= MOST) return;
     element.remove();
     cards.delete(id);
-    pictured.delete(id);
   }
 }

@@ -9,6 +9,10 @@ const show = (state, says) => {
   document.body.dataset.worker = byId("state").dataset.state = state;
   write(byId("state"), says); // a screen reader hears changes only
 };
+let known;
 show("starting", "connecting …");
-stream.on("worker", ({ state, says }) => show(state, says));
-stream.on("lost", () => show("lost", "No connection to the server of this page; trying again …"));
+stream.on("worker", ({ state, says, run }) => {
+  if (run !== (known ??= run)) location.reload(); // `make run` is another one: this page is of the last
+  show(state, says);
+});
+stream.on("lost", () => show("lost", "No connection; was make run stopped? Trying again …"));

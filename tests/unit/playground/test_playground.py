@@ -98,6 +98,21 @@ def test_a_stop_ends_every_part() -> None:
     assert run(scenario).has_ended
 
 
+def test_a_page_can_tell_one_make_run_from_the_next() -> None:
+    runs: set[str] = set()
+
+    async def scenario(playground: Playground, _: Part) -> None:
+        for _viewer in range(2):
+            viewer = Connection(playground.stream)
+            await viewer.sees(b"event: account")
+            runs.add(viewer.text.partition(b'"run": ')[2].decode()[:34])
+
+    run(scenario)
+    assert len(runs) == 1
+    run(scenario)
+    assert len(runs) == 2
+
+
 class Harmless:
     """Knows one fault, which is over at once."""
 
