@@ -10,7 +10,7 @@ VENV := .venv/.installed
 LOCALSTACK := .localstack-venv/.installed
 PEERS := .bench-peers/.installed
 
-.PHONY: help install model run demo submit unit test check fmt mutants bench publish soak docs simulate image image-check lock clean
+.PHONY: help install model run demo submit unit test check fmt mutants bench publish soak docs pictures simulate image image-check lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ soak: install model ## a steady load while faults are drawn at random; MINUTES=2
 
 docs: $(VENV) ## write the generated parts of docs/ anew
 	@$(BIN)/python -m docs.tools.generate
+
+pictures: install model ## take the pictures of docs/page.md anew, by a visit to `make run`; look at each before you commit it
+	@$(BIN)/python -m tests.browser.pictures
 
 simulate: $(VENV) ## a day on AWS, simulated: tasks, backlog, p99, costs; a minute; writes docs/scaling.md
 	@$(BIN)/python -m deploy.simulate --write $(if $(FIGURES),--figures $(FIGURES))
