@@ -29,7 +29,7 @@ def start(client: DoorClient, reference_model: Path, tmp_path: Path) -> Iterator
     """How to start a worker with a page behind a token, and no service at all; again at the same port."""
     environment = {
         "WORKER_MODEL": str(reference_model),
-        "WORKER_ENGINE": "tensorflow",
+        "WORKER_ENGINE": "litert",  # starts soonest
         "WORKER_DOOR_PORT": str(client.port),
         "WORKER_DOOR_PAGE": "view",
         "WORKER_DOOR_TOKENS": TOKEN,
