@@ -4,17 +4,17 @@ import argparse
 import os
 import shlex
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
 from rich.console import Console
 
 from localstack.faults.gateway import Gateway
 from localstack.playground.web.server import PlaygroundServer
 from localstack.playground.worker_log import WorkerLog, plain
 from localstack.playground.workers import Workers
+from localstack.samples import score_samples
 from localstack.services import HOST, ROOT, Services, ServicesError, free_port
 from localstack.table import results_table
 from localstack.worker_process import WorkerProcess
@@ -23,15 +23,16 @@ from worker.client import Client
 from worker.errors import WorkerError
 from worker.result import Result
 
-PHOTOS = Path(__file__).parent / "photos"
-SUFFIXES = {".jpg", ".png", ".heic", ".webp", ".avif"}
 PORTS = {"gateway": 4566, "redis": 6379, "door": 8080, "playground": 8000}
-RESULT = 30.0  # seconds until a photo must be scored
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
 # What a killed worker had, and what nobody can read, comes back soon, for those who watch.
 VISIBILITY_TIMEOUT = 5  # seconds
 # So is another worker: the one that "auto" chooses takes twice as long to start, most of it to choose.
 ENGINE = "litert"
+WHY_IT_WARNS = (
+    f"Unfinished messages come back after {VISIBILITY_TIMEOUT} s here, not a minute, for you to see.\n"
+    "The worker's first line warns of it."
+)
 
 console = Console()
 
@@ -68,48 +69,64 @@ def _options() -> argparse.Namespace:
 
 
 def _run(stack: ExitStack, options: argparse.Namespace) -> int:
-    folder = options.folder
-    playground = None if options.exit else PlaygroundServer(options.playground_port)
-    if playground:
-        playground.start()
-        stack.callback(playground.close)
-        console.print(f"See it work, and break it: [bold]{playground.address}[/]")
-    services = Services(folder, gateway_port=options.gateway_port, redis_port=options.redis_port)
-    with console.status("starting LocalStack and Valkey"):
-        stack.enter_context(services)
-    console.print(
-        f"LocalStack on port {services.gateway_port}, Valkey on port {services.redis_port}; logs in {folder.name}/"
-    )
+    playground = None if options.exit else _show_playground(stack, options.playground_port)
+    services = _start_services(stack, options)
     door = f"http://{HOST}:{options.door_port or free_port()}"
-    environment = _environment(services, door, folder)
+    environment = _environment(services, door, options.folder)
     os.environ.update(environment)  # for boto3, here
-    workers = _workers(stack, services, environment, folder, playground)
+    workers = _workers(stack, services, environment, options.folder, playground)
     if playground:
         playground.open(settings.load(environment), door)
-        console.print(
-            f"Unfinished messages come back after {VISIBILITY_TIMEOUT} s here, not a minute, for you to see.\n"
-            "The worker's first line warns of it."
-        )
+        console.print(WHY_IT_WARNS)
     workers.start()
-    results = _score_samples(Client(settings.load(environment)), door)
-    console.print(results_table(results))
-    unscored = [name for name, result in results if result.status != "scored"]
-    if unscored:
-        console.print(f"[red]not scored: {', '.join(unscored)}")
+    results = score_samples(Client(settings.load(environment)), door)
+    has_scored_all = _show(results)
     if playground:
         playground.adopt(results)
     workers.say_up()
     if playground is None:
-        return 1 if unscored else 0
-    with _environment_file(folder, environment):
-        console.print(
-            f"The worker is up. Watch it work, send photos, break things: [bold]{playground.address}[/]\n"
-            "In another terminal: [bold]make submit PHOTO=path[/], or by HTTP\n"
-            f"[bold]curl --data-binary @path {door}/images[/]\nCtrl-C stops everything."
-        )
-        code = workers.watch()
-        console.print(f"[red]the worker ended by itself, with exit code {code}; see above")
-        return code if code >= 0 else 128 - code  # a shell's exit code for a signal
+        return 0 if has_scored_all else 1
+    with _environment_file(options.folder, environment):
+        return _watch(workers, playground.address, door)
+
+
+def _show_playground(stack: ExitStack, port: int) -> PlaygroundServer:
+    """Start the playground, so that its address is printed first."""
+    playground = PlaygroundServer(port)
+    playground.start()
+    stack.callback(playground.close)
+    console.print(f"See it work, and break it: [bold]{playground.address}[/]")
+    return playground
+
+
+def _start_services(stack: ExitStack, options: argparse.Namespace) -> Services:
+    services = Services(options.folder, gateway_port=options.gateway_port, redis_port=options.redis_port)
+    with console.status("starting LocalStack and Valkey"):
+        stack.enter_context(services)
+    ports = f"LocalStack on port {services.gateway_port}, Valkey on port {services.redis_port}"
+    console.print(f"{ports}; logs in {options.folder.name}/")
+    return services
+
+
+def _show(results: Sequence[tuple[str, Result]]) -> bool:
+    """Print the results of the samples; returns whether all were scored."""
+    console.print(results_table(results))
+    unscored = [name for name, result in results if result.status != "scored"]
+    if unscored:
+        console.print(f"[red]not scored: {', '.join(unscored)}")
+    return not unscored
+
+
+def _watch(workers: Workers, address: str, door: str) -> int:
+    """Say what one can do now; returns the exit code of a worker that ended by itself."""
+    console.print(
+        f"The worker is up. Watch it work, send photos, break things: [bold]{address}[/]\n"
+        "In another terminal: [bold]make submit PHOTO=path[/], or by HTTP\n"
+        f"[bold]curl --data-binary @path {door}/images[/]\nCtrl-C stops everything."
+    )
+    code = workers.watch()
+    console.print(f"[red]the worker ended by itself, with exit code {code}; see above")
+    return code if code >= 0 else 128 - code  # a shell's exit code for a signal
 
 
 def _environment(services: Services, door: str, folder: Path) -> dict[str, str]:
@@ -143,24 +160,6 @@ def _workers(
         stack.callback(playground.tell, "stopping", "All of it stops.")
     stack.callback(_ignore_interrupts)  # called first: a second Ctrl-C must not leave anything behind
     return workers
-
-
-def _score_samples(client: Client, door: str) -> list[tuple[str, Result]]:
-    """Send the sample photos by both ways in turn, as an API does, and wait for each result."""
-    photos = sorted(path for path in PHOTOS.iterdir() if path.suffix in SUFFIXES)
-    queued = {path.name: client.upload(path.read_bytes(), path.suffix) for path in photos[::2]}
-    results = {path.name: _post(path, door) for path in photos[1::2]}
-    results |= {name: client.wait(image_id, RESULT) for name, image_id in queued.items()}
-    return sorted(results.items())
-
-
-def _post(photo: Path, door: str) -> Result:
-    """Send a photo by HTTP; its result is the answer. Raises ServicesError."""
-    try:
-        answer = httpx.post(f"{door}/images", content=photo.read_bytes(), timeout=RESULT).raise_for_status()
-    except httpx.HTTPError as error:
-        raise ServicesError(f"{photo.name} was not scored by HTTP: {error}") from error
-    return Result.model_validate_json(answer.content)
 
 
 @contextmanager
