@@ -45,9 +45,10 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         with ExitStack() as stack:
-            code = _run(stack, options)
-            console.print("stopping")
-            return code
+            try:
+                return _run(stack, options)
+            finally:
+                console.print("stopping")
     except KeyboardInterrupt:
         return INTERRUPTED
     except (ServicesError, WorkerError, TimeoutError) as error:
