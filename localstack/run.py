@@ -9,10 +9,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from localstack.faults.gateway import Gateway
 from localstack.playground.web.server import PlaygroundServer
-from localstack.playground.worker_log import WorkerLog, plain
+from localstack.playground.worker_log import WorkerLog
 from localstack.playground.workers import Workers
 from localstack.samples import score_samples
 from localstack.services import HOST, ROOT, Services, ServicesError, free_port
@@ -52,7 +53,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except (ServicesError, WorkerError, TimeoutError) as error:
-        console.print(f"[red]{plain(str(error))}")
+        console.print(Text(str(error), "red"))
         return 1
     finally:
         _ignore_interrupts()

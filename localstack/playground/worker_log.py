@@ -4,6 +4,7 @@ import threading
 import time
 
 from rich.console import Console
+from rich.text import Text
 
 from localstack.worker_process import WorkerProcess
 
@@ -32,11 +33,6 @@ class WorkerLog:
             while not has_ended:
                 has_ended = worker.has_ended()  # asked before reading: nothing is written after the end
                 for line in lines:
-                    text = f"[dim]worker │[/] {plain(line.rstrip())}"
-                    self._console.print(text, soft_wrap=True, highlight=False)
+                    text = Text.assemble(("worker │ ", "dim"), line.rstrip())  # not read as markup
+                    self._console.print(text, soft_wrap=True)
                 time.sleep(0.1)
-
-
-def plain(text: str) -> str:
-    """Write a text so that the console does not take any part of it for its markup."""
-    return text.replace("[", r"\[")
