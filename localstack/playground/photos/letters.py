@@ -57,7 +57,7 @@ class Known:
             "key": self.finding.object.key if self.finding.object else None,
             "reason": self.reason,
             "body": self.letter.body[:EXCERPT],
-            "receives": self.letter.receive_count,
+            "receives": self.letter.receive_count - 1,  # the last one was ours, to read it
         }
 
 
