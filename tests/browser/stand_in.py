@@ -48,12 +48,17 @@ class StandIn:
         self.run = "the first"
         self.asked = list[str]()
         self.answers = dict(answers)
-        self._viewers = list[queue.SimpleQueue[Told]]()
+        self._viewers = list[queue.SimpleQueue[Told | None]]()
 
     def tell(self, event: str, **data: Any) -> None:
         """Tell all viewers."""
         for viewer in self._viewers:
             viewer.put((event, data))
+
+    def cut(self) -> None:
+        """End the stream of each viewer."""
+        for viewer in self._viewers:
+            viewer.put(None)
 
     def respond(self, request: Request) -> Response:
         """Answer a request."""
@@ -81,13 +86,16 @@ class StandIn:
         return (404, {}, b"{}") if request.method == "GET" else (202, {}, b"{}")
 
     def _events(self) -> Iterator[bytes]:
-        mine = queue.SimpleQueue[Told]()
+        mine = queue.SimpleQueue[Told | None]()
         self._viewers.append(mine)
         up = {"state": "up", "since": 1, "says": "The worker is up."}
         yield event(("worker", {**up, "run": self.run}))
         while True:
             try:
-                yield event(mine.get(timeout=BEAT))
+                told = mine.get(timeout=BEAT)
+                if told is None:
+                    return
+                yield event(told)
             except queue.Empty:
                 yield event(("worker", {**up, "run": self.run}))
 

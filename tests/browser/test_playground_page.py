@@ -211,6 +211,14 @@ def test_a_fault_that_is_on_is_not_asked_for_again(server: StandIn, page: Visit)
     assert "POST /faults/kill" not in server.asked
 
 
+def test_a_fault_that_ends_unheard_is_over_once_there_is_a_connection(server: StandIn, page: Visit) -> None:
+    server.tell("fault", name="kill", state="on", left=0, says="It is killed.")
+    page.page.locator("[data-fault=kill][data-state=on]").wait_for()
+    server.cut()
+    page.page.locator("[data-fault=kill][data-state=off]").wait_for()
+    page.page.locator("#state[data-state=up]").wait_for()
+
+
 def test_what_can_be_asked_for_is_asked_again_if_there_was_no_answer(
     server: StandIn, visit: OpenPage
 ) -> None:

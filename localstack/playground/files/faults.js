@@ -30,6 +30,9 @@ stream.on("fault", ({ name, state, left, says }) => {
   clock ??= setInterval(tick, 250);
 });
 
+// Those that are on are told again at the next connection.
+stream.on("lost", () => ends.forEach((_, name) => ends.delete(name) && show(name, "")));
+
 // The seconds are for the eye only: a screen reader hears the beginning and the end.
 function tick() {
   for (const [name, end] of ends) {
