@@ -31,7 +31,8 @@ def p95_of_frames(page: Visit, seconds: float) -> float:
 
 
 @pytest.mark.alone
-def test_it_is_smooth(visit: OpenPage) -> None:
+@pytest.mark.parametrize("seen", ["#pipeline", "#photos"])
+def test_it_is_smooth(visit: OpenPage, seen: str) -> None:
     measured = list[float]()
     with stand_in() as server:
         page = visit(server.url)
@@ -39,6 +40,7 @@ def test_it_is_smooth(visit: OpenPage) -> None:
         for number in range(CARDS):
             server.tell("photo", **scored(number))
         page.wait_until("count => document.querySelectorAll('#photos > li').length >= count", CARDS)
+        page.page.evaluate("what => document.querySelector(what).scrollIntoView()", seen)
         enough = threading.Event()
         load = threading.Thread(target=steady, args=(server, RATE, lambda: not enough.is_set(), CARDS + 100))
         load.start()
