@@ -7,7 +7,7 @@ import { byId, set } from "./shared.js";
 const MOST = 1000; // cards
 const BUDGET = 4; // ms a frame
 const PAUSE = 10; // ms for each card of a change of the list, until the next: it is laid out and painted anew
-const LONGEST = 5000; // ms of a pause: reached while more than 50 photos a second come
+const LONGEST = 5000; // ms of a pause, beyond 50 photos a second
 
 const cards = new Map(); // id → {element, news, number, hash}
 const waiting = new Map(); // id → the newest that was heard of it
