@@ -31,7 +31,7 @@ submit: $(VENV) ## send PHOTO=path to the worker of `make run` and print its res
 	@test -f .run/env || { echo "nothing runs here: start \`make run\` in another terminal first"; exit 1; }
 	@set -a; . ./.run/env; exec $(BIN)/python -m worker submit "$(PHOTO)"
 
-unit: $(VENV) ## the unit tests alone, in about a minute
+unit: $(VENV) ## the unit tests alone, in about two minutes
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit
 
 test: install model ## unit, integration, fault, fuzz and browser tests, on a real LocalStack, Valkey and model
