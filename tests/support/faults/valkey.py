@@ -32,7 +32,7 @@ class Valkey:
         command = [str(get_binary_path()), "--port", str(self.port), "--bind", HOST, "--save", ""]
         with (self._folder / "valkey.log").open("a") as log:
             self._process = subprocess.Popen(
-                die_with_parent([*command, "--dir", str(self._folder)]), stdout=log, stderr=log
+                die_with_parent([*command, "--dir", str(self._folder)], "KILL"), stdout=log, stderr=log
             )
         eventually(self._answers)
 
