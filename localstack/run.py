@@ -14,7 +14,7 @@ from rich.text import Text
 from localstack.faults.gateway import Gateway
 from localstack.playground.web.server import PlaygroundServer
 from localstack.playground.worker_log import WorkerLog
-from localstack.playground.workers import Workers
+from localstack.playground.workers import INTERRUPTS, Workers
 from localstack.samples import score_samples
 from localstack.services import HOST, ROOT, Services, ServicesError, free_port
 from localstack.table import results_table
@@ -42,7 +42,7 @@ def main() -> int:
     """Run until Ctrl-C, or with --exit until the sample photos are scored; return the exit code."""
     options = _options()
     # Both raise KeyboardInterrupt, so that everything is stopped in order.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in INTERRUPTS:
         signal.signal(number, signal.default_int_handler)
     try:
         with ExitStack() as stack:
@@ -176,5 +176,5 @@ def _environment_file(folder: Path, environment: Mapping[str, str]) -> Iterator[
 
 
 def _ignore_interrupts() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in INTERRUPTS:
         signal.signal(number, signal.SIG_IGN)

@@ -120,11 +120,8 @@ def running() -> Iterator[Shown]:
         "WORKER_DOOR_PAGE": "view",
     }
     used = settings.load(chosen)
-    device, queue, store = (
-        SimulatedDevice(bundle.read(str(MODEL)), used.batch_size),
-        MemoryQueue(),
-        CountingStore(),
-    )
+    device = SimulatedDevice(bundle.read(str(MODEL)), used.batch_size)
+    queue, store = MemoryQueue(), CountingStore()
     telemetry = Telemetry()
     door = Door(used, telemetry, time.monotonic, utc_now)
     page = telemetry.watcher

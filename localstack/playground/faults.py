@@ -21,9 +21,8 @@ class Fault:
     title: str
     says: str  # what happens
     seconds: float  # how long it lasts; 0 where nobody knows
-    act: Callable[
-        [], Awaitable[None]
-    ]  # begins it, waits, ends it, also when it is cancelled; may raise Refusal
+    # Begins it, waits, ends it, also when it is cancelled; may raise Refusal.
+    act: Callable[[], Awaitable[None]]
     kind: str = ""
 
 

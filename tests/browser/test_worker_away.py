@@ -3,7 +3,6 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from localstack.services import HOST
 from localstack.worker_process import WorkerProcess
 from tests.browser.visit import OpenPage
-from tests.support.doors import DoorClient, door_client
+from tests.support.doors import DoorClient, door_client, workers_alone
 
 TOKEN = "open-sesame-open-sesame-open-sesame"
 MORE = 1.0  # seconds that open pages may add to a stop
@@ -28,24 +27,16 @@ def client() -> Iterator[DoorClient]:
 @pytest.fixture
 def start(client: DoorClient, reference_model: Path, tmp_path: Path) -> Iterator[Start]:
     """How to start a worker with a page behind a token, and no service at all; again at the same port."""
-    environment = {
-        "WORKER_MODEL": str(reference_model),
-        "WORKER_ENGINE": "litert",  # starts soonest
-        "WORKER_DOOR_PORT": str(client.port),
-        "WORKER_DOOR_PAGE": "view",
-        "WORKER_DOOR_TOKENS": TOKEN,
-        "TF_USE_LEGACY_KERAS": "1",
-        "PATH": "/usr/bin:/bin",
-    }
-    with ExitStack() as started:
+    # LiteRT starts soonest.
+    settings = {"WORKER_ENGINE": "litert", "WORKER_DOOR_PAGE": "view", "WORKER_DOOR_TOKENS": TOKEN}
+    with workers_alone(client.port, reference_model, tmp_path, **settings) as start_worker:
 
-        def start_worker() -> WorkerProcess:
-            process = WorkerProcess(tmp_path / "worker.log", environment=environment)
-            started.callback(process.stop)
+        def start_and_wait() -> WorkerProcess:
+            process = start_worker()
             client.wait_until_ready()
             return process
 
-        yield start_worker
+        yield start_and_wait
 
 
 def test_it_tells_of_a_killed_worker_and_finds_the_next(

@@ -175,7 +175,7 @@ class Infer:
             return
         self.telemetry.warn("batch_refused", size=1, reason=str(error))
         self.telemetry.moved(upload, "held")
-        self.room.put((upload.message.message_id, upload.record), photo, Part.MODEL)
+        self.room.put(upload.key, photo, Part.MODEL)
 
     def _takes_plain_photo(self, replica: Replica) -> bool:
         """Whether the models work: photos that they refuse while they do must not fill the room."""

@@ -178,7 +178,7 @@ class Prepare:
 
     def _hold(self, upload: Upload, bucket: Place) -> None:
         self.telemetry.moved(upload, "held")
-        self.room.put((upload.message.message_id, upload.record), upload, bucket)
+        self.room.put(upload.key, upload, bucket)
 
 
 def _name_bytes(upload: Upload, fetched: Fetched) -> Upload:

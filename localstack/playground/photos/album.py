@@ -24,9 +24,8 @@ class Album:
     account: Account = field(default_factory=Account)
     _photos: dict[str, Photo] = field(default_factory=dict)
     _open: dict[str, Photo] = field(default_factory=dict)
-    _heard: Counter[str] = field(
-        default_factory=Counter
-    )  # results published of photos that are not ours, or not yet
+    # Results published of photos that are not ours, or not yet.
+    _heard: Counter[str] = field(default_factory=Counter)
 
     def add(self, way: Way, name: str, *, burst: bool = False, thumbnail: bool = True) -> Photo:
         """Add a photo that will be sent. Raises Refusal if there are too many already."""

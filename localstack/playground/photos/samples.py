@@ -3,9 +3,9 @@
 import struct
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 
-FOLDER = Path(__file__).parents[2] / "photos"
+from localstack.samples import PHOTOS
+
 TITLES = {
     "coffee.png": "An espresso",
     "coffee-rotated.jpg": "The same espresso, stored on its side",
@@ -18,7 +18,7 @@ BURST = ("croissant.jpg", "coffee-cups.jpg", "coffee-rotated.jpg")  # small ones
 
 def read() -> Mapping[str, bytes]:
     """Read the samples, by name."""
-    return {name: (FOLDER / name).read_bytes() for name in TITLES}
+    return {name: (PHOTOS / name).read_bytes() for name in TITLES}
 
 
 def truncated(photo: bytes) -> bytes:

@@ -55,12 +55,12 @@ class Sending:
 
     def burst(self, number: int, ways: Sequence[Way] = WAYS) -> None:
         """Send so many photos, each with bytes of its own, by these ways in turn."""
-        self._check_open()
+        senders = self._check_open()
         self._album.check(number)
         for at, way in enumerate(islice(cycle(ways), number)):
             name = samples.BURST[at // len(ways) % len(samples.BURST)]
             photo = self._album.add(way, name, burst=True, thumbnail=at < PICTURED)
-            self._begin(photo, partial(as_upload, self.samples[name], photo.image_id))
+            senders.send(photo, partial(as_upload, self.samples[name], photo.image_id))
 
     def send(self, name: str, data: bytes) -> Photo:
         """Send a photo by the queue."""
@@ -74,13 +74,10 @@ class Sending:
         return photo
 
     def _send(self, way: Way, name: str, data: Callable[[], bytes]) -> Photo:
-        self._check_open()
+        senders = self._check_open()
         photo = self._album.add(way, name)
-        self._begin(photo, data)
+        senders.send(photo, data)
         return photo
-
-    def _begin(self, photo: Photo, data: Callable[[], bytes]) -> None:
-        self._check_open().send(photo, data)
 
     def _check_open(self) -> Senders:
         if self.senders is None:

@@ -13,7 +13,7 @@ import pytest
 from localstack.services import HOST
 from localstack.worker_process import START, WorkerProcess
 from tests.support import photos
-from tests.support.doors import DoorClient, door_client
+from tests.support.doors import DoorClient, door_client, workers_alone
 from tests.support.waiting import eventually
 
 Start = Callable[..., WorkerProcess]
@@ -28,21 +28,8 @@ def client() -> Iterator[DoorClient]:
 @pytest.fixture
 def start(client: DoorClient, reference_model: Path, tmp_path: Path) -> Iterator[Start]:
     """How to start a worker with no service at all."""
-    environment = {
-        "WORKER_MODEL": str(reference_model),
-        "WORKER_ENGINE": "tensorflow",
-        "WORKER_BATCH_SIZE": "4",
-        "WORKER_DOOR_PORT": str(client.port),
-        "TF_USE_LEGACY_KERAS": "1",
-        "PATH": "/usr/bin:/bin",
-    }
-    with ExitStack() as started:
-
-        def start_worker(**more: str) -> WorkerProcess:
-            process = WorkerProcess(tmp_path / "worker.log", environment={**environment, **more})
-            started.callback(process.stop)
-            return process
-
+    settings = {"WORKER_ENGINE": "tensorflow", "WORKER_BATCH_SIZE": "4"}
+    with workers_alone(client.port, reference_model, tmp_path, **settings) as start_worker:
         yield start_worker
 
 

@@ -13,6 +13,7 @@ from localstack.playground.photos.photo import WAYS
 from localstack.playground.photos.sending import MOST_BYTES, PICTURED
 from localstack.playground.web import page
 from localstack.playground.web.stream import MOST
+from localstack.samples import PHOTOS
 from tests.unit.playground.asking import World
 
 LARGEST = 60 * 1024  # bytes of the page and all its parts
@@ -130,12 +131,12 @@ def test_samples_are_sent_as_they_are_one_or_all() -> None:
     world = World()
     listed = world.ask("GET", "/samples").json()
     assert [one["name"] for one in listed] == list(samples.TITLES)
-    assert {path.name for path in samples.FOLDER.iterdir()} - {"README.md"} == set(samples.TITLES)
+    assert {path.name for path in PHOTOS.iterdir()} - {"README.md"} == set(samples.TITLES)
     world.ask("POST", "/samples/croissant.heic?way=direct")
     assert world.ask("POST", "/samples/all?way=http").json() == {"sent": len(listed)}
     (first, data), *others = world.catcher.caught
     assert (first.way, first.name) == ("direct", "croissant.heic")
-    assert data == (samples.FOLDER / "croissant.heic").read_bytes()
+    assert data == (PHOTOS / "croissant.heic").read_bytes()
     assert [photo.name for photo, _ in others] == list(samples.TITLES)
 
 
