@@ -158,3 +158,17 @@ def test_what_is_written_while_the_recorder_begins_to_listen_is_noted_once(tmp_p
     recorder.close()
     store.close()
     assert recorder.written == 3
+
+
+def test_what_the_recorder_has_not_heard_yet_is_judged_too(tmp_path: Path) -> None:
+    store = Valkey(tmp_path)
+    recorder = Recorder(store)
+    text = make_result("one").model_dump_json()
+    burst = store.client.pipeline()
+    for _ in range(1000):
+        burst.publish("result:one", text)
+    burst.execute()
+    recorder.complaints([], [], 0)
+    assert recorder.written == 1000
+    recorder.close()
+    store.close()

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import uuid
 from collections.abc import Collection
 
 import redis
@@ -27,6 +28,7 @@ class Recorder:
         self.events: list[Event] = []
         self.gaps = 0
         self._store = store
+        self._heard = ""  # the last mark
         self._ended = threading.Event()
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -44,6 +46,7 @@ class Recorder:
 
     def complaints(self, names: Collection[str], dead: Collection[str], patience: float) -> list[str]:
         """Judge what happened to these photos. `dead`: those that are dead letters."""
+        self._catch_up()
         photos = {photo_of(name) for name in names}
         emptied = [Emptied(at) for at in self._store.killed_at]
         events = [e for e in [*self.events, *emptied] if isinstance(e, Emptied) or e.photo in photos]
@@ -53,6 +56,16 @@ class Recorder:
         """Stop listening."""
         self._ended.set()
         self._thread.join(5)
+
+    def _catch_up(self) -> None:
+        """Hear all that was published before now: a client may hear of its result first."""
+        mark = str(uuid.uuid4())
+
+        def is_heard() -> bool:
+            self._store.client.publish(LOOKED, mark)  # again, as the recorder may have lost its connection
+            return self._heard == mark
+
+        eventually(is_heard)
 
     def _listen(self) -> None:
         while not self._ended.is_set():
@@ -76,6 +89,8 @@ class Recorder:
                     case "subscribe":  # it comes after all that was published before the look
                         found.clear()
                         self._listening.set()
+                    case "message":
+                        self._heard = message["data"]
                     case "pmessage":
                         self._note(message["channel"], parse(message["data"]), found)
 
