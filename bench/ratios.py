@@ -7,7 +7,7 @@ Row = Mapping[str, float]  # one round of one kind of photo, by name
 
 
 def add_ratios(row: Row, cores: int, rivals: Iterable[str]) -> dict[str, float]:
-    """Add the limits (cores ÷ the least CPU seconds a photo needs), and the ratios to them.
+    """Add the limits (cores ÷ the CPU seconds that a photo needs at least), and the ratios to them.
 
     `row` has infer_cpu_ms, decode_cpu_ms, images_per_s, memory_per_s, memory_cpu_ms,
     services_cpu_ms, worker_cpu_ms, photos_per_s, and `…_per_s` for each rival.

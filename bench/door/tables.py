@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bench.door import aims
 from bench.door.against_queue import WAYS
-from bench.door.aims import aims
 from bench.door.page_cost import OFF, RATE, TURNS
 from bench.door.race import CPU_AT
 from bench.door.servers import BOTH, DOOR, LABELS, RIVALS
@@ -28,7 +28,7 @@ def door(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
         return {}
     part = measured["door"]
     return {
-        "door aims": [aims(part)],
+        "door aims": [aims.table(part)],
         "servers": [_rates(part), _ratios(part), _latencies(part)],
         "costs": [_costs(part)],
         "open loop": [_open(part)],

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bench import aims
 from bench.pages.tables import CUTS, cuts
+from bench.pages.targets import targets
 from docs.tools.table import Table
 
 THROUGHPUT = {  # measurement → label and format
@@ -19,7 +21,12 @@ THROUGHPUT = {  # measurement → label and format
 
 def summary(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
     """Return the tables of each part; the part `steps` is a picture alone."""
-    return {"throughput": [_throughput(measured)], "latency": [_latency(measured)], "steps": []}
+    return {
+        "targets": [aims.table(targets(measured))],
+        "throughput": [_throughput(measured)],
+        "latency": [_latency(measured)],
+        "steps": [],
+    }
 
 
 def _throughput(measured: Mapping[str, Any]) -> Table:

@@ -1,15 +1,16 @@
 """The measurements as tables, by section, for report.py and publish.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from bench import aims
 from bench.accelerator.tables import accelerator
 from bench.door.tables import door
+from bench.duplicates.index import aims as index_aims
 from bench.duplicates.index import tables as index
-from bench.duplicates.index.aims import aims, by_chance
 from bench.duplicates.quality import tables as quality
 from bench.latency.arrivals import PUBLISHED_CUTS, PUBLISHED_UNDER_ONE
-from bench.pages.targets import Target, targets
+from bench.pages.targets import targets
 from bench.throughput.tables import throughput
 from docs.tools.table import Table
 
@@ -30,7 +31,8 @@ STEPS = {
 
 def sections(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
     """Return the tables of each measured part, by section."""
-    return performance(measured) | door(measured) | duplicates(measured)
+    found = {"targets": [aims.table(held)]} if (held := targets(measured)) else {}
+    return found | performance(measured) | door(measured) | duplicates(measured)
 
 
 def duplicates(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
@@ -39,19 +41,17 @@ def duplicates(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
         return {}
     part = measured["duplicates"]
     return {
-        "aims": [aims(part)],
+        "aims": [aims.table(index_aims.aims(part))],
         "index": index.index(part["index"]),
         "remembering": [index.throughput(part["throughput"])],
         "hashes": quality.quality(part["quality"]),
-        "chance": [by_chance()],
+        "chance": [index_aims.by_chance()],
     }
 
 
 def performance(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
-    """Return the tables of speed, the targets first."""
+    """Return the tables of speed."""
     found = dict[str, list[Table]]()
-    if held := targets(measured):
-        found["targets"] = [_targets(held)]
     if "throughput" in measured:
         found["throughput"] = list(throughput(measured))
     if "batch_sizes" in measured:
@@ -67,11 +67,6 @@ def performance(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
     if "accelerator" in measured:
         found["accelerator"] = list(accelerator(measured["accelerator"]))
     return found
-
-
-def _targets(found: Sequence[Target]) -> Table:
-    rows = [(one.what, one.aim, one.shown, one.verdict) for one in found]
-    return Table("Targets", ("target", "aim", "measured", ""), rows)
 
 
 def _batch_sizes(rates: Mapping[str, Mapping[str, float]]) -> Table:

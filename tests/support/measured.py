@@ -170,7 +170,7 @@ def index() -> dict[str, Any]:
 
 def _throughput() -> dict[str, Any]:
     numbers = dict.fromkeys(ROWS, 6.0) | {"cores_taken": 0.01}
-    numbers |= {"memory_to_limit": 0.96, "worker_to_limit_with_services": 0.93}
+    numbers |= {"memory_to_limit": 0.96, "worker_to_limit_with_services": 0.94}
     kinds = ("small", "3 MP", "12 MP")
     crew = {"photos_per_s": 50.0, "shares": [0.5, 0.5], "scored_twice": 0}
     return {

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from bench.door import race
+from bench.door import aims, race
 from bench.door.against_queue import even
-from bench.door.aims import aims
 from bench.door.connection import Connection
 from bench.door.load_client import closed_loop, open_loop
 from bench.door.page_cost import costs
@@ -284,7 +283,7 @@ def test_scores_are_read_from_every_servers_answer() -> None:
 
 
 def verdicts(**changed: float) -> dict[str, str]:
-    return {row[0]: row[3] for row in aims(door(**changed)["door"]).rows}
+    return {row[0]: row[3] for row in aims.table(door(**changed)["door"]).rows}
 
 
 def test_every_aim_is_met_or_missed_by_the_door_without_redis() -> None:
@@ -304,7 +303,7 @@ def test_every_aim_is_met_or_missed_by_the_door_without_redis() -> None:
 @pytest.mark.parametrize(("share", "verdict"), [(2.0, "met"), (2.1, "MISSED")])
 def test_what_the_page_costs_is_an_aim(share: float, verdict: str) -> None:
     measured = door()["door"] | {"page": page_cost(**{"3 viewers": share})}
-    rows = {row[0]: row[3] for row in aims(measured).rows}
+    rows = {row[0]: row[3] for row in aims.table(measured).rows}
     assert rows["CPU of the page, 100 photos/s, 3 viewers"] == verdict
 
 

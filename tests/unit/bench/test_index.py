@@ -56,9 +56,9 @@ PART = index()
 
 
 def test_measurements_meet_or_miss_the_aims_of_the_index() -> None:
-    table = aims.aims(PART)
-    assert [row[-1] for row in table.rows] == ["MISSED", "met", "met", "met"]
-    assert table.rows[-1][2] == "0.980 (0.93 … 1.04)"
+    found = aims.aims(PART)
+    assert [aim.verdict for aim in found] == ["MISSED", "met", "met", "met"]
+    assert found[-1].row[2] == "0.980 (0.93 … 1.04)"
 
 
 def test_the_tables_of_the_index_fit_their_heads() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from bench.aims import Aim
 from bench.pages import publish, report, targets
 from bench.pages.pages import PAGES, Page
 from bench.pages.tables import sections
@@ -22,27 +23,53 @@ def verdicts(of: dict[str, Any]) -> dict[str, str]:
 
 
 def test_measurements_meet_or_miss_targets() -> None:
-    good, bad = verdicts(speed()), verdicts(speed(p99=1200, overhead=15.1))
-    assert good["PUT to result at 80 % load, p99"] == "met"
-    assert bad["PUT to result at 80 % load, p99"] == "MISSED"
+    good, bad = verdicts(speed()), verdicts(speed(p99=601, overhead=8.1))
+    assert good["PUT to result at 80% load, p99"] == "met"
+    assert bad["PUT to result at 80% load, p99"] == "MISSED"
     assert bad["overhead at low load beyond decode and inference, median"] == "MISSED"
-    assert good["throughput ÷ limit, LocalStack, small"] == "met"
-    assert good["throughput ÷ limit, LocalStack, 3 MP"] == "MISSED"
+    assert good["throughput ÷ limit, LocalStack, services charged, small"] == "met"
+    assert good["throughput ÷ limit, LocalStack, services charged, 12 MP"] == "MISSED"
 
 
 def test_a_rival_that_is_faster_at_one_kind_is_a_missed_target() -> None:
     found = speed()
     kinds = found["throughput"]["throughput"]
-    kinds["3 MP"] = {**kinds["3 MP"], "worker_to_celery": 0.99}
+    kinds["3 MP"] = {**kinds["3 MP"], "worker_to_celery": 1.59}
     assert verdicts(found)["throughput ÷ Celery, small"] == "met"
     assert verdicts(found)["throughput ÷ Celery, 3 MP"] == "MISSED"
+
+
+def test_memory_that_grows_with_the_photos_is_a_missed_target() -> None:
+    found = speed()
+    what = "memory after 8,000 photos ÷ after 1,000"
+    assert verdicts(found)[what] == "met"
+    found["throughput"]["memory"] = {**found["throughput"]["memory"], "late_mb": 919.0}
+    assert verdicts(found)[what] == "MISSED"
 
 
 def test_a_target_without_its_measurement_is_shown_unless_its_part_did_not_run() -> None:
     found = speed()
     del found["throughput"]["throughput"]["12 MP"]
     assert verdicts(found)["throughput ÷ limit, photos in memory, 12 MP"] == "not measured"
-    assert verdicts({"accelerator": {}}) == {}
+    assert verdicts({"hostile": {}}) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "sign", "verdict"),
+    [
+        (1.0, "≥", "met"),
+        (0.99, "≥", "MISSED"),
+        (1.0, "≤", "met"),
+        (1.01, "≤", "MISSED"),
+        (0.99, "<", "met"),
+        (1.0, "<", "MISSED"),
+        (None, "<", "not measured"),
+    ],
+)
+def test_an_aim_is_met_or_missed_at_its_bound(value: float | None, sign: str, verdict: str) -> None:
+    aim = Aim("time", value, sign, 1.0, "{:.2f} s")
+    shown = "–" if value is None else f"{value:.2f} s"
+    assert aim.row == ("time", f"{sign} 1.00 s", shown, verdict)
 
 
 def test_every_row_of_every_table_fits_its_head_and_is_printed() -> None:
@@ -76,8 +103,9 @@ def test_the_page_takes_every_section_and_keeps_its_prose(page: Page) -> None:
     assert marked.PART.sub(r"\1\3", filled) == marked.PART.sub(r"\1\3", text)
 
 
-def test_every_measurement_of_speed_is_on_the_page_of_details() -> None:
-    assert PAGES[1].tables(speed()) == sections(speed())
+def test_every_measurement_of_speed_is_on_one_of_both_pages() -> None:
+    shown, details = PAGES[0].tables(speed()), PAGES[1].tables(speed())
+    assert {"targets": shown["targets"], **details} == sections(speed())
 
 
 def test_the_page_says_when_the_machine_was_busy() -> None:
