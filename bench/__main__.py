@@ -1,4 +1,4 @@
-"""`make bench`: throughput beside rivals, PUT to result, the door, a simulated accelerator, duplicates."""
+"""`make bench`: starts, throughput beside rivals, PUT to result, the door, an accelerator, duplicates."""
 
 import argparse
 import json
@@ -23,13 +23,14 @@ from bench.latency import latency
 from bench.pages import pictures, report
 from bench.processes import BenchError, ask_module
 from bench.rig import MODEL, start_rig
+from bench.start import start
 from bench.throughput import throughput
 from localstack.services import ServicesError
 
 OUT = Path("bench-out")
 FEWEST = 20  # photos of a burst; fewer would only measure its start and end
 SHORTEST = 2.0  # seconds of a load
-PARTS = ("throughput", "latency", "hostile", "door", "accelerator", "duplicates")
+PARTS = ("start", "throughput", "latency", "hostile", "door", "accelerator", "duplicates")
 WITHIN = 120.0  # seconds that measuring the model alone may take
 OK, FAILED, INTERRUPTED = 0, 1, 130  # exit codes
 
@@ -83,6 +84,8 @@ def _measure_parts(
         if set(parts) - {"accelerator"}:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             rig = stack.enter_context(start_rig(folder))
+        if "start" in parts:
+            measured["start"] = start.measure(folder, options.rounds, tell)
         if "throughput" in parts:
             measured["throughput"] = throughput.measure(
                 rig, options.rounds, options.photos, tell, options.memory_photos
@@ -109,6 +112,7 @@ def _measure_parts(
 def _count_steps(parts: tuple[str, ...], rounds: int) -> int:
     """Count the progress reports of the parts, and the end."""
     of_part = {
+        "start": start.steps(rounds),
         "throughput": throughput.steps(rounds) + 1,
         "latency": latency.steps(),
         "hostile": hostile.STEPS,

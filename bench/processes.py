@@ -88,6 +88,13 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     return float(sum(t.user + t.system for t in times))
 
 
+def tree_cpu_seconds(pid: int) -> float:
+    """User and system time so far of a process and its descendants, those that have ended included."""
+    root = psutil.Process(pid)
+    times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
+    return float(sum(t.user + t.system + t.children_user + t.children_system for t in times))
+
+
 def worker_cpu_seconds() -> float:
     """User and system time of this process and its decoder processes so far."""
     return time.process_time() + _decoder_cpu_seconds()

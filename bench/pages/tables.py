@@ -11,6 +11,7 @@ from bench.duplicates.index import tables as index
 from bench.duplicates.quality import tables as quality
 from bench.latency.arrivals import PUBLISHED_CUTS, PUBLISHED_UNDER_ONE
 from bench.pages.targets import targets
+from bench.start.tables import start
 from bench.throughput.tables import throughput
 from docs.tools.table import Table
 
@@ -52,6 +53,8 @@ def duplicates(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
 def performance(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
     """Return the tables of speed."""
     found = dict[str, list[Table]]()
+    if "start" in measured:
+        found["start"] = [start(measured["start"])]
     if "throughput" in measured:
         found["throughput"] = list(throughput(measured))
     if "batch_sizes" in measured:

@@ -15,7 +15,7 @@ from bench.pages.tables import sections
 from bench.processes import BenchError
 from docs.tools import marked
 from docs.tools.table import Table
-from tests.support.measured import speed
+from tests.support.measured import speed, start
 
 
 def verdicts(of: dict[str, Any]) -> dict[str, str]:
@@ -45,6 +45,19 @@ def test_memory_that_grows_with_the_photos_is_a_missed_target() -> None:
     assert verdicts(found)[what] == "met"
     found["throughput"]["memory"] = {**found["throughput"]["memory"], "late_mb": 919.0}
     assert verdicts(found)[what] == "MISSED"
+
+
+def test_a_start_that_takes_too_much_is_a_missed_target() -> None:
+    assert "MISSED" not in verdicts({"start": start()}).values()
+    missed = {what for what, verdict in verdicts({"start": start(cpu_s=2.1)}).items() if verdict == "MISSED"}
+    assert missed == {"second start of a model, CPU"}
+
+
+def test_a_start_without_a_part_leaves_its_cell_empty() -> None:
+    (table,) = sections({"start": start()})["start"]
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["… imports, s"] == ("0.50 (0.50–0.50)", "0.50 (0.50–0.50)", "2.10 (2.10–2.10)")
+    assert rows["… translate, s"] == ("4.00 (4.00–4.00)", "", "")
 
 
 def test_a_target_without_its_measurement_is_shown_unless_its_part_did_not_run() -> None:
