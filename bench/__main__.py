@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench.accelerator import accelerator
+from bench.accelerator import accelerator, whole_path
 from bench.door import door
 from bench.duplicates import cost
 from bench.duplicates.index import growth
@@ -81,9 +81,8 @@ def _measure_parts(
     """Run the parts one after the other; the worker stops before the parts that do without it."""
     measured: dict[str, Any] = {}
     with ExitStack() as stack:
-        if set(parts) - {"accelerator"}:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            rig = stack.enter_context(start_rig(folder))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        rig = stack.enter_context(start_rig(folder))
         if "start" in parts:
             measured["start"] = start.measure(folder, options.rounds, tell)
         if "throughput" in parts:
@@ -101,8 +100,10 @@ def _measure_parts(
         if "duplicates" in parts:
             remembering = cost.measure(rig, folder, options.rounds, options.photos, tell)
             measured["duplicates"] = {"throughput": remembering}
+        if "accelerator" in parts:
+            measured["accelerator"] = {"whole_path": whole_path.measure(rig, folder, options.rounds, tell)}
     if "accelerator" in parts:
-        measured["accelerator"] = accelerator.measure(tell)
+        measured["accelerator"] |= accelerator.measure(tell)
     if "duplicates" in parts:
         measured["duplicates"]["index"] = growth.measure(tell)
         measured["duplicates"]["quality"] = recognition.measure(tell)
@@ -117,7 +118,7 @@ def _count_steps(parts: tuple[str, ...], rounds: int) -> int:
         "latency": latency.steps(),
         "hostile": hostile.STEPS,
         "door": door.steps(rounds),
-        "accelerator": accelerator.STEPS,
+        "accelerator": accelerator.steps(rounds),
         "duplicates": cost.steps(rounds) + growth.steps() + recognition.STEPS,
     }
     return sum(of_part[part] for part in parts) + 1

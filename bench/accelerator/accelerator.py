@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from bench.accelerator import whole_path
 from bench.accelerator.device import CALL, PHOTO
 from bench.accelerator.feeding import READY
 from bench.accelerator.profiles import profile
@@ -14,9 +15,13 @@ RUNS = {  # column → kind of photo, threads that take turns at the device
     "small": ("small", 1),
 }
 PROFILED = ("ready", "small")
-STEPS = len(RUNS) + len(PROFILED)  # how many times `measure` reports progress
 WITHIN = 90.0  # seconds that a run may take
 FEEDING = "bench.accelerator.feeding"
+
+
+def steps(rounds: int) -> int:
+    """How many times `measure` and `whole_path.measure` report progress."""
+    return len(RUNS) + len(PROFILED) + whole_path.steps(rounds)
 
 
 def measure(tell: Callable[[str], None]) -> dict[str, Any]:

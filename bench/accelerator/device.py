@@ -26,6 +26,7 @@ class SimulatedDevice:
     def __init__(self, bundle: Bundle, largest_batch: int) -> None:
         self.bundle = bundle
         self.largest_batch = largest_batch
+        self.seconds_by_size = {size: service_time(size) for size in range(1, largest_batch + 1)}
         self.busy = 0.0  # seconds so far
         self.calls = 0
         self._answers = _answers(bundle, largest_batch)

@@ -68,10 +68,17 @@ def feed(kind: str, replicas: int) -> dict[str, Any]:
     else:
         decoder = make_decoder(used, target, Telemetry())
         decoder.start()
-    known = ServiceTimes({size: service_time(size) for size in range(1, used.batch_size + 1)})
     turns = [(device,)] * replicas
     queue, stored = EndlessQueue(), MemoryPhotos(photos)
-    assembly, _ = assemble(used, queue, stored, store, decoder, replicas=turns, service_times=known)
+    assembly, _ = assemble(
+        used,
+        queue,
+        stored,
+        store,
+        decoder,
+        replicas=turns,
+        service_times=ServiceTimes(device.seconds_by_size),
+    )
     pipeline = assembly.pipeline()
     pipeline.start()
     time.sleep(WARM_UP)
@@ -100,10 +107,13 @@ def figures(before: Reading, after: Reading, took: float, largest: int) -> dict[
     """Compute rates and shares between two readings, `took` seconds apart."""
     photos, cpu = after.written - before.written, after.cpu - before.cpu
     threads = after.threads - before.threads
+    decoders = threads.pop("decoder", 0.0)
     measured = {
         "photos_per_s": photos / took,
         "device_per_s": largest / service_time(largest),
         "cpu_ms": 1000 * cpu / photos,
+        "decode_cpu_ms": 1000 * decoders / photos,
+        "main_cpu_ms": 1000 * (cpu - decoders) / photos,
         "per_core_per_s": photos / cpu,
         "mean_batch": photos / (after.calls - before.calls),
         "device_busy": (after.busy - before.busy) / took,

@@ -1,4 +1,4 @@
-"""The simulated accelerator as tables: rates, shares, the limit, and where the CPU time goes."""
+"""The simulated accelerator as tables: rates, shares, the limit, where the CPU time goes, the whole path."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,11 +19,13 @@ LEVERS = {
     "model thread": "a second replica on the device (WORKER_REPLICAS): it runs while the other's outputs are read",
     "helpers": "a second worker on the device: in one process one thread of Python runs at a time",
 }
+WHOLE_PATH = {"main_cpu_ms": "main process", "decode_cpu_ms": "decoders", "services_cpu_ms": "services"}
 
 
 def accelerator(measured: Mapping[str, Any]) -> Iterator[Table]:
-    """Return the table of rates, then the functions of each kind of photo."""
+    """Return the table of rates, that of the whole path, then the functions of each kind of photo."""
     yield _rates(measured)
+    yield _whole_path(measured["whole_path"])
     yield from _profiles(measured["kinds"])
 
 
@@ -33,7 +35,11 @@ def _rates(measured: Mapping[str, Any]) -> Table:
     def row(says: str, name: str, shape: str) -> tuple[str, ...]:
         return (says, *(shape.format(of_kind[name]) for of_kind in kinds.values()))
 
-    threads = list(next(iter(kinds.values()))["threads_cpu_ms"])
+    def of_thread(name: str) -> tuple[str, ...]:
+        cpu_ms = (of_kind["threads_cpu_ms"].get(name, 0.0) for of_kind in kinds.values())
+        return (f"… of that: {name}", *(f"{ms:.2f}" for ms in cpu_ms))
+
+    threads = dict.fromkeys(name for of_kind in kinds.values() for name in of_kind["threads_cpu_ms"])
     rows = [
         row("photos/s fed", "photos_per_s", "{:.0f}"),
         row("photos/s the device could take", "device_per_s", "{:.0f}"),
@@ -44,12 +50,29 @@ def _rates(measured: Mapping[str, Any]) -> Table:
         row("cores busy with other programs", "cores_taken", "{:.0%}"),
         row("photos in a batch, mean", "mean_batch", "{:.1f}"),
         row("CPU ms a photo", "cpu_ms", "{:.2f}"),
-        *((f"… of {t}", *(f"{k['threads_cpu_ms'].get(t, 0):.2f}" for k in kinds.values())) for t in threads),
+        row("… of the decoders", "decode_cpu_ms", "{:.2f}"),
+        row("… of the main process", "main_cpu_ms", "{:.2f}"),
+        *map(of_thread, threads),
         ("the limit", *(LIMITS[of_kind["limit"]] for of_kind in kinds.values())),
         ("the next lever", *(LEVERS[of_kind["limit"]] for of_kind in kinds.values())),
     ]
     title = f"Simulated accelerator: {measured['call_ms']:g} ms + {measured['photo_ms']:g} ms a photo"
     return Table(title, ("photos in memory", *kinds), rows)
+
+
+def _whole_path(part: Mapping[str, Any]) -> Table:
+    median, spread = part["median"], part["spread"]
+    rows = [
+        (kind, f"{row['photos_per_s']:.0f}", *(_cpu(row[name], *spread[kind][name]) for name in WHOLE_PATH))
+        for kind, row in median.items()
+    ]
+    rounds = len(next(iter(part["every_round"].values())))
+    title = f"From S3 to Redis beside the simulated accelerator, CPU ms a photo, median of {rounds} rounds"
+    return Table(title, ("photos", "photos/s", *WHOLE_PATH.values()), rows)
+
+
+def _cpu(median: float, least: float, most: float) -> str:
+    return f"{median:.2f} ({least:.2f}–{most:.2f})"
 
 
 def _cores(of_kind: Mapping[str, float]) -> float:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import ratios
-from bench.accelerator.device import SimulatedDevice, service_time
+from bench.accelerator.device import SimulatedDevice
 from bench.accelerator.feeding import NOTHING, STOP, ReadyArrays
 from bench.memory.queues import MemoryQueue, announcement
 from bench.memory.stages import assemble
@@ -127,7 +127,6 @@ def running() -> Iterator[Shown]:
     page = telemetry.watcher
     if not isinstance(page, Snapshots):
         raise BenchError("the door has no page")
-    known = ServiceTimes({size: service_time(size) for size in range(1, used.batch_size + 1)})
     assembly, source = assemble(
         used,
         queue,
@@ -135,7 +134,7 @@ def running() -> Iterator[Shown]:
         store,
         ReadyArrays(device.bundle.manifest.input.target),
         replicas=[(device,)],
-        service_times=known,
+        service_times=ServiceTimes(device.seconds_by_size),
         telemetry=telemetry,
     )
     pipeline, ending = assembly.pipeline(), threading.Event()

@@ -11,6 +11,7 @@ from bench.duplicates.index import tables as index
 from bench.duplicates.quality import tables as quality
 from bench.latency.arrivals import PUBLISHED_CUTS, PUBLISHED_UNDER_ONE
 from bench.pages.targets import targets
+from bench.sizing.tables import ceilings, hosts
 from bench.start.tables import start
 from bench.throughput.tables import throughput
 from docs.tools.table import Table
@@ -69,6 +70,8 @@ def performance(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
         found["hostile"] = [_hostile(measured["hostile"])]
     if "accelerator" in measured:
         found["accelerator"] = list(accelerator(measured["accelerator"]))
+        found["ceilings"] = [ceilings(measured)]
+        found["hosts"] = [hosts(measured)]
     return found
 
 

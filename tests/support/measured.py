@@ -45,6 +45,7 @@ def speed(*, p99: float = 240.0, overhead: float = 12.0) -> dict[str, Any]:
             },
         },
         "accelerator": {
+            "whole_path": _whole_path(),
             "call_ms": 4.0,
             "photo_ms": 0.375,
             "kinds": {
@@ -215,7 +216,21 @@ def _latencies(p99: float) -> dict[str, Any]:
 
 
 def _feeding(limit: str) -> dict[str, Any]:
-    return {**SHARES, **RATES, "threads_cpu_ms": {"infer": 0.3, "commit": 0.2}, "limit": limit}
+    cpu = {"main_cpu_ms": 0.5, "decode_cpu_ms": 2.5}
+    return {**SHARES, **RATES, **cpu, "threads_cpu_ms": {"infer": 0.3, "commit": 0.2}, "limit": limit}
+
+
+def _whole_path() -> dict[str, Any]:
+    cpu = {"small": (0.5, 2.5), "3 MP": (0.8, 9.2), "12 MP": (2.0, 30.0)}
+    rows = {
+        kind: {"photos_per_s": 90.0, "services_cpu_ms": 3.0, "main_cpu_ms": main, "decode_cpu_ms": decode}
+        for kind, (main, decode) in cpu.items()
+    }
+    return {
+        "median": rows,
+        "spread": {kind: {name: (value, value) for name, value in row.items()} for kind, row in rows.items()},
+        "every_round": {kind: [row] for kind, row in rows.items()},
+    }
 
 
 def _counts(distances: list[int], bits: int, radius: int) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What other machines would do, reckoned from what was measured on this one."""
