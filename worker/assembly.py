@@ -210,6 +210,7 @@ class Assembly:
             self.settings.reuse if self.settings.duplicate_window else "none",
             telemetry=self.telemetry,
             outages=self.outages,
+            thumbnails=self.settings.embedded_thumbnails == "auto",
         )
 
     def _infer(self) -> Infer:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.errors import MessageError, NotOursError, Verdict
-from worker.result import DuplicateOf, Inference, Result, Tip, Via
+from worker.result import DuplicateOf, Inference, Picture, Result, Tip, Via
 
 Pixels = npt.NDArray[np.uint8]  # [height, width, 3], RGB
 SKEW = timedelta(seconds=5)  # by which an API's clock may be behind: NTP keeps any within a second
@@ -109,6 +109,7 @@ class Prepared:
     timings: Mapping[str, float]  # milliseconds by step, so far
     ready_at: float  # monotonic seconds
     deadline: float  # monotonic seconds; a score after this moment is late for the uploader
+    decoded: Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ class Scored(_PhotoOutcome):
     image_colours: str | None
     timings: Mapping[str, float]  # milliseconds by step, so far
     at: float  # monotonic seconds: when the outcome was known
+    decoded: Picture | None = None  # None: by a worker that did not say
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 Via = Literal["queue", "http"]
+Picture = Literal["photo", "thumbnail"]
 
 NULL_VERSION = "null"  # S3's name of every object that it stores without versioning
 
@@ -103,6 +104,10 @@ class Result(Record):
     image_colours: str | None = Field(
         default=None,
         description="colours of 4 × 4 parts of the photo, `algorithm-version:hex`; null without an `image_hash`",
+    )
+    decoded: Picture | None = Field(
+        default=None,
+        description="what was looked at: the photo, or the thumbnail in its file; null if that is not known",
     )
     duplicate_of: DuplicateOf | None = None
     reused_from: str | None = Field(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bench.hostile import photos as hostile
 from bench.hostile.photos import SOI, segment, tiny
+from tests.support import heic
 from tests.support.avif import Item, still
 
 SIZE = 24_000_000  # bytes
@@ -42,6 +43,14 @@ def boxes(image_format: str, kind: bytes) -> bytes:
     return picture[:first] + (struct.pack(">I", 8) + kind) * (SIZE // 8) + picture[first:]
 
 
+def thumbnails(number: int) -> bytes:
+    """A photo and so many thumbnails that do not decode, each of the right size."""
+    junk = bytes([1]) * (SIZE // number)
+    settings = heic.hevc((320, 240))[1]
+    return heic.file(SCENE, *[Item(junk, (320, 240), b"hvc1", {b"thmb": [1]}, [settings])] * number)
+
+
+SCENE = heic.picture((640, 480))
 FLOODS: dict[str, Callable[[], bytes]] = {
     "JPEG comments": lambda: jpeg(segment(0xFE, b"x" * 65_000)),
     "JPEG profile parts": lambda: jpeg(segment(0xE2, b"ICC_PROFILE\0\1\xff" + b"x" * 64_000)),
@@ -70,5 +79,7 @@ FLOODS: dict[str, Callable[[], bytes]] = {
     "AVIF units": lambda: still([Item(b"\x12\0" * (SIZE // 2), (64, 64))]),
     "AVIF parts of an item": lambda: still([Item(bytes(SIZE), (64, 64))], pieces=65_000),
     "HEIF boxes": lambda: boxes("HEIF", b"free"),
+    "HEIF thumbnails": lambda: thumbnails(900),  # libheif reads no more than a thousand items
+    "HEIF references to thumbnails": lambda: heic.file(SCENE, heic.picture((320, 240), of=[1] * 19_000)),
     "HEIF films": lambda: boxes("HEIF", b"moov"),
 }

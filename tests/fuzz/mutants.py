@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 SEEDS = ((64, 64), (640, 480))  # pixels of the pictures that are damaged
+THUMBNAIL = 320  # pixels of the longer side: enough to be decoded in place of the photo
 MOST = 2_000_000  # bytes of a mutant
 EXTREMES = (
     b"\0\0\0\0",
@@ -32,8 +33,19 @@ def mutants(image_format: str, number: int, seed: int) -> Iterator[bytes]:
         yield data[:MOST]
 
 
+def light_mutants(data: bytes, number: int, seed: int) -> Iterator[bytes]:
+    """Yield files with one to three bytes among the first `number` changed, each of these bytes at least once."""
+    chance = random.Random(seed)
+    for at in range(number):
+        changed = bytearray(data)
+        for place in (at, *(chance.randrange(number) for _ in range(chance.randrange(3)))):
+            changed[place] = chance.choice((0, 1, 2, 127, 255, changed[place] ^ 1 << chance.randrange(8)))
+        yield bytes(changed)
+
+
 def _options(image_format: str) -> list[dict[str, object]]:
-    return [{}, {"progressive": True}] if image_format == "JPEG" else [{}]
+    more: dict[str, dict[str, object]] = {"JPEG": {"progressive": True}, "HEIF": {"thumbnails": [THUMBNAIL]}}
+    return [{}, more[image_format]] if image_format in more else [{}]
 
 
 def _picture(image_format: str, size: tuple[int, int], **options: object) -> bytes:

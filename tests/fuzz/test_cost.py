@@ -9,10 +9,15 @@ from bench.hostile import photos as hostile
 from bench.hostile.photos import segment
 from tests.fuzz.child import ALLOWED, DIED, decode
 from tests.fuzz.floods import FLOODS, jpeg
-from tests.fuzz.mutants import mutants
+from tests.fuzz.mutants import light_mutants, mutants
+from tests.support import heic
+from worker.errors import PhotoError
 from worker.photos import opening
+from worker.photos.decoding import Target
+from worker.photos.thumbnails import decode_cheapest
 
 MUTANTS = 80  # of each format
+TABLES = 530  # bytes in front of the pictures of a HEIC
 DECODED_NOTHING = 16_000_000  # bytes; each pixel of 4,000 × 4,000 takes at least one
 
 
@@ -50,6 +55,26 @@ def test_a_picture_larger_than_its_header_says_is_refused_before_it_is_decoded(
     (decoded,) = decode([path])
     assert decoded.outcome == outcome, decoded
     assert decoded.memory <= DECODED_NOTHING, decoded
+
+
+def test_tables_that_lead_to_a_thumbnail_may_be_damaged(tmp_path: Path) -> None:
+    photo = heic.file(heic.picture((640, 480)), heic.picture((320, 240), heic.RED, of=[1]))
+    paths = list[Path]()
+    for number, mutant in enumerate(light_mutants(photo, TABLES, seed=1)):
+        paths.append(tmp_path / f"{number}")
+        paths[-1].write_bytes(mutant)
+    found = list(decode(paths))
+    assert [one for one in found if one.outcome not in ALLOWED] == []
+    assert [one for one in found if one.memory > one.bound] == []
+    decoded = Counter(_decoded(path.read_bytes()) for path in paths)
+    assert min(decoded["thumbnail"], decoded["photo"], decoded["error"]) >= TABLES // 20, decoded
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return decode_cheapest(opening.open_photo(data, 10**6), data, Target(224, 224, "crop"))[2]
+    except PhotoError:
+        return "error"
 
 
 @pytest.mark.parametrize("image_format", opening.FORMATS)

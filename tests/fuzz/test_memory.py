@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.fuzz.child import decode
-from tests.support import icc
+from tests.support import heic, icc
 from worker.photos import opening
 
 assert opening.FORMATS  # importing it registers HEIF with Pillow
@@ -74,6 +74,12 @@ def deep_colours() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
+def with_thumbnail(
+    size: tuple[int, int], says: tuple[int, int] | None = None, photo: tuple[int, int] = (WIDTH, HEIGHT)
+) -> bytes:
+    return heic.file(heic.picture(photo), heic.picture(size, of=[1], says=says))
+
+
 def many_frames(image_format: str, **options: object) -> bytes:
     frames = [Image.new("RGB", (1_000, 750), (n, 0, 0)) for n in range(16)]
     stream = io.BytesIO()
@@ -112,6 +118,12 @@ PHOTOS: dict[str, tuple[int, Callable[[], bytes]]] = {
     "animated WebP": (1_000 * 750, lambda: many_frames("WEBP")),
     "animated PNG": (1_000 * 750, lambda: many_frames("PNG")),
     "AVIF of many frames": (1_000 * 750, lambda: many_frames("AVIF")),
+    "HEIF with a thumbnail": (WIDTH * HEIGHT, lambda: encode("HEIF", thumbnails=[320], enc_params=FAST)),
+    "HEIF with a huge thumbnail": (WIDTH * HEIGHT, lambda: with_thumbnail((WIDTH - 8, HEIGHT - 8))),
+    "HEIF with a false thumbnail": (
+        640 * 480,
+        lambda: with_thumbnail((4_000, 3_000), (320, 240), (640, 480)),
+    ),
     "HEIF of many images": (1_000 * 750, lambda: many_frames("HEIF", enc_params=FAST)),
     "text bomb": (64 * 64, lambda: chunk_bomb(b"zTXt", b"Comment\0\0")),
     "profile bomb": (64 * 64, lambda: chunk_bomb(b"iCCP", b"profile\0\0")),

@@ -1,4 +1,4 @@
-"""Builds AVIF files of any structure around pictures that Pillow has coded."""
+"""Builds AVIF and HEIC files of any structure around pictures that Pillow has coded."""
 
 import io
 import struct
@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+ESSENTIAL, TURNS = 0x80, {b"irot", b"imir", b"clap"}  # readers may not ignore these
 ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0"
 
 
 @dataclass
 class Item:
-    """An item: its kind, its content, the size that the header says, and references to others by number."""
+    """An item: its kind, its content, the size that the header says, references to others by number, properties."""
 
     content: bytes
     size: tuple[int, int]
     kind: bytes = b"av01"
     references: dict[bytes, list[int]] = field(default_factory=dict)
+    properties: Sequence[bytes] = ()
 
 
 def box(kind: bytes, *contents: bytes) -> bytes:
@@ -97,7 +99,8 @@ def _properties(items: Sequence[Item]) -> bytes:
             is_alpha = b"auxl" in item.references
             mine += [box(b"av1C", b"\x81\0\x1c\0" if is_alpha else b"\x81\0\x0c\0")]
             mine += [full(b"auxC", ALPHA)] if is_alpha else []
-        first = len(properties) + 1
-        links += struct.pack(">HB", number, len(mine)) + bytes(range(first, first + len(mine)))
-        properties += mine
+        mine += item.properties
+        properties += [one for one in mine if one not in properties]
+        marks = [ESSENTIAL * (one[4:8] in TURNS) | properties.index(one) + 1 for one in mine]
+        links += struct.pack(">HB", number, len(mine)) + bytes(marks)
     return box(b"iprp", box(b"ipco", *properties), full(b"ipma", links))

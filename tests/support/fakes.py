@@ -16,10 +16,11 @@ from worker.errors import BatchTooLargeError, MessageError, ModelError, QueueErr
 from worker.inference.bundle import Bundle
 from worker.inference.manifest import Manifest
 from worker.messages import Answer, Fetched, Message, Outcome, Outputs, PhotoId, S3Object, Upload, Written
-from worker.photos import decoding
 from worker.photos.decoding import Target
 from worker.photos.hashes import PHASH
 from worker.photos.looks import Look
+from worker.photos.opening import open_photo
+from worker.photos.thumbnails import decode_cheapest
 from worker.result import Result
 from worker.results.content import is_same_content
 from worker.results.store import Tries, look_of
@@ -75,7 +76,10 @@ class InlineDecoder:
     def decode(
         self, pieces: Sequence[bytes], sha256: str | None = None, alive: Callable[[], None] = lambda: None
     ) -> Decoded:
-        return Decoded(*decoding.prepare(b"".join(pieces), self.target, self.max_pixels), 0.0)
+        data = b"".join(pieces)
+        photo = open_photo(data, self.max_pixels)
+        pixels, look, decoded = decode_cheapest(photo, data, self.target)
+        return Decoded(pixels, look, 0.0, decoded)
 
 
 class ScriptedSource:

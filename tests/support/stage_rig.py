@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from PIL import Image
 
@@ -77,6 +78,7 @@ class StageRig(Assembly):
         replicas: Sequence[Sequence[PickyModel]] | None = None,
         linger: float = 0.0,
         reuse: Reuse = "exact",
+        thumbnails: Literal["auto", "off"] = "auto",
         buckets: Sequence[str] = ("photos",),
         store: MemoryStore | None = None,
         door: SecondWay | None = None,
@@ -91,6 +93,7 @@ class StageRig(Assembly):
                 outcome_queue=size,
                 decoders=2,
                 reuse=reuse,
+                embedded_thumbnails=thumbnails,
                 buckets=buckets,
                 door_share=door_share,
             ),

@@ -30,6 +30,7 @@ SCORED: dict[str, Any] = {
     "tip": {"id": "drink-4-a", "text": "Enjoy it without sugar."},
     "image_hash": "phash-1:c3d4c3d4c3d4c3d4",
     "image_colours": "lab-1:8898a8b89898a8a888989898889888a8",
+    "decoded": "thumbnail",
     "duplicate_of": {"image_id": "0b6c3a1e-0000-4000-8000-000000000000", "distance": 2, "kind": "near"},
     "reused_from": None,
     "source": {
@@ -53,6 +54,7 @@ NOTHING: dict[str, Any] = {
     "tip": None,
     "image_hash": None,
     "image_colours": None,
+    "decoded": None,
     "duplicate_of": None,
 }
 FAULT = {"code": "unreadable_image", "message": "cut short"}

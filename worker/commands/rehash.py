@@ -24,7 +24,9 @@ from worker.upkeep.rehash import find_photos, rebuild
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--again", action="store_true", help="read known photos, too: after a change of WORKER_COLOURS"
+        "--again",
+        action="store_true",
+        help="read known photos, too: after a change of WORKER_COLOURS or WORKER_EMBEDDED_THUMBNAILS",
     )
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY, InitVar, dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, get_args
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from worker.messages import Pixels
 from worker.photos.decoding import Target
 from worker.photos.hashes import PHASH, Algorithm
 from worker.photos.looks import COLOURS, Look
+from worker.result import Picture
 from worker.telemetry.counters import Telemetry
 
 ERRORS: dict[str, type[MessageError]] = {  # what a decoder process may reply
@@ -47,15 +48,17 @@ ERRORS: dict[str, type[MessageError]] = {  # what a decoder process may reply
         UnsupportedFormatError,
     )
 }
+PICTURES: dict[str, Picture] = {name: name for name in get_args(Picture)}
 REMEMBERED = 10_000  # photos that cost too much
 
 
 class Decoded(NamedTuple):
-    """A decoded photo, and how long the decoding took once it began."""
+    """A decoded photo, how long the decoding took once it began, and what of the file was decoded."""
 
     pixels: Pixels
     look: Look
     seconds: float
+    decoded: Picture = "photo"
 
 
 class PhotoDecoder(Protocol):
@@ -87,6 +90,7 @@ class Decoder:
     max_bytes: int
     max_pixels: int
     convert_colours: bool = True
+    embedded_thumbnails: bool = True
     at_once: InitVar[int]
     timeout: float
     telemetry: Telemetry
@@ -97,7 +101,12 @@ class Decoder:
     def __post_init__(self, at_once: int) -> None:
         self._lock = threading.Lock()
         self._job = Job(
-            self.target, self.algorithm.name, self.max_bytes, self.max_pixels, self.convert_colours
+            self.target,
+            self.algorithm.name,
+            self.max_bytes,
+            self.max_pixels,
+            self.convert_colours,
+            self.embedded_thumbnails,
         )
         self._hash = re.compile(rf"{re.escape(self.algorithm.label)}:[0-9a-f]{{{self.algorithm.bits // 4}}}")
         self._crew = Crew(lambda: self.nursery.start(self._job), at_once)
@@ -152,18 +161,20 @@ class Decoder:
         reply = process.decode(pieces, self.timeout, alive)
         if (kind := ERRORS.get(str(reply.get("error")))) is not None:
             raise kind(_printable(reply.get("text")))
-        return Decoded(*self._result(process, reply), self.clock() - begun)
+        pixels, look, decoded = self._result(process, reply)
+        return Decoded(pixels, look, self.clock() - begun, decoded)
 
-    def _result(self, process: DecoderProcess, reply: Reply) -> tuple[Pixels, Look]:
+    def _result(self, process: DecoderProcess, reply: Reply) -> tuple[Pixels, Look, Picture]:
         """Check a reply. Raises DecoderEndedError for one that cannot be true."""
         look, pixels = Look(reply.get("hash"), reply.get("colours")), process.pixels(self._job.pixel_bytes)
         makes_sense = look == Look() or (
             _is_text(self._hash, look.image_hash) and _is_text(COLOURS, look.image_colours)
         )
-        if "error" in reply or not makes_sense or len(pixels) != self._job.pixel_bytes:
+        decoded = PICTURES.get(str(reply.get("decoded")))
+        if "error" in reply or not makes_sense or len(pixels) != self._job.pixel_bytes or decoded is None:
             raise DecoderEndedError(Ending.CRASHED, "its reply makes no sense")
         shape = (self.target.height, self.target.width, 3)
-        return np.frombuffer(pixels, np.uint8).reshape(shape), look
+        return np.frombuffer(pixels, np.uint8).reshape(shape), look, decoded
 
     def _recall(self, sha256: str | None) -> None:
         """Raise the error of a photo with these bytes that cost too much."""

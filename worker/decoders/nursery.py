@@ -41,6 +41,7 @@ class Job:
     max_bytes: int
     max_pixels: int
     convert_colours: bool = True
+    embedded_thumbnails: bool = True
 
     @property
     def shared_bytes(self) -> int:
@@ -62,6 +63,7 @@ class Job:
                 "max_bytes": self.max_bytes,
                 "max_pixels": self.max_pixels,
                 "convert_colours": self.convert_colours,
+                "embedded_thumbnails": self.embedded_thumbnails,
                 "largest_file": self.shared_bytes,
             }
         ).encode()

@@ -1,4 +1,4 @@
-"""Reads the boxes of AVIF files (ISO/IEC 14496-12): a tree of parts. Costs little, whatever a file holds."""
+"""Reads the boxes of HEIC and AVIF files (ISO/IEC 14496-12): a tree of parts. Costs little, whatever a file holds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class Part:
     start: int
     end: int
 
-    def __bool__(self) -> bool:
-        return self.start < self.end
+    def __len__(self) -> int:
+        return max(0, self.end - self.start)
 
     def after(self, skipped: int) -> "Part":
         """Leave out so many bytes at the beginning."""

@@ -40,6 +40,12 @@ def conversion(mode: str, colours: Colours) -> Conversion | None:
     return functools.partial(spaces.convert, space=colours)
 
 
+def is_hdr(colours: Colours) -> bool:
+    """Whether they are those of HDR."""
+    space = _hdr_space(colours) if isinstance(colours, bytes) else colours
+    return space is not None and space.hdr > 0
+
+
 def warm_up() -> None:
     """Load what littlecms loads at first use, and keep sRGB's own profile."""
     conversion("RGB", ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())

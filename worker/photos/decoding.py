@@ -103,7 +103,7 @@ def warm_up(target: Target, algorithm: Algorithm = PHASH) -> None:
 
 def _upright(image: Image.Image, target: Target) -> Image.Image:
     """Decode in the photo's own colours, reduced as far as the target allows, turned as the EXIF tag says."""
-    turn = _TURNS.get(_orientation(image))
+    turn = _TURNS.get(orientation(image))
     plain = to_plain(image, _draft_size(image.size, target))
     plain = _reduce(plain, int(GAP * max(target.height, target.width)))
     return plain if turn is None else plain.transpose(turn)
@@ -113,7 +113,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """Read the EXIF tag. Pillow's `getexif` would ask XMP too, which turns a photo in no browser."""
     try:
         exif = Image.Exif()

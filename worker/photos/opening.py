@@ -17,6 +17,7 @@ from worker.photos import png
 from worker.photos.avif import check_coded_size
 from worker.photos.colour import KEY, Colours
 from worker.photos.costs import check_cost, webp_size
+from worker.photos.heic import check_whole
 from worker.photos.nclx import code_points
 from worker.photos.rgb import DEEP_COLOUR
 from worker.photos.spaces import from_code_points
@@ -62,6 +63,8 @@ def _open_photo(data: bytes, max_pixels: int) -> Image.Image:
     _check_pixels(image.size, max_pixels)
     if image.format == "AVIF":
         check_coded_size(data, image.size, max_pixels)
+    elif image.format == "HEIF":
+        check_whole(data)
     return image
 
 

@@ -9,7 +9,7 @@ from worker.messages import Scores, Upload
 from worker.photos.hashes import Algorithm
 from worker.photos.looks import Look
 from worker.pipeline.outages import Outages
-from worker.result import Result
+from worker.result import Picture, Result
 from worker.results.store import ResultStore, look_of
 from worker.telemetry.counters import Telemetry
 
@@ -27,14 +27,15 @@ class ScoreReuse:
     reuse: Reuse
     telemetry: Telemetry
     outages: Outages
+    thumbnails: bool = True  # whether scores of embedded thumbnails may be reused
 
-    def of_same_bytes(self, upload: Upload) -> tuple[Scores, Look] | None:
-        """Find the scores and the look of a photo with the same bytes."""
+    def of_same_bytes(self, upload: Upload) -> tuple[Scores, Look, Picture | None] | None:
+        """Find the scores and the look of a photo with the same bytes, and what of it was decoded."""
         sha256 = upload.object.sha256
         if self.reuse == "none" or sha256 is None:
             return None
         original = self._find(lambda: self.store.find_original(upload.photo, sha256))
-        return (_scores(original), look_of(original)) if original else None
+        return (_scores(original), look_of(original), original.decoded) if original else None
 
     def of_look_alike(self, upload: Upload, look: Look) -> Scores | None:
         """Find the scores of a photo that looks the same."""
@@ -57,7 +58,8 @@ class ScoreReuse:
         same_hash = result.image_hash is None or self.algorithm.made(result.image_hash)
         # Colours that are missing would be missing from copy to copy.
         has_look = same_hash and look_of(result).is_whole
-        return result.status != "failed" and result.models == self.models() and has_look
+        may_be_taken = self.thumbnails or result.decoded != "thumbnail"
+        return result.status != "failed" and result.models == self.models() and has_look and may_be_taken
 
 
 def _is_from_look_alike(result: Result) -> bool:

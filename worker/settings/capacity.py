@@ -51,6 +51,7 @@ def make_decoder(
         max_bytes=settings.max_bytes,
         max_pixels=settings.max_pixels,
         convert_colours=settings.colours == "convert",
+        embedded_thumbnails=settings.embedded_thumbnails == "auto",
         at_once=decoders(settings),
         timeout=settings.decode_timeout,
         telemetry=telemetry,

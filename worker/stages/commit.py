@@ -161,6 +161,7 @@ class Commit:
             tip=scores.tip,
             image_hash=outcome.image_hash if isinstance(outcome, Scored) else None,
             image_colours=outcome.image_colours if isinstance(outcome, Scored) else None,
+            decoded=outcome.decoded if isinstance(outcome, Scored) else None,
             reused_from=scores.reused_from,
             source=SourceObject.model_validate(outcome.upload.object),
             models=dict(scores.models),

@@ -200,4 +200,5 @@ class Infer:
         scores = scoring.score(bundles, outputs, index, photo.upload.photo.image_id)
         waited, took = (begun - photo.ready_at) * 1000, (done - begun) * 1000
         timings = {**photo.timings, "batch_wait": waited, "infer": took}
-        return Scored(photo.upload, scores, photo.image_hash, photo.image_colours, timings, done)
+        look = photo.image_hash, photo.image_colours
+        return Scored(photo.upload, scores, *look, timings, done, photo.decoded)

@@ -107,10 +107,10 @@ class Prepare:
             fetched_at = self.clock()
             timings["fetch"] = (fetched_at - begun) * 1000
             if copy:
-                scores, look = copy
-                return Scored(upload, scores, *look, timings, fetched_at)
+                scores, look, decoded = copy
+                return Scored(upload, scores, *look, timings, fetched_at, decoded)
             self.telemetry.moved(upload, "decode")
-            pixels, look, decode_seconds = self._decode(fetched)
+            pixels, look, decode_seconds, decoded = self._decode(fetched)
         except MessageError as error:
             return self._fail(_name_refused(upload, error), timings, begun, error)
         except MemoryError as error:
@@ -119,9 +119,9 @@ class Prepare:
         timings["decode"] = (ready_at - fetched_at) * 1000
         self.window.note(fetch=fetched_at - begun, decode=decode_seconds)
         if found := self.reuse.of_look_alike(upload, look):
-            return Scored(upload, found, *look, timings, ready_at)
+            return Scored(upload, found, *look, timings, ready_at, decoded)
         self.telemetry.moved(upload, "ready")
-        return Prepared(upload, pixels, *look, timings, ready_at, deadline)
+        return Prepared(upload, pixels, *look, timings, ready_at, deadline, decoded)
 
     def _fail(self, upload: Upload, timings: dict[str, float], begun: float, error: MessageError) -> Failed:
         """Count the time up to the error for the step that could not finish."""

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from bench.hostile import photos as hostile
-from tests.support import icc
+from tests.support import heic, icc
 from tests.support.faults.planting import PLANTED, breaking
 from tests.support.waiting import eventually
 from worker.decoders.decoder import Decoder
@@ -41,13 +41,16 @@ MAX_PIXELS = 4_000_000
 PHOTO = hostile.tiny("JPEG")
 
 
-def make_decoder(at_once: int = 1, timeout: float = 30.0, *, convert_colours: bool = True) -> Decoder:
+def make_decoder(
+    at_once: int = 1, timeout: float = 30.0, *, convert_colours: bool = True, embedded_thumbnails: bool = True
+) -> Decoder:
     return Decoder(
         Nursery("phash"),
         TARGET,
         max_bytes=2_000_000,
         max_pixels=MAX_PIXELS,
         convert_colours=convert_colours,
+        embedded_thumbnails=embedded_thumbnails,
         at_once=at_once,
         timeout=timeout,
         telemetry=Telemetry(),
@@ -92,6 +95,7 @@ def test_pixels_and_look_are_those_of_decoding_in_this_process(decoder: Decoder,
     decoded = decoder.decode([data])
     assert np.array_equal(decoded.pixels, pixels)
     assert decoded.look == look
+    assert decoded.decoded == "photo"
     assert None not in look
     assert decoded.seconds > 0
 
@@ -105,6 +109,17 @@ def test_colours_are_converted_if_the_job_says_so(convert_colours: bool) -> None
         decoder.start()
         shown = decoder.decode([stream.getvalue()]).pixels
     assert ((shown == (200, 60, 40)).all()) is np.bool_(not convert_colours)
+
+
+@pytest.mark.parametrize("embedded_thumbnails", [True, False])
+def test_a_thumbnail_is_decoded_if_the_job_says_so(embedded_thumbnails: bool) -> None:
+    photo, thumbnail = heic.picture((320, 256), heic.BLUE), heic.picture((160, 128), heic.RED, of=[1])
+    with closing(make_decoder(embedded_thumbnails=embedded_thumbnails)) as decoder:
+        decoder.start()
+        found = decoder.decode([heic.file(photo, thumbnail)])
+    shown = np.array(heic.RED if embedded_thumbnails else heic.BLUE)
+    assert np.abs(found.pixels - shown).max() < 20
+    assert found.decoded == ("thumbnail" if embedded_thumbnails else "photo")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +168,10 @@ def test_a_photo_that_arrived_byte_by_byte_is_the_same_photo(decoder: Decoder) -
         ("flood", OutOfMemoryError, 2),  # its end is not told
         ("killed", OutOfMemoryError, 2),
         ("allocate", TooCostlyError, 0),
-        *((lie, DecoderCrashedError, 2) for lie in ("hash", "colours", "number", "no colours", "no hash")),
+        *(
+            (lie, DecoderCrashedError, 2)
+            for lie in ("hash", "colours", "number", "no colours", "no hash", "part")
+        ),
     ],
 )
 def test_a_photo_that_breaks_its_decoder_fails_after_a_second_try_and_the_next_one_is_decoded(

@@ -1,6 +1,7 @@
 """Tests of reuse: which scores are reused, and which are not."""
 
 import io
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -84,10 +85,23 @@ def test_a_copy_has_all_the_scores_and_the_look_of_its_original() -> None:
     rig.store.results[IDS[0]] = tipped
     prepare(rig, IDS[1])
     rig.commit.step()
-    copied = ("score", "score_mean", "tip", "inference", "models", "image_hash", "image_colours")
+    copied = ("score", "score_mean", "tip", "inference", "models", "image_hash", "image_colours", "decoded")
     found = [[getattr(one, field) for field in copied] for one in (tipped, rig.store.results[IDS[1]])]
     assert found[0] == found[1]
     assert None not in found[0]
+
+
+@pytest.mark.parametrize(("thumbnails", "batches"), [("auto", [1]), ("off", [1, 1])])
+def test_scores_of_a_thumbnail_are_reused_unless_the_setting_is_off(
+    thumbnails: Literal["auto", "off"], batches: list[int]
+) -> None:
+    source = ScriptedSource(photos={key: noisy(0) for key in IDS[:2]})
+    rig = StageRig(source, thumbnails=thumbnails)
+    (first,) = commit(rig, IDS[0])
+    rig.store.results[IDS[0]] = first.model_copy(update={"decoded": "thumbnail"})
+    (second,) = commit(rig, IDS[1])
+    assert rig.models[0].batches == batches
+    assert second.decoded == ("thumbnail" if thumbnails == "auto" else "photo")
 
 
 def test_a_look_up_that_fails_is_logged_with_its_reason() -> None:

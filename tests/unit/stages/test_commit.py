@@ -324,9 +324,8 @@ def outcomes_of_all_kinds(rig: StageRig) -> list[Outcome]:
     inference = Inference(score_probs=None, score_mean=3.9, food_probability=0.9, labels=None)
     scores = Scores(4, 3.9, Tip(id="tip", text="Good."), {"m": inference}, {"m": "7"}, reused_from=IDS[9])
     at = rig.clock.seconds - 1
-    scored = Scored(
-        uploads[0], scores, "phash-1:00ff00ff00ff00ff", None, {"fetch": 2.344, "decode": 3.0}, at=at
-    )
+    timings = {"fetch": 2.344, "decode": 3.0}
+    scored = Scored(uploads[0], scores, "phash-1:00ff00ff00ff00ff", None, timings, at, "thumbnail")
     errors = [UnsupportedFormatError("no picture"), AccessDeniedError("403"), StoppingError("not begun")]
     failed = [Failed(u, error, {"fetch": 2.0}, at=at) for u, error in zip(uploads[1:], errors, strict=True)]
     return [scored, *failed]
@@ -354,18 +353,20 @@ def test_a_result_has_all_that_is_known_of_its_photo() -> None:
         "score_mean",
         "tip",
         "image_hash",
+        "decoded",
         "reused_from",
         "models",
         "error",
     )
     assert [scored[name] for name in shown] == [
-        *(IDS[0], "scored", 4, 3.9, {"id": "tip", "text": "Good."}, "phash-1:00ff00ff00ff00ff", IDS[9]),
+        *(IDS[0], "scored", 4, 3.9, {"id": "tip", "text": "Good."}, "phash-1:00ff00ff00ff00ff"),
+        *("thumbnail", IDS[9]),
         *({"m": "7"}, None),
     ]
     assert scored["inference"]["m"]["food_probability"] == 0.9
     assert scored["timings_ms"] == {"fetch": 2.34, "decode": 3.0, "commit": 1000.0, "total": 1005.34}
     assert [failed[name] for name in shown] == [
-        *(IDS[1], "failed", None, None, None, None, None, {"picky": "1"}),
+        *(IDS[1], "failed", None, None, None, None, None, None, {"picky": "1"}),
         {"code": "unsupported_format", "message": "no picture"},
     ]
     assert failed["timings_ms"] == {"fetch": 2.0, "commit": 1000.0, "total": 1002.0}

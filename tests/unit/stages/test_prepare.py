@@ -24,7 +24,6 @@ from worker.errors import (
     Verdict,
 )
 from worker.messages import Failed, Fetched, Scored, Skipped, Upload
-from worker.photos import decoding
 from worker.pipeline.queues import ShutDown
 from worker.pipeline.waiting_room import WaitingRoom
 
@@ -293,7 +292,7 @@ def test_the_time_until_a_failure_is_in_the_timings_and_counts_for_the_objective
     if step == "fetch":
         monkeypatch.setattr(source, "fetch", rig.slowly(2.0, source.fetch))
     else:
-        monkeypatch.setattr(decoding, "prepare", rig.slowly(2.0, decoding.prepare))
+        monkeypatch.setattr(rig.decoder, "decode", rig.slowly(2.0, rig.decoder.decode))
     rig.uploads.put(source.upload(IDS[0]))
     rig.prepare.step()
     rig.commit.step()

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from PIL import Image
 
-from worker.photos import decoding, opening
+from worker.photos import decoding, opening, thumbnails
 from worker.photos.looks import Look
 
 MARK = b"#fault:"
@@ -53,6 +53,12 @@ def reply(*look: object) -> None:
     vars(decoding)["look"] = lambda *_: Look(*look)  # type: ignore[arg-type] # that is the fault
 
 
+def name_part(name: str) -> None:
+    """Say that something else was decoded than a photo or a thumbnail."""
+    decode = thumbnails.decode_photo
+    vars(thumbnails)["decode_photo"] = lambda *given, **named: (*decode(*given, **named)[:2], name)
+
+
 HASH, COLOURS = "phash-1:0123456789abcdef", "lab-1:" + "88" * 16
 FAULTS: dict[bytes, Callable[[], object]] = {
     b"segfault": crash,
@@ -67,6 +73,7 @@ FAULTS: dict[bytes, Callable[[], object]] = {
     b"number": lambda: reply(HASH, 8),
     b"no colours": lambda: reply(HASH, None),
     b"no hash": lambda: reply(None, COLOURS),
+    b"part": lambda: name_part("frame"),
     b"killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
 }
 _open_photo = opening.open_photo
