@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -38,6 +39,7 @@ OK, FAILED, INTERRUPTED = 0, 1, 130  # exit codes
 def main() -> int:
     """Measure, print and write; 1 when a photo was lost or something did not start."""
     options = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what runs, as Ctrl-C does
     console = Console()
     console.width = max(110, console.width)
     try:

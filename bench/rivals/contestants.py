@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import psutil
 
+from bench.guardian import guard
 from bench.processes import cpu_seconds, memory_mb, peak_memory_mb
 from bench.rig import WORKERS, BenchRig
 from localstack.worker_process import ChildProcess
@@ -18,7 +19,9 @@ class Processes:
 
     def freeze(self) -> None:
         """Suspend them, parents first: a parent would notice that a child stands still."""
-        for process in self._tree():
+        processes = self._tree()
+        guard(processes)
+        for process in processes:
             process.suspend()
 
     def thaw(self) -> None:
