@@ -5,8 +5,8 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from bench.hostile import hostile
 from bench.latency import latency
 from bench.pages import pictures, report
 from bench.processes import BenchError, ask_module
-from bench.rig import MODEL, start_rig
+from bench.rig import MODEL, BenchRig, start_rig
 from bench.start import start
 from bench.throughput import throughput
 from localstack.services import ServicesError
@@ -33,6 +33,10 @@ FEWEST = 20  # photos of a burst; fewer would only measure its start and end
 SHORTEST = 2.0  # seconds of a load
 PARTS = ("start", "throughput", "latency", "hostile", "door", "accelerator", "duplicates")
 WITHIN = 120.0  # seconds that measuring the model alone may take
+Tell = Callable[[str], None]  # gets what comes next
+Job = tuple[
+    str, str, Callable[[], dict[str, Any]]
+]  # its part, the name of its figures, and what measures them
 OK, FAILED, INTERRUPTED = 0, 1, 130  # exit codes
 
 
@@ -54,6 +58,7 @@ def main() -> int:
         console.print(table)
     if warning := report.warning(measured):
         console.print(warning, style="yellow")
+    console.print(f"minutes: {', '.join(f'{part} {m:.1f}' for part, m in measured['minutes'].items())}")
     OUT.mkdir(exist_ok=True)
     (OUT / "bench.json").write_text(json.dumps(measured, indent=2, ensure_ascii=False) + "\n")
     console.print(f"written to {OUT}: {', '.join(['bench.json', *pictures.write(measured, OUT)])}")
@@ -77,39 +82,50 @@ def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     return {"machine": report.machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "options": how, **measured}
 
 
-def _measure_parts(
-    parts: tuple[str, ...], options: argparse.Namespace, tell: Callable[[str], None]
-) -> dict[str, Any]:
+def _measure_parts(parts: tuple[str, ...], options: argparse.Namespace, tell: Tell) -> dict[str, Any]:
     """Run the parts one after the other; the worker stops before the parts that do without it."""
-    measured: dict[str, Any] = {}
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        rig = stack.enter_context(start_rig(folder))
-        if "start" in parts:
-            measured["start"] = start.measure(folder, options.rounds, tell)
-        if "throughput" in parts:
-            measured["throughput"] = throughput.measure(
-                rig, options.rounds, options.photos, tell, options.memory_photos
-            )
-            tell("model alone, by batch size")
-            measured["batch_sizes"] = ask_module("bench.throughput.batch_sizes", str(MODEL), within=WITHIN)
-        if "latency" in parts:
-            measured["latency"] = latency.measure(rig, options.seconds, options.objects, tell)
-        if "hostile" in parts:
-            measured["hostile"] = hostile.measure(rig, options.seconds, tell)
-        if "door" in parts:
-            measured["door"] = door.measure(rig, folder, options.rounds, options.seconds, tell)
-        if "duplicates" in parts:
-            remembering = cost.measure(rig, folder, options.rounds, options.photos, tell)
-            measured["duplicates"] = {"throughput": remembering}
-        if "accelerator" in parts:
-            measured["accelerator"] = {"whole_path": whole_path.measure(rig, folder, options.rounds, tell)}
-    if "accelerator" in parts:
-        measured["accelerator"] |= accelerator.measure(tell)
-    if "duplicates" in parts:
-        measured["duplicates"]["index"] = growth.measure(tell)
-        measured["duplicates"]["quality"] = recognition.measure(tell)
-    return measured
+    measured, minutes = dict[str, Any](), dict.fromkeys(parts, 0.0)
+
+    def run(jobs: Iterable[Job]) -> None:
+        for part, name, measure in jobs:
+            if part in parts:
+                begun = time.monotonic()
+                measured[name] = measured.get(name, {}) | measure()
+                minutes[part] += (time.monotonic() - begun) / 60
+
+    with tempfile.TemporaryDirectory() as folder, start_rig(Path(folder)) as rig:
+        run(_beside_a_worker(rig, Path(folder), options, tell))
+    run(_alone(tell))
+    return {**measured, "minutes": minutes}
+
+
+def _beside_a_worker(rig: BenchRig, folder: Path, options: argparse.Namespace, tell: Tell) -> Iterable[Job]:
+    rounds, photos, seconds = options.rounds, options.photos, options.seconds
+    late, objects = options.memory_photos, options.objects
+    return (
+        ("start", "start", lambda: start.measure(folder, rounds, tell)),
+        ("throughput", "throughput", lambda: throughput.measure(rig, rounds, photos, tell, late)),
+        ("throughput", "batch_sizes", lambda: _batch_sizes(tell)),
+        ("latency", "latency", lambda: latency.measure(rig, seconds, objects, tell)),
+        ("hostile", "hostile", lambda: hostile.measure(rig, seconds, tell)),
+        ("door", "door", lambda: door.measure(rig, folder, rounds, seconds, tell)),
+        ("duplicates", "duplicates", lambda: {"throughput": cost.measure(rig, folder, rounds, photos, tell)}),
+        ("accelerator", "accelerator", lambda: {"whole_path": whole_path.measure(rig, folder, rounds, tell)}),
+    )
+
+
+def _alone(tell: Tell) -> Iterable[Job]:
+    return (
+        ("accelerator", "accelerator", lambda: accelerator.measure(tell)),
+        ("duplicates", "duplicates", lambda: {"index": growth.measure(tell)}),
+        ("duplicates", "duplicates", lambda: {"quality": recognition.measure(tell)}),
+    )
+
+
+def _batch_sizes(tell: Tell) -> dict[str, Any]:
+    tell("model alone, by batch size")
+    rates: dict[str, Any] = ask_module("bench.throughput.batch_sizes", str(MODEL), within=WITHIN)
+    return rates
 
 
 def _count_steps(parts: tuple[str, ...], rounds: int) -> int:

@@ -21,16 +21,43 @@ class Rival:
     name: str
     label: str
     module: str
+    runs: str  # decoding and model; "the model" is the worker's, on the engine that the worker has chosen
     arguments: tuple[str, ...] = ()
     share: float = 1.0
     sends_tasks: bool = False  # Celery's messages have their own envelope, which no bucket sends
 
 
 RIVALS = (
-    Rival("plain", "plain loop", "plain_loop", ("predict",), share=0.06),
-    Rival("frozen", "plain loop with the worker's decoding and model", "plain_loop", ("frozen",), share=0.25),
-    Rival("celery", "Celery, a process per core", "celery_worker", share=0.6, sends_tasks=True),
-    Rival("server", "batch server (Mosec)", "batch_consumer"),
+    Rival(
+        "plain",
+        "plain loop",
+        "plain_loop",
+        "Pillow in full size; `predict` of Keras on the SavedModel, one photo a call, on all cores",
+        ("predict",),
+        share=0.06,
+    ),
+    Rival(
+        "frozen",
+        "plain loop with the worker's decoding and model",
+        "plain_loop",
+        "the worker's decoding; the model, one photo a call, on all cores",
+        ("frozen",),
+        share=0.25,
+    ),
+    Rival(
+        "celery",
+        "Celery, a process per core",
+        "celery_worker",
+        "the worker's decoding and the model in each process, one photo a call, on one core",
+        share=0.6,
+        sends_tasks=True,
+    ),
+    Rival(
+        "server",
+        "batch server (Mosec)",
+        "batch_consumer",
+        "the worker's decoding in a process a core; the model in a process a core, batches of up to 32",
+    ),
 )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bench.rivals.rivals import RIVALS
 from bench.throughput.throughput import ROWS
 from docs.tools.table import Table
 
@@ -11,6 +12,7 @@ def throughput(measured: Mapping[str, Any]) -> Iterator[Table]:
     """Return all tables of throughput."""
     found = measured["throughput"]
     yield _contestants(measured, found)
+    yield _runs(found["engine"])
     yield _crews(found["scale"])
     yield _memory(found["memory"])
 
@@ -26,6 +28,14 @@ def _contestants(measured: Mapping[str, Any], found: Mapping[str, Any]) -> Table
         for name, (label, unit) in ROWS.items()
     ]
     return Table(title, ("", *kinds, ""), rows)
+
+
+def _runs(engine: str) -> Table:
+    own = "its decoders, a process a core; the model a replica a core, batches of what is ready, up to 32"
+    rows = [("worker", own), *((rival.label, rival.runs) for rival in RIVALS)]
+    return Table(
+        f"What each runs; the model is one and the same, on {engine}", ("", "decoding and model"), rows
+    )
 
 
 def _crews(crews: Mapping[str, Any]) -> Table:

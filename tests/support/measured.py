@@ -193,6 +193,7 @@ def _throughput() -> dict[str, Any]:
     kinds = ("small", "3 MP", "12 MP")
     crew = {"photos_per_s": 50.0, "shares": [0.5, 0.5], "scored_twice": 0}
     return {
+        "engine": "litert",
         "throughput": dict.fromkeys(kinds, numbers),
         "spread": {kind: {name: (value, value) for name, value in numbers.items()} for kind in kinds},
         "every_round": {kind: [numbers] for kind in kinds},
