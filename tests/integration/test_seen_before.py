@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tests.integration.redis.photos import exact
+from tests.support import heic
 from tests.support.colours import turn_hue
 from tests.support.photos import COFFEE, SAMPLES, coffee
 from tests.support.rig import Rig
@@ -105,6 +106,25 @@ def test_rehash_fills_in_colours_that_an_earlier_worker_did_not_know(rig: Rig) -
     assert rig.run("rehash")[:2] == (0, "1 entered\n")
     assert store.index.find_look_alike(PhotoId("other"), look) == PhotoId(image_id)
     assert rig.run("rehash")[:2] == (0, "1 known\n")
+
+
+def test_a_worker_and_rehash_look_at_thumbnails_as_the_setting_says(rig: Rig) -> None:
+    coffee_cup, croissant = (
+        Image.open(SAMPLES / name).convert("RGB") for name in ("coffee.png", "croissant.jpg")
+    )
+    photo = heic.with_thumbnail(coffee_cup.resize((640, 480)), croissant.resize((320, 240)))
+    with rig.worker():
+        first = score(rig, photo)
+        alike = score(rig, OTHER)
+    with rig.worker(embedded_thumbnails="off"):
+        again = score(rig, photo)
+    assert (first.decoded, alike.decoded, again.decoded) == ("thumbnail", "photo", "photo")
+    assert look_alikes.distance(first.image_hash, alike.image_hash) in range(9)
+    assert look_alikes.distance(again.image_hash, alike.image_hash) not in range(9)
+    assert (again.duplicate_of, again.reused_from) == (exact(first.image_id), None)
+    assert rig.run("rehash", "--again", embedded_thumbnails="auto")[1] == "1 entered, 2 known\n"
+    assert rig.run("rehash", "--again", embedded_thumbnails="off")[1] == "2 entered, 1 known\n"
+    assert rig.run("rehash", "--again", embedded_thumbnails="off")[1] == "3 known\n"
 
 
 def test_copies_of_a_photo_of_unknown_colours_get_theirs(rig: Rig) -> None:

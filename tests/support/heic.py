@@ -22,10 +22,13 @@ Size = tuple[int, int]
 @functools.cache
 def hevc(size: Size, colour: tuple[int, ...] = BLUE, mode: str = "RGB") -> tuple[bytes, bytes]:
     """Code a picture of one colour: its data, and the property that decoders need. Even numbers of pixels."""
+    return code(Image.new("RGB", size, colour).convert(mode))
+
+
+def code(image: Image.Image) -> tuple[bytes, bytes]:
+    """Code a picture: its data, and the property that decoders need."""
     stream = io.BytesIO()
-    Image.new("RGB", size, colour).convert(mode).save(
-        stream, "HEIF", quality=60, save_nclx_profile=False, enc_params={"preset": "ultrafast"}
-    )
+    image.save(stream, "HEIF", quality=60, save_nclx_profile=False, enc_params={"preset": "ultrafast"})
     items = Items(File(stream.getvalue()).whole.first(b"meta").after(4))
     place = next(place for place in items.places() if place.item == items.primary)
     settings = dict(items.properties(items.primary))[b"hvcC"]
@@ -44,6 +47,14 @@ def picture(
     content, settings = hevc(size, colour, mode)
     references = {b"thmb": list(of)} if of else {}
     return Item(content, says or size, b"hvc1", references, [settings, *properties])
+
+
+def with_thumbnail(photo: Image.Image, thumbnail: Image.Image) -> bytes:
+    """A HEIC with a thumbnail, which may show something else."""
+    references: list[dict[bytes, list[int]]] = [{}, {b"thmb": [1]}]
+    coded = zip((photo, thumbnail), references, strict=True)
+    items = (Item(code(one)[0], one.size, b"hvc1", to, [code(one)[1]]) for one, to in coded)
+    return file(*items)
 
 
 def file(*items: Item) -> bytes:
