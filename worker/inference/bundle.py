@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from worker.errors import ConfigurationError
 from worker.inference.manifest import Label, Manifest, Part, TipList, TipText
+from worker.inference.tips import Tips, by_group
 
 
 class Bundle(Part):
@@ -36,6 +37,11 @@ class Bundle(Part):
     def foods(self) -> npt.NDArray[np.intp]:
         """Indices of the labels that are food."""
         return np.flatnonzero([label.group != "" for label in self.labels])
+
+    @cached_property
+    def tips_by_group(self) -> Tips:
+        """The tips by group and score."""
+        return by_group(self.tips)
 
 
 def read(location: str) -> Bundle:

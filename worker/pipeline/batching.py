@@ -24,17 +24,11 @@ def take_batch(items: BoundedQueue[T], largest: int, *, idle: float) -> list[T]:
 
     Raises ShutDown once the queue is closed and empty.
     """
-    batch: list[T] = []
     try:
-        batch.append(items.get(timeout=idle))
-        while len(batch) < largest:
-            batch.append(items.get(block=False))
+        first = items.get(timeout=idle)
     except queue.Empty:
-        pass
-    except ShutDown:
-        if not batch:
-            raise
-    return batch
+        return []
+    return [first, *items.get_more(largest - 1)]
 
 
 @dataclass(eq=False)
@@ -61,9 +55,11 @@ class Batching(Generic[T]):
         except queue.Empty:
             return [], "device_free"
         due, most = self.deadline(batch[0]), min(largest, self._share())
+        takes = self.expected(1)
         while len(batch) < most:
-            slack = due - self.clock() - self.expected(len(batch) + 1)
-            if slack < 0 <= due - self.clock() - self.expected(len(batch)) and not self.items.empty():
+            left, took, takes = due - self.clock(), takes, self.expected(len(batch) + 1)
+            slack = left - takes
+            if slack < 0 <= left - took and not self.items.empty():
                 return batch, "deadline"
             item = self._next(min(self._patience(batch), slack))
             if item is None:

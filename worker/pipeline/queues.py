@@ -23,8 +23,10 @@ class BoundedQueue(queue.Queue[T]):
 
     def __init__(self, maxsize: int) -> None:
         super().__init__(maxsize)
-        # Notified on every get, for callers that need several free places.
+        # For callers that need several free places. Notified once few enough items are left for one of
+        # them: a thread that is woken to wait again costs as much as all else that a queue does.
         self._more_room = threading.Condition(self.mutex)
+        self._few_enough = -1  # items; nobody waits
         self.takers = 0  # threads waiting for an item
         self.is_shutdown = False
         self.cancelled = threading.Event()  # shut down with `immediate`
@@ -60,18 +62,32 @@ class BoundedQueue(queue.Queue[T]):
                 raise ShutDown
             return self.take()
 
+    def get_more(self, most: int) -> list[T]:
+        """Take up to `most` items that are there, without waiting."""
+        with self.mutex:
+            return [self.take() for _ in range(min(most, self._qsize()))]
+
     def take(self) -> T:
         """Take an item that is there. The caller holds the lock."""
         item: T = self._get()
         self.not_full.notify()
-        self._more_room.notify_all()
+        if self._qsize() <= self._few_enough:
+            self._few_enough = -1
+            self._more_room.notify_all()
         return item
 
     def room(self, places: int, timeout: float) -> int:
         """Wait up to `timeout` seconds for free places; returns how many there are. Raises ShutDown once closed."""
+        enough = self.maxsize - min(places, self.maxsize)
+
+        def is_there() -> bool:
+            if self.is_shutdown or self._qsize() <= enough:
+                return True
+            self._few_enough = max(self._few_enough, enough)
+            return False
+
         with self._more_room:
-            enough = self.maxsize - min(places, self.maxsize)
-            self.wait(self._more_room, lambda: self.is_shutdown or self._qsize() <= enough, timeout)
+            self.wait(self._more_room, is_there, timeout)
             if self.is_shutdown:
                 raise ShutDown
             return self.maxsize - self._qsize()

@@ -9,7 +9,7 @@ from functools import partial
 from worker.errors import AbandonedError, BatchTooLargeError, ModelError, Part, StoppingError
 from worker.inference import prediction, scoring
 from worker.inference.serving import Replica, Serving
-from worker.messages import Failed, Outcome, Outputs, Prepared, Scored
+from worker.messages import Failed, Outcome, Outputs, Prepared, Scored, Scores
 from worker.pipeline.batching import Batching
 from worker.pipeline.outages import Outages
 from worker.pipeline.queues import BoundedQueue, ShutDown
@@ -147,17 +147,19 @@ class Infer:
         done: float,
     ) -> None:
         """Hand on the photos whose outputs make sense."""
+        replica, outputs = answer
+        bundles, ids = [model.bundle for model in replica], [photo.upload.photo.image_id for photo in batch]
         scored, refused = list[Outcome](), list[tuple[Prepared, ModelError]]()
-        for index, photo in enumerate(batch):
-            try:
-                scored.append(self._scored(photo, (*answer, index), begun, done))
-            except ModelError as error:
-                refused.append((photo, error))
+        for photo, scores in zip(batch, scoring.score_all(bundles, outputs, ids), strict=True):
+            if isinstance(scores, ModelError):
+                refused.append((photo, scores))
+            else:
+                scored.append(_scored(photo, scores, begun, done))
         if scored:
             self.room.note_success(Part.MODEL)
         self.outcomes.put_all(scored)
         for photo, reason in refused:
-            self._refuse(answer[0], photo, reason, again or bool(scored))
+            self._refuse(replica, photo, reason, again or bool(scored))
 
     def _refuse(self, replica: Replica, photo: Prepared, error: ModelError, again: bool) -> None:
         """Hold the photo if the models refuse a plain one too. Otherwise the trouble is its own: it is released.
@@ -192,13 +194,9 @@ class Infer:
     def _largest(self, replica: Replica) -> int:
         return int(min(self._largest_possible, *(model.largest_batch for model in replica)))
 
-    def _scored(
-        self, photo: Prepared, row: tuple[Replica, Sequence[Outputs], int], begun: float, done: float
-    ) -> Scored:
-        replica, outputs, index = row
-        bundles = [model.bundle for model in replica]
-        scores = scoring.score(bundles, outputs, index, photo.upload.photo.image_id)
-        waited, took = (begun - photo.ready_at) * 1000, (done - begun) * 1000
-        timings = {**photo.timings, "batch_wait": waited, "infer": took}
-        look = photo.image_hash, photo.image_colours
-        return Scored(photo.upload, scores, *look, timings, done, photo.decoded)
+
+def _scored(photo: Prepared, scores: Scores, begun: float, done: float) -> Scored:
+    waited, took = (begun - photo.ready_at) * 1000, (done - begun) * 1000
+    timings = {**photo.timings, "batch_wait": waited, "infer": took}
+    look = photo.image_hash, photo.image_colours
+    return Scored(photo.upload, scores, *look, timings, done, photo.decoded)

@@ -1,5 +1,6 @@
 """The models' outputs for a photo become a score, a tip and the numbers in the result."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from worker.errors import ModelError
 from worker.inference.bundle import Bundle
 from worker.inference.manifest import Label, Manifest, TipText
-from worker.inference.scoring import score
+from worker.inference.scoring import score_all
 from worker.messages import Outputs, Scores
 
 LABELS = (
@@ -46,6 +47,16 @@ def bundle(name: str = "model", *roles: str, top: int = 2, tips: tuple[TipText, 
     return Bundle(
         path=Path(name), version="1", manifest=Manifest.model_validate(fields), labels=labels, tips=tips
     )
+
+
+def score(bundles: list[Bundle], outputs: Sequence[Outputs], index: int, image_id: str) -> Scores:
+    """Scores of the photo at `index`. The others of its batch have other ids, and do not matter."""
+    photos = len(next(iter(outputs[0].values())))
+    ids = [image_id if number == index else f"other-{number}" for number in range(photos)]
+    scores = score_all(bundles, outputs, ids)[index]
+    if isinstance(scores, ModelError):
+        raise scores
+    return scores
 
 
 def score_photo(index: int = 0, *, top: int = 2, **outputs: Any) -> Scores:
@@ -269,3 +280,31 @@ def test_labels_out_of_range_by_a_rounding_error_are_shown_within_it() -> None:
     shown = score_photo(score=[3], labels=[[1.001, -0.001, -0.002, -0.003]], top=9).inference["model"].labels
     assert shown is not None
     assert [label.probability for label in shown] == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_a_batch_gives_each_photo_what_it_gives_it_alone() -> None:
+    draw = np.random.default_rng(1)
+    model = bundle("model", "score_probs", "food_probability", "labels")
+    outputs: Outputs = {
+        "score_probs": draw.random((8, 5), np.float32),
+        "food_probability": draw.random((8, 1), np.float32),
+        "labels": draw.random((8, 4), np.float32).round(1),
+    }
+    ids = [f"meal-{number}" for number in range(8)]
+    alone = [
+        score([model], [{role: rows[[number]] for role, rows in outputs.items()}], 0, ids[number])
+        for number in range(8)
+    ]
+    assert score_all([model], [outputs], ids) == alone
+    assert len({scores.tip and scores.tip.id for scores in alone}) > 1
+
+
+def test_photos_with_bad_numbers_fail_alone_each_with_its_own_reason() -> None:
+    rows = np.array([[0, 0, 1, 0, 0], [0, np.nan, 1, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 1]])
+    third, nan, zeros, fifth = score_all(
+        [bundle("model", "score_probs")], [{"score_probs": rows}], list("abcd")
+    )
+    assert isinstance(third, Scores)
+    assert isinstance(fifth, Scores)
+    assert (third.score, fifth.score) == (3, 5)
+    assert ("not finite" in str(nan), "probability 0" in str(zeros)) == (True, True)

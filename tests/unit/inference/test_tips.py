@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.inference.manifest import TipText
-from worker.inference.tips import choose
+from worker.inference.tips import by_group, choose
 
 ROOT = Path(__file__).parents[3]
 
@@ -32,7 +32,7 @@ STABLE = [("meal-1", "fruit-5-b"), ("meal-7", "fruit-5-c"), ("meal-3", "fruit-5-
 
 
 def choose_id(group: str, score: int | None, image_id: str = "meal-1") -> str | None:
-    found = choose(TIPS, group, score, image_id)
+    found = choose(by_group(TIPS), group, score, image_id)
     return found.id if found else None
 
 
@@ -53,8 +53,8 @@ def test_a_score_without_a_tip_in_its_group_gets_one_for_any_group() -> None:
 
 def test_without_a_matching_tip_there_is_none() -> None:
     assert choose_id("fruit", 3) is None
-    assert choose((), "fruit", 5, "meal-1") is None
-    assert choose((), "", None, "meal-1") is None
+    assert choose({}, "fruit", 5, "meal-1") is None
+    assert choose({}, "", None, "meal-1") is None
 
 
 @pytest.mark.parametrize("group", ["", "fruit", "any"])

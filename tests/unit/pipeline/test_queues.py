@@ -162,3 +162,33 @@ def test_the_queue_counts_its_waiting_takers() -> None:
     items.put_all([1, 2])
     assert {take() for take in taking} == {1, 2}
     assert items.takers == 0
+
+
+def test_whoever_waits_for_room_is_woken_once_there_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    items: BoundedQueue[int] = BoundedQueue(4)
+    items.put_all(range(4))
+    some, more = in_thread(lambda: items.room(2, SOON)), in_thread(lambda: items.room(3, SOON))
+    left, wake = list[int](), items._more_room.notify_all
+
+    def note() -> None:
+        left.append(len(items.queue))
+        wake()
+
+    monkeypatch.setattr(items._more_room, "notify_all", note)
+    eventually(lambda: len(items._more_room._waiters) == 2)  # type: ignore[attr-defined] # CPython's own
+    for _ in range(2):
+        items.get()
+    assert some() == 2
+    eventually(lambda: items._few_enough == 1)  # the other one waits again
+    items.get()
+    assert (more(), left) == (3, [2, 1])
+
+
+def test_more_items_are_taken_without_waiting_and_make_room() -> None:
+    items: BoundedQueue[int] = BoundedQueue(3)
+    items.put_all([1, 2, 3])
+    putting = in_thread(lambda: items.put_all([4, 5]))
+    assert items.get_more(2) == [1, 2]
+    assert putting() is None
+    assert items.get_more(9) == [3, 4, 5]
+    assert items.get_more(9) == []
