@@ -3,6 +3,7 @@
 import io
 import os
 import queue
+import select
 import threading
 
 import structlog
@@ -25,6 +26,7 @@ class LineWriter(io.TextIOBase):
         self._name = name
         self._waiting: queue.SimpleQueue[str | threading.Event] = queue.SimpleQueue()
         self._lock = threading.Lock()
+        self._next = ""  # taken from there, but not yet written
         self._dropped = 0  # lines since the last one that was written
         self._thread = threading.Thread(target=self._write_all, name=f"{name}-lines", daemon=True)
         self._thread.start()
@@ -53,13 +55,29 @@ class LineWriter(io.TextIOBase):
 
     def _write_all(self) -> None:
         while True:
-            text = self._waiting.get()
-            if isinstance(text, threading.Event):
-                text.set()
-            elif self._is_written(text.encode(errors="backslashreplace")):
+            text, written = self._take()
+            if self._is_written(text.encode(errors="backslashreplace")):
                 self._tell_dropped()
             else:
                 self._drop(text)
+            if written:
+                written.set()
+
+    def _take(self) -> tuple[str, threading.Event | None]:
+        """Wait for text. What waits already is taken along, as much as a pipe takes whole.
+
+        So lines of other processes do not get into ours. The event is one of `drain`.
+        """
+        taken, self._next = self._next, ""
+        while not taken or not self._waiting.empty():
+            text = self._waiting.get()
+            if isinstance(text, threading.Event):
+                return taken, text
+            if taken and len(taken) + len(text) > select.PIPE_BUF:
+                self._next = text
+                break
+            taken += text
+        return taken, None
 
     def _is_written(self, data: bytes) -> bool:
         try:
