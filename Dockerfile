@@ -26,8 +26,7 @@ COPY tests/data tests/data
 COPY worker/__init__.py worker/errors.py worker/messages.py worker/result.py worker/
 COPY worker/photos worker/photos
 COPY worker/inference/__init__.py worker/inference/bundle.py worker/inference/manifest.py worker/inference/
-COPY worker/adapters/__init__.py worker/adapters/
-COPY worker/adapters/tensorflow/__init__.py worker/adapters/tensorflow/quiet_import.py worker/adapters/tensorflow/
+COPY worker/adapters/__init__.py worker/adapters/quiet_import.py worker/adapters/
 RUN /venv/bin/python -m models.reference.build
 
 FROM cpu-packages AS cpu-venv

@@ -17,8 +17,9 @@ help: ## list these commands
 
 install: $(VENV) $(LOCALSTACK) ## install what is missing, into .venv and .localstack-venv
 
-model: $(VENV) ## build the reference model, unless it is up to date
+model: $(VENV) ## build the reference model and its translation, unless they are up to date
 	@$(BIN)/python -m models.reference.build
+	@$(BIN)/python -m worker translate-model models/reference/built/reference
 
 run: install model ## the whole path on this machine: services, worker, sample photos; Ctrl-C stops it
 	@exec $(BIN)/python -m localstack

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from worker.adapters.aws import ecs
 from worker.adapters.aws.model_bucket import ModelBucket
-from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
+from worker.adapters.engines import Engines
 from worker.assembly import Assembly
 from worker.connections import connect, door_storage, readers, s3_uploads, utc_now
 from worker.decoders.nursery import Nursery
@@ -77,7 +77,7 @@ def _build(
 
     library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=clock)
     bundles = [library.fetch_at_start(location, still_starting) for location in settings.model]
-    loader = ModelLoader(settings, telemetry, TensorFlow(), LiteRT(), cores=cores(), clock=clock)
+    loader = ModelLoader(settings, telemetry, Engines(), cores=cores(), clock=clock)
     replicas = loader.load(bundles, still_starting)
     target = bundles[0].manifest.input.target
     decoder = make_decoder(settings, target, telemetry, nursery=nursery, clock=clock)

@@ -20,6 +20,7 @@ COMMANDS = {  # each is a file of worker/commands/
     "rehash": "rebuild the index of duplicates from the buckets",
     "dead-letters": "list dead letters and what is wrong with each; `redrive` moves them back",
     "publish-model": "upload a model for workers that load theirs from S3",
+    "translate-model": "write a model's translation for LiteRT into its folder",
     "compare": "compare another service's results with this one's, by score",
     "health": "report the state of the worker on this machine; exits with 1 when it is wedged or gone",
     "schema": "print the JSON Schema of a result",

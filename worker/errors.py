@@ -105,6 +105,13 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def first_line(error: Exception) -> str:
+    """First informative line of a foreign error, whose message may begin with TensorFlow's headings."""
+    lines = [line for line in str(error).splitlines() if line.strip() and line != "Graph execution error:"]
+    informative = [line for line in lines if not line.startswith(("Detected at node", "  File"))]
+    return next(iter(informative or lines), type(error).__name__)[:300]
+
+
 # The photo itself is bad: trying again cannot help.
 
 

@@ -61,14 +61,14 @@ class Frozen:
     def __init__(self, *, threads: int, largest_batch: int = 1) -> None:
         """Load the model on `threads` threads; warm up for calls of up to `largest_batch` photos."""
         # Importing takes seconds, and a parent of forked processes must not import TensorFlow.
-        from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
+        from worker.adapters.engines import Engines
 
         changed = settings.load(os.environ).model_copy(
             update={"replicas": 1, "model_threads": threads, "batch_size": largest_batch}
         )
         found = bundle.read(changed.model[0])
         self._target = found.manifest.input.target
-        loader = ModelLoader(changed, Telemetry(), TensorFlow(), LiteRT(), cores=threads)
+        loader = ModelLoader(changed, Telemetry(), Engines(), cores=threads)
         ((self._model,),) = loader.load([found])
         decoding.warm_up(self._target)
 

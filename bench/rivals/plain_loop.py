@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _with_predict() -> Callable[[bytes], int]:
-    from worker.adapters.tensorflow.quiet_import import mute_startup_output
+    from worker.adapters.quiet_import import mute_startup_output
 
     with mute_startup_output():
         import keras

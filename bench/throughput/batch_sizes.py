@@ -12,7 +12,7 @@ import sys
 import time
 
 from worker import settings
-from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
+from worker.adapters.engines import Engines
 from worker.errors import ConfigurationError, ConversionError
 from worker.inference import bundle, engine_trial
 from worker.inference.model_loader import ModelLoader, Replicas
@@ -31,7 +31,7 @@ def main() -> None:
     for engine in ENGINES:
         try:
             one = base.model_copy(update={"engine": engine})
-            loader = ModelLoader(one, Telemetry(), TensorFlow(), LiteRT(), cores=os.cpu_count() or 1)
+            loader = ModelLoader(one, Telemetry(), Engines(), cores=os.cpu_count() or 1)
             teams[engine] = loader.load([found])
         except (ConfigurationError, ConversionError) as error:
             print(error, file=sys.stderr)

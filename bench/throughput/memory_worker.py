@@ -7,7 +7,7 @@ from bench.memory.queues import MemoryQueue, announcement
 from bench.memory.stages import assemble
 from bench.memory.stores import CountingStore, MemoryPhotos
 from bench.processes import LostError, busy_seconds, cpu_by_thread, worker_cpu_seconds
-from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
+from worker.adapters.engines import Engines
 from worker.inference import bundle
 from worker.inference.model_loader import ModelLoader, Replicas, seconds_by_size
 from worker.intake.s3_uploads import S3Uploads
@@ -65,7 +65,7 @@ def load_worker(settings: Settings) -> InMemory:
     """Load the models, and put the worker's own stages around them."""
     queue, photos, store = MemoryQueue(), MemoryPhotos(), CountingStore()
     bundles = [bundle.read(location) for location in settings.model]
-    replicas = ModelLoader(settings, Telemetry(), TensorFlow(), LiteRT(), cores=cores()).load(bundles)
+    replicas = ModelLoader(settings, Telemetry(), Engines(), cores=cores()).load(bundles)
     times = ServiceTimes(seconds_by_size(replicas[0]))
     decoder = make_decoder(settings, bundles[0].manifest.input.target, Telemetry())
     decoder.start()

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from models.reference import HERE, RecipeError, inputs, recipe
-from worker.adapters.tensorflow.quiet_import import mute_startup_output
+from worker.adapters.quiet_import import mute_startup_output
 
 BUNDLE = HERE / "built" / "reference" / "1"
 

@@ -42,7 +42,7 @@ LIBRARIES = {
     "botocore": "adapters/aws",
     "redis": "adapters/redis",
     "tensorflow": "adapters/tensorflow",
-    "ai_edge_litert": "adapters/tensorflow",
+    "ai_edge_litert": "adapters/litert",
     "starlette": "door",
     "uvicorn": "door",
     "httptools": "door",

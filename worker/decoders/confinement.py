@@ -21,9 +21,7 @@ def confine(keep: Mapping[int, int], largest_file: int, parent: int) -> None:
     It ends with its parent, gains no rights, dumps no core, and other processes cannot look into it.
     """
     _keep_descriptors(keep)
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before that call
-        os._exit(1)
+    end_with(parent)
     for limit, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, largest_file),
@@ -32,6 +30,13 @@ def confine(keep: Mapping[int, int], largest_file: int, parent: int) -> None:
         resource.setrlimit(limit, (most, most))
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     hide_process()
+
+
+def end_with(parent: int) -> None:
+    """Let the kernel end this process when the thread of its parent that started it ends."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before that call
+        os._exit(1)
 
 
 def offer_to_die_first() -> None:

@@ -4,6 +4,7 @@ The layout is TensorFlow Serving's `NAME/VERSION/`, with `bundle.toml` beside sa
 """
 
 import csv
+import hashlib
 import tomllib
 from collections.abc import Sequence
 from functools import cached_property
@@ -15,8 +16,11 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from worker.errors import ConfigurationError
+from worker.inference.delivery import checksums
 from worker.inference.manifest import Label, Manifest, Part, TipList, TipText
 from worker.inference.tips import Tips, by_group
+
+TRANSLATION = "translation"  # folder in a version, so that it travels with the model
 
 
 class Bundle(Part):
@@ -34,6 +38,13 @@ class Bundle(Part):
         return self.manifest.name
 
     @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all its files, in hex. The translation, which was made of them, does not count."""
+        sums = checksums.hash_folder(self.path)
+        own = {name: value for name, value in sums.items() if not is_translation(name)}
+        return hashlib.sha256(checksums.render(own).encode()).hexdigest()
+
+    @cached_property
     def foods(self) -> npt.NDArray[np.intp]:
         """Indices of the labels that are food."""
         return np.flatnonzero([label.group != "" for label in self.labels])
@@ -42,6 +53,11 @@ class Bundle(Part):
     def tips_by_group(self) -> Tips:
         """The tips by group and score."""
         return by_group(self.tips)
+
+
+def is_translation(name: str) -> bool:
+    """Whether a file, by its path in a version's folder, belongs to the model's translation."""
+    return name.startswith(f"{TRANSLATION}/")
 
 
 def read(location: str) -> Bundle:

@@ -2,24 +2,32 @@
 
 A replica is all models of WORKER_MODEL on one device, for one thread. Replicas run in parallel and
 take their batches from one queue. On a CPU, LiteRT replaces TensorFlow where it is measurably
-faster and gives the same answers.
+faster and gives the same answers. What was found out, and what LiteRT needs, is kept: then a start
+needs no TensorFlow.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, InitVar, dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from worker.errors import ConversionError, ModelError
 from worker.inference import engine_trial
 from worker.inference.bundle import Bundle, check_compatible
 from worker.inference.free_memory import trim_memory
-from worker.inference.runtimes import Checkpoint, Engine, Graphs, LiteRT, LoadedReplica, TensorFlow
-from worker.inference.serving import Photos
+from worker.inference.runtimes import Checkpoint, Engine, Engines, LoadedReplica, TensorFlow
+from worker.inference.translations.cache import Cache
+from worker.inference.translations.desk import Desk
+from worker.inference.translations.entries import DamagedError
+from worker.inference.translations.job import Race
+from worker.inference.translations.translation import Translation
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 
 Replicas = Sequence[LoadedReplica]
+CPU = "/physical_device:CPU:0"  # as TensorFlow names it
 
 
 @dataclass(eq=False)
@@ -28,16 +36,15 @@ class ModelLoader:
 
     settings: Settings
     telemetry: Telemetry
-    tensorflow: TensorFlow
-    litert: LiteRT
+    engines: Engines
     _: KW_ONLY
-    cores: InitVar[int]
+    cores: int
     clock: Callable[[], float] = time.monotonic
 
-    def __post_init__(self, cores: int) -> None:
-        gpus = 0 if self.settings.engine == "litert" else len(self.tensorflow.gpus)
-        self._count = self.settings.replicas or gpus or cores
-        self._threads = self.settings.model_threads or max(1, cores // self._count)  # of one call
+    def __post_init__(self) -> None:
+        self._cache = Cache(Path(self.settings.model_cache), self.telemetry)
+        self._tensorflow: TensorFlow | None = None  # once it is imported
+        self._use_devices(0)
         self._sizes = self.settings.pad_to or range(1, self.settings.batch_size + 1)  # of batches
         self._engine: Engine = "tensorflow"  # of the replicas that were loaded last
 
@@ -48,11 +55,12 @@ class ModelLoader:
         WORKER_ENGINE.
         """
         check_compatible(bundles)
-        self.tensorflow.configure(self._threads, self._count, self.settings.precision)
-        devices = list(self.tensorflow.devices)
+        needs_tensorflow = self._needs_tensorflow()
+        devices = list(self._tensorflow.devices) if self._tensorflow else [CPU]
         self.telemetry.event("warming_up", batch_sizes=self.settings.batch_size, devices=devices)
-        replicas = self._choose(self._freeze(bundles, checkpoint), checkpoint)
-        trim_memory()  # frees what loading took, and the engine that was not chosen
+        with Desk(bundles, self._cache, self.engines, checkpoint) as desk:
+            replicas = self._on_tensorflow(desk) if needs_tensorflow else self._choose(desk, checkpoint)
+        trim_memory()  # frees what loading took
         return self._warm_up(replicas, checkpoint)
 
     def load_next(self, bundles: Sequence[Bundle], checkpoint: Checkpoint) -> Replicas:
@@ -62,79 +70,131 @@ class ModelLoader:
         these versions too. Raises ConfigurationError as `load` does.
         """
         check_compatible(bundles)
-        graphs = self._freeze(bundles, checkpoint)
-        stay = self._engine == "litert"
-        replicas = self._stay_on_litert(graphs, checkpoint) if stay else self._on_tensorflow(graphs)
+        with Desk(bundles, self._cache, self.engines, checkpoint, beside=True) as desk:
+            stay = self._engine == "litert"
+            replicas = self._stay_on_litert(desk, checkpoint) if stay else self._on_tensorflow(desk)
         return self._warm_up(replicas, checkpoint)
 
-    def _freeze(self, bundles: Sequence[Bundle], checkpoint: Checkpoint) -> Graphs:
-        graphs = []
-        for bundle in bundles:
-            checkpoint()
-            graphs.append(self.tensorflow.freeze(bundle))
+    def _needs_tensorflow(self) -> bool:
+        """Whether TensorFlow is to run the models, whatever LiteRT can do. Imports it if that is so."""
+        if self.settings.engine == "litert":
+            return False
+        if self.settings.engine == "tensorflow" or self.settings.precision == "mixed":
+            self._import_tensorflow()
+            return True
+        return self.engines.may_have_gpus and bool(self._import_tensorflow().gpus)
+
+    def _import_tensorflow(self) -> TensorFlow:
+        """Import it into this process, for good."""
+        if self._tensorflow is None:
+            self._tensorflow = self.engines.tensorflow()
+            self._use_devices(len(self._tensorflow.gpus))
+            self._tensorflow.configure(self._threads, self._count, self.settings.precision)
+        return self._tensorflow
+
+    def _use_devices(self, gpus: int) -> None:
+        self._count = self.settings.replicas or gpus or self.cores
+        self._threads = self.settings.model_threads or max(1, self.cores // self._count)  # of one call
+
+    def _on_tensorflow(self, desk: Desk) -> Replicas:
+        tensorflow = self._import_tensorflow()
+        graphs = desk.graphs(tensorflow)
         trim_memory()  # so that the next steps do not add to the peak of loading
-        return graphs
-
-    def _on_tensorflow(self, graphs: Graphs) -> Replicas:
         count_padding = partial(self.telemetry.count, "padded_rows")
-        return self.tensorflow.replicas(graphs, self._count, self._sizes, count_padding)
+        return tensorflow.replicas(graphs, self._count, self._sizes, count_padding)
 
-    def _on_litert(self, graphs: Graphs, checkpoint: Checkpoint) -> Replicas:
-        size, threads = self.settings.batch_size, self._threads
-        return self.litert.replicas(graphs, self._count, size, threads, checkpoint)
-
-    def _choose(self, graphs: Graphs, checkpoint: Checkpoint) -> Replicas:
-        engine = self.settings.engine
-        if engine == "auto" and not self.tensorflow.gpus:
-            return self._race(graphs, checkpoint)
-        litert = engine == "litert"
-        replicas = self._on_litert(graphs, checkpoint) if litert else self._on_tensorflow(graphs)
-        return self._report(replicas, replicas=self._count, threads=self._threads)
-
-    def _race(self, graphs: Graphs, checkpoint: Checkpoint) -> Replicas:
+    def _choose(self, desk: Desk, checkpoint: Checkpoint) -> Replicas:
         """Choose LiteRT if it is measurably faster, all replicas at work, with the same answers."""
-        frozen, begun = self._on_tensorflow(graphs), self.clock()
-        photos = self._photos(graphs[0].bundle)
+        if self.settings.engine == "litert":
+            return self._report(self._on_litert(desk, checkpoint))
+        if self.engines.tensorflow_version is None:
+            return self._report(self._on_litert(desk, checkpoint), reason="TensorFlow is not installed")
         try:
-            interpreted = self._on_litert(graphs, checkpoint)
-            difference = engine_trial.difference(frozen[0], interpreted[0], photos)
-            before, after = engine_trial.race([frozen, interpreted], photos, self.clock, checkpoint)
-        except (ConversionError, ModelError) as error:
-            return self._report(frozen, reason=str(error))
-        return self._report(
-            interpreted if engine_trial.takes_over(before, after, difference) else frozen,
-            tensorflow_photos_per_s=round(before, 1),
-            litert_photos_per_s=round(after, 1),
-            difference=float(f"{difference:.2g}"),
-            tolerance=engine_trial.TOLERANCE,
+            desk.check_convertible()
+            kept = desk.verdict(self._conditions)
+            verdict = self._race(desk) if kept is None else {**kept, "kept": True}
+            if verdict["engine"] == "litert":
+                return self._report(self._on_litert(desk, checkpoint), **verdict)
+        except ConversionError as error:
+            verdict = {"reason": str(error)}
+        return self._report(self._on_tensorflow(desk), **verdict)
+
+    @property
+    def _conditions(self) -> dict[str, Any]:
+        """What the result of a race depends on, beside models, runtimes and CPU."""
+        return {
+            "cores": self.cores,
+            "replicas": self._count,
+            "threads": self._threads,
+            "sizes": list(self._sizes),
+            "batch_size": self.settings.batch_size,
+        }
+
+    def _race(self, desk: Desk) -> dict[str, Any]:
+        """Hold a race, and keep its result."""
+        least = min(engine_trial.BATCH, self.settings.batch_size)
+        race = Race(
             replicas=self._count,
             threads=self._threads,
-            seconds=round(self.clock() - begun, 2),
+            sizes=tuple(self._sizes),
+            largest_batch=self.settings.batch_size,
+            photos=next(size for size in self._sizes if size >= least),
         )
+        answer = desk.make(race)
+        desk.check_convertible()
+        verdict: dict[str, Any] = {"engine": "tensorflow", "reason": answer.reason}
+        if rates := answer.rates:
+            taken = engine_trial.takes_over(rates.tensorflow, rates.litert, rates.difference)
+            verdict = {
+                "engine": "litert" if taken else "tensorflow",
+                "tensorflow_photos_per_s": rates.tensorflow,
+                "litert_photos_per_s": rates.litert,
+                "difference": float(f"{rates.difference:.2g}"),
+                "tolerance": engine_trial.TOLERANCE,
+                "seconds": rates.seconds,
+            }
+        desk.keep_verdict(self._conditions, verdict)
+        return verdict
 
-    def _stay_on_litert(self, graphs: Graphs, checkpoint: Checkpoint) -> Replicas:
+    def _on_litert(self, desk: Desk, checkpoint: Checkpoint) -> Replicas:
+        """Run the translations, if their answers are TensorFlow's. Raises ConversionError.
+
+        One that is of no use is made anew, once.
+        """
+        size = self.settings.batch_size
+        while True:
+            found = desk.translations()
+            models = [(one.bundle, one.model) for one in found]
+            try:
+                replicas = self.engines.litert().replicas(
+                    models, self._count, size, self._threads, checkpoint
+                )
+            except ConversionError as error:
+                if not desk.refuse(found, str(error)):
+                    raise
+                continue
+            if (misfit := _find_misfit(replicas[0], found)) is None:
+                return replicas
+            if desk.refuse([misfit.translation], misfit.reason):
+                continue
+            if self.settings.engine != "litert":
+                raise ConversionError(f"{misfit.translation.bundle.path}: {misfit.reason}")
+            self.telemetry.warn("answers_differ", model=misfit.translation.bundle.name, reason=misfit.reason)
+            return replicas
+
+    def _stay_on_litert(self, desk: Desk, checkpoint: Checkpoint) -> Replicas:
         """Use LiteRT if WORKER_ENGINE demands it, or if it still gives the same answers."""
-        if self.settings.engine == "litert":
-            return self._on_litert(graphs, checkpoint)
-        frozen = self._on_tensorflow(graphs)
         try:
-            interpreted = self._on_litert(graphs, checkpoint)
-            difference = engine_trial.difference(frozen[0], interpreted[0], self._photos(graphs[0].bundle))
-        except (ConversionError, ModelError) as error:
-            return self._report(frozen, reason=str(error))
-        if difference > engine_trial.TOLERANCE:
-            return self._report(frozen, difference=float(f"{difference:.2g}"))
-        return interpreted
+            return self._on_litert(desk, checkpoint)
+        except ConversionError as error:
+            if self.settings.engine == "litert" or self.engines.tensorflow_version is None:
+                raise
+            return self._report(self._on_tensorflow(desk), reason=str(error))
 
     def _report(self, chosen: Replicas, **fields: object) -> Replicas:
-        self.telemetry.event("engine_chosen", engine=chosen[0][0].engine, **fields)
+        facts = {**fields, "engine": chosen[0][0].engine, "replicas": self._count, "threads": self._threads}
+        self.telemetry.event("engine_chosen", **facts)
         return chosen
-
-    def _photos(self, bundle: Bundle) -> Photos:
-        """Random photos for a trial: a batch of an allowed size."""
-        least = min(engine_trial.BATCH, self.settings.batch_size)
-        size = next(size for size in self._sizes if size >= least)
-        return engine_trial.random_photos(size, bundle.manifest.input.height, bundle.manifest.input.width)
 
     def _warm_up(self, replicas: Replicas, checkpoint: Checkpoint) -> Replicas:
         for models in zip(*replicas, strict=True):
@@ -150,6 +210,24 @@ class ModelLoader:
             )
         self._engine = replicas[0][0].engine
         return replicas
+
+
+class _Misfit(NamedTuple):
+    """A translation that does not answer as TensorFlow did."""
+
+    translation: Translation
+    reason: str
+
+
+def _find_misfit(replica: LoadedReplica, translations: Sequence[Translation]) -> _Misfit | None:
+    for model, translation in zip(replica, translations, strict=True):
+        try:
+            difference = translation.difference(model)
+        except (ModelError, DamagedError) as error:
+            return _Misfit(translation, str(error))
+        if difference > engine_trial.TOLERANCE:
+            return _Misfit(translation, f"its answers differ from TensorFlow's by {difference:.2g}")
+    return None
 
 
 def seconds_by_size(replica: LoadedReplica) -> dict[int, float]:

@@ -1,11 +1,13 @@
-"""What the model loader needs from TensorFlow and LiteRT, which an adapter implements."""
+"""What the model loader needs from TensorFlow and LiteRT, which adapters implement."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from worker.inference.bundle import Bundle
 from worker.inference.serving import Model
+from worker.inference.translations.job import Answer, Job
 
 Checkpoint = Callable[[], None]  # called often during long work; may raise to abandon it
 Engine = Literal["tensorflow", "litert"]
@@ -62,6 +64,12 @@ class TensorFlow(Protocol):
     def freeze(self, bundle: Bundle) -> FrozenGraph:
         """Load and check a bundle's model. Raises ConfigurationError when the two do not match."""
 
+    def save(self, graph: FrozenGraph, path: Path) -> Mapping[str, Any]:
+        """Write a graph to a file; returns what `load` must know of it."""
+
+    def load(self, bundle: Bundle, path: Path, names: Mapping[str, Any]) -> FrozenGraph:
+        """Read what `save` wrote. Raises ConfigurationError if that is not possible."""
+
     def replicas(
         self, graphs: Graphs, count: int, sizes: Sequence[int], count_padding: Callable[[int], None]
     ) -> Sequence[LoadedReplica]:
@@ -72,9 +80,43 @@ class TensorFlow(Protocol):
 
 
 class LiteRT(Protocol):
-    """Runs some bundles, on the CPU, often faster than TensorFlow."""
+    """Runs translations, on the CPU, often faster than TensorFlow, and without it."""
 
     def replicas(
-        self, graphs: Graphs, count: int, largest_batch: int, threads: int, checkpoint: Checkpoint
+        self,
+        translations: Sequence[tuple[Bundle, Path]],
+        count: int,
+        largest_batch: int,
+        threads: int,
+        checkpoint: Checkpoint,
     ) -> Sequence[LoadedReplica]:
-        """Convert the graphs and build `count` replicas. Raises ConversionError if it cannot."""
+        """Build `count` replicas. Raises ConversionError if it cannot run a translation."""
+
+
+class Engines(Protocol):
+    """Both, each imported when it is asked for: TensorFlow takes seconds and half a gigabyte."""
+
+    @property
+    def tensorflow_version(self) -> str | None:
+        """Version of TensorFlow. None if it is not installed."""
+
+    @property
+    def litert_version(self) -> str:
+        """Version of LiteRT."""
+
+    @property
+    def may_have_gpus(self) -> bool:
+        """Whether the installed TensorFlow can use GPUs at all."""
+
+    def tensorflow(self) -> TensorFlow:
+        """Import TensorFlow into this process. Raises ConfigurationError if it is not installed."""
+
+    def litert(self) -> LiteRT:
+        """Import LiteRT into this process."""
+
+    def work(self, job: Job, checkpoint: Checkpoint) -> Answer:
+        """Have a process with TensorFlow do a job; `checkpoint` is called meanwhile.
+
+        That process ends when this one does, or when `checkpoint` raises. Raises ConfigurationError
+        if it ends without an answer.
+        """

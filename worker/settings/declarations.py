@@ -37,7 +37,8 @@ class CommonSettings(BaseModel):
     """Model bundles, separated by commas: folders `NAME` or `NAME/VERSION`, or the same below
     `s3://bucket/…/`. The first one gives the score."""
     model_cache: str = "/tmp/photo-score-worker-models"  # noqa: S108 - the image can write nowhere else; checksums guard it
-    """Folder that models from S3 are downloaded to. Several workers may share it."""
+    """Folder that models from S3 are downloaded to, and where what a start found out is kept for the next.
+    Several workers may share it."""
     model_refresh: int = number(0, 0, 86_400, "s")
     """How often to look for newer versions of the models. The old versions serve until the new ones
     are ready. 0: never, a deployment brings new versions."""
@@ -91,7 +92,8 @@ class CommonSettings(BaseModel):
     objective: int = number(1_000, 1, 86_400_000, "ms")
     """Target time from a photo's upload to its score."""
     engine: Literal["auto", "tensorflow", "litert"] = "auto"
-    """What runs the model on a CPU. auto: LiteRT, if it is faster and gives the same answers."""
+    """What runs the model on a CPU. auto: LiteRT, if it gives the same answers and TensorFlow is not
+    much faster."""
     replicas: int = number(0, 0, 256, "models")
     """Copies of the model that run at a time, spread over the GPUs. 0: one per GPU, or one per core
     without GPUs."""

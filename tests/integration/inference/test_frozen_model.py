@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests.support.models import PHOTOS, SIDE, Halves, make_bundle
@@ -34,16 +35,22 @@ def test_nothing_is_retraced_whatever_the_batch_size(tmp_path: Path) -> None:
     assert not any(op.type.startswith(("VarHandle", "ReadVariable")) for op in operations)
 
 
-def test_every_batch_size_is_warmed_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [("/device:CPU:0", [1, 2, 4, 8, 10]), ("/device:GPU:0", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])],
+)
+def test_a_gpu_is_warmed_up_with_every_batch_size_and_a_cpu_with_those_that_are_timed(
+    tmp_path: Path, device: str, expected: list[int]
+) -> None:
     sizes: list[int] = []
 
     class Watched(FrozenModel):
         def predict(self, batch: Photos) -> Outputs:
             sizes.append(len(batch))
-            return super().predict(batch)
+            return {"score": np.ones((len(batch), 1), np.float32)}
 
-    Watched(freeze(make_bundle(Halves(), tmp_path)), range(1, 6)).warm_up()
-    assert list(dict.fromkeys(sizes)) == [1, 2, 3, 4, 5]
+    Watched(freeze(make_bundle(Halves(), tmp_path)), range(1, 11), device=device).warm_up()
+    assert list(dict.fromkeys(sizes)) == expected
 
 
 def test_powers_of_two_and_the_largest_size_are_timed(tmp_path: Path) -> None:

@@ -7,19 +7,21 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.engines import InProcess
 from tests.support.faults.models import Hangs
 from tests.support.models import PHOTOS, SIDE, Halves, RefusesRed, make_bundle, save_bundle
-from worker.adapters.tensorflow import litert_model
+from worker.adapters.litert import interpreted_model
+from worker.adapters.litert.interpreted_model import InterpretedModel
+from worker.adapters.tensorflow.conversion import convert
 from worker.adapters.tensorflow.frozen_graph import freeze
 from worker.adapters.tensorflow.frozen_model import FrozenModel
-from worker.adapters.tensorflow.litert_model import InterpretedModel, convert
-from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
+from worker.adapters.tensorflow.runtimes import TensorFlow
 from worker.errors import ConfigurationError, ModelError
 from worker.inference import bundle, engine_trial
 from worker.inference.bundle import Bundle
@@ -31,11 +33,25 @@ from worker.telemetry.log import set_up_logs
 CHILD_SECONDS = 120
 
 
-def load(*bundles: Bundle, cores: int = 2, telemetry: Telemetry | None = None, **settings: Any) -> Replicas:
-    required = {"queue_url": "https://sqs/queue", "buckets": "photos", "redis_url": "redis://here"}
-    chosen = Settings.model_validate({**required, "batch_size": 4, **settings})
-    loader = ModelLoader(chosen, telemetry or Telemetry(), TensorFlow(), LiteRT(), cores=cores)
-    return loader.load(bundles)
+class Load(Protocol):
+    """Loads bundles in this process, with settings."""
+
+    def __call__(
+        self, *bundles: Bundle, cores: int = 2, telemetry: Telemetry | None = None, **settings: Any
+    ) -> Replicas: ...
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    def load(
+        *bundles: Bundle, cores: int = 2, telemetry: Telemetry | None = None, **settings: Any
+    ) -> Replicas:
+        required = {"queue_url": "https://sqs/queue", "buckets": "photos", "redis_url": "redis://here"}
+        own = {"batch_size": 4, "model_cache": str(tmp_path / "cache")}
+        chosen = Settings.model_validate({**required, **own, **settings})
+        return ModelLoader(chosen, telemetry or Telemetry(), InProcess(), cores=cores).load(bundles)
+
+    return load
 
 
 @pytest.fixture
@@ -50,10 +66,11 @@ def line(log: io.StringIO, event: str) -> dict[str, Any]:
     return dict(found)
 
 
-def test_both_engines_answer_the_same_within_the_tolerance(reference_model: Path) -> None:
+def test_both_engines_answer_the_same_within_the_tolerance(reference_model: Path, tmp_path: Path) -> None:
     graph = freeze(bundle.read(str(reference_model)))
     frozen = FrozenModel(graph, range(1, 4))
-    interpreted = InterpretedModel(graph.bundle, convert(graph), 3, threads=1)
+    (tmp_path / "model").write_bytes(convert(graph))
+    interpreted = InterpretedModel(graph.bundle, tmp_path / "model", 3, threads=1)
     photos = engine_trial.random_photos(3, 224, 224)
     for some in (photos, photos[1:2], np.zeros_like(photos)):
         assert engine_trial.difference([frozen], [interpreted], some) <= engine_trial.TOLERANCE
@@ -61,7 +78,9 @@ def test_both_engines_answer_the_same_within_the_tolerance(reference_model: Path
     assert not np.allclose(first, second, atol=engine_trial.TOLERANCE)
 
 
-def test_the_faster_engine_is_chosen_if_it_answers_the_same(reference_model: Path, log: io.StringIO) -> None:
+def test_the_faster_engine_is_chosen_if_it_answers_the_same(
+    load: Load, reference_model: Path, log: io.StringIO
+) -> None:
     replicas = load(bundle.read(str(reference_model)))
     chosen = line(log, "engine_chosen")
     rates = chosen["tensorflow_photos_per_s"], chosen["litert_photos_per_s"]
@@ -74,14 +93,16 @@ def test_the_faster_engine_is_chosen_if_it_answers_the_same(reference_model: Pat
     }
 
 
-def test_the_engine_that_is_not_chosen_is_freed(tmp_path: Path) -> None:
+def test_the_engine_that_is_not_chosen_is_freed(load: Load, tmp_path: Path) -> None:
     replicas = load(make_bundle(Halves(), tmp_path), engine="litert")
     gc.collect()
     mine = [thing for thing in gc.get_objects() if isinstance(thing, FrozenModel)]
     assert not [model for model in mine if model.bundle is replicas[0][0].bundle]
 
 
-def test_a_model_with_assertions_stays_with_tensorflow_and_says_why(tmp_path: Path, log: io.StringIO) -> None:
+def test_a_model_with_assertions_stays_with_tensorflow_and_says_why(
+    load: Load, tmp_path: Path, log: io.StringIO
+) -> None:
     (replica,) = load(make_bundle(RefusesRed(), tmp_path), replicas=1)
     assert isinstance(replica[0], FrozenModel)
     chosen = line(log, "engine_chosen")
@@ -97,13 +118,13 @@ def test_a_model_with_assertions_stays_with_tensorflow_and_says_why(tmp_path: Pa
     ],
 )
 def test_demanding_litert_for_a_model_it_cannot_run_is_a_wrong_configuration(
-    tmp_path: Path, model: type[Halves], reason: str
+    load: Load, tmp_path: Path, model: type[Halves], reason: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"m/1 .*{reason}"):
         load(make_bundle(model(), tmp_path, "m"), engine="litert")
 
 
-def test_the_warm_up_of_either_engine_finds_a_misfit(tmp_path: Path) -> None:
+def test_the_warm_up_of_either_engine_finds_a_misfit(load: Load, tmp_path: Path) -> None:
     class Wide(Halves):
         @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # TensorFlow ships no types
         def score(self, photos: Any) -> dict[str, Any]:
@@ -115,7 +136,7 @@ def test_the_warm_up_of_either_engine_finds_a_misfit(tmp_path: Path) -> None:
             load(wide, engine=engine, cores=1)
 
 
-def test_there_is_a_replica_for_each_core_and_each_holds_all_models(tmp_path: Path) -> None:
+def test_there_is_a_replica_for_each_core_and_each_holds_all_models(load: Load, tmp_path: Path) -> None:
     both = [make_bundle(Halves(), tmp_path, name) for name in ("one", "two")]
     for engine in ("tensorflow", "litert"):
         replicas = load(*both, engine=engine, cores=3)
@@ -129,7 +150,7 @@ def test_there_is_a_replica_for_each_core_and_each_holds_all_models(tmp_path: Pa
     assert len({id(model) for model in models}) == 6  # an interpreter is for one thread
 
 
-def test_replicas_called_at_the_same_time_do_not_mix_up_their_answers(tmp_path: Path) -> None:
+def test_replicas_called_at_the_same_time_do_not_mix_up_their_answers(load: Load, tmp_path: Path) -> None:
     halves, wrong = make_bundle(Halves(), tmp_path), list[Any]()
 
     def ask(replicas: Replicas, number: int) -> None:
@@ -150,7 +171,7 @@ def test_replicas_called_at_the_same_time_do_not_mix_up_their_answers(tmp_path: 
 
 
 def test_an_interpreter_that_refuses_a_batch_raises_model_trouble_and_runs_the_next_one(
-    tmp_path: Path,
+    load: Load, tmp_path: Path
 ) -> None:
     ((model,),) = load(make_bundle(Halves(), tmp_path), engine="litert", cores=1)
     with pytest.raises(ModelError, match="model halves: Cannot set tensor: Dimension mismatch"):
@@ -159,17 +180,17 @@ def test_an_interpreter_that_refuses_a_batch_raises_model_trouble_and_runs_the_n
 
 
 def test_an_interpreters_batches_are_as_large_as_runs_in_a_short_time(
-    tmp_path: Path, reference_model: Path
+    load: Load, tmp_path: Path, reference_model: Path
 ) -> None:
     for found in (bundle.read(str(reference_model)), make_bundle(Halves(), tmp_path)):
         ((model,),) = load(found, engine="litert", batch_size=512, cores=1)
         each, largest = model.seconds_by_size[1], model.largest_batch
-        limit = litert_model.MAX_BATCH_SECONDS
+        limit = interpreted_model.MAX_BATCH_SECONDS
         assert largest == 512 or each * (largest - 1) < limit or largest == 1
         assert largest == 512 or each * (largest + 1) > limit
 
 
-def test_padding_rows_are_counted(tmp_path: Path) -> None:
+def test_padding_rows_are_counted(load: Load, tmp_path: Path) -> None:
     telemetry = Telemetry()
     halves = make_bundle(Halves(), tmp_path)
     ((model,),) = load(halves, engine="tensorflow", pad_to="2,4", replicas=1, cores=1, telemetry=telemetry)
@@ -180,12 +201,12 @@ def test_padding_rows_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(bool(TensorFlow.gpus), reason="there is a GPU")
-def test_mixed_precision_without_a_gpu_is_a_wrong_configuration(tmp_path: Path) -> None:
+def test_mixed_precision_without_a_gpu_is_a_wrong_configuration(load: Load, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="WORKER_PRECISION=mixed needs a GPU"):
         load(make_bundle(Halves(), tmp_path), precision="mixed", cores=1)
 
 
-def test_two_models_of_the_same_name_are_refused(tmp_path: Path) -> None:
+def test_two_models_of_the_same_name_are_refused(load: Load, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="two models of the same name"):
         load(make_bundle(Halves(), tmp_path), make_bundle(Halves(), tmp_path / "b"), cores=1)
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.engines import InProcess
 from tests.support.fakes import ImpatientEvent, ManualClock
 from tests.support.models import Halves, Threes, save_bundle
 from worker import settings
+from worker.adapters.litert.interpreted_model import InterpretedModel
 from worker.adapters.tensorflow.frozen_model import FrozenModel
-from worker.adapters.tensorflow.litert_model import InterpretedModel
-from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.errors import ConfigurationError, StorageError
 from worker.inference import bundle
 from worker.inference.bundle import Bundle
@@ -58,9 +58,16 @@ class Worker:
         self.folder = folder
         if not folder.exists():
             self.save(1, Halves())
-        chosen = settings.load({**REQUIRED, "WORKER_ENGINE": engine, "WORKER_REPLICAS": "2"})
+        chosen = settings.load(
+            {
+                **REQUIRED,
+                "WORKER_ENGINE": engine,
+                "WORKER_REPLICAS": "2",
+                "WORKER_MODEL_CACHE": str(folder.parent / "cache"),
+            }
+        )
         self.telemetry, self.stopping, self.shelf = Telemetry(), ImpatientEvent(), Shelf()
-        self.loader = ModelLoader(chosen, self.telemetry, TensorFlow(), LiteRT(), cores=2)
+        self.loader = ModelLoader(chosen, self.telemetry, InProcess(), cores=2)
         self.serving = Serving(self.loader.load([bundle.read(str(folder))]))
         self.loads = 0
         self.reload = Reload(

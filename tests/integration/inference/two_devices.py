@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from tests.support.models import SIDE
+from worker.adapters.engines import Engines
 from worker.adapters.tensorflow.frozen_model import FrozenModel
-from worker.adapters.tensorflow.runtimes import LiteRT, TensorFlow
 from worker.inference import bundle
 from worker.inference.model_loader import ModelLoader
 from worker.settings import Settings
@@ -29,7 +29,7 @@ def main() -> None:
     required = {"queue_url": "https://sqs/queue", "buckets": "photos", "redis_url": "redis://here"}
     settings = Settings.model_validate({**required, "replicas": 2, "batch_size": 4})
     found = bundle.read(sys.argv[1])
-    loader = ModelLoader(settings, Telemetry(), TensorFlow(), LiteRT(), cores=2)
+    loader = ModelLoader(settings, Telemetry(), Engines(), cores=2)
     (first,), (second,) = loader.load([found])
     dark, white = np.zeros((3, SIDE, SIDE, 3), np.uint8), np.full((1, SIDE, SIDE, 3), 255, np.uint8)
     answers = [model.predict(dark)["score"].tolist() for model in (first, second)]

@@ -1,5 +1,6 @@
 """Comparing two engines: how far their answers differ, how fast they are, which one is chosen."""
 
+import hashlib
 import math
 import threading
 from typing import Any
@@ -46,6 +47,8 @@ def test_the_photos_are_the_same_every_time_and_use_the_full_range() -> None:
     assert photos.min() < 40
     assert photos.max() > 215
     assert not np.array_equal(photos[0], photos[1])
+    # Answers to them are kept, so no version of any library may change them.
+    assert hashlib.sha256(photos.tobytes()).hexdigest().startswith("7f829b672c27cb2f")
 
 
 def test_the_difference_is_the_largest_of_all_numbers() -> None:
@@ -105,7 +108,7 @@ def test_the_race_ends_even_if_the_clock_stands_still() -> None:
     clock = ManualClock()
     fast = Slow(clock, 0.0)
     one, other = engine_trial.race([[[fast]], [[fast]]], PHOTOS, clock, lambda: None)
-    assert not engine_trial.takes_over(one, other, 0.0)
+    assert one == other > 0
 
 
 def test_all_models_of_a_replica_count_as_one() -> None:
@@ -136,11 +139,12 @@ def test_replicas_run_at_the_same_time() -> None:
         (100, 120, 1e-3, True),
         (100, 120, 1.1e-3, False),
         (100, 120, math.inf, False),
-        (100, 104, 0.0, False),
-        (100, 80, 0.0, False),
+        (100, 87, 0.0, True),
+        (100, 86, 0.0, False),
+        (100, 87, 1.1e-3, False),
     ],
 )
-def test_an_engine_takes_over_if_it_is_faster_and_gives_the_same_answers(
+def test_litert_takes_over_if_it_gives_the_same_answers_and_tensorflow_is_not_much_faster(
     before: float, after: float, difference: float, taken: bool
 ) -> None:
     assert engine_trial.takes_over(before, after, difference) is taken

@@ -1,1 +1,1 @@
-"""TensorFlow and LiteRT."""
+"""TensorFlow: runs any model, and translates models for LiteRT."""

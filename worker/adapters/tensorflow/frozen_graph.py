@@ -5,17 +5,20 @@ nothing is ever retraced. Only the outputs that the bundle names are computed. P
 uint8, and the device makes them floats.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from worker.adapters.tensorflow.quiet_import import mute_startup_output
-from worker.errors import ConfigurationError
+from worker.adapters.quiet_import import mute_startup_output
+from worker.errors import ConfigurationError, first_line
 from worker.inference.bundle import Bundle
 from worker.inference.runtimes import FrozenGraph
 
 with mute_startup_output():
     import tensorflow as tf
 
-    # Not in TensorFlow's public API, but its guides use it.
+    # Neither is in TensorFlow's public API. Its guides use the second, which ends with a call of the first.
+    from tensorflow.python.eager.wrap_function import function_from_graph_def
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 
@@ -43,17 +46,33 @@ def freeze(bundle: Bundle) -> FrozenGraph:
     return FrozenGraph(bundle, convert_variables_to_constants_v2(function))
 
 
+def save(graph: FrozenGraph, path: Path) -> dict[str, Any]:
+    """Write a graph to a file; returns the names that `load` needs."""
+    function = graph.function
+    path.write_bytes(function.graph.as_graph_def().SerializeToString())
+    return {
+        "inputs": [one.name for one in function.inputs],
+        "outputs": [one.name for one in function.outputs],
+    }
+
+
+def load(bundle: Bundle, path: Path, names: Mapping[str, Any]) -> FrozenGraph:
+    """Read what `save` wrote. Raises ConfigurationError if TensorFlow cannot."""
+    definition = tf.compat.v1.GraphDef()
+    try:
+        definition.ParseFromString(path.read_bytes())
+        function = function_from_graph_def(definition, names["inputs"], names["outputs"])
+        for images in function.inputs:
+            images.set_shape(input_spec(bundle).shape)
+    except Exception as error:  # noqa: BLE001 - protobuf and TensorFlow raise nearly anything
+        raise ConfigurationError(f"{path} cannot be loaded: {first_line(error)}") from None
+    return FrozenGraph(bundle, function)
+
+
 def input_spec(bundle: Bundle, batch: int | None = None) -> Any:
     """Shape and type of a graph's input; a `batch` of None is open."""
     size = bundle.manifest.input
     return tf.TensorSpec([batch, size.height, size.width, 3], tf.uint8, name="images")
-
-
-def first_line(error: Exception) -> str:
-    """First informative line of TensorFlow's message, which may begin with headings."""
-    lines = [line for line in str(error).splitlines() if line.strip() and line != "Graph execution error:"]
-    informative = [line for line in lines if not line.startswith(("Detected at node", "  File"))]
-    return next(iter(informative or lines), type(error).__name__)[:300]
 
 
 def _input_name(bundle: Bundle, signature: Any) -> str:

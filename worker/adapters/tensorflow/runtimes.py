@@ -1,14 +1,12 @@
-"""TensorFlow and LiteRT as the model loader uses them; see worker/inference/runtimes.py."""
+"""TensorFlow as the model loader uses it; see worker/inference/runtimes.py."""
 
 from collections.abc import Callable, Sequence
 
+from worker.adapters.quiet_import import mute_startup_output
 from worker.adapters.tensorflow import frozen_graph
 from worker.adapters.tensorflow.frozen_model import FrozenModel
-from worker.adapters.tensorflow.litert_model import InterpretedModel, convert
-from worker.adapters.tensorflow.quiet_import import mute_startup_output
 from worker.errors import ConfigurationError
-from worker.inference.free_memory import trim_memory
-from worker.inference.runtimes import Checkpoint, Graphs, Precision
+from worker.inference.runtimes import Graphs, Precision
 
 with mute_startup_output():
     import tensorflow as tf
@@ -23,6 +21,8 @@ class TensorFlow:
     devices: Sequence[str] = DEVICES
     gpus: Sequence[str] = GPUS
     freeze = staticmethod(frozen_graph.freeze)
+    save = staticmethod(frozen_graph.save)
+    load = staticmethod(frozen_graph.load)
 
     def configure(self, threads: int, callers: int, precision: Precision) -> None:
         """Set threads, precision and memory growth; only the first call in a process counts."""
@@ -50,21 +50,3 @@ class TensorFlow:
             for device in devices[:count]
         ]
         return [on_devices[number % len(on_devices)] for number in range(count)]
-
-
-class LiteRT:
-    """TensorFlow's own runtime for CPUs."""
-
-    def replicas(
-        self, graphs: Graphs, count: int, largest_batch: int, threads: int, checkpoint: Checkpoint
-    ) -> Sequence[tuple[InterpretedModel, ...]]:
-        """Convert each graph once, then build an interpreter of it for each replica."""
-        converted = []
-        for graph in graphs:
-            checkpoint()
-            converted.append((graph.bundle, convert(graph)))
-        trim_memory()
-        return [
-            tuple(InterpretedModel(bundle, flat, largest_batch, threads) for bundle, flat in converted)
-            for _ in range(count)
-        ]

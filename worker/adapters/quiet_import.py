@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-_IS_SET_BY_USER = LEVEL in os.environ
+IS_SET_BY_USER = LEVEL in os.environ
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def mute_startup_output() -> Iterator[None]:
 
     Use it only while the main thread is alone: lines of other threads would be lost too.
     """
-    if _IS_SET_BY_USER:
+    if IS_SET_BY_USER:
         yield
         return
     os.environ[LEVEL] = "2"  # errors only, from now on

@@ -1,0 +1,1 @@
+"""LiteRT, on its own: it runs translations on CPUs, without TensorFlow."""

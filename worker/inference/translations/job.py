@@ -1,0 +1,56 @@
+"""What the process that has TensorFlow is asked to do, and what it answers; both travel as JSON."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class ModelJob(_Form):
+    """One model. What is to be made goes into new folders, which become entries."""
+
+    bundle: Path
+    key: str  # of what is made
+    translation: Path | None = None  # LiteRT's form of the model, if there is one
+    translate_into: Path | None = None
+    graph: Path | None = None  # entry of the frozen graph, if there is one
+    freeze_into: Path | None = None
+
+
+class Race(_Form):
+    """How the worker would run the models."""
+
+    replicas: int
+    threads: int  # of one call
+    sizes: tuple[int, ...]  # that a batch of TensorFlow may have
+    largest_batch: int
+    photos: int  # of one call in the race
+
+
+class Job(_Form):
+    """Models to freeze and to translate, and a race of the engines, unless there is none."""
+
+    models: tuple[ModelJob, ...]
+    race: Race | None = None
+    beside: bool = False  # beside a worker that serves: its threads come first
+
+
+class Rates(_Form):
+    """Result of a race: photos per second, and the largest difference between the engines' answers."""
+
+    tensorflow: float
+    litert: float
+    difference: float
+    seconds: float
+
+
+class Answer(_Form):
+    """What came of a job. `rates`: of a race that took place."""
+
+    rates: Rates | None = None
+    reason: str | None = None  # why LiteRT cannot run the models
+    error: str | None = None  # what is wrong with a bundle
+    unwritten: str | None = None  # why nothing could be written

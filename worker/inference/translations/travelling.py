@@ -1,0 +1,59 @@
+"""Puts a translation into its bundle, so that it travels with the model: in an image, or through S3."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from worker.errors import ConfigurationError
+from worker.inference.bundle import TRANSLATION, Bundle
+from worker.inference.runtimes import Engines
+from worker.inference.translations import entries
+from worker.inference.translations.entries import DamagedError
+from worker.inference.translations.job import Job, ModelJob
+from worker.inference.translations.translation import Translation, make_key
+
+
+def translate(bundle: Bundle, engines: Engines, tell: Callable[[str], None] = lambda _: None) -> Translation:
+    """Give the translation in a bundle's folder, made now unless it is there and whole.
+
+    `tell` gets what is done, if anything is. Raises ConfigurationError if TensorFlow is not installed,
+    cannot load the model, or the folder cannot be written.
+    """
+    if (version := engines.tensorflow_version) is None:
+        raise ConfigurationError("TensorFlow is not installed: pip install 'photo-score-worker[cpu]'")
+    key = make_key(bundle.digest, version)
+    if (found := _find(bundle, key)) is not None:
+        return found
+    tell(f"translating {bundle.path} for LiteRT, some seconds")
+    try:
+        # Beside the version, for a rename; hidden from those who list the versions.
+        with tempfile.TemporaryDirectory(prefix=".translation-", dir=bundle.path.parent) as folder:
+            made = Path(folder) / "made"
+            _make(bundle, key, made, engines)
+            old = bundle.path / TRANSLATION
+            if old.exists():
+                old.rename(Path(folder) / "old")
+            made.rename(old)
+    except OSError as error:
+        raise ConfigurationError(f"{bundle.path} cannot take its translation: {error}") from None
+    if (found := _find(bundle, key)) is None:
+        raise ConfigurationError(f"{bundle.path} has lost its translation again")
+    return found
+
+
+def _find(bundle: Bundle, key: str) -> Translation | None:
+    try:
+        if (entry := entries.read(bundle.path / TRANSLATION, lambda _: key)) is None:
+            return None
+        found = Translation(bundle, entry)
+        found.check()
+    except DamagedError:
+        return None
+    return found
+
+
+def _make(bundle: Bundle, key: str, into: Path, engines: Engines) -> None:
+    job = ModelJob(bundle=bundle.path, key=key, translate_into=into)
+    answer = engines.work(Job(models=(job,)), lambda: None)
+    if problem := answer.error or answer.unwritten or answer.reason:
+        raise ConfigurationError(problem)
