@@ -37,7 +37,7 @@ from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
 
 RATE = 100  # photos a second
-ROUNDS, SECONDS = 9, 2.0  # short laps and many: what changes on the machine changes for neighbours alike
+ROUNDS, SECONDS = 7, 2.0  # short laps and many: what changes on the machine changes for neighbours alike
 WARM_UP, SETTLE = 2.0, 0.3  # seconds; and between two laps
 WITHIN = 10.0  # seconds for the viewers to come or go
 OFF = "off"

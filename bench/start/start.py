@@ -1,6 +1,7 @@
 """Starts of a worker: of a model that is new here, of one that is known, and on TensorFlow."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ import psutil
 
 from bench import ratios
 from bench.processes import busy_seconds, memory_mb, tree_cpu_seconds
-from bench.rig import CORES
+from bench.rig import CORES, MODEL
 from localstack.worker_process import WorkerProcess
 
 # case → what it changes; in each round they come in this order, with a model cache that is empty at first
@@ -19,6 +20,7 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "second": {},
     "tensorflow": {"WORKER_ENGINE": "tensorflow"},
 }
+TRANSLATION = "translation"  # a folder in a model that is left out: a new model has none
 PART = "part "  # before the names of a start's parts
 
 Row = dict[str, float]
@@ -32,12 +34,14 @@ def steps(rounds: int) -> int:
 def measure(folder: Path, rounds: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Start workers one after the other, beside services that do nothing. Raises ServicesError."""
     rows: dict[str, list[Row]] = {case: [] for case in CASES}
+    model = folder / "model-alone"
+    shutil.copytree(MODEL, model, ignore=shutil.ignore_patterns(TRANSLATION))
     for number in range(rounds):
         cache = str(folder / f"models-{number}")
         for case, changed in CASES.items():
             tell(f"round {number + 1}, {case} start")
-            environment = {**os.environ, "WORKER_MODEL_CACHE": cache, **changed}
-            rows[case].append(start_once(folder / f"start-{number}-{case}.log", environment))
+            chosen = {"WORKER_MODEL": str(model), "WORKER_MODEL_CACHE": cache, **changed}
+            rows[case].append(start_once(folder / f"start-{number}-{case}.log", {**os.environ, **chosen}))
     return {
         "median": {case: ratios.medians(of_case) for case, of_case in rows.items()},
         "spread": {case: ratios.spread(of_case) for case, of_case in rows.items()},

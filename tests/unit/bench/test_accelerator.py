@@ -3,19 +3,22 @@
 import io
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from bench.accelerator import device, feeding, profiles
+from bench.accelerator import device, feeding, profiles, simulated_worker
 from bench.memory.queues import EndlessQueue
 from bench.memory.stages import assemble
 from bench.memory.stores import CountingStore, MemoryPhotos
 from tests.support.fakes import InlineDecoder, score_bundle
 from tests.support.waiting import eventually
-from worker import settings
+from worker import app, settings
+from worker.inference.model_loader import seconds_by_size
 from worker.pipeline.service_times import ServiceTimes
+from worker.telemetry.counters import Telemetry
 
 
 def test_functions_are_counted_by_stage_without_waiting() -> None:
@@ -41,6 +44,23 @@ def test_the_device_counts_its_time_and_answers_every_photo() -> None:
     outputs = simulated.predict(np.zeros((3, 8, 8, 3), np.uint8))
     assert {role: rows.shape for role, rows in outputs.items()} == {"score": (3, 1)}
     assert (simulated.calls, simulated.busy) == (1, device.service_time(3))
+
+
+def test_the_simulated_worker_has_a_device_in_the_place_of_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    used, made = settings.load({"WORKER_MODEL": "m", **feeding.NOTHING}), list[Any]()
+
+    def run(arguments: list[str]) -> int:
+        assert arguments == ["run"]
+        made.extend(
+            vars(app)["ModelLoader"](used, Telemetry(), cores=2).load([score_bundle("m", 8)], lambda: None)
+        )
+        return 0
+
+    monkeypatch.setattr("worker.cli.main", run)
+    assert simulated_worker.main() == 0
+    (replica,) = made
+    assert [type(one) for one in replica] == [device.SimulatedDevice]
+    assert seconds_by_size(replica)[used.batch_size] == device.service_time(used.batch_size)
 
 
 @pytest.mark.parametrize(
