@@ -187,4 +187,4 @@ def _peak_memory(pid: int) -> int:
 
 
 def _entry(event: str) -> str:
-    return f'"event": "{event}"'
+    return f'"event":"{event}"'
