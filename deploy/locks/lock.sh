@@ -11,9 +11,10 @@ trap 'rm -rf "$work"' EXIT
 lock() { # OUTPUT, then what to resolve
   echo "locking $1"
   "$work/venv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-    --upgrade --custom-compile-command "make lock" --output-file "$@"
+    --upgrade --constraints deploy/locks/constraints.txt --custom-compile-command "make lock" --output-file "$@"
 }
 
+lock deploy/locks/slim.txt --extra otel pyproject.toml
 lock deploy/locks/cpu.txt --extra cpu --extra otel pyproject.toml
 lock deploy/locks/gpu.txt --extra gpu --extra otel pyproject.toml
 lock deploy/locks/dev.txt --extra cpu --extra otel --group dev pyproject.toml
