@@ -15,7 +15,7 @@ from bench.photos import jpegs
 from bench.processes import Conversation
 from bench.rig import BenchRig
 
-IDLE = 4.0  # photos a second, one at a time
+IDLE = 8.0  # photos a second, one at a time: each takes a third of that
 LOADS = (0.3, 0.6)  # of what the door answers at best; by the queue, LocalStack needs the same cores
 SEED = 4
 WAYS = ("http", "queue")

@@ -12,7 +12,7 @@ from bench.photos import jpegs
 from bench.processes import Conversation, ask_module
 from bench.rig import MODEL, BenchRig
 
-LAP, BOTH_WAYS = 0.2, 1 / 3  # of a load's seconds: with so many laps, the whole takes twelve minutes
+LAP, BOTH_WAYS = 0.2, 0.25  # of a load's seconds: with so many laps, the whole takes twelve minutes
 SHORTEST = 3.0  # seconds of a lap, for a few batches
 CLIENT, IN_MEMORY, PAGE = "bench.door.load_client", "bench.throughput.in_memory", "bench.door.page_cost"
 PAGE_WITHIN = 240.0  # seconds
