@@ -34,6 +34,7 @@ def steps(rounds: int) -> int:
 def measure(folder: Path, rounds: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Start workers one after the other, beside services that do nothing. Raises ServicesError."""
     rows: dict[str, list[Row]] = {case: [] for case in CASES}
+    engines: dict[str, list[str]] = {case: [] for case in CASES}
     model = folder / "model-alone"
     shutil.copytree(MODEL, model, ignore=shutil.ignore_patterns(TRANSLATION))
     for number in range(rounds):
@@ -41,16 +42,19 @@ def measure(folder: Path, rounds: int, tell: Callable[[str], None]) -> dict[str,
         for case, changed in CASES.items():
             tell(f"round {number + 1}, {case} start")
             chosen = {"WORKER_MODEL": str(model), "WORKER_MODEL_CACHE": cache, **changed}
-            rows[case].append(start_once(folder / f"start-{number}-{case}.log", {**os.environ, **chosen}))
+            row, engine = start_once(folder / f"start-{number}-{case}.log", {**os.environ, **chosen})
+            rows[case].append(row)
+            engines[case].append(engine)
     return {
         "median": {case: ratios.medians(of_case) for case, of_case in rows.items()},
         "spread": {case: ratios.spread(of_case) for case, of_case in rows.items()},
         "every_round": rows,
+        "engines": engines,
     }
 
 
-def start_once(log: Path, environment: Mapping[str, str]) -> Row:
-    """Start a worker, and stop it once it polls: seconds, CPU seconds of all its processes, memory in MB.
+def start_once(log: Path, environment: Mapping[str, str]) -> tuple[Row, str]:
+    """Start a worker, and stop it once it polls: seconds, CPU seconds of all its processes, memory in MB; its engine.
 
     The seconds, of all and of each part, are those that the worker tells. Parts run beside one another, so
     their sum is more than the whole.
@@ -63,7 +67,7 @@ def start_once(log: Path, environment: Mapping[str, str]) -> Row:
         others = busy_seconds() - busy - (tree_cpu_seconds(os.getpid()) - ours)
         (told,) = worker.events("polling")
         decoders = psutil.Process(worker.pid).children(recursive=True)
-        return {
+        row = {
             "seconds": told.get("seconds", took),
             "cpu_s": cpu,
             "main_mb": memory_mb(worker.pid),
@@ -71,5 +75,6 @@ def start_once(log: Path, environment: Mapping[str, str]) -> Row:
             "cores_taken": max(0.0, others) / (took * CORES),
             **{f"{PART}{name}": seconds for name, seconds in told.get("parts", {}).items()},
         }
+        return row, worker.events("engine_chosen")[0]["engine"]
     finally:
         worker.stop()

@@ -24,6 +24,7 @@ def start(part: Mapping[str, Any]) -> Table:
         (label, *(_cell(median[case], spread[case], name, digits) for case in median))
         for name, (label, digits) in rows.items()
     ]
+    cells.append(("engine", *(" / ".join(dict.fromkeys(part["engines"][case])) for case in median)))
     rounds = len(next(iter(part["every_round"].values())))
     title = f"From the start of the process until it polls, median (minimum–maximum) of {rounds} rounds"
     return Table(title, ("", *(CALLED[case] for case in median)), cells)

@@ -126,6 +126,11 @@ def start(**changed: float) -> dict[str, Any]:
             case: {name: (value, value) for name, value in row.items()} for case, row in of_case.items()
         },
         "every_round": {case: [row] for case, row in of_case.items()},
+        "engines": {
+            "first": ["litert", "litert"],
+            "second": ["litert", "tensorflow"],
+            "tensorflow": ["tensorflow"],
+        },
     }
 
 

@@ -58,6 +58,7 @@ def test_a_start_without_a_part_leaves_its_cell_empty() -> None:
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows["… imports, s"] == ("0.50 (0.50–0.50)", "0.50 (0.50–0.50)", "2.10 (2.10–2.10)")
     assert rows["… translate, s"] == ("4.00 (4.00–4.00)", "", "")
+    assert rows["engine"] == ("litert", "litert / tensorflow", "tensorflow")
 
 
 def test_a_target_without_its_measurement_is_shown_unless_its_part_did_not_run() -> None:
