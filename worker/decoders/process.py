@@ -1,6 +1,5 @@
 """A decoder process as the worker sees it: bytes in, pixels out, or the reason why it ended."""
 
-import json
 import os
 import select
 import signal
@@ -10,6 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum
 from typing import Any
+
+from pydantic_core import from_json
 
 SLICE = 1.0  # seconds between two signs of life of a waiting thread
 MOST_REPLY = 4096  # bytes
@@ -43,6 +44,8 @@ class DecoderProcess:
         self._channel = channel
         self._memory = memory
         self._kill = kill
+        self._waiter = select.poll()
+        self._waiter.register(channel, select.POLLIN)
         self._process = 0  # its id, once it is ready
         self._is_leaving = False  # it ends after its last reply
 
@@ -101,20 +104,19 @@ class DecoderProcess:
 
     def _wait(self, timeout: float, alive: Callable[[], None]) -> bool:
         """Wait for a message, or for the channel's end."""
-        waiter = select.poll()
-        waiter.register(self._channel, select.POLLIN)
-        end = time.monotonic() + timeout
-        while not waiter.poll(max(0.0, min(SLICE, end - time.monotonic())) * 1000):
+        left, end = timeout, time.monotonic() + timeout
+        while not self._waiter.poll(max(0.0, min(SLICE, left)) * 1000):
             alive()
-            if time.monotonic() >= end:
-                return bool(waiter.poll(0))
+            left = end - time.monotonic()
+            if left <= 0:
+                return bool(self._waiter.poll(0))
         return True
 
     def _receive(self) -> Reply:
         """Read one message. An empty one for anything that is none."""
         try:
-            message = json.loads(self._channel.recv(MOST_REPLY) or b"{}")
-        except (OSError, ValueError, RecursionError):
+            message = from_json(self._channel.recv(MOST_REPLY) or b"{}")
+        except (OSError, ValueError):
             return {}
         return message if isinstance(message, dict) else {}
 

@@ -14,6 +14,7 @@ class ServiceTimes:
         self._lock = threading.Lock()
         self._seconds = dict(seconds_by_size or {})
         self._sizes = sorted(self._seconds)
+        self._rate = self._highest_rate()
 
     def note(self, size: int, seconds: float) -> None:
         """Learn from one call."""
@@ -22,6 +23,7 @@ class ServiceTimes:
             self._seconds[size] = seconds if known is None else known + (seconds - known) * WEIGHT
             if known is None:
                 bisect.insort(self._sizes, size)
+            self._rate = self._highest_rate()
 
     def expected(self, size: int) -> float:
         """Seconds of a call with `size` items, interpolated between known sizes. 0.0 if nothing is known."""
@@ -39,6 +41,8 @@ class ServiceTimes:
 
     def rate(self) -> float:
         """Most items per second at any known size. Infinite if nothing is known."""
-        with self._lock:
-            rates = (size / max(seconds, 1e-9) for size, seconds in self._seconds.items())
-            return max(rates, default=float("inf"))
+        return self._rate
+
+    def _highest_rate(self) -> float:
+        rates = (size / max(seconds, 1e-9) for size, seconds in self._seconds.items())
+        return max(rates, default=float("inf"))

@@ -51,7 +51,8 @@ def identify(fetched: Fetched, wanted: S3Object, event: S3Object | None = None) 
     newest content was read, only its version shows that it is what the event announced.
     """
     etag, version_id = fetched.etag or wanted.etag, fetched.version_id or wanted.version_id
-    read = replace(wanted, etag=etag, version_id=version_id, sha256=fetched.sha256)
     event = event or wanted
-    is_announced = content(read) == content(event) and (wanted == event or bool(real_version(version_id)))
-    return replace(read, sequencer=event.sequencer if is_announced else None)
+    version = real_version(version_id)
+    is_announced = (version or etag or "") == content(event) and (wanted == event or bool(version))
+    sequencer = event.sequencer if is_announced else None
+    return replace(wanted, etag=etag, version_id=version_id, sha256=fetched.sha256, sequencer=sequencer)

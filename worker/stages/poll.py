@@ -145,30 +145,37 @@ class Poll:
 
     def _read(self, message: Message) -> Iterator[Upload | Skipped]:
         records = events.read(message.body)
-        message = replace(message, records=len(records))
+        if len(records) != message.records:
+            message = replace(message, records=len(records))
         for number, record in enumerate(records):
-            item = self._read_record(message, record)
-            yield replace(item, record=number) if isinstance(item, Upload) else item
+            yield self._read_record(message, record, number)
 
-    def _read_record(self, message: Message, record: events.Record) -> Upload | Skipped:
+    def _read_record(self, message: Message, record: events.Record, number: int) -> Upload | Skipped:
         match record:
             case Ignored(what):
                 self.telemetry.event("ignored", what=what, message_id=message.message_id)
                 return Skipped(message, self.source)
             case Announced():
                 try:
-                    return self._upload(message, record)
+                    return self._upload(message, record, number)
                 except NotOursError as error:
                     return self._leave(message, error)
             case NotOursError():
                 return self._leave(message, record)
 
-    def _upload(self, message: Message, record: Announced) -> Upload:
+    def _upload(self, message: Message, record: Announced, number: int) -> Upload:
         photo = record.photo(self.buckets, self.image_id_pattern)
         is_request = record.object.sequencer is None
         trace = {"traceparent": message.traceparent} if message.traceparent else {}
         return Upload(
-            photo, record.object, record.uploaded_at, message, self.source, is_request=is_request, trace=trace
+            photo,
+            record.object,
+            record.uploaded_at,
+            message,
+            self.source,
+            record=number,
+            is_request=is_request,
+            trace=trace,
         )
 
     def _leave(self, message: Message, error: NotOursError) -> Skipped:

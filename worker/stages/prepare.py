@@ -131,6 +131,7 @@ class Prepare:
         return Failed(upload, error, timings, now)
 
     def _decode(self, fetched: Fetched) -> Decoded:
+        self.uploads.alive()  # the look-up of its bytes may have taken long
         return self.decoder.decode(fetched.pieces, fetched.sha256, self.uploads.alive)
 
     def _fetch(self, upload: Upload, held: Held[Upload] | None) -> Fetched | None:

@@ -12,6 +12,7 @@ from worker.photos import looks
 from worker.photos.looks import Look
 from worker.result import Result
 from worker.results import look_alikes
+from worker.results.gathering import Gathering
 from worker.results.look_alikes import DuplicateRule, Fingerprint
 from worker.results.redis_keys import Keys
 
@@ -30,6 +31,9 @@ class Index:
     nodes: Nodes
     keys: Keys
     rule: DuplicateRule
+
+    def __post_init__(self) -> None:
+        self._gathering = Gathering(self.nodes.get)
 
     def read(self, photos: Sequence[PhotoId]) -> list[Fingerprint | None]:
         """Read what the index has of each photo. None also for one that lacks its colours."""
@@ -80,7 +84,7 @@ class Index:
 
     def find_same_bytes(self, photo: PhotoId, sha256: str) -> list[PhotoId]:
         """Find the first and the latest other photo with these bytes."""
-        (value,) = self.nodes.get([self.keys.index(photo.owner).exact(sha256)])
+        value = self._gathering.get(self.keys.index(photo.owner).exact(sha256))
         image_ids = (value or "").split()[1::2]  # moment, image id, moment, image id
         return [PhotoId(image_id, photo.owner) for image_id in image_ids if image_id != photo.image_id]
 
