@@ -84,6 +84,11 @@ def buckets(bits: bytes, radius: int) -> list[tuple[int, int]]:
     return own + [(band, value ^ mask) for band, value in own for mask in masks[band]]
 
 
+def count_bands(bits: bytes) -> int:
+    """Count the bands of a hash, and so its own buckets."""
+    return len(bits) * 8 // BAND
+
+
 def count_buckets(width: int, radius: int) -> int:
     """Count the buckets that a look-up reads. `width`: bits of a hash."""
     bands = width // BAND
@@ -104,7 +109,7 @@ def _cut(bits: bytes) -> Sequence[int]:
     dealt = 0
     for values, byte in zip(_deal(len(bits)), bits, strict=True):
         dealt |= values[byte]
-    bands = len(bits) * 8 // BAND
+    bands = count_bands(bits)
     return [dealt >> BAND * (bands - 1 - band) & (1 << BAND) - 1 for band in range(bands)]
 
 

@@ -101,15 +101,14 @@ class Index:
         """Give the keys and arguments with which write.lua enters the photo of a result."""
         radius, window = self.rule.radius, self.rule.window
         keys = self.keys.index(result.owner or "")
-        names, own_buckets, fingerprint = list[str](), list[str](), None
+        names, fingerprint = list[str](), None
         if window:
             names = [keys.record(result.image_id), keys.clock]
             if result.source.sha256 and result.error is None:
                 fingerprint = Fingerprint(result.source.sha256, result.image_hash, result.image_colours)
-                own_buckets = keys.buckets(result.image_hash)
                 names += [keys.exact(fingerprint.sha256), *keys.buckets(result.image_hash, radius)]
         bits, colours = (fingerprint.bits, fingerprint.colours) if fingerprint else (b"", b"")
-        look = [bits, radius, len(own_buckets), colours, looks.MOST_APART]
+        look = [bits, radius, look_alikes.count_bands(bits), colours, looks.MOST_APART]
         return names, [result.image_id, window, str(fingerprint or ""), *look]
 
     def _remove(self, photo: PhotoId, record: str, fingerprint: Fingerprint | None) -> Call:
