@@ -19,6 +19,7 @@ from bench.door import door
 from bench.duplicates import cost
 from bench.duplicates.index import growth
 from bench.duplicates.quality import recognition
+from bench.formats import formats
 from bench.hostile import hostile
 from bench.latency import latency
 from bench.pages import pictures, report
@@ -31,7 +32,8 @@ from localstack.services import ServicesError
 OUT = Path("bench-out")
 FEWEST = 20  # photos of a burst; fewer would only measure its start and end
 SHORTEST = 2.0  # seconds of a load
-PARTS = ("start", "throughput", "latency", "hostile", "door", "accelerator", "duplicates")
+PARTS = ("start", "throughput", "latency", "hostile", "door", "accelerator", "formats", "duplicates")
+ALONE = {"formats"}  # parts that need no services and no worker
 WITHIN = 120.0  # seconds that measuring the model alone may take
 Tell = Callable[[str], None]  # gets what comes next
 Job = tuple[
@@ -93,9 +95,10 @@ def _measure_parts(parts: tuple[str, ...], options: argparse.Namespace, tell: Te
                 measured[name] = measured.get(name, {}) | measure()
                 minutes[part] += (time.monotonic() - begun) / 60
 
-    with tempfile.TemporaryDirectory() as folder, start_rig(Path(folder)) as rig:
-        run(_beside_a_worker(rig, Path(folder), options, tell))
-    run(_alone(tell))
+    if set(parts) - ALONE:
+        with tempfile.TemporaryDirectory() as folder, start_rig(Path(folder)) as rig:
+            run(_beside_a_worker(rig, Path(folder), options, tell))
+    run(_alone(options, tell))
     return {**measured, "minutes": minutes}
 
 
@@ -114,9 +117,10 @@ def _beside_a_worker(rig: BenchRig, folder: Path, options: argparse.Namespace, t
     )
 
 
-def _alone(tell: Tell) -> Iterable[Job]:
+def _alone(options: argparse.Namespace, tell: Tell) -> Iterable[Job]:
     return (
         ("accelerator", "accelerator", lambda: accelerator.measure(tell)),
+        ("formats", "formats", lambda: formats.measure(options.rounds, tell)),
         ("duplicates", "duplicates", lambda: {"index": growth.measure(tell)}),
         ("duplicates", "duplicates", lambda: {"quality": recognition.measure(tell)}),
     )
@@ -137,6 +141,7 @@ def _count_steps(parts: tuple[str, ...], rounds: int) -> int:
         "hostile": hostile.STEPS,
         "door": door.steps(rounds),
         "accelerator": accelerator.steps(rounds),
+        "formats": formats.STEPS,
         "duplicates": cost.steps(rounds) + growth.steps() + recognition.STEPS,
     }
     return sum(of_part[part] for part in parts) + 1

@@ -39,7 +39,7 @@ class Load:
 
 def jpegs(kind: str) -> list[bytes]:
     """Make the distinct JPEGs of a kind, of different brightness and quality; 2 to 4 MB at 12 MP."""
-    originals = [_enlarge(name, kind) for name in NAMES]
+    originals = [enlarge(name, kind) for name in NAMES]
     return [_jpeg(originals[n % len(originals)], n, QUALITY[kind] + n) for n in range(DISTINCT[kind])]
 
 
@@ -56,7 +56,8 @@ def image_id(kind: str, round_number: int, number: int) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{kind}/{round_number}/{number}"))
 
 
-def _enlarge(name: str, kind: str) -> Image.Image:
+def enlarge(name: str, kind: str) -> Image.Image:
+    """Enlarge a sample to the size of a kind of photo, with grain."""
     image = Image.open(SAMPLES / name).convert("RGB").resize(SIZES[kind])
     if not GRAIN[kind]:
         return image

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bench.aims import Aim
+from bench.formats import tables as formats
 
 KINDS = ("12 MP", "3 MP", "small")
 IN_MEMORY = dict.fromkeys(KINDS, 0.95)  # throughput ÷ limit
@@ -80,6 +81,7 @@ PARTS: Mapping[str, Callable[[Part], Iterator[Aim]]] = {
     "latency": _latency,
     "start": _starts,
     "accelerator": _accelerator,
+    "formats": formats.aims,
 }
 
 

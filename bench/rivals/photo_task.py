@@ -78,7 +78,11 @@ class Frozen:
 
     def scores(self, batch: npt.NDArray[np.uint8]) -> list[int]:
         """Score photos, [N, height, width, 3]."""
-        return [round_score(row) for row in self._model.predict(batch)["score_probs"]]
+        return [int(mean + 0.5) for mean in self.means(batch)]
+
+    def means(self, batch: npt.NDArray[np.uint8]) -> list[float]:
+        """Score photos, before the scores are rounded: 1 to 5."""
+        return [float(row @ SCORES) for row in self._model.predict(batch)["score_probs"]]
 
 
 def round_score(probabilities: npt.NDArray[Any]) -> int:

@@ -5,6 +5,8 @@ from typing import Any
 from bench.door.race import CLIENTS, add_ratios
 from bench.door.servers import LABELS
 from bench.duplicates.quality import counts
+from bench.formats.costs import FORMATS
+from bench.formats.likeness import ROUGH
 from bench.throughput.throughput import ROWS
 from worker.photos.hashes import ALGORITHMS
 
@@ -44,6 +46,7 @@ def speed(*, p99: float = 240.0, overhead: float = 12.0) -> dict[str, Any]:
                 "direct_request": _latencies(150),
             },
         },
+        "formats": formats(),
         "accelerator": {
             "whole_path": _whole_path(),
             "call_ms": 4.0,
@@ -131,6 +134,25 @@ def start(**changed: float) -> dict[str, Any]:
             "second": ["litert", "tensorflow"],
             "tensorflow": ["tensorflow"],
         },
+    }
+
+
+def formats() -> dict[str, Any]:
+    """What formats cost, and how far thumbnails are from their photos."""
+    cost = {"decode_cpu_ms": 10.0, "least_ms": 9.0, "most_ms": 12.0, "mb": 3.0}
+    likeness = {
+        "photos": 20,
+        "mean_difference": 0.04,
+        "most_difference": 0.2,
+        "other_scores": 1,
+        "bits_mean": 0.5,
+        "bits_most": 4,
+        "within_radius": 1.0,
+        "near": 0.95,
+    }
+    return {
+        "formats": dict.fromkeys(FORMATS, cost),
+        "thumbnails": {"12 MP": likeness, "all": likeness, ROUGH: likeness},
     }
 
 

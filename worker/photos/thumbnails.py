@@ -1,4 +1,4 @@
-"""Decodes the thumbnail in a HEIC or AVIF in place of the photo, if it does as well: it costs a hundredth.
+"""Decodes the thumbnail in a HEIC or AVIF in place of the photo, if it does as well: it costs a fiftieth.
 
 Phones and cameras embed one of 320 × 240 pixels or more. It is an item that refers to the photo (`thmb`,
 ISO/IEC 23008-12, 6.4.4). Opened as if it were the file's picture, it passes all checks that photos pass.

@@ -1,0 +1,1 @@
+"""What photos cost by their format, and what it changes that embedded thumbnails are decoded."""
