@@ -19,7 +19,12 @@ LEVERS = {
     "model thread": "a second replica on the device (WORKER_REPLICAS): it runs while the other's outputs are read",
     "helpers": "a second worker on the device: in one process one thread of Python runs at a time",
 }
-WHOLE_PATH = {"main_cpu_ms": "main process", "decode_cpu_ms": "decoders", "services_cpu_ms": "services"}
+WHOLE_PATH = {
+    "main_cpu_ms": "main process",
+    "hash_cpu_ms": "of that: SHA-256",
+    "decode_cpu_ms": "decoders",
+    "services_cpu_ms": "services",
+}
 
 
 def accelerator(measured: Mapping[str, Any]) -> Iterator[Table]:

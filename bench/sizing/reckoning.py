@@ -1,8 +1,8 @@
 """The arithmetic of larger machines. Pure.
 
-A core takes a second of CPU time a second. The main process is counted as one core at most: nearly all of it
-is Python, and one thread of Python runs at a time. What it does outside of the lock (hashing bytes, reading
-from sockets) would let it take a little more, so this errs on the safe side.
+A core takes a second of CPU time a second. The main process is counted as one core at most, but for hashing:
+nearly all of the rest is Python, and one thread of Python runs at a time. Reading from sockets leaves that lock
+too, and is not taken off; so this errs on the safe side.
 """
 
 from math import ceil, inf
@@ -14,9 +14,10 @@ THOUSAND = 1000  # photos a second that a host is sized for
 class Parts(NamedTuple):
     """CPU milliseconds that a photo takes on this machine."""
 
-    main: float  # of the main process, without inference
+    main: float  # of the main process, but for what is below
     decode: float  # of the decoder processes
-    infer: float = 0.0  # of the model, where it runs on the CPU: outside of the lock
+    hashing: float = 0.0  # of the photo's bytes; outside of Python's lock
+    infer: float = 0.0  # of the model, where it runs on the CPU; outside of Python's lock
 
 
 def ceiling(parts: Parts, cores: int, device: float = inf) -> tuple[float, str]:

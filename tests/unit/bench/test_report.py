@@ -53,6 +53,14 @@ def test_a_start_that_takes_too_much_is_a_missed_target() -> None:
     assert missed == {"second start of a model, CPU"}
 
 
+@pytest.mark.parametrize(("main_cpu_ms", "verdict"), [(0.76, "met"), (0.78, "MISSED")])
+def test_the_ceiling_of_one_worker_is_an_aim(main_cpu_ms: float, verdict: str) -> None:
+    found = speed()
+    found["accelerator"]["whole_path"]["median"]["small"]["main_cpu_ms"] = main_cpu_ms  # 0.1 of it hashes
+    what = "ceiling of one worker with small photos from S3, reckoned from its main process"
+    assert verdicts(found)[what] == verdict
+
+
 def test_a_start_without_a_part_leaves_its_cell_empty() -> None:
     (table,) = sections({"start": start()})["start"]
     rows = {row[0]: row[1:] for row in table.rows}

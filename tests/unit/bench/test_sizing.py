@@ -24,9 +24,10 @@ def test_the_ceiling_is_the_least_of_three_bounds(
     assert ceiling(Parts(main=0.5, decode=2.5, infer=1.0), cores, device) == expected
 
 
-def test_inference_on_the_cpu_takes_cores_but_not_the_lock() -> None:
-    assert ceiling(Parts(0.5, 2.5, infer=9.0), 4)[0] == pytest.approx(4000 / 12)
-    assert ceiling(Parts(0.5, 0.5, infer=1.0), 16) == (2000, "main process")
+@pytest.mark.parametrize("name", ["infer", "hashing"])
+def test_inference_and_hashing_take_cores_but_not_the_lock(name: str) -> None:
+    assert ceiling(Parts(0.5, 2.5)._replace(**{name: 9.0}), 4)[0] == pytest.approx(4000 / 12)
+    assert ceiling(Parts(0.5, 0.5)._replace(**{name: 1.0}), 16) == (2000, "main process")
 
 
 def test_a_host_is_sized_for_a_thousand_photos_a_second() -> None:
@@ -47,5 +48,5 @@ def test_hosts_are_sized_by_size_and_by_format() -> None:
     formats = {"formats": {"JPEG": {"decode_cpu_ms": 30.0}, "HEIC": {"decode_cpu_ms": 600.0}}}
     table = hosts({**speed(), "formats": formats})
     assert [row[0] for row in table.rows] == ["JPEG, small", "JPEG, 3 MP", "JPEG, 12 MP", "HEIC, 12 MP"]
-    assert table.rows[0] == ("JPEG, small", "2.5", "0.5", "3.0", "3.8", "1")
-    assert table.rows[-1] == ("HEIC, 12 MP", "600.0", "2.0", "602.0", "752.5", "2")
+    assert table.rows[0] == ("JPEG, small", "2.4", "0.6", "3.0", "3.8", "1")
+    assert table.rows[-1] == ("HEIC, 12 MP", "600.0", "2.0", "602.0", "752.5", "1")
