@@ -46,12 +46,12 @@ class Lane(BoundedQueue[T]):
     @property
     def is_ready(self) -> bool:
         """Whether it has an item that may be taken."""
-        return self._qsize() > 0 and not self.blocked()
+        return bool(self.queue) and not self.blocked()
 
     @property
     def is_over(self) -> bool:
         """Whether nothing comes any more."""
-        return self.is_shutdown and not self._qsize()
+        return self.is_shutdown and not self.queue
 
 
 class Lanes(Generic[T]):
@@ -72,7 +72,7 @@ class Lanes(Generic[T]):
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Wait for an item. Raises queue.Empty after `timeout` seconds, ShutDown once all are closed and empty."""
         first = self._lanes[0]
-        with first.not_empty:
+        with first.mutex:
             if not first.wait(first.not_empty, self._has_item_or_over, timeout if block else 0):
                 raise queue.Empty
             ready = [lane for lane in self._lanes if lane.is_ready]

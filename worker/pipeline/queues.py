@@ -28,6 +28,7 @@ class BoundedQueue(queue.Queue[T]):
         self._more_room = threading.Condition(self.mutex)
         self._few_enough = -1  # items; nobody waits
         self.takers = 0  # threads waiting for an item
+        self._putters = 0  # threads waiting for a place
         self.is_shutdown = False
         self.cancelled = threading.Event()  # shut down with `immediate`
         self.alive: Callable[[], None] = lambda: None
@@ -39,39 +40,43 @@ class BoundedQueue(queue.Queue[T]):
     def put_all(self, items: Iterable[T], timeout: float | None = None) -> None:
         """Put items in order, waiting for places as `put` does. A taker finds them together."""
         left = deque(items)
-        with self.not_full:
+        with self.mutex:
             while left:
-                if not self.wait(self.not_full, self._has_room_or_closed, timeout):
+                self._putters += 1
+                has_room = self.wait(self.not_full, self._has_room_or_closed, timeout)
+                self._putters -= 1
+                if not has_room:
                     raise queue.Full
                 if self.is_shutdown:
                     raise ShutDown
-                count = min(len(left), self.maxsize - self._qsize())
+                count = min(len(left), self.maxsize - len(self.queue))
                 for _ in range(count):
                     self._put(left.popleft())
                 self.not_empty.notify(count)
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Wait for an item. Raises queue.Empty after `timeout` seconds, ShutDown once closed and empty."""
-        with self.not_empty:
+        with self.mutex:
             self.takers += 1
             arrived = self.wait(self.not_empty, self._has_item_or_closed, timeout if block else 0)
             self.takers -= 1
             if not arrived:
                 raise queue.Empty
-            if not self._qsize():
+            if not len(self.queue):
                 raise ShutDown
             return self.take()
 
     def get_more(self, most: int) -> list[T]:
         """Take up to `most` items that are there, without waiting."""
         with self.mutex:
-            return [self.take() for _ in range(min(most, self._qsize()))]
+            return [self.take() for _ in range(min(most, len(self.queue)))]
 
     def take(self) -> T:
         """Take an item that is there. The caller holds the lock."""
         item: T = self._get()
-        self.not_full.notify()
-        if self._qsize() <= self._few_enough:
+        if self._putters:
+            self.not_full.notify()
+        if len(self.queue) <= self._few_enough:
             self._few_enough = -1
             self._more_room.notify_all()
         return item
@@ -81,16 +86,16 @@ class BoundedQueue(queue.Queue[T]):
         enough = self.maxsize - min(places, self.maxsize)
 
         def is_there() -> bool:
-            if self.is_shutdown or self._qsize() <= enough:
+            if self.is_shutdown or len(self.queue) <= enough:
                 return True
             self._few_enough = max(self._few_enough, enough)
             return False
 
-        with self._more_room:
+        with self.mutex:
             self.wait(self._more_room, is_there, timeout)
             if self.is_shutdown:
                 raise ShutDown
-            return self.maxsize - self._qsize()
+            return self.maxsize - len(self.queue)
 
     def shutdown(self, immediate: bool = False) -> None:
         """Refuse puts from now on, and gets once empty. With `immediate`, empty it first."""
@@ -103,10 +108,10 @@ class BoundedQueue(queue.Queue[T]):
                 waiting.notify_all()
 
     def _has_room_or_closed(self) -> bool:
-        return self.is_shutdown or self._qsize() < self.maxsize
+        return self.is_shutdown or len(self.queue) < self.maxsize
 
     def _has_item_or_closed(self) -> bool:
-        return self.is_shutdown or self._qsize() > 0
+        return self.is_shutdown or len(self.queue) > 0
 
     def wait(self, condition: threading.Condition, holds: Callable[[], bool], timeout: float | None) -> bool:
         """Wait up to `timeout` seconds until `holds` does. Returns whether it does. The caller holds the lock."""

@@ -14,7 +14,7 @@ class ServiceTimes:
         self._lock = threading.Lock()
         self._seconds = dict(seconds_by_size or {})
         self._sizes = sorted(self._seconds)
-        self._rate = self._highest_rate()
+        self._rates = {size: size / max(seconds, 1e-9) for size, seconds in self._seconds.items()}
 
     def note(self, size: int, seconds: float) -> None:
         """Learn from one call."""
@@ -23,7 +23,7 @@ class ServiceTimes:
             self._seconds[size] = seconds if known is None else known + (seconds - known) * WEIGHT
             if known is None:
                 bisect.insort(self._sizes, size)
-            self._rate = self._highest_rate()
+            self._rates[size] = size / max(self._seconds[size], 1e-9)
 
     def expected(self, size: int) -> float:
         """Seconds of a call with `size` items, interpolated between known sizes. 0.0 if nothing is known."""
@@ -41,8 +41,5 @@ class ServiceTimes:
 
     def rate(self) -> float:
         """Most items per second at any known size. Infinite if nothing is known."""
-        return self._rate
-
-    def _highest_rate(self) -> float:
-        rates = (size / max(seconds, 1e-9) for size, seconds in self._seconds.items())
-        return max(rates, default=float("inf"))
+        with self._lock:
+            return max(self._rates.values(), default=float("inf"))

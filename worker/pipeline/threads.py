@@ -72,7 +72,7 @@ class Pipeline:
         self._ended = threading.Condition()
         self._ended_threads = 0
         self._error: BaseException | None = None
-        self._beats: dict[str, float] = {}  # by thread
+        self._beats: dict[threading.Thread, float] = {}
         self._outputs: list[BoundedQueue[Any]] = []
         self._threads = [thread for stage in stages for thread in self._build(stage)]
         self._beside = [
@@ -110,7 +110,7 @@ class Pipeline:
     def ages(self) -> dict[str, float]:
         """Seconds since the last heartbeat, by running thread."""
         now = self._clock()
-        return {t.name: now - self._beats.get(t.name, now) for t in self._threads if t.is_alive()}
+        return {t.name: now - self._beats.get(t, now) for t in self._threads if t.is_alive()}
 
     @property
     def lingers(self) -> bool:
@@ -144,7 +144,7 @@ class Pipeline:
         return threading.Thread(target=self._repeat, args=(step, crew, is_source), name=name, daemon=True)
 
     def _beat(self) -> None:
-        self._beats[threading.current_thread().name] = self._clock()
+        self._beats[threading.current_thread()] = self._clock()
 
     def _repeat(self, step: Step, crew: _Crew, is_source: bool) -> None:
         try:

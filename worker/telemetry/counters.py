@@ -115,8 +115,9 @@ class Telemetry:
         """Log one line for a photo: its id, its status, and the time each step took."""
         self.count(f"photos_{status}")
         if status != "already_scored":  # nobody waited for that result
-            for step, ms in timings_ms.items():
-                self.observe(f"latency_{step}", ms)
+            for sink in self._sinks:
+                for step, ms in timings_ms.items():
+                    sink.observe(f"latency_{step}", ms)
         steps = {step: round(ms, 1) for step, ms in timings_ms.items()}
         self._log.info(status, image_id=image_id, **details, timings_ms=steps)
 

@@ -10,7 +10,9 @@ from typing import Any, TextIO
 import structlog
 from pydantic_core import to_json
 
-_PASSWORD = re.compile(r"(?<=://)[^/\s:@]*:[^/\s]*(?=@)")  # user:password in a URL
+# user:password in a URL; in JSON no further than to the end of the text that has the URL
+_PASSWORD = re.compile(r"(?<=://)[^/\s:@]*:[^/\s]*(?=@)")
+_PASSWORD_IN_JSON = re.compile(r'(?<=://)([^/\s:@"\\]|\\.)*:([^/\s"\\]|\\.)*(?=@)')
 
 # Tracebacks without local variables: they may hold settings with passwords.
 _TRACEBACKS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
@@ -32,7 +34,7 @@ def set_up_logs(log_format: str, log_level: str, stream: TextIO | None = sys.std
             structlog.processors.StackInfoRenderer(),
             *([] if readable else [structlog.processors.ExceptionRenderer(_TRACEBACKS)]),
             _order_fields,
-            _hide_passwords(renderer),
+            _hide_passwords(renderer, _PASSWORD if readable else _PASSWORD_IN_JSON),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, log_level.upper())),
         logger_factory=structlog.WriteLoggerFactory(stream),
@@ -40,12 +42,14 @@ def set_up_logs(log_format: str, log_level: str, stream: TextIO | None = sys.std
     )
 
 
-def _hide_passwords(render: structlog.typing.Processor) -> structlog.typing.Processor:
+def _hide_passwords(
+    render: structlog.typing.Processor, password: re.Pattern[str]
+) -> structlog.typing.Processor:
     """Mask passwords in URLs in the finished line, so that lists and tracebacks are covered too."""
 
     def render_safely(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
         line = str(render(logger, name, event))
-        return _PASSWORD.sub("***", line) if "://" in line else line  # the search alone takes far longer
+        return password.sub("***", line) if "://" in line else line  # the search alone takes far longer
 
     return render_safely
 

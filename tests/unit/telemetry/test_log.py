@@ -149,12 +149,13 @@ def test_a_traceback_shows_no_password(log_format: str) -> None:
         f"cannot reach {URL}: timed out, nor {URL}",
         "redis://:s3cret@redis.internal",
         "redis://worker:s3cret@s3cret@redis.internal",
+        'redis://worker:"s3cret"\\@redis.internal',
         "https://worker:s3cret%40@redis.internal/x?y=z",
         [URL],
         {"urls": {"first": (URL,)}},
         ConnectionError(URL),
     ],
-    ids=["url", "twice", "no user", "at sign", "encoded", "list", "nested", "exception"],
+    ids=["url", "twice", "no user", "at sign", "quotes", "encoded", "list", "nested", "exception"],
 )
 def test_a_password_is_masked_wherever_the_url_appears(log_format: str, detail: object) -> None:
     stream = start_log(log_format)
@@ -170,6 +171,7 @@ def test_a_password_is_masked_wherever_the_url_appears(log_format: str, detail: 
         "me@example.com at 10:30",
         "a:b@c",
         "s3://photos/a@b:c",
+        "redis://redis.internal:6379",
     ],
 )
 def test_text_without_a_password_is_not_changed(harmless: str) -> None:
