@@ -18,13 +18,13 @@ from worker.messages import S3Object
 STORABLE = [key for key in KEYS if key != "/"]  # LocalStack takes that one for no key
 
 
-@pytest.fixture(params=["by URL", "by boto3"])
+@pytest.fixture(params=["by libcurl", "by boto3"])
 def storage(request: pytest.FixtureRequest, rig: Rig) -> s3.Photos:
     """A client that fetches in one of its two ways."""
     storage = s3.Photos(1, time.monotonic)
     storage.check(rig.bucket)
     if request.param == "by boto3":
-        storage._fetch_by_url = lambda *_: None  # type: ignore[method-assign] # boto3 takes over
+        storage._fetch_by_curl = lambda *_: None  # type: ignore[method-assign] # boto3 takes over
     return storage
 
 

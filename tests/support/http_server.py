@@ -1,5 +1,6 @@
 """An HTTP server on a free port that answers by a function."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ class Request:
     path: str  # as it was sent
     headers: Mapping[str, str]
     body: bytes
+    peer: tuple[str, int] = ("", 0)  # the client's end of the connection
 
 
 Body = bytes | Iterable[bytes]  # whole, or in pieces that are sent one by one
@@ -22,13 +24,20 @@ Response = tuple[int, Mapping[str, str], Body]  # status, headers, body
 
 
 @contextmanager
-def serve(respond: Callable[[Request], Response]) -> Iterator[str]:
-    """Run the server; yields its URL."""
+def serve(
+    respond: Callable[[Request], Response], *, tls: ssl.SSLContext | None = None, keeps: bool = False
+) -> Iterator[str]:
+    """Run the server; yields its URL. `keeps`: connections, so answers need a Content-Length."""
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1" if keeps else "HTTP/1.0"
+        disable_nagle_algorithm = True  # a body must not wait until its head was confirmed
+
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            sent = Request(self.command, self.requestline.split()[1], dict(self.headers), body)
+            sent = Request(
+                self.command, self.requestline.split()[1], dict(self.headers), body, self.client_address
+            )
             status, headers, content = respond(sent)
             with suppress(ConnectionError):  # the client may have gone
                 self.send_response(status)
@@ -44,10 +53,12 @@ def serve(respond: Callable[[Request], Response]) -> Iterator[str]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join(5)

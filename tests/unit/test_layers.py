@@ -40,6 +40,7 @@ ALONE = {"pipeline"}  # imports nothing else of the project: it knows nothing of
 LIBRARIES = {
     "boto3": "adapters/aws",
     "botocore": "adapters/aws",
+    "pycurl": "adapters/aws",
     "redis": "adapters/redis",
     "tensorflow": "adapters/tensorflow",
     "ai_edge_litert": "adapters/litert",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.fakes import ManualClock
 from tests.support.http_server import Body, Request, Response, serve
-from worker.adapters.aws import model_bucket, s3
+from worker.adapters.aws import model_bucket, s3, s3_body
 from worker.errors import ObjectArchivedError, OvertakenError, StorageError, TooManyBytesError, WorkerError
 from worker.messages import Fetched, S3Object
 
@@ -28,7 +28,7 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
 
-@pytest.fixture(params=["by URL", "by boto3"])
+@pytest.fixture(params=["by libcurl", "by boto3"])
 def fetch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Fetch:
     """Fetch a photo, of up to ten bytes, from a server that gives this answer."""
     return partial(fetch_photo, monkeypatch, request.param)
@@ -74,20 +74,15 @@ def test_an_object_that_is_too_large_is_named(fetch: Fetch, body: bytes, length:
 def test_headers_that_boto3_cannot_parse_are_a_storage_error_only_there(
     monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
 ) -> None:
-    assert fetch_photo(monkeypatch, "by URL", 200, headers, b"photo") == b"photo"
+    assert fetch_photo(monkeypatch, "by libcurl", 200, headers, b"photo") == b"photo"
     with pytest.raises(StorageError):
         fetch_photo(monkeypatch, "by boto3", 200, headers, b"photo")
 
 
-def test_behind_a_proxy_boto3_fetches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    assert s3.make_pool(1) is None
-
-
-def test_an_error_never_contains_the_signed_url(fetch: Fetch) -> None:
+def test_an_error_never_contains_a_signature(fetch: Fetch) -> None:
     with pytest.raises(StorageError) as caught:
         fetch(503, {"Content-Length": "0"}, b"")
-    assert "X-Amz" not in str(caught.value)
+    assert "amz" not in str(caught.value).lower()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +144,7 @@ def test_an_answer_of_s3_says_whether_the_service_fails_or_one_object(
     ],
     ids=["named", "refused"],
 )
-@pytest.mark.parametrize("way", ["by URL", "by boto3"])
+@pytest.mark.parametrize("way", ["by libcurl", "by boto3"])
 def test_an_archived_object_is_named_if_s3_tells(
     monkeypatch: pytest.MonkeyPatch, way: str, head: Response, named: tuple[str | None, str | None]
 ) -> None:
@@ -189,7 +184,7 @@ class Trickle:
         return pieces()
 
 
-@pytest.mark.parametrize("way", ["by URL", "by boto3"])
+@pytest.mark.parametrize("way", ["by libcurl", "by boto3"])
 def test_a_photo_that_trickles_gives_signs_of_life_and_ends_by_the_deadline(
     monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
@@ -201,7 +196,7 @@ def test_a_photo_that_trickles_gives_signs_of_life_and_ends_by_the_deadline(
         begun = trickle.clock()
         with pytest.raises(StorageError, match="not received in 30 s"):
             photos.fetch(S3Object("bucket", "key"), LENGTH, trickle.alive)
-    assert trickle.clock() - begun <= s3.DOWNLOAD_TIMEOUT + A_WHILE < s3.LONGEST_FETCH
+    assert trickle.clock() - begun <= s3_body.DOWNLOAD_TIMEOUT + A_WHILE < s3.LONGEST_FETCH
 
 
 def test_a_model_that_trickles_is_given_up_but_told_of_meanwhile(

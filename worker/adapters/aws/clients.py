@@ -76,19 +76,32 @@ def sqs_client(**options: Any) -> "Client[SQSClient]":
 
 def s3_client(**options: Any) -> "Client[S3Client]":
     """Return a client of S3; the options are those of make_client. Raises ConfigurationError."""
+    return Client(partial(make_client, "s3", **s3_style(), **options))
+
+
+def s3_style() -> dict[str, Any]:
+    """Return how S3's clients address buckets and sign: options of make_client."""
     # LocalStack and MinIO have no host name per bucket.
     is_aws = not (os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
     style = {"addressing_style": "auto" if is_aws else "path"}
     # s3v4: botocore signs URLs of some regions with the old version otherwise, which KMS refuses.
-    return Client(partial(make_client, "s3", s3=style, signature_version="s3v4", **options))
+    return {"s3": style, "signature_version": "s3v4"}
 
 
-def make_client(service: Any, *, connect: float, read: float, attempts: int, **options: Any) -> Any:
-    """Make a boto3 client and its session. `connect` and `read` are timeouts in seconds."""
+def make_client(
+    service: Any,
+    *,
+    connect: float,
+    read: float,
+    attempts: int,
+    session: boto3.Session | None = None,
+    **options: Any,
+) -> Any:
+    """Make a boto3 client, and a session if none is given. `connect` and `read` are timeouts in seconds."""
     # Not "adaptive": its rate limit holds threads back long after throttling has ended.
     retries: Any = {"mode": "standard", "total_max_attempts": attempts}
     config = Config(connect_timeout=connect, read_timeout=read, retries=retries, **options)
-    return boto3.Session().client(service, config=config)
+    return (session or boto3.Session()).client(service, config=config)
 
 
 @contextmanager

@@ -1,29 +1,24 @@
 """S3: reads photos, never more bytes than allowed, and stores them.
 
 boto3's `get_object` holds Python's lock for most of a millisecond, which delays the other threads
-and the calls to the GPU. So boto3 only signs a URL, and urllib3 (which boto3 brings along) fetches
-it. If that does not succeed at once, boto3 takes over: it knows retries, redirects, renewed
-credentials and what the errors mean.
+and the calls to the GPU. So libcurl fetches. If that does not succeed at once, boto3 takes over: it
+knows retries, redirects, renewed credentials and what the errors mean.
 """
 
 import base64
-import hashlib
-import urllib.request
 from collections.abc import Callable, Iterator, MutableSequence
-from contextlib import closing
 from datetime import datetime
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
-import botocore.session
-import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.httpsession import get_cert_path
 from urllib3.exceptions import HTTPError
 
-from worker.adapters.aws.clients import error_code, raise_as, s3_client
+from worker.adapters.aws.clients import error_code, raise_as
+from worker.adapters.aws.downloads import CONNECT, READ, Downloads
+from worker.adapters.aws.s3_body import DOWNLOAD_TIMEOUT, Body, unquote
 from worker.adapters.aws.s3_errors import fault_of
+from worker.adapters.aws.s3_routes import Routes, has_dots
 from worker.errors import (
     ConfigurationError,
     ObjectArchivedError,
@@ -37,30 +32,14 @@ from worker.errors import (
 from worker.messages import Fetched, S3Object
 
 PIECE = 256 * 1024  # bytes read at a time, at most
-CONNECT, READ = 3, 8  # seconds
-ATTEMPTS = 2  # of boto3, after the signed URL failed
+ATTEMPTS = 2  # of boto3, after libcurl failed
 RETRY_PAUSE = 1  # seconds that boto3 waits between two attempts, at most
-SIGNED_FOR = 300  # seconds; allows for a clock that is wrong by that much
-DOWNLOAD_TIMEOUT = 30.0  # seconds for a whole photo; no read and no call begins after them
 LONGEST_CALL = ATTEMPTS * (CONNECT + READ) + RETRY_PAUSE  # seconds between two signs of life of a fetch
 LONGEST_FETCH = DOWNLOAD_TIMEOUT + LONGEST_CALL  # seconds
-OK = 200
 OCCUPIED = {
     "PreconditionFailed",
     "ConditionalRequestConflict",
 }  # of a PUT where an object is, or just arrives
-
-Read1 = Callable[[int], bytes]  # reads what has arrived, and waits only if that is nothing
-
-
-def make_pool(connections: int) -> urllib3.PoolManager | None:
-    """Make a connection pool; None if a proxy is configured, which only boto3 can use."""
-    if urllib.request.getproxies():
-        return None
-    bundle = botocore.session.Session().get_config_variable("ca_bundle")
-    timeout = urllib3.Timeout(connect=CONNECT, read=READ)
-    certificates = bundle or get_cert_path(True)
-    return urllib3.PoolManager(maxsize=connections, timeout=timeout, retries=False, ca_certs=certificates)
 
 
 class Photos:
@@ -68,8 +47,9 @@ class Photos:
 
     def __init__(self, connections: int, clock: Callable[[], float]) -> None:
         """Do not connect yet. Raises ConfigurationError for a wrong region or profile."""
-        self._s3 = s3_client(connect=CONNECT, read=READ, attempts=ATTEMPTS, max_pool_connections=connections)
-        self._pool = make_pool(connections)
+        self._routes = Routes(connect=CONNECT, read=READ, attempts=ATTEMPTS, max_pool_connections=connections)
+        self._s3 = self._routes.client
+        self._downloads = Downloads.make(clock)
         self._clock = clock
 
     def check(self, bucket: str) -> None:
@@ -88,7 +68,7 @@ class Photos:
         """Store a photo, as the API does; returns it with ETag and version. Raises StorageError."""
         with raise_as(StorageError, f"the photo cannot be stored in {bucket!r}"):
             answer = self._s3.call(lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=data))
-        return S3Object(bucket, key, answer.get("VersionId"), _unquote(answer.get("ETag")), len(data))
+        return S3Object(bucket, key, answer.get("VersionId"), unquote(answer.get("ETag")), len(data))
 
     def put_once(self, photo: S3Object, pieces: MutableSequence[bytes]) -> Fetched:
         """Store a photo whose SHA-256 is known, unless it is there already.
@@ -108,7 +88,7 @@ class Photos:
         except BotoCoreError as error:
             raise StorageError(f"{_name(target)} cannot be stored: {reason(error)}") from error
         else:
-            return Fetched(pieces, _unquote(answer.get("ETag")), answer.get("VersionId"), photo.sha256)
+            return Fetched(pieces, unquote(answer.get("ETag")), answer.get("VersionId"), photo.sha256)
         return self._check_same(photo)
 
     def _check_same(self, photo: S3Object) -> Fetched:
@@ -131,9 +111,9 @@ class Photos:
         self._check_path(photo.key)
         version: Any = {"VersionId": photo.version_id} if photo.version_id else {}
         target = {"Bucket": photo.bucket, "Key": photo.key, **version}
-        body = _Body(max_bytes, self._clock, alive)
+        body = Body(max_bytes, self._clock, alive)
         try:
-            return self._fetch_by_url(target, body) or self._fetch_by_boto3(target, body)
+            return self._fetch_by_curl(photo, body) or self._fetch_by_boto3(target, body)
         except ClientError as error:
             raise fault_of(error, _name(target)) from error
         # ValueError and KeyError: botocore could not parse the answer's headers.
@@ -142,28 +122,22 @@ class Photos:
 
     def _check_path(self, key: str) -> None:
         """Refuse a key that a proxy would change: for one of plain HTTP, boto3 sends whole URLs without dots."""
-        if self._pool is not None or {".", ".."}.isdisjoint(key.split("/")):
+        if self._downloads is not None or not has_dots(key):
             return
         if self._s3.call(lambda s3: s3.meta.endpoint_url).startswith("http:"):
             raise ObjectRefusedError(f"{key!r} cannot be read through a proxy: use HTTPS, or another key")
 
-    def _fetch_by_url(self, target: dict[str, str], body: "_Body") -> Fetched | None:
-        """Read by a signed URL; None if that failed. Errors are dropped: they contain the URL."""
-        if self._pool is None:
+    def _fetch_by_curl(self, photo: S3Object, body: Body) -> Fetched | None:
+        """Read by libcurl; None if that failed: boto3 finds out why."""
+        if self._downloads is None:
             return None
         try:
-            url = self._s3.call(lambda s3: s3.generate_presigned_url("get_object", target, SIGNED_FOR))
-            with closing(_get(self._pool, url)) as answer:
-                if answer.status != OK:
-                    return None
-                size = int(answer.headers.get("Content-Length", 0))
-                read1 = partial(answer.read1, decode_content=False)
-                headers = answer.headers
-                return body.read(read1, size, headers.get("ETag"), headers.get("x-amz-version-id"))
-        except (BotoCoreError, ClientError, HTTPError, OSError, ValueError):
+            request = self._routes.find(photo.bucket, photo.key, photo.version_id)
+            return self._downloads.get(request, body) if request else None
+        except (BotoCoreError, ClientError, ValueError):
             return None
 
-    def _fetch_by_boto3(self, target: Any, body: "_Body") -> Fetched:
+    def _fetch_by_boto3(self, target: Any, body: Body) -> Fetched:
         body.check_time()
         try:
             answer: Any = self._s3.call(lambda s3: s3.get_object(**target))
@@ -175,8 +149,10 @@ class Photos:
             raise
         with answer["Body"] as stream:  # urllib3's response: boto3's own wrapper has no read1
             read1 = partial(stream.read1, decode_content=False)
-            size = answer.get("ContentLength", 0)
-            return body.read(read1, size, answer.get("ETag"), answer.get("VersionId"))
+            body.begin(answer.get("ContentLength", 0), answer.get("ETag"), answer.get("VersionId"))
+            while piece := read1(min(PIECE, body.room)):
+                body.add(piece)
+            return body.end()
 
     def _identity(self, target: Any) -> tuple[str | None, str | None]:
         """Ask for the ETag and version of an archived object, which the refusal to read it does not name."""
@@ -184,66 +160,8 @@ class Photos:
             head: Any = self._s3.call(lambda s3: s3.head_object(**target))
         except ClientError:  # refused too: then what was announced names it
             return None, None
-        return _unquote(head.get("ETag")), head.get("VersionId")
-
-
-class _Body:
-    """Reads the body of one photo, by one deadline for all attempts: a body that trickles ends too."""
-
-    def __init__(self, max_bytes: int, clock: Callable[[], float], alive: Callable[[], None]) -> None:
-        self._max_bytes = max_bytes
-        self._clock = clock
-        self._alive = alive
-        self._deadline = clock() + DOWNLOAD_TIMEOUT
-
-    def check_time(self) -> None:
-        """Raise StorageError once the time is over. Otherwise show that the thread does not hang."""
-        if self._clock() > self._deadline:
-            raise StorageError(f"the photo was not received in {DOWNLOAD_TIMEOUT:.0f} s")
-        self._alive()
-
-    def read(self, read1: Read1, expected: int, etag: str | None, version_id: str | None) -> Fetched:
-        """Read a body of so many bytes, up to the limit and the deadline."""
-        etag = _unquote(etag)
-        try:
-            pieces, sha256 = self._read(read1, expected)
-        except TooManyBytesError as error:
-            raise error.of(etag, version_id) from None
-        return Fetched(pieces, etag, version_id, sha256)
-
-    def _read(self, read1: Read1, expected: int) -> tuple[list[bytes], str]:
-        """Return the pieces and their SHA-256 in hex."""
-        if expected > self._max_bytes:
-            raise TooManyBytesError(f"{expected} bytes are more than the {self._max_bytes} allowed")
-        pieces, size = list[bytes](), 0
-        digest = hashlib.sha256()  # computed while the next bytes arrive
-        self.check_time()
-        while piece := read1(min(PIECE, self._max_bytes + 1 - size)):
-            pieces.append(piece)
-            digest.update(piece)
-            size += len(piece)
-            if size > self._max_bytes:
-                raise TooManyBytesError(f"received more than the {self._max_bytes} bytes allowed")
-            self.check_time()
-        if size < expected:
-            raise StorageError(f"received {size} of {expected} bytes")
-        return pieces, digest.hexdigest()
-
-
-def _get(pool: urllib3.PoolManager, url: str) -> urllib3.BaseHTTPResponse:
-    """Ask for exactly this URL. The pool's own `request` removes `.` and `..` from paths.
-
-    S3 knows no such segments: they are a part of the key, and without them it is another key, which
-    may even be in another bucket.
-    """
-    parts = urlsplit(url)
-    target = f"{parts.path}?{parts.query}"
-    return pool.connection_from_url(url).urlopen("GET", target, redirect=False, preload_content=False)
+        return unquote(head.get("ETag")), head.get("VersionId")
 
 
 def _name(target: Any) -> str:
     return f"s3://{target['Bucket']}/{target['Key']}"
-
-
-def _unquote(etag: str | None) -> str | None:
-    return (etag or "").strip('"') or None

@@ -1,0 +1,63 @@
+"""The body of one photo while it arrives: bounded in bytes and time, and hashed."""
+
+import hashlib
+from collections.abc import Callable
+
+from worker.errors import StorageError, TooManyBytesError
+from worker.messages import Fetched
+
+DOWNLOAD_TIMEOUT = 30.0  # seconds for a whole photo; no read and no call begins after them
+
+
+class Body:
+    """Takes the pieces of one photo, by one deadline for all attempts: a body that trickles ends too."""
+
+    def __init__(self, max_bytes: int, clock: Callable[[], float], alive: Callable[[], None]) -> None:
+        """`alive` is called whenever bytes arrive and before each attempt."""
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._alive = alive
+        self._deadline = clock() + DOWNLOAD_TIMEOUT
+
+    def check_time(self) -> None:
+        """Raise StorageError once the time is over. Otherwise show that the thread does not hang."""
+        if self._clock() > self._deadline:
+            raise StorageError(f"the photo was not received in {DOWNLOAD_TIMEOUT:.0f} s")
+        self._alive()
+
+    def begin(self, expected: int, etag: str | None, version_id: str | None) -> None:
+        """Begin a body of so many bytes (0: unknown), anew in each attempt. Raises TooManyBytesError."""
+        self.check_time()
+        self._size, self._expected = 0, expected
+        self._pieces, self._digest = list[bytes](), hashlib.sha256()
+        self._etag, self._version_id = unquote(etag), version_id
+        if expected > self._max_bytes:
+            raise self._too_many(f"{expected} bytes are more than the {self._max_bytes} allowed")
+
+    @property
+    def room(self) -> int:
+        """The bytes to read at most: one more than allowed shows that there are too many."""
+        return self._max_bytes + 1 - self._size
+
+    def add(self, piece: bytes) -> None:
+        """Take what has arrived; it is hashed while the next bytes arrive. Raises TooManyBytesError, StorageError."""
+        self._pieces.append(piece)
+        self._digest.update(piece)
+        self._size += len(piece)
+        if self._size > self._max_bytes:
+            raise self._too_many(f"received more than the {self._max_bytes} bytes allowed")
+        self.check_time()
+
+    def end(self) -> Fetched:
+        """Return the photo. Raises StorageError if less came than was announced."""
+        if self._size < self._expected:
+            raise StorageError(f"received {self._size} of {self._expected} bytes")
+        return Fetched(self._pieces, self._etag, self._version_id, self._digest.hexdigest())
+
+    def _too_many(self, text: str) -> TooManyBytesError:
+        return TooManyBytesError(text).of(self._etag, self._version_id)
+
+
+def unquote(etag: str | None) -> str | None:
+    """Return an ETag without its quotation marks."""
+    return (etag or "").strip('"') or None
