@@ -62,5 +62,5 @@ def test_a_crash_before_a_pipe_that_nobody_reads_ends_and_leaves_whole_lines_in_
         left = pipe.read()
     found = numbers(left.splitlines())
     assert found == [str(number) for number in range(len(found))]
-    assert size - 4096 < len(left) <= size
+    assert size / 2 < len(left) <= size  # a pipe does not use all of each page
     assert left.endswith("}\n")
