@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bench.hostile import photos as hostile
 from bench.hostile.photos import SOI, segment, tiny
 from tests.support import heic
-from tests.support.avif import Item, still
+from tests.support.avif import Item, box, still
 
 SIZE = 24_000_000  # bytes
 
@@ -80,6 +80,9 @@ FLOODS: dict[str, Callable[[], bytes]] = {
     "AVIF parts of an item": lambda: still([Item(bytes(SIZE), (64, 64))], pieces=65_000),
     "HEIF boxes": lambda: boxes("HEIF", b"free"),
     "HEIF thumbnails": lambda: thumbnails(900),  # libheif reads no more than a thousand items
+    "HEIF thumbnail in a large file": lambda: (
+        heic.file(SCENE, heic.picture((320, 240), of=[1])) + box(b"free", bytes(SIZE))
+    ),
     "HEIF references to thumbnails": lambda: heic.file(SCENE, heic.picture((320, 240), of=[1] * 19_000)),
     "HEIF films": lambda: boxes("HEIF", b"moov"),
 }
