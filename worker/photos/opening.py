@@ -17,12 +17,13 @@ from worker.photos import png
 from worker.photos.avif import check_coded_size
 from worker.photos.colour import KEY, Colours
 from worker.photos.costs import check_cost, webp_size
-from worker.photos.heic import check_whole
 from worker.photos.nclx import code_points
 from worker.photos.rgb import DEEP_COLOUR
 from worker.photos.spaces import from_code_points
+from worker.photos.whole import check_whole
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")  # an allow-list; Pillow opens MPO as JPEG
+BOXES = {"AVIF", "HEIF"}  # formats whose files are made of boxes, and may have thumbnails
 # Brands of `ftyp` boxes (ISO/IEC 23008-12, B.4). Which of them is the major one matters to no browser.
 AVIF_BRANDS = {b"avif", b"avis"}
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
@@ -61,10 +62,10 @@ def _open_photo(data: bytes, max_pixels: int) -> Image.Image:
         # Decode in one piece: after each block the decoder takes Python's lock again.
         image.decodermaxblock = max(image.decodermaxblock, len(data))
     _check_pixels(image.size, max_pixels)
+    if image.format in BOXES:
+        check_whole(data)
     if image.format == "AVIF":
         check_coded_size(data, image.size, max_pixels)
-    elif image.format == "HEIF":
-        check_whole(data)
     return image
 
 

@@ -18,14 +18,13 @@ from worker.photos.decoding import Target, decode, orientation
 from worker.photos.hashes import PHASH, Algorithm
 from worker.photos.items import Items
 from worker.photos.looks import Look
-from worker.photos.opening import open_photo
+from worker.photos.opening import BOXES, open_photo
 from worker.photos.spaces import SRGB
 
 if TYPE_CHECKING:  # decoder processes load nothing that they do not need
     from worker.messages import Pixels
     from worker.result import Picture
 
-FORMATS = {"HEIF", "AVIF"}
 MOST_DIFFERENCE = 0.01  # between the aspect ratios
 PADDING = 64  # pixels that encoders add and crop again (`clap`); who crops more shows a part of the photo
 TURNS = {b"irot": 3, b"imir": 1}  # kinds of properties, and the bits of their values that count
@@ -73,7 +72,7 @@ def find_thumbnail(photo: Image.Image, data: bytes, target: Target) -> Image.Ima
 
     None if there is no such thumbnail. Raises MemoryError.
     """
-    if photo.format not in FORMATS:
+    if photo.format not in BOXES:
         return None
     side = max(target.height, target.width)
     try:

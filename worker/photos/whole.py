@@ -1,7 +1,8 @@
-"""Tells a HEIC whose upload was cut short: libheif shows a grid without the cells that are missing.
+"""Tells a HEIC or AVIF whose upload was cut short, before anything is decoded.
 
-So does an embedded thumbnail: it is at the front of many files, and looks fine whatever happened to the
-photo behind it. Only what the first picture is made of is looked at, and only whether it is there.
+libheif shows a grid without the cells that are missing. And an embedded thumbnail, which is at the front of
+many files, looks fine whatever happened to the photo behind it. Only what the first picture is made of is
+looked at, and only whether it is there.
 """
 
 from worker.errors import UnreadableImageError
