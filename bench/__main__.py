@@ -19,6 +19,7 @@ from bench.door import door
 from bench.duplicates import cost
 from bench.duplicates.index import growth
 from bench.duplicates.quality import recognition
+from bench.fetch import fetch
 from bench.formats import formats
 from bench.hostile import hostile
 from bench.latency import latency
@@ -32,8 +33,8 @@ from localstack.services import ServicesError
 OUT = Path("bench-out")
 FEWEST = 20  # photos of a burst; fewer would only measure its start and end
 SHORTEST = 2.0  # seconds of a load
-PARTS = ("start", "throughput", "latency", "hostile", "door", "accelerator", "formats", "duplicates")
-ALONE = {"formats"}  # parts that need no services and no worker
+PARTS = ("start", "throughput", "latency", "hostile", "door", "accelerator", "fetch", "formats", "duplicates")
+ALONE = {"fetch", "formats"}  # parts that need no services and no worker
 WITHIN = 120.0  # seconds that measuring the model alone may take
 Tell = Callable[[str], None]  # gets what comes next
 Job = tuple[
@@ -120,6 +121,7 @@ def _beside_a_worker(rig: BenchRig, folder: Path, options: argparse.Namespace, t
 def _alone(options: argparse.Namespace, tell: Tell) -> Iterable[Job]:
     return (
         ("accelerator", "accelerator", lambda: accelerator.measure(tell)),
+        ("fetch", "fetch", lambda: fetch.measure(options.rounds, tell)),
         ("formats", "formats", lambda: formats.measure(options.rounds, tell)),
         ("duplicates", "duplicates", lambda: {"index": growth.measure(tell)}),
         ("duplicates", "duplicates", lambda: {"quality": recognition.measure(tell)}),
@@ -141,6 +143,7 @@ def _count_steps(parts: tuple[str, ...], rounds: int) -> int:
         "hostile": hostile.STEPS,
         "door": door.steps(rounds),
         "accelerator": accelerator.steps(rounds),
+        "fetch": fetch.STEPS,
         "formats": formats.STEPS,
         "duplicates": cost.steps(rounds) + growth.steps() + recognition.STEPS,
     }

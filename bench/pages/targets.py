@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bench.aims import Aim
+from bench.fetch import tables as fetch
 from bench.formats import tables as formats
 from bench.sizing.tables import by_size
 
@@ -82,6 +83,7 @@ PARTS: Mapping[str, Callable[[Part], Iterator[Aim]]] = {
     "latency": _latency,
     "start": _starts,
     "accelerator": _accelerator,
+    "fetch": fetch.aims,
     "formats": formats.aims,
 }
 

@@ -5,6 +5,7 @@ from typing import Any
 from bench.door.race import CLIENTS, add_ratios
 from bench.door.servers import LABELS
 from bench.duplicates.quality import counts
+from bench.fetch.ways import BOTO3, BY_URL, HASH, SIZES, WORKER
 from bench.formats.costs import FORMATS
 from bench.formats.likeness import ROUGH
 from bench.throughput.throughput import ROWS
@@ -46,6 +47,7 @@ def speed(*, p99: float = 240.0, overhead: float = 12.0) -> dict[str, Any]:
                 "direct_request": _latencies(150),
             },
         },
+        "fetch": fetch(),
         "formats": formats(),
         "accelerator": {
             "whole_path": _whole_path(),
@@ -135,6 +137,13 @@ def start(**changed: float) -> dict[str, Any]:
             "tensorflow": ["tensorflow"],
         },
     }
+
+
+def fetch() -> dict[str, Any]:
+    """What a fetch costs, in each way."""
+    cost = {WORKER: 0.4, BY_URL: 1.2, BOTO3: 1.6, HASH: 0.2}
+    row = {way: {"cpu_ms": ms, "least_ms": ms / 2, "most_ms": 2 * ms} for way, ms in cost.items()}
+    return {protocol: dict.fromkeys(SIZES, row) for protocol in ("HTTP", "HTTPS")}
 
 
 def formats() -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What fetching a photo costs, beside other ways to do it."""

@@ -1,0 +1,16 @@
+"""Fetches photos from a server that costs little, in the worker's way and in others."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bench.processes import ask_module
+
+STEPS = 1
+WITHIN = 600.0  # seconds
+
+
+def measure(rounds: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Measure in a process of its own: protocol → size → way → figures. Raises BenchError."""
+    tell("fetching in each way")
+    measured: dict[str, Any] = ask_module("bench.fetch.ways", str(rounds), within=WITHIN)
+    return measured
