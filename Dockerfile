@@ -1,4 +1,5 @@
-# The worker's image, for CPUs (target cpu, the default) and NVIDIA GPUs (target gpu); see docs/image.md.
+# The worker's image, for CPUs (targets cpu, the default, and cpu-slim, without TensorFlow) and NVIDIA GPUs (target gpu);
+# see docs/image.md.
 # The GPU stages come just before the last, so that a builder that runs stages in order downloads their gigabytes only
 # for that target.
 ARG BASE=python:3.11-slim-bookworm
@@ -25,16 +26,23 @@ COPY localstack/photos localstack/photos
 COPY tests/data tests/data
 COPY worker/__init__.py worker/errors.py worker/messages.py worker/result.py worker/
 COPY worker/photos worker/photos
-COPY worker/inference/__init__.py worker/inference/bundle.py worker/inference/manifest.py worker/inference/
+COPY worker/inference/__init__.py worker/inference/bundle.py worker/inference/manifest.py worker/inference/tips.py \
+  worker/inference/
+COPY worker/inference/delivery/__init__.py worker/inference/delivery/checksums.py worker/inference/delivery/
 COPY worker/adapters/__init__.py worker/adapters/quiet_import.py worker/adapters/
 RUN /venv/bin/python -m models.reference.build
+
+# How a model is translated is part of the worker.
+FROM model AS translation
+COPY worker worker
+RUN /venv/bin/python -m worker translate-model models/reference/built/reference
 
 FROM cpu-packages AS cpu-venv
 RUN /build/slim.sh /venv
 
 FROM base AS app
 COPY LICENSE NOTICE.md ./
-COPY --from=model /app/models/reference/built models/reference/built
+COPY --from=translation /app/models/reference/built models/reference/built
 COPY worker worker
 RUN python -m compileall -q worker
 
@@ -57,6 +65,16 @@ LABEL org.opencontainers.image.title="photo-score-worker" \
 
 FROM runtime AS cpu
 COPY --from=cpu-venv /venv /venv
+COPY --from=app /app /app
+ARG VERSION=unknown
+LABEL org.opencontainers.image.version=${VERSION}
+
+FROM builder AS slim-venv
+COPY deploy/locks/slim.txt /build/
+RUN /venv/bin/pip install --require-hashes -r /build/slim.txt && /build/slim.sh /venv
+
+FROM runtime AS cpu-slim
+COPY --from=slim-venv /venv /venv
 COPY --from=app /app /app
 ARG VERSION=unknown
 LABEL org.opencontainers.image.version=${VERSION}

@@ -73,11 +73,11 @@ pictures: install model ## take the pictures of docs/page.md anew, by a visit to
 simulate: $(VENV) ## a day on AWS, simulated: tasks, backlog, p99, costs; a minute; writes docs/scaling.md
 	@$(BIN)/python -m deploy.simulate --write $(if $(FIGURES),--figures $(FIGURES))
 
-image: ## build the image with Docker, Podman or Buildah; TARGET=cpu|gpu ENGINE=… TAG=… BASE=…
+image: ## build the image with Docker, Podman or Buildah; TARGET=cpu|cpu-slim|gpu ENGINE=… TAG=… BASE=…
 	@exec $(PYTHON) -m deploy.image.build $(if $(TARGET),--target $(TARGET)) $(if $(ENGINE),--engine $(ENGINE)) \
 	  $(if $(TAG),--tag $(TAG)) $(if $(BASE),--base $(BASE))
 
-image-check: install ## build the image, run it here read-only, score a photo, stop it; TARGET=cpu|gpu ENGINE=docker|podman; on Linux
+image-check: install ## build the image, run it here read-only, score a photo, stop it; TARGET=cpu|cpu-slim|gpu ENGINE=docker|podman; on Linux
 	@exec $(BIN)/python -m deploy.image.check $(if $(TARGET),--target $(TARGET)) $(if $(ENGINE),--engine $(ENGINE))
 
 lock: ## resolve the dependencies anew, with hashes

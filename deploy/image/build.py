@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.image import engine
 from deploy.image.engine import ROOT, EngineError
 
-TARGETS = ("cpu", "gpu")
+TARGETS = ("cpu", "cpu-slim", "gpu")
 
 
 def main() -> int:

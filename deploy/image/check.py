@@ -55,7 +55,7 @@ def _check(stack: ExitStack, engine: Engine, report: Report, target: str) -> Non
     os.environ.update(services.environment())  # for boto3 in this process
     door = {"WORKER_DOOR_PORT": str(free_port())}
     image = checks.Image(engine, TAG, target, services.environment() | door)
-    for name, check in checks.IMAGE_CHECKS:
+    for name, check in (*checks.IMAGE_CHECKS, *checks.TARGET_CHECKS.get(target, ())):
         report.check(name, partial(check, image))
     try:
         with start(engine, TAG, image.environment) as container:

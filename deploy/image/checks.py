@@ -16,12 +16,18 @@ from worker import settings
 from worker.client import Client
 from worker.result import Result
 
-MAX_SIZE = {"cpu": 1.4e9, "gpu": 7e9}  # bytes on disk, unpacked
+MAX_SIZE = {"cpu": 1.4e9, "cpu-slim": 450e6, "gpu": 7e9}  # bytes on disk, unpacked
 USER = 10001
 START_TIMEOUT = 180.0  # seconds until a worker polls
 RESULT_TIMEOUT = 60.0  # seconds until a photo is scored
 EARLY = 1.0  # seconds after the start, while Python imports the worker
 SIGTERM = 15
+CONFIGURATION = 2  # exit code of a worker that cannot start as it is set
+# The worker on the image's model without its translation.
+BARE = (
+    "cp -r /app/models/reference/built/reference /tmp/bare && rm -r /tmp/bare/*/translation "
+    "&& WORKER_MODEL=/tmp/bare exec python -m worker"
+)
 PHOTO = ROOT / "localstack" / "photos" / "coffee.png"
 
 
@@ -71,7 +77,7 @@ def is_small(image: Image) -> str:
 
 def misses_a_worker(image: Image) -> str:
     """The health check fails when no worker runs."""
-    code = run_once(image.engine, image.tag, image.health_command())
+    code, _ = run_once(image.engine, image.tag, image.health_command())
     return expect(code == 1, f"exit {code} in a container without a worker")
 
 
@@ -82,6 +88,14 @@ def stops_while_it_starts(image: Image) -> str:
         code, seconds = container.stop()
         polled = any('"polling"' in line for line in container.logs())
     return expect(code == 0 and not polled, f"exit {code}, {seconds:.1f} s after SIGTERM at {EARLY:.0f} s")
+
+
+def needs_a_translation(image: Image) -> str:
+    """A model without a translation is refused in one line, for want of TensorFlow."""
+    code, lines = run_once(image.engine, image.tag, ("sh", "-c", BARE), image.environment)
+    words = [line for line in lines if not line.startswith("{")]  # not those of the log
+    refused = code == CONFIGURATION and len(words) == 1 and "has no translation" in words[0]
+    return expect(refused, f"exit {code}: {' / '.join(words) or 'no word'}")
 
 
 def scores(image: Image, container: Container) -> str:
@@ -110,6 +124,16 @@ def is_healthy(image: Image, container: Container) -> str:
     begun = time.monotonic()
     code, output = container.run(*image.health_command())
     return expect(code == 0, f"exit {code} in {time.monotonic() - begun:.1f} s: {output}")
+
+
+def carries_its_translation(_image: Image, container: Container) -> str:
+    """The worker has taken the translation from the image, and made none."""
+    logs = container.logs()
+    chosen = [json.loads(line) for line in logs if '"engine_chosen"' in line]
+    refused = [line for line in logs if '"translation_refused"' in line]
+    made = container.run("find", "/tmp", "-path", "*/translations/*")[1].split()  # noqa: S108 - the container's
+    seen = [f"{one['engine']}, {one.get('reason') or 'chosen by a race'}" for one in chosen]
+    return expect(bool(chosen) and not refused and not made, "; ".join([*seen, *refused, *made]))
 
 
 def runs_without_rights(facts: Mapping[str, Any]) -> str:
@@ -146,6 +170,11 @@ def decodes_apart(facts: Mapping[str, Any]) -> str:
     return expect(holds, f"{facts['decoders']} processes for decoding; /dev/shm is {shared}")
 
 
+def has_what_settings_ask_for(facts: Mapping[str, Any]) -> str:
+    """slim.sh has left what each setting needs: hashes, formats, AWS's services."""
+    return expect(not facts["missing"], ", ".join(facts["missing"]) or "hashes, formats, AWS's services")
+
+
 def has_no_tools(facts: Mapping[str, Any]) -> str:
     """No tools to install or compile with."""
     found = [*facts["tools"], *(f"module {name}" for name in facts["modules"])]
@@ -177,9 +206,14 @@ IMAGE_CHECKS: tuple[tuple[str, Callable[[Image], str]], ...] = (
     ("is unhealthy without a worker", misses_a_worker),
     ("stops while it starts", stops_while_it_starts),
 )
+# Of one target.
+TARGET_CHECKS: Mapping[str, tuple[tuple[str, Callable[[Image], str]], ...]] = {
+    "cpu-slim": (("refuses a model without translation", needs_a_translation),)
+}
 CONTAINER_CHECKS: tuple[tuple[str, Callable[[Image, Container], str]], ...] = (
     ("scores a photo of the queue", scores),
     ("scores a photo by HTTP", scores_by_http),
+    ("starts from its translation", carries_its_translation),
     ("is healthy with one", is_healthy),
     ("writes below /tmp only", writes_below_tmp),
 )
@@ -188,5 +222,6 @@ FACT_CHECKS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
     ("gets signals itself", is_first),
     ("has a read-only root", is_read_only),
     ("decodes in processes of their own", decodes_apart),
+    ("has what settings ask for", has_what_settings_ask_for),
     ("has no build tools", has_no_tools),
 )

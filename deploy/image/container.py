@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import TimeoutExpired
@@ -79,19 +79,26 @@ def start(engine: Engine, tag: str, environment: Mapping[str, str]) -> Iterator[
     """Start a worker, and remove it at the end. Raises EngineError."""
     # Named here, so that it can be removed even if Ctrl-C interrupts its start.
     name = f"image-check-{time.time_ns():x}"
-    variables = [word for pair in environment.items() for word in ("--env", "=".join(pair))]
     try:
-        engine.ask("run", "--detach", "--name", name, *_options(engine), *variables, tag)
+        engine.ask("run", "--detach", "--name", name, *_options(engine), *_variables(environment), tag)
         yield Container(engine, name)
     finally:
         with suppress(TimeoutExpired):
             engine.run("rm", "--force", name)
 
 
-def run_once(engine: Engine, tag: str, command: list[str]) -> int:
-    """Run a command instead of the worker; returns its exit code."""
+def run_once(
+    engine: Engine, tag: str, command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> tuple[int, list[str]]:
+    """Run a command instead of the worker; returns its exit code, and the lines it has printed."""
     program, *arguments = command
-    return engine.run("run", "--rm", *_options(engine), "--entrypoint", program, tag, *arguments).returncode
+    options = (*_options(engine), *_variables(environment or {}), "--entrypoint", program)
+    done = engine.run("run", "--rm", *options, tag, *arguments)
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def _variables(environment: Mapping[str, str]) -> list[str]:
+    return [word for pair in environment.items() for word in ("--env", "=".join(pair))]
 
 
 def _options(engine: Engine) -> tuple[str, ...]:

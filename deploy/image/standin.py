@@ -16,10 +16,13 @@ from pathlib import Path
 from deploy.image.engine import Engine, EngineError
 
 OFFICIAL = "python:3.11-slim-bookworm"  # as the Dockerfile says
-STANDIN = "photo-score-worker-base:debian"  # never the official name
+STANDIN = "photo-score-worker-base:debian-slim"  # never the official name
 RELEASE = "bookworm"
 PACKAGES = "python3,python3-venv,ca-certificates"
 PULL_TIMEOUT = 300.0  # seconds
+# What Debian's own slim images lack, but for the copyright of each package.
+DOCUMENTS = ("doc", "info", "lintian", "locale", "man")
+COPYRIGHT = "copyright"
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 # pip's settings of where packages come from.
 PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
@@ -62,6 +65,9 @@ def _configure(root: Path) -> None:
     certificates = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
     if Path(certificates).is_file():
         shutil.copyfile(certificates, root / BUNDLE)
+    for path in [path for name in DOCUMENTS for path in (root / "usr/share" / name).rglob("*")]:
+        if path.name != COPYRIGHT and not path.is_dir():
+            path.unlink()
     settings = _output(sys.executable, "-m", "pip", "config", "list")
     (root / "etc/pip.conf").write_text(pip_settings(settings))
 

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from deploy.image import checks, engine
-from deploy.image.build import version
+from deploy.image.build import TARGETS, version
 from deploy.image.container import Container
 from deploy.image.engine import Engine, EngineError
 from deploy.image.report import FailedError, Report
@@ -30,6 +30,7 @@ GOOD = {
     "folders": 3954,
     "writable": ["/tmp", "/tmp/models"],
     "decoders": 3,
+    "missing": [],
     "tools": [],
     "modules": [],
 }
@@ -43,10 +44,16 @@ CONFIG = {
 
 
 class FakeEngine(Engine):
-    """An engine that knows some images."""
+    """An engine that knows some images, and what containers print."""
 
     def image(self, tag: str) -> dict[str, Any]:
         return {"Config": CONFIG, "Size": 1.3e9} | FACTS.get(tag, {})
+
+    def run(
+        self, *words: str, stdin: str | None = None, timeout: float = 0.0
+    ) -> subprocess.CompletedProcess[str]:
+        code, printed = next((said for known, said in SAID.items() if known in words), (0, ""))
+        return subprocess.CompletedProcess(words, code, stdout="", stderr=printed)
 
 
 FACTS: dict[str, dict[str, Any]] = {
@@ -55,9 +62,23 @@ FACTS: dict[str, dict[str, Any]] = {
     "kill": {"Config": CONFIG | {"StopSignal": "SIGKILL"}},
     "no port": {"Config": {**CONFIG, "ExposedPorts": None}},
     "large": {"Size": 1.5e9},
+    "slim": {"Size": 0.42e9},
     "podman": {"Config": {**CONFIG, "Healthcheck": None}, "Healthcheck": CONFIG["Healthcheck"]},
     "none": {"Config": {**CONFIG, "Healthcheck": None}},
     "by shell": {"Config": CONFIG | {"Healthcheck": {"Test": ["CMD-SHELL", "curl localhost"]}}},
+}
+
+BARE = "worker: /tmp/bare/1 has no translation, and without TensorFlow none can be made here"
+CHOSEN = '{"event":"engine_chosen","engine":"litert"}'
+# By the image's tag or the container's name: exit code, and what was printed.
+SAID: dict[str, tuple[int, str]] = {
+    "refuses": (2, f'{{"event":"model_found"}}\n{BARE}\n'),
+    "starts": (0, CHOSEN),
+    "crashes": (1, BARE),
+    "stutters": (2, f"{BARE}\nTraceback"),
+    "chosen": (0, f'{{"event":"model_found"}}\n{CHOSEN}'),
+    "refused": (0, f'{{"event":"translation_refused"}}\n{CHOSEN}'),
+    "silent": (0, '{"event":"model_found"}'),
 }
 
 
@@ -115,6 +136,34 @@ def test_each_target_has_a_size_limit() -> None:
     with pytest.raises(FailedError, match="1500 MB"):
         checks.is_small(image("large"))
     checks.is_small(image("large", "gpu"))
+    checks.is_small(image("slim", "cpu-slim"))
+    with pytest.raises(FailedError, match="1300 MB, of 450 MB"):
+        checks.is_small(image("good", "cpu-slim"))
+
+
+def test_the_image_without_tensorflow_must_refuse_a_model_without_translation_in_one_line() -> None:
+    assert checks.needs_a_translation(image("refuses")) == f"exit 2: {BARE}"
+    for tag in ("starts", "crashes", "stutters"):
+        with pytest.raises(FailedError, match=r"exit [012]: "):
+            checks.needs_a_translation(image(tag))
+    assert [check for _, check in checks.TARGET_CHECKS["cpu-slim"]] == [checks.needs_a_translation]
+    assert set(checks.TARGET_CHECKS) <= set(checks.MAX_SIZE) == set(TARGETS)
+
+
+def test_the_image_must_carry_its_models_translation(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(name: str) -> str:
+        container = Container(FakeEngine("docker"), name)
+        monkeypatch.setattr(container, "run", lambda *_: (0, made))
+        return checks.carries_its_translation(image("good"), container)
+
+    made = ""
+    assert look("chosen") == "litert, chosen by a race"
+    for name in ("refused", "silent"):
+        with pytest.raises(FailedError):
+            look(name)
+    made = "/tmp/models/_engines/translations/reference/1"
+    with pytest.raises(FailedError, match="translations/reference"):
+        look("chosen")
 
 
 def test_the_health_check_is_found_for_every_engine_and_must_be_in_exec_form() -> None:
@@ -138,6 +187,11 @@ def test_the_health_check_is_found_for_every_engine_and_must_be_in_exec_form() -
         (checks.is_read_only, {"writable": []}, r"took a file: \[\]"),
         (checks.decodes_apart, {"decoders": 1}, "1 processes"),
         (checks.decodes_apart, {"writable": ["/tmp", "/dev/shm"]}, "/dev/shm is WRITABLE"),
+        (
+            checks.has_what_settings_ask_for,
+            {"missing": ["phash: No module named 'scipy'"]},
+            "phash: No module",
+        ),
         (checks.has_no_tools, {"tools": ["gcc"]}, "gcc"),
         (checks.has_no_tools, {"modules": ["pip"]}, "module pip"),
     ],
@@ -222,6 +276,40 @@ def test_a_build_keeps_the_health_check_and_omits_empty_arguments(
     script(only, name, "exit 3")
     with pytest.raises(EngineError, match="exit status 3"):
         Engine(name).build("cpu", "tag:1", {})
+
+
+# What slim.sh leaves
+
+LEFT = (
+    "scipy/fft/a.py",
+    "scipy/__pycache__/a.pyc",
+    "scipy/a.py",
+    "botocore/data/sqs/service.json",
+    "botocore/data/endpoints.json",
+    "ai_edge_litert/libpywrap_litert_common.so",
+    "worker_needs/this.py",
+)
+TAKEN = (
+    "scipy/stats/a.py",
+    "scipy/stats_of_fft/a.py",
+    "scipy/fft/tests/a.py",
+    "botocore/data/ec2/service.json",
+    "ai_edge_litert/libLiteRtWebGpuAccelerator.so",
+    "ai_edge_litert/tools/apply_plugin_main",
+)
+
+
+def test_slim_removes_what_the_worker_never_loads(tmp_path: Path) -> None:
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    for name in (*LEFT, *TAKEN):
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).touch()
+    (tmp_path / "bin").mkdir()
+    script(tmp_path / "bin", "python", f'echo "$@" > {tmp_path}/asked')
+    subprocess.run(["sh", "deploy/image/slim.sh", tmp_path], cwd=engine.ROOT, check=True)
+    found = {str(path.relative_to(packages)) for path in packages.rglob("*") if path.is_file()}
+    assert found == set(LEFT)
+    assert "uninstall" in (tmp_path / "asked").read_text()
 
 
 # The version
