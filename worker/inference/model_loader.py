@@ -59,7 +59,11 @@ class ModelLoader:
         devices = list(self._tensorflow.devices) if self._tensorflow else [CPU]
         self.telemetry.event("warming_up", batch_sizes=self.settings.batch_size, devices=devices)
         with Desk(bundles, self._cache, self.engines, checkpoint) as desk:
-            replicas = self._on_tensorflow(desk) if needs_tensorflow else self._choose(desk, checkpoint)
+            replicas = (
+                self._report(self._on_tensorflow(desk))
+                if needs_tensorflow
+                else self._choose(desk, checkpoint)
+            )
         trim_memory()  # frees what loading took
         return self._warm_up(replicas, checkpoint)
 

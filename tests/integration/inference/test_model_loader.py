@@ -93,6 +93,14 @@ def test_the_faster_engine_is_chosen_if_it_answers_the_same(
     }
 
 
+@pytest.mark.parametrize("engine", ["tensorflow", "litert"])
+def test_the_log_names_an_engine_that_was_demanded(
+    load: Load, tmp_path: Path, log: io.StringIO, engine: str
+) -> None:
+    load(make_bundle(Halves(), tmp_path), engine=engine)
+    assert line(log, "engine_chosen")["engine"] == engine
+
+
 def test_the_engine_that_is_not_chosen_is_freed(load: Load, tmp_path: Path) -> None:
     replicas = load(make_bundle(Halves(), tmp_path), engine="litert")
     gc.collect()
