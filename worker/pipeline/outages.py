@@ -82,6 +82,8 @@ class Outages:
 
     def ongoing(self, *places: Place) -> bool:
         """Whether one of the places is in an outage."""
+        if not self._troubles:  # the common case takes no lock
+            return False
         with self._lock:
             return any(self._is_outage(place) for place in places)
 
@@ -93,6 +95,8 @@ class Outages:
 
     def pause(self, *places: Place, most: float = LONGEST) -> float:
         """Seconds to pause before the next try, once for each new failure. 0 if there is none."""
+        if not self._troubles:
+            return 0.0
         with self._lock:
             troubles = [self._troubles[place] for place in places if self._is_outage(place)]
             new = [trouble for trouble in troubles if trouble.failures > trouble.waited_for]
