@@ -105,10 +105,14 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+# Of TensorFlow, then of OpenVINO.
+HEADINGS = ("Detected at node", "  File", "Exception from src/", "Check '", "FrontEnd API failed with")
+
+
 def first_line(error: Exception) -> str:
-    """First informative line of a foreign error, whose message may begin with TensorFlow's headings."""
+    """First informative line of a foreign error, whose message may begin with a runtime's headings."""
     lines = [line for line in str(error).splitlines() if line.strip() and line != "Graph execution error:"]
-    informative = [line for line in lines if not line.startswith(("Detected at node", "  File"))]
+    informative = [line for line in lines if not line.startswith(HEADINGS)]
     return next(iter(informative or lines), type(error).__name__)[:300]
 
 

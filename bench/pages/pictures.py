@@ -13,7 +13,7 @@ from bench.duplicates.quality import chart as quality_chart
 from bench.pages.second import SECOND, cases, milliseconds, where_the_second_goes
 from docs.tools import plot
 
-ENGINES = {"tensorflow": plot.BLUE, "litert": plot.GREEN}
+ENGINES = {"tensorflow": plot.BLUE, "litert": plot.GREEN, "openvino": plot.ORANGE}
 PERCENTILES = {"p50": plot.GREEN, "p90": plot.BLUE, "p99": plot.ORANGE}
 
 

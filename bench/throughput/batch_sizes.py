@@ -2,8 +2,8 @@
 
     python -m bench.throughput.batch_sizes MODEL
 
-Prints JSON: engine → batch size → images/s with all replicas at work. The engines take turns; the
-rates are medians.
+Prints JSON: engine → batch size → images/s with all replicas at work, of the engines that are
+installed. They take turns; the rates are medians.
 """
 
 import json
@@ -20,7 +20,7 @@ from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
 
 SIZES = (1, 2, 4, 8, 16, 32)
-ENGINES = ("tensorflow", "litert")
+ENGINES = ("tensorflow", "litert", "openvino")
 
 
 def main() -> None:

@@ -17,6 +17,6 @@ lock() { # OUTPUT, then what to resolve
 lock deploy/locks/slim.txt --extra otel pyproject.toml
 lock deploy/locks/cpu.txt --extra cpu --extra otel pyproject.toml
 lock deploy/locks/gpu.txt --extra gpu --extra otel pyproject.toml
-lock deploy/locks/dev.txt --extra cpu --extra otel --group dev pyproject.toml
+lock deploy/locks/dev.txt --extra cpu --extra otel --extra openvino --group dev pyproject.toml
 lock deploy/locks/peers.txt --no-deps deploy/locks/peers.in
 lock localstack/requirements.txt localstack/requirements.in

@@ -40,7 +40,8 @@ class Threes(tf.Module):  # type: ignore[misc] # TensorFlow ships no types
     @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # as above
     def score(self, photos: Any) -> dict[str, Any]:
         """Give float32 [N, 1]."""
-        return {"score": tf.fill([tf.shape(photos)[0], 1], 3.0)}
+        nothing = tf.minimum(tf.reduce_mean(tf.cast(photos, tf.float32), axis=[1, 2, 3]), 0.0)
+        return {"score": 3.0 + nothing[:, tf.newaxis]}  # no constant, which OpenVINO would not name
 
 
 def save_bundle(

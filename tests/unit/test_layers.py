@@ -44,6 +44,7 @@ LIBRARIES = {
     "redis": "adapters/redis",
     "tensorflow": "adapters/tensorflow",
     "ai_edge_litert": "adapters/litert",
+    "openvino": "adapters/openvino",
     "starlette": "door",
     "uvicorn": "door",
     "httptools": "door",

@@ -1,1 +1,1 @@
-"""The only package that imports boto3, pycurl, redis, TensorFlow and LiteRT."""
+"""The only package that imports boto3, pycurl, redis, TensorFlow, LiteRT and OpenVINO."""

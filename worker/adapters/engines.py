@@ -1,15 +1,19 @@
-"""TensorFlow and LiteRT as the model loader gets them: each is imported when it is asked for, not before."""
+"""TensorFlow, LiteRT and OpenVINO as the model loader gets them: each is imported when asked for, not before."""
 
+from collections.abc import Mapping
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from worker.adapters.tensorflow import installation, translator_process
 from worker.errors import ConfigurationError
-from worker.inference.runtimes import Checkpoint
+from worker.inference.engine_trial import RunnerName
+from worker.inference.runtimes import Checkpoint, Runner
 from worker.inference.translations.job import Answer, Job
 
 if TYPE_CHECKING:
-    from worker.adapters.litert.runtime import LiteRT
     from worker.adapters.tensorflow.runtimes import TensorFlow
+
+PACKAGES: Mapping[RunnerName, str] = {"litert": "ai-edge-litert", "openvino": "openvino"}
 
 
 class Engines:
@@ -21,11 +25,15 @@ class Engines:
         return installation.version()
 
     @property
-    def litert_version(self) -> str:
-        """Version of LiteRT."""
-        from worker.adapters.litert import runtime  # noqa: PLC0415 - as the class says
-
-        return runtime.version()
+    def runners(self) -> Mapping[RunnerName, str]:
+        """What runs translations here: name → version."""
+        found: dict[RunnerName, str] = {}
+        for name, package in PACKAGES.items():
+            try:
+                found[name] = metadata.version(package)
+            except metadata.PackageNotFoundError:
+                continue
+        return found
 
     @property
     def may_have_gpus(self) -> bool:
@@ -36,15 +44,23 @@ class Engines:
         """Import TensorFlow into this process. Raises ConfigurationError if it is not installed."""
         if installation.version() is None:
             raise ConfigurationError("TensorFlow is not installed: pip install 'photo-score-worker[cpu]'")
-        from worker.adapters.tensorflow.runtimes import TensorFlow  # noqa: PLC0415 - as the class says
+        from worker.adapters.tensorflow.runtimes import TensorFlow  # noqa: PLC0415 - as the file says
 
         return TensorFlow()
 
-    def litert(self) -> "LiteRT":
-        """Import LiteRT into this process."""
-        from worker.adapters.litert.runtime import LiteRT  # noqa: PLC0415 - as the class says
+    def runner(self, name: RunnerName) -> Runner:
+        """Import LiteRT or OpenVINO into this process. Raises ConfigurationError if it is not installed."""
+        if name == "litert":
+            from worker.adapters.litert.runtime import LiteRT  # noqa: PLC0415 - as the file says
 
-        return LiteRT()
+            return LiteRT()
+        if name not in self.runners:
+            raise ConfigurationError(
+                "OpenVINO is not installed: pip install 'photo-score-worker[openvino]', or unset WORKER_ENGINE"
+            )
+        from worker.adapters.openvino.runtime import OpenVINO  # noqa: PLC0415 - as the file says
+
+        return OpenVINO()
 
     def work(self, job: Job, checkpoint: Checkpoint) -> Answer:
         """Have a process with TensorFlow do a job."""

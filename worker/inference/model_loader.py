@@ -1,8 +1,8 @@
 """Loads bundles as warm replicas: chooses the engine, and how many replicas run on which devices.
 
 A replica is all models of WORKER_MODEL on one device, for one thread. Replicas run in parallel and
-take their batches from one queue. On a CPU, LiteRT replaces TensorFlow where it is measurably
-faster and gives the same answers. What was found out, and what LiteRT needs, is kept: then a start
+take their batches from one queue. On a CPU, LiteRT or OpenVINO replaces TensorFlow where it is
+faster and gives the same answers. What was found out, and what they need, is kept: then a start
 needs no TensorFlow.
 """
 
@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from worker.errors import ConversionError, ModelError
 from worker.inference import engine_trial
 from worker.inference.bundle import Bundle, check_compatible
+from worker.inference.engine_trial import Engine, RunnerName
 from worker.inference.free_memory import trim_memory
-from worker.inference.runtimes import Checkpoint, Engine, Engines, LoadedReplica, TensorFlow
+from worker.inference.runtimes import Checkpoint, Engines, LoadedReplica, TensorFlow
 from worker.inference.translations.cache import Cache
 from worker.inference.translations.desk import Desk
 from worker.inference.translations.entries import DamagedError
@@ -47,6 +48,9 @@ class ModelLoader:
         self._use_devices(0)
         self._sizes = self.settings.pad_to or range(1, self.settings.batch_size + 1)  # of batches
         self._engine: Engine = "tensorflow"  # of the replicas that were loaded last
+        wanted = self.settings.engine
+        # What WORKER_ENGINE says shall run translations, fast or slow.
+        self._demanded: RunnerName | None = wanted if wanted in ("litert", "openvino") else None
 
     def load(self, bundles: Sequence[Bundle], checkpoint: Checkpoint = lambda: None) -> Replicas:
         """Choose the engine, load the models and warm them up; `checkpoint` is called meanwhile.
@@ -70,18 +74,17 @@ class ModelLoader:
     def load_next(self, bundles: Sequence[Bundle], checkpoint: Checkpoint) -> Replicas:
         """Load other versions while the last ones serve: as many replicas, on the same engine.
 
-        There is no race under load. LiteRT stays if it gives the same answers as TensorFlow for
-        these versions too. Raises ConfigurationError as `load` does.
+        There is no race under load. LiteRT or OpenVINO stays if it gives the same answers as
+        TensorFlow for these versions too. Raises ConfigurationError as `load` does.
         """
         check_compatible(bundles)
         with Desk(bundles, self._cache, self.engines, checkpoint, beside=True) as desk:
-            stay = self._engine == "litert"
-            replicas = self._stay_on_litert(desk, checkpoint) if stay else self._on_tensorflow(desk)
+            replicas = self._stay(desk, checkpoint)
         return self._warm_up(replicas, checkpoint)
 
     def _needs_tensorflow(self) -> bool:
-        """Whether TensorFlow is to run the models, whatever LiteRT can do. Imports it if that is so."""
-        if self.settings.engine == "litert":
+        """Whether TensorFlow is to run the models, whatever others can do. Imports it if that is so."""
+        if self._demanded:
             return False
         if self.settings.engine == "tensorflow" or self.settings.precision == "mixed":
             self._import_tensorflow()
@@ -108,17 +111,18 @@ class ModelLoader:
         return tensorflow.replicas(graphs, self._count, self._sizes, count_padding)
 
     def _choose(self, desk: Desk, checkpoint: Checkpoint) -> Replicas:
-        """Choose LiteRT if it is measurably faster, all replicas at work, with the same answers."""
-        if self.settings.engine == "litert":
-            return self._report(self._on_litert(desk, checkpoint))
+        """Choose the engine that a race found to be worth most, all replicas at work."""
+        if self._demanded:
+            return self._report(self._on_runner(self._demanded, desk, checkpoint))
         if self.engines.tensorflow_version is None:
-            return self._report(self._on_litert(desk, checkpoint), reason="TensorFlow is not installed")
+            replicas = self._on_runner("litert", desk, checkpoint)
+            return self._report(replicas, reason="TensorFlow is not installed")
         try:
             desk.check_convertible()
             kept = desk.verdict(self._conditions)
             verdict = self._race(desk) if kept is None else {**kept, "kept": True}
-            if verdict["engine"] == "litert":
-                return self._report(self._on_litert(desk, checkpoint), **verdict)
+            if verdict["engine"] != "tensorflow":
+                return self._report(self._on_runner(verdict["engine"], desk, checkpoint), **verdict)
         except ConversionError as error:
             verdict = {"reason": str(error)}
         return self._report(self._on_tensorflow(desk), **verdict)
@@ -143,36 +147,30 @@ class ModelLoader:
             sizes=tuple(self._sizes),
             largest_batch=self.settings.batch_size,
             photos=next(size for size in self._sizes if size >= least),
+            runners=tuple(self.engines.runners),
         )
         answer = desk.make(race)
         desk.check_convertible()
         verdict: dict[str, Any] = {"engine": "tensorflow", "reason": answer.reason}
         if rates := answer.rates:
-            taken = engine_trial.takes_over(rates.tensorflow, rates.litert, rates.difference)
-            verdict = {
-                "engine": "litert" if taken else "tensorflow",
-                "tensorflow_photos_per_s": rates.tensorflow,
-                "litert_photos_per_s": rates.litert,
-                "difference": float(f"{rates.difference:.2g}"),
-                "tolerance": engine_trial.TOLERANCE,
-                "seconds": rates.seconds,
-            }
+            chosen = engine_trial.choose(rates.photos_per_s, rates.differences)
+            verdict = {"engine": chosen, **rates.facts(), "tolerance": engine_trial.TOLERANCE}
         desk.keep_verdict(self._conditions, verdict)
         return verdict
 
-    def _on_litert(self, desk: Desk, checkpoint: Checkpoint) -> Replicas:
-        """Run the translations, if their answers are TensorFlow's. Raises ConversionError.
+    def _on_runner(self, name: RunnerName, desk: Desk, checkpoint: Checkpoint) -> Replicas:
+        """Run the translations on LiteRT or OpenVINO, if the answers are TensorFlow's.
+
+        Raises ConversionError, and ConfigurationError if it is not installed.
 
         One that is of no use is made anew, once.
         """
-        size = self.settings.batch_size
+        runner, size = self.engines.runner(name), self.settings.batch_size
         while True:
             found = desk.translations()
             models = [(one.bundle, one.model) for one in found]
             try:
-                replicas = self.engines.litert().replicas(
-                    models, self._count, size, self._threads, checkpoint
-                )
+                replicas = runner.replicas(models, self._count, size, self._threads, checkpoint)
             except ConversionError as error:
                 if not desk.refuse(found, str(error)):
                     raise
@@ -181,17 +179,19 @@ class ModelLoader:
                 return replicas
             if desk.refuse([misfit.translation], misfit.reason):
                 continue
-            if self.settings.engine != "litert":
+            if not self._demanded:
                 raise ConversionError(f"{misfit.translation.bundle.path}: {misfit.reason}")
             self.telemetry.warn("answers_differ", model=misfit.translation.bundle.name, reason=misfit.reason)
             return replicas
 
-    def _stay_on_litert(self, desk: Desk, checkpoint: Checkpoint) -> Replicas:
-        """Use LiteRT if WORKER_ENGINE demands it, or if it still gives the same answers."""
+    def _stay(self, desk: Desk, checkpoint: Checkpoint) -> Replicas:
+        """Use the same engine, if WORKER_ENGINE demands it or it still gives TensorFlow's answers."""
+        if self._engine == "tensorflow":
+            return self._on_tensorflow(desk)
         try:
-            return self._on_litert(desk, checkpoint)
+            return self._on_runner(self._engine, desk, checkpoint)
         except ConversionError as error:
-            if self.settings.engine == "litert" or self.engines.tensorflow_version is None:
+            if self._demanded or self.engines.tensorflow_version is None:
                 raise
             return self._report(self._on_tensorflow(desk), reason=str(error))
 

@@ -1,4 +1,4 @@
-"""What the model loader needs from TensorFlow and LiteRT, which adapters implement."""
+"""What the model loader needs from TensorFlow, LiteRT and OpenVINO, which adapters implement."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from worker.inference.bundle import Bundle
+from worker.inference.engine_trial import Engine, RunnerName
 from worker.inference.serving import Model
 from worker.inference.translations.job import Answer, Job
 
 Checkpoint = Callable[[], None]  # called often during long work; may raise to abandon it
-Engine = Literal["tensorflow", "litert"]
 Precision = Literal["float32", "mixed"]
 
 
@@ -30,7 +30,7 @@ class LoadedModel(Model, Protocol):
 
     @property
     def engine(self) -> Engine:
-        """Which of the two runs it."""
+        """Which of them runs it."""
 
     @property
     def seconds_by_size(self) -> Mapping[int, float]:
@@ -79,8 +79,8 @@ class TensorFlow(Protocol):
         """
 
 
-class LiteRT(Protocol):
-    """Runs translations, on the CPU, often faster than TensorFlow, and without it."""
+class Runner(Protocol):
+    """LiteRT or OpenVINO: runs translations, on the CPU, often faster than TensorFlow, and without it."""
 
     def replicas(
         self,
@@ -94,15 +94,15 @@ class LiteRT(Protocol):
 
 
 class Engines(Protocol):
-    """Both, each imported when it is asked for: TensorFlow takes seconds and half a gigabyte."""
+    """All three, each imported when it is asked for: TensorFlow takes seconds and half a gigabyte."""
 
     @property
     def tensorflow_version(self) -> str | None:
         """Version of TensorFlow. None if it is not installed."""
 
     @property
-    def litert_version(self) -> str:
-        """Version of LiteRT."""
+    def runners(self) -> Mapping[RunnerName, str]:
+        """What runs translations here: name → version. LiteRT always; OpenVINO if it is installed."""
 
     @property
     def may_have_gpus(self) -> bool:
@@ -111,8 +111,8 @@ class Engines(Protocol):
     def tensorflow(self) -> TensorFlow:
         """Import TensorFlow into this process. Raises ConfigurationError if it is not installed."""
 
-    def litert(self) -> LiteRT:
-        """Import LiteRT into this process."""
+    def runner(self, name: RunnerName) -> Runner:
+        """Import it into this process. Raises ConfigurationError if it is not installed."""
 
     def work(self, job: Job, checkpoint: Checkpoint) -> Answer:
         """Have a process with TensorFlow do a job; `checkpoint` is called meanwhile.

@@ -65,8 +65,8 @@ def contradictions(settings: "Settings") -> Iterator[str]:
         )
     if names_owner and not has_owner:
         yield "WORKER_RESULT_KEY names an {owner}: WORKER_IMAGE_ID_PATTERN must have a group of that name"
-    if settings.engine == "litert" and settings.precision == "mixed":
-        yield "WORKER_PRECISION=mixed is for GPUs, WORKER_ENGINE=litert for CPUs"
+    if settings.engine in {"litert", "openvino"} and settings.precision == "mixed":
+        yield f"WORKER_PRECISION=mixed is for GPUs, WORKER_ENGINE={settings.engine} for CPUs"
 
 
 def _contradictions_of_the_door(settings: "Settings") -> Iterator[str]:

@@ -16,8 +16,10 @@ import tensorflow as tf
 from tests.support.engines import InProcess
 from tests.support.faults.models import Hangs
 from tests.support.models import PHOTOS, SIDE, Halves, RefusesRed, make_bundle, save_bundle
-from worker.adapters.litert import interpreted_model
+from worker.adapters import photo_by_photo
+from worker.adapters.engines import Engines
 from worker.adapters.litert.interpreted_model import InterpretedModel
+from worker.adapters.openvino.streamed_model import StreamedModel
 from worker.adapters.tensorflow.conversion import convert
 from worker.adapters.tensorflow.frozen_graph import freeze
 from worker.adapters.tensorflow.frozen_model import FrozenModel
@@ -25,12 +27,19 @@ from worker.adapters.tensorflow.runtimes import TensorFlow
 from worker.errors import ConfigurationError, ModelError
 from worker.inference import bundle, engine_trial
 from worker.inference.bundle import Bundle
+from worker.inference.engine_trial import Engine, RunnerName
 from worker.inference.model_loader import ModelLoader, Replicas, seconds_by_size
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
 
 CHILD_SECONDS = 120
+ENGINES: dict[Engine, type] = {
+    "tensorflow": FrozenModel,
+    "litert": InterpretedModel,
+    "openvino": StreamedModel,
+}
+RUNNERS = ("litert", "openvino")
 
 
 class Load(Protocol):
@@ -66,31 +75,36 @@ def line(log: io.StringIO, event: str) -> dict[str, Any]:
     return dict(found)
 
 
-def test_both_engines_answer_the_same_within_the_tolerance(reference_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", RUNNERS)
+def test_the_engines_answer_as_tensorflow_within_the_tolerance(
+    reference_model: Path, tmp_path: Path, name: RunnerName
+) -> None:
     graph = freeze(bundle.read(str(reference_model)))
     frozen = FrozenModel(graph, range(1, 4))
-    (tmp_path / "model").write_bytes(convert(graph))
-    interpreted = InterpretedModel(graph.bundle, tmp_path / "model", 3, threads=1)
+    models = [(graph.bundle, tmp_path / "model.tflite")]
+    models[0][1].write_bytes(convert(graph))
+    (replica,) = Engines().runner(name).replicas(models, 1, 3, 1, lambda: None)
     photos = engine_trial.random_photos(3, 224, 224)
     for some in (photos, photos[1:2], np.zeros_like(photos)):
-        assert engine_trial.difference([frozen], [interpreted], some) <= engine_trial.TOLERANCE
+        assert engine_trial.difference([frozen], replica, some) <= engine_trial.TOLERANCE
     first, second, _ = frozen.predict(photos)["labels"]
     assert not np.allclose(first, second, atol=engine_trial.TOLERANCE)
 
 
-def test_the_faster_engine_is_chosen_if_it_answers_the_same(
+def test_the_fastest_engine_is_chosen_if_it_answers_the_same(
     load: Load, reference_model: Path, log: io.StringIO
 ) -> None:
     replicas = load(bundle.read(str(reference_model)))
     chosen = line(log, "engine_chosen")
-    rates = chosen["tensorflow_photos_per_s"], chosen["litert_photos_per_s"]
-    assert min(rates) > 0
-    assert chosen["difference"] <= chosen["tolerance"]
-    taken = engine_trial.takes_over(*rates, chosen["difference"])
-    assert chosen["engine"] == ("litert" if taken else "tensorflow")
-    assert {type(model) for replica in replicas for model in replica} == {
-        InterpretedModel if taken else FrozenModel
+    rates: dict[Engine, float] = {name: chosen[f"{name}_photos_per_s"] for name in ENGINES}
+    assert min(rates.values()) > 0
+    differences: dict[RunnerName, float] = {
+        "litert": chosen["difference"],
+        "openvino": chosen["openvino_difference"],
     }
+    assert max(differences.values()) <= chosen["tolerance"]
+    assert chosen["engine"] == engine_trial.choose(rates, differences)
+    assert {type(model) for replica in replicas for model in replica} == {ENGINES[chosen["engine"]]}
 
 
 @pytest.mark.parametrize("engine", ["tensorflow", "litert"])
@@ -118,6 +132,7 @@ def test_a_model_with_assertions_stays_with_tensorflow_and_says_why(
     assert "side effects (Assert)" in chosen["reason"]
 
 
+@pytest.mark.parametrize("name", RUNNERS)
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
@@ -125,28 +140,28 @@ def test_a_model_with_assertions_stays_with_tensorflow_and_says_why(
         (Hangs, "cannot be converted for LiteRT: it has no operation Greater"),
     ],
 )
-def test_demanding_litert_for_a_model_it_cannot_run_is_a_wrong_configuration(
-    load: Load, tmp_path: Path, model: type[Halves], reason: str
+def test_demanding_an_engine_for_a_model_it_cannot_run_is_a_wrong_configuration(
+    load: Load, tmp_path: Path, model: type[Halves], reason: str, name: RunnerName
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"m/1 .*{reason}"):
-        load(make_bundle(model(), tmp_path, "m"), engine="litert")
+        load(make_bundle(model(), tmp_path, "m"), engine=name)
 
 
-def test_the_warm_up_of_either_engine_finds_a_misfit(load: Load, tmp_path: Path) -> None:
+def test_the_warm_up_of_any_engine_finds_a_misfit(load: Load, tmp_path: Path) -> None:
     class Wide(Halves):
         @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # TensorFlow ships no types
         def score(self, photos: Any) -> dict[str, Any]:
             return {"score": tf.reduce_mean(tf.cast(photos, tf.float32), axis=[1, 2])}
 
     wide = make_bundle(Wide(), tmp_path)
-    for engine in ("tensorflow", "litert"):
+    for engine in ENGINES:
         with pytest.raises(ConfigurationError, match=r"has shape \(1, 3\) for a batch of 1"):
             load(wide, engine=engine, cores=1)
 
 
 def test_there_is_a_replica_for_each_core_and_each_holds_all_models(load: Load, tmp_path: Path) -> None:
     both = [make_bundle(Halves(), tmp_path, name) for name in ("one", "two")]
-    for engine in ("tensorflow", "litert"):
+    for engine in ENGINES:
         replicas = load(*both, engine=engine, cores=3)
         models = [model for replica in replicas for model in replica]
         assert [[model.bundle.name for model in replica] for replica in replicas] == [["one", "two"]] * 3
@@ -155,7 +170,8 @@ def test_there_is_a_replica_for_each_core_and_each_holds_all_models(load: Load, 
             assert sorted(model.seconds_by_size) == [1, 2, 3, 4]
         both_times = [model.seconds_by_size[4] for model in replicas[0]]
         assert seconds_by_size(replicas[0])[4] == pytest.approx(sum(both_times))
-    assert len({id(model) for model in models}) == 6  # an interpreter is for one thread
+        # An interpreter or a stream is for one thread, TensorFlow's graph for any number.
+        assert len({id(model) for model in models}) == (2 if engine == "tensorflow" else 6)
 
 
 def test_replicas_called_at_the_same_time_do_not_mix_up_their_answers(load: Load, tmp_path: Path) -> None:
@@ -168,7 +184,7 @@ def test_replicas_called_at_the_same_time_do_not_mix_up_their_answers(load: Load
             if not np.allclose(scores, 1 + 0.8 * number):
                 wrong.append((replicas[0][0].engine, number, scores))
 
-    for engine in ("tensorflow", "litert"):
+    for engine in ENGINES:
         replicas = load(halves, engine=engine, cores=4)
         threads = [threading.Thread(target=ask, args=(replicas, number)) for number in range(4)]
         for thread in threads:
@@ -178,22 +194,30 @@ def test_replicas_called_at_the_same_time_do_not_mix_up_their_answers(load: Load
     assert not wrong
 
 
-def test_an_interpreter_that_refuses_a_batch_raises_model_trouble_and_runs_the_next_one(
-    load: Load, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("litert", "Cannot set tensor: Dimension mismatch"),
+        ("openvino", r"Can't set the input tensor .* \(shape=\(1\.16\.17\.3\)\) are incompatible"),
+    ],
+)
+def test_a_model_that_refuses_a_batch_raises_model_trouble_and_runs_the_next_one(
+    load: Load, tmp_path: Path, name: RunnerName, reason: str
 ) -> None:
-    ((model,),) = load(make_bundle(Halves(), tmp_path), engine="litert", cores=1)
-    with pytest.raises(ModelError, match="model halves: Cannot set tensor: Dimension mismatch"):
+    ((model,),) = load(make_bundle(Halves(), tmp_path), engine=name, cores=1)
+    with pytest.raises(ModelError, match=f"model halves: {reason}"):
         model.predict(np.zeros((2, SIDE, SIDE + 1, 3), np.uint8))
     assert model.predict(np.zeros((2, SIDE, SIDE, 3), np.uint8))["score"].tolist() == [[1.0], [1.0]]
 
 
-def test_an_interpreters_batches_are_as_large_as_runs_in_a_short_time(
-    load: Load, tmp_path: Path, reference_model: Path
+@pytest.mark.parametrize("name", RUNNERS)
+def test_a_runners_batches_are_as_large_as_runs_in_a_short_time(
+    load: Load, tmp_path: Path, reference_model: Path, name: RunnerName
 ) -> None:
     for found in (bundle.read(str(reference_model)), make_bundle(Halves(), tmp_path)):
-        ((model,),) = load(found, engine="litert", batch_size=512, cores=1)
+        ((model,),) = load(found, engine=name, batch_size=512, cores=1)
         each, largest = model.seconds_by_size[1], model.largest_batch
-        limit = interpreted_model.MAX_BATCH_SECONDS
+        limit = photo_by_photo.MAX_BATCH_SECONDS
         assert largest == 512 or each * (largest - 1) < limit or largest == 1
         assert largest == 512 or each * (largest + 1) > limit
 

@@ -13,6 +13,7 @@ from tests.support.fakes import ImpatientEvent, ManualClock
 from tests.support.models import Halves, Threes, save_bundle
 from worker import settings
 from worker.adapters.litert.interpreted_model import InterpretedModel
+from worker.adapters.openvino.streamed_model import StreamedModel
 from worker.adapters.tensorflow.frozen_model import FrozenModel
 from worker.errors import ConfigurationError, StorageError
 from worker.inference import bundle
@@ -31,6 +32,7 @@ REQUIRED = {
     "WORKER_REDIS_URL": "redis://localhost:6379/0",
     "WORKER_BATCH_SIZE": "2",
 }
+ENGINES = [("tensorflow", FrozenModel), ("litert", InterpretedModel), ("openvino", StreamedModel)]
 PHOTO = np.full((1, 16, 16, 3), 102, np.uint8)
 
 
@@ -98,7 +100,7 @@ def worker(tmp_path: Path) -> Worker:
     return Worker(tmp_path / "meals")
 
 
-@pytest.mark.parametrize(("engine", "kind"), [("tensorflow", FrozenModel), ("litert", InterpretedModel)])
+@pytest.mark.parametrize(("engine", "kind"), ENGINES)
 def test_a_newer_version_takes_over_on_the_same_engine(tmp_path: Path, engine: str, kind: type) -> None:
     worker = Worker(tmp_path / "meals", engine)
     worker.reload.step()

@@ -1,4 +1,4 @@
-"""Comparing two engines: how far their answers differ, how fast they are, which one is chosen."""
+"""Comparing engines: how far their answers differ, how fast they are, which one is chosen."""
 
 import hashlib
 import math
@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.fakes import ManualClock
 from worker.inference import engine_trial
+from worker.inference.engine_trial import Engine
 from worker.inference.serving import Photos
 from worker.messages import Outputs
 
@@ -133,18 +134,43 @@ def test_replicas_run_at_the_same_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "difference", "taken"),
+    ("tensorflow", "litert", "difference", "chosen"),
     [
-        (100, 120, 0.0, True),
-        (100, 120, 1e-3, True),
-        (100, 120, 1.1e-3, False),
-        (100, 120, math.inf, False),
-        (100, 87, 0.0, True),
-        (100, 86, 0.0, False),
-        (100, 87, 1.1e-3, False),
+        (100, 120, 0.0, "litert"),
+        (100, 120, 1e-3, "litert"),
+        (100, 120, 1.1e-3, "tensorflow"),
+        (100, 120, math.inf, "tensorflow"),
+        (100, 87, 0.0, "litert"),
+        (100, 86, 0.0, "tensorflow"),
+        (100, 87, 1.1e-3, "tensorflow"),
     ],
 )
-def test_litert_takes_over_if_it_gives_the_same_answers_and_tensorflow_is_not_much_faster(
-    before: float, after: float, difference: float, taken: bool
+def test_litert_is_chosen_if_it_gives_the_same_answers_and_tensorflow_is_not_much_faster(
+    tensorflow: float, litert: float, difference: float, chosen: str
 ) -> None:
-    assert engine_trial.takes_over(before, after, difference) is taken
+    rates: dict[Engine, float] = {"tensorflow": tensorflow, "litert": litert}
+    assert engine_trial.choose(rates, {"litert": difference}) == chosen
+
+
+@pytest.mark.parametrize(
+    ("tensorflow", "openvino", "differences", "chosen"),
+    [
+        (100, 106, (0.0, 1e-3), "openvino"),
+        (100, 104, (0.0, 0.0), "litert"),
+        (100, 130, (0.0, 1.1e-3), "litert"),
+        (100, 101, (math.inf, 0.0), "openvino"),
+        (100, 130, (math.inf, math.inf), "tensorflow"),
+        (120, 130, (0.0, 0.0), "openvino"),
+        (120, 106, (0.0, 0.0), "tensorflow"),
+    ],
+)
+def test_openvino_is_chosen_if_it_gives_the_same_answers_measurably_faster_than_litert(
+    tensorflow: float, openvino: float, differences: tuple[float, float], chosen: str
+) -> None:
+    rates: dict[Engine, float] = {"tensorflow": tensorflow, "litert": 100.0, "openvino": openvino}
+    assert engine_trial.choose(rates, {"litert": differences[0], "openvino": differences[1]}) == chosen
+
+
+def test_an_engine_that_could_not_take_part_is_not_chosen() -> None:
+    assert engine_trial.choose({"tensorflow": 10, "openvino": 9.5}, {"openvino": 0.0}) == "openvino"
+    assert engine_trial.choose({"tensorflow": 10}, {}) == "tensorflow"

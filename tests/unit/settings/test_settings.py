@@ -127,7 +127,7 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         ("WORKER_PAD_TO", "0,32", "must be whole numbers above 0"),
         ("WORKER_PAD_TO", "8,8,32", "each larger than the one before"),
         ("WORKER_PAD_TO", "16,8,32", "each larger than the one before"),
-        ("WORKER_ENGINE", "torch", "must be auto, tensorflow, litert"),
+        ("WORKER_ENGINE", "torch", "must be auto, tensorflow, litert, openvino"),
         ("WORKER_PRECISION", "float16", "must be float32, mixed"),
         ("WORKER_PROTECTION", "yes", "must be on, off"),
         ("WORKER_SERVICE", " ", "must be printable ASCII"),
@@ -173,6 +173,7 @@ def test_an_invalid_text_is_refused_with_name_value_and_reason(
         ({"image_id_pattern": OWNED}, ["IMAGE_ID_PATTERN", "RESULT_KEY must name the {owner} too"]),
         ({"result_key": "{owner}:{image_id}"}, ["RESULT_KEY", "IMAGE_ID_PATTERN"]),
         ({"engine": "litert", "precision": "mixed"}, ["ENGINE=litert", "PRECISION=mixed"]),
+        ({"engine": "openvino", "precision": "mixed"}, ["ENGINE=openvino", "PRECISION=mixed"]),
         (
             {"door_port": "8080", "door_linger": "12", "drain_deadline": "25"},
             ["DRAIN_DEADLINE (25 s)", "DOOR_LINGER (12 s)", "DOOR_WAIT (10 s)"],

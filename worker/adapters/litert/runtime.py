@@ -1,7 +1,6 @@
 """LiteRT as the model loader uses it; see worker/inference/runtimes.py."""
 
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 from worker.adapters.litert.interpreted_model import InterpretedModel
@@ -28,8 +27,3 @@ class LiteRT:
                 tuple(InterpretedModel(bundle, path, largest_batch, threads) for bundle, path in translations)
             )
         return replicas
-
-
-def version() -> str:
-    """Version of the package."""
-    return metadata.version("ai-edge-litert")

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from worker.adapters.litert import runtime
+from worker.adapters.engines import Engines
 from worker.adapters.litert.interpreted_model import InterpretedModel
-from worker.adapters.litert.runtime import LiteRT
 from worker.adapters.tensorflow import installation
 from worker.decoders.confinement import end_with, hide_process, offer_to_die_first
 from worker.errors import ConfigurationError, ConversionError, ModelError
 from worker.inference import bundle, engine_trial
+from worker.inference.engine_trial import Engine, RunnerName, Team
 from worker.inference.runtimes import FrozenGraph, Graphs
 from worker.inference.translations import entries
 from worker.inference.translations.job import Answer, Job, ModelJob, Race, Rates
@@ -94,7 +94,7 @@ def _translate(graph: FrozenGraph, job: ModelJob) -> Path | None:
         "key": job.key,
         "model": f"{graph.bundle.name} {graph.bundle.version}",
         "tensorflow": installation.version(),
-        "litert": runtime.version(),
+        "litert": Engines().runners["litert"],
     }
     try:
         difference = _write(graph, folder)
@@ -124,15 +124,23 @@ def _race(tensorflow: "TensorFlow", graphs: Graphs, paths: Sequence[Path], race:
     begun = time.monotonic()
     frozen = tensorflow.replicas(graphs, race.replicas, race.sizes, lambda _: None)
     models = [(graph.bundle, path) for graph, path in zip(graphs, paths, strict=True)]
-    interpreted = LiteRT().replicas(models, race.replicas, race.largest_batch, race.threads, lambda: None)
     size = graphs[0].bundle.manifest.input
     photos = engine_trial.random_photos(race.photos, size.height, size.width)
-    difference = engine_trial.difference(frozen[0], interpreted[0], photos)
-    before, after = engine_trial.race([frozen, interpreted], photos, time.monotonic, lambda: None)
+    teams: dict[Engine, Team] = {"tensorflow": frozen}
+    differences, refused = dict[RunnerName, float](), dict[RunnerName, str]()
+    for name in race.runners:
+        runner = Engines().runner(name)
+        try:
+            replicas = runner.replicas(models, race.replicas, race.largest_batch, race.threads, lambda: None)
+            differences[name] = engine_trial.difference(frozen[0], replicas[0], photos)
+            teams[name] = replicas
+        except (ConversionError, ModelError) as error:
+            refused[name] = str(error)
+    rates = engine_trial.race(list(teams.values()), photos, time.monotonic, lambda: None)
     return Rates(
-        tensorflow=round(before, 1),
-        litert=round(after, 1),
-        difference=difference,
+        photos_per_s={name: round(rate, 1) for name, rate in zip(teams, rates, strict=True)},
+        differences=differences,
+        refused=refused,
         seconds=round(time.monotonic() - begun, 2),
     )
 

@@ -150,7 +150,7 @@ class Desk(AbstractContextManager["Desk"]):
     def _check(self, found: Translation) -> Translation:
         """Raise DamagedError if it is of no use here."""
         found.check()
-        if found.reason and found.entry.about.get("litert") != self._engines.litert_version:
+        if found.reason and found.entry.about.get("litert") != self._engines.runners["litert"]:
             raise DamagedError("it was another version of LiteRT that could not run the model")
         return found
 
@@ -225,6 +225,6 @@ class Desk(AbstractContextManager["Desk"]):
 
     def _verdict_key(self, conditions: Mapping[str, Any]) -> str:
         keys = [one.entry.key for one in self._found if one]
-        versions = [self._engines.tensorflow_version, self._engines.litert_version]
+        versions = [self._engines.tensorflow_version, dict(self._engines.runners)]
         facts = json.dumps([keys, versions, cpu_features(), conditions], sort_keys=True)
         return hashlib.sha256(facts.encode()).hexdigest()[:32]

@@ -1,8 +1,11 @@
 """What the process that has TensorFlow is asked to do, and what it answers; both travel as JSON."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+
+from worker.inference.engine_trial import Engine, RunnerName
 
 
 class _Form(BaseModel):
@@ -28,6 +31,7 @@ class Race(_Form):
     sizes: tuple[int, ...]  # that a batch of TensorFlow may have
     largest_batch: int
     photos: int  # of one call in the race
+    runners: tuple[RunnerName, ...]  # that take part beside TensorFlow
 
 
 class Job(_Form):
@@ -39,18 +43,31 @@ class Job(_Form):
 
 
 class Rates(_Form):
-    """Result of a race: photos per second, and the largest difference between the engines' answers."""
+    """Result of a race."""
 
-    tensorflow: float
-    litert: float
-    difference: float
+    photos_per_s: dict[Engine, float]
+    differences: dict[RunnerName, float]  # largest ones from TensorFlow's answers
+    refused: dict[RunnerName, str]  # what could not take part, and why
     seconds: float
+
+    def facts(self) -> dict[str, Any]:
+        """The same for a log line."""
+        apart = {
+            "difference" if name == "litert" else f"{name}_difference": far
+            for name, far in self.differences.items()
+        }
+        return {
+            **{f"{name}_photos_per_s": rate for name, rate in self.photos_per_s.items()},
+            **{name: float(f"{far:.2g}") for name, far in apart.items()},
+            **({"reason": "; ".join(self.refused.values())} if self.refused else {}),
+            "seconds": self.seconds,
+        }
 
 
 class Answer(_Form):
     """What came of a job. `rates`: of a race that took place."""
 
     rates: Rates | None = None
-    reason: str | None = None  # why LiteRT cannot run the models
+    reason: str | None = None  # why only TensorFlow can run the models
     error: str | None = None  # what is wrong with a bundle
     unwritten: str | None = None  # why nothing could be written

@@ -1,0 +1,11 @@
+"""The package `openvino`, imported so that it reports nothing to anybody."""
+
+import sys
+
+# Its converter, which nobody here needs, tells Google Analytics of each import. `openvino` does
+# without it where it cannot be imported, and None makes that so.
+sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment] # Python's own way to say so
+
+import openvino  # noqa: E402 - after that line
+
+__all__ = ["openvino"]
