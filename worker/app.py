@@ -27,6 +27,7 @@ from worker.supervision.protection import ProtectionSchedule
 from worker.supervision.protector import Protector
 from worker.supervision.supervisor import Worker
 from worker.telemetry.counters import Telemetry
+from worker.telemetry.start import Start
 
 if TYPE_CHECKING:
     from worker.door.door import Door
@@ -41,10 +42,12 @@ def build(
     telemetry: Telemetry,
     clock: Clock = time.monotonic,
     checkpoint: Callable[[], None] = lambda: None,
+    start: Start | None = None,
 ) -> Worker:
     """Check that every part is there, warm the models up and join the stages.
 
-    `checkpoint` is called again and again meanwhile; it may raise to give the start up.
+    `checkpoint` is called again and again meanwhile; it may raise to give the start up. `start`
+    measures the parts.
     Raises ConfigurationError, naming the part that is missing or does not fit.
     """
     with ExitStack() as parts:  # what a start that fails must end
@@ -54,7 +57,8 @@ def build(
         if door:
             door.listen()
             parts.callback(door.end)
-        worker = _build(settings, telemetry, nursery, door, clock=clock, checkpoint=checkpoint)
+        start = start or Start()
+        worker = _build(settings, telemetry, nursery, door, clock=clock, checkpoint=checkpoint, start=start)
         parts.pop_all()
         return worker
 
@@ -67,21 +71,25 @@ def _build(
     *,
     clock: Clock,
     checkpoint: Callable[[], None],
+    start: Start,
 ) -> Worker:
     state = _state_file(settings, clock)
-    connections = connect(settings, telemetry, clock)
+    with start.part("connect"):
+        connections = connect(settings, telemetry, clock)
 
     def still_starting() -> None:
         state.write("starting")
         checkpoint()
 
     library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=clock)
-    bundles = [library.fetch_at_start(location, still_starting) for location in settings.model]
-    loader = ModelLoader(settings, telemetry, Engines(), cores=cores(), clock=clock)
+    with start.part("models"):
+        bundles = [library.fetch_at_start(location, still_starting) for location in settings.model]
+    loader = ModelLoader(settings, telemetry, Engines(), cores=cores(), clock=clock, start=start)
     replicas = loader.load(bundles, still_starting)
     target = bundles[0].manifest.input.target
     decoder = make_decoder(settings, target, telemetry, nursery=nursery, clock=clock)
-    decoder.start(still_starting)
+    with start.part("decoders"):
+        decoder.start(still_starting)
     times = ServiceTimes(seconds_by_size(replicas[0]))
     source = s3_uploads(settings, connections, telemetry, clock) if connections.queue else None
     assembly = Assembly(
@@ -122,6 +130,7 @@ def _build(
         state,
         _protector(settings, telemetry, clock),
         close,
+        start.report,
     )
 
 

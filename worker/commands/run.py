@@ -14,6 +14,7 @@ from worker.telemetry.counters import Sink, Telemetry, Tracer
 from worker.telemetry.emf import EmbeddedMetrics
 from worker.telemetry.log import set_up_logs
 from worker.telemetry.standard_streams import guard_stderr, open_stdout
+from worker.telemetry.start import Start, process_seconds
 
 OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"  # OpenTelemetry's own variables, which its SDK reads
 OTLP_PROTOCOL = "OTEL_EXPORTER_OTLP_PROTOCOL"
@@ -26,15 +27,16 @@ def run(_options: argparse.Namespace) -> int:
     set_up_logs(settings.log_format, settings.log_level, sys.stderr)
     stop = supervisor.StopFlag()
     stop.install()
-    from worker import app  # noqa: PLC0415 - TensorFlow takes seconds; bad settings and a stop must not wait
+    from worker import app  # noqa: PLC0415 - takes a while; bad settings and a stop must not wait
 
+    start = Start({"imports": process_seconds()})
     timeouts = supervisor.Timeouts(
         settings.drain_deadline, settings.receive_wait, settings.stall_after, settings.give_up_after
     )
     try:
         telemetry = Telemetry(open_sinks(settings, os.environ))
         telemetry.tracer = open_tracer(settings, telemetry, os.environ)
-        worker = app.build(settings, telemetry, checkpoint=stop.checkpoint)
+        worker = app.build(settings, telemetry, checkpoint=stop.checkpoint, start=start)
     except supervisor.StoppedError:
         return OK
     code = supervisor.Supervisor(worker, stop, timeouts, time.monotonic).run()

@@ -21,7 +21,7 @@ TOLERANCE = 1e-3  # largest difference of any number: probabilities are 0 … 1,
 # scatters. TensorFlow's is a start of ten seconds in place of two, and 600 MB more.
 PRICES: Mapping[Engine, float] = {"litert": 1.0, "openvino": 1.05, "tensorflow": 1.15}
 BATCH = 8  # photos of a call; TensorFlow is about as fast with more
-ROUNDS = 5
+ROUNDS = 3
 ROUND_SECONDS = 0.15
 MAX_CALLS = 50  # of a round: enough for small models
 MAX_SECONDS = 2.0  # no further round starts after that
@@ -61,7 +61,8 @@ def race(
 ) -> list[float]:
     """Photos per second of each team, all replicas at work: median of rounds, teams taking turns.
 
-    `checkpoint` is called before each round. Raises ModelError.
+    The seconds are those of the `clock`, which may be one of CPU time. `checkpoint` is called before
+    each round. Raises ModelError.
     """
     for team in teams:
         _rate(team, photos, 0, clock)  # the first call of a size is slow

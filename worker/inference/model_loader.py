@@ -8,7 +8,7 @@ needs no TensorFlow.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from worker.inference.translations.job import Race
 from worker.inference.translations.translation import Translation
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
+from worker.telemetry.start import Start
 
 Replicas = Sequence[LoadedReplica]
 CPU = "/physical_device:CPU:0"  # as TensorFlow names it
@@ -41,6 +42,7 @@ class ModelLoader:
     _: KW_ONLY
     cores: int
     clock: Callable[[], float] = time.monotonic
+    start: Start = field(default_factory=Start)
 
     def __post_init__(self) -> None:
         self._cache = Cache(Path(self.settings.model_cache), self.telemetry)
@@ -59,17 +61,10 @@ class ModelLoader:
         WORKER_ENGINE.
         """
         check_compatible(bundles)
-        needs_tensorflow = self._needs_tensorflow()
-        devices = list(self._tensorflow.devices) if self._tensorflow else [CPU]
-        self.telemetry.event("warming_up", batch_sizes=self.settings.batch_size, devices=devices)
-        with Desk(bundles, self._cache, self.engines, checkpoint) as desk:
-            replicas = (
-                self._report(self._on_tensorflow(desk))
-                if needs_tensorflow
-                else self._choose(desk, checkpoint)
-            )
-        trim_memory()  # frees what loading took
-        return self._warm_up(replicas, checkpoint)
+        with self.start.part("models"):
+            replicas = self._load(bundles, checkpoint)
+        with self.start.part("warm_up"):
+            return self._warm_up(replicas, checkpoint)
 
     def load_next(self, bundles: Sequence[Bundle], checkpoint: Checkpoint) -> Replicas:
         """Load other versions while the last ones serve: as many replicas, on the same engine.
@@ -81,6 +76,19 @@ class ModelLoader:
         with Desk(bundles, self._cache, self.engines, checkpoint, beside=True) as desk:
             replicas = self._stay(desk, checkpoint)
         return self._warm_up(replicas, checkpoint)
+
+    def _load(self, bundles: Sequence[Bundle], checkpoint: Checkpoint) -> Replicas:
+        needs_tensorflow = self._needs_tensorflow()
+        devices = list(self._tensorflow.devices) if self._tensorflow else [CPU]
+        self.telemetry.event("warming_up", batch_sizes=self.settings.batch_size, devices=devices)
+        with Desk(bundles, self._cache, self.engines, checkpoint) as desk:
+            replicas = (
+                self._report(self._on_tensorflow(desk))
+                if needs_tensorflow
+                else self._choose(desk, checkpoint)
+            )
+        trim_memory()  # frees what loading took
+        return replicas
 
     def _needs_tensorflow(self) -> bool:
         """Whether TensorFlow is to run the models, whatever others can do. Imports it if that is so."""
@@ -142,6 +150,7 @@ class ModelLoader:
         """Hold a race, and keep its result."""
         least = min(engine_trial.BATCH, self.settings.batch_size)
         race = Race(
+            cores=self.cores,
             replicas=self._count,
             threads=self._threads,
             sizes=tuple(self._sizes),

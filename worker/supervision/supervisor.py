@@ -4,7 +4,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from worker.errors import GivenUpError, StalledError, WorkerError
@@ -75,6 +75,7 @@ class Worker:
     state: StateFile
     protector: Protector | None = None  # in an ECS task
     close: Callable[[], None] = lambda: None  # ends what only the stages needed
+    start: Callable[[], Mapping[str, object]] = dict  # tells what the start took
 
 
 @dataclass(eq=False)
@@ -103,7 +104,7 @@ class Supervisor:
         """
         self._pipeline.start()
         self._tick("polling")
-        self._telemetry.event("polling")
+        self._telemetry.event("polling", **self.worker.start())
         while self.stop.requests == 0 and self._pipeline.wait(TICK):
             self._tick("polling")
         if self._pipeline.error is None:

@@ -26,6 +26,7 @@ class ModelJob(_Form):
 class Race(_Form):
     """How the worker would run the models."""
 
+    cores: int
     replicas: int
     threads: int  # of one call
     sizes: tuple[int, ...]  # that a batch of TensorFlow may have
