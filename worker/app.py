@@ -11,7 +11,7 @@ from worker.adapters.aws import ecs
 from worker.adapters.aws.model_bucket import ModelBucket
 from worker.adapters.engines import Engines
 from worker.assembly import Assembly
-from worker.connections import connect, door_storage, readers, s3_uploads, utc_now
+from worker.connections import Connections, connect, door_storage, readers, s3_uploads, utc_now
 from worker.decoders.nursery import Nursery
 from worker.errors import ConfigurationError
 from worker.inference.delivery.library import Library
@@ -19,6 +19,7 @@ from worker.inference.model_loader import ModelLoader, seconds_by_size
 from worker.inference.reload import Reload
 from worker.intake.sources import Sources
 from worker.photos import hashes
+from worker.pipeline.beside import Beside
 from worker.pipeline.service_times import ServiceTimes
 from worker.settings import Settings
 from worker.settings.capacity import cores, decoders, make_decoder
@@ -74,11 +75,16 @@ def _build(
     start: Start,
 ) -> Worker:
     state = _state_file(settings, clock)
-    with start.part("connect"):
-        connections = connect(settings, telemetry, clock)
+
+    def connected() -> Connections:
+        with start.part("connect"):
+            return connect(settings, telemetry, clock)
+
+    connecting = Beside(connected, "connect")  # while the models load
 
     def still_starting() -> None:
         state.write("starting")
+        connecting.check()
         checkpoint()
 
     library = Library(ModelBucket(), Path(settings.model_cache), telemetry=telemetry, clock=clock)
@@ -90,6 +96,7 @@ def _build(
     decoder = make_decoder(settings, target, telemetry, nursery=nursery, clock=clock)
     with start.part("decoders"):
         decoder.start(still_starting)
+    connections = connecting.result(still_starting)
     times = ServiceTimes(seconds_by_size(replicas[0]))
     source = s3_uploads(settings, connections, telemetry, clock) if connections.queue else None
     assembly = Assembly(

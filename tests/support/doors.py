@@ -57,7 +57,6 @@ def workers_alone(
     environment = {
         "WORKER_MODEL": str(model),
         "WORKER_DOOR_PORT": str(port),
-        "TF_USE_LEGACY_KERAS": "1",
         "PATH": "/usr/bin:/bin",
         **settings,
     }

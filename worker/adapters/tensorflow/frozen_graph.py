@@ -5,6 +5,7 @@ nothing is ever retraced. Only the outputs that the bundle names are computed. P
 uint8, and the device makes them floats.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from worker.errors import ConfigurationError, first_line
 from worker.inference.bundle import Bundle
 from worker.inference.runtimes import FrozenGraph
 
+os.environ.setdefault(
+    "TF_USE_LEGACY_KERAS", "1"
+)  # keeps TensorFlow from importing Keras, which takes most of a second
 with mute_startup_output():
     import tensorflow as tf
 

@@ -79,9 +79,7 @@ class Desk(AbstractContextManager["Desk"]):
         return True
 
     def verdict(self, conditions: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Result of the race that was held before under these conditions, for these translations."""
-        if None in self._found:
-            return None
+        """Result of the race that was held before between the same models, under these conditions."""
         found = self._cache.find(VERDICTS, self._names(), self._verdict_key(conditions))
         return None if found is None else {name: found.about[name] for name in found.about if name != "key"}
 
@@ -224,7 +222,7 @@ class Desk(AbstractContextManager["Desk"]):
         return "+".join(bundle.name for bundle in self._bundles)
 
     def _verdict_key(self, conditions: Mapping[str, Any]) -> str:
-        keys = [one.entry.key for one in self._found if one]
+        keys = [self._key(bundle) for bundle in self._bundles]
         versions = [self._engines.tensorflow_version, dict(self._engines.runners)]
         facts = json.dumps([keys, versions, cpu_features(), conditions], sort_keys=True)
         return hashlib.sha256(facts.encode()).hexdigest()[:32]

@@ -1,0 +1,393 @@
+"""What a start finds, what it has made, and what it does not trust; on engines that run nothing."""
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.engines import FakeEngines
+from worker.errors import ConfigurationError, ConversionError
+from worker.inference import bundle
+from worker.inference.bundle import Bundle
+from worker.inference.delivery import checksums
+from worker.inference.model_loader import ModelLoader, Replicas
+from worker.inference.translations import desk, entries
+from worker.inference.translations.cache import FOLDER
+from worker.inference.translations.job import Answer
+from worker.inference.translations.translation import ANSWERS, GRAPH, MODEL
+from worker.inference.translations.travelling import translate
+from worker.pipeline.queues import ShutDown
+from worker.settings import Settings
+from worker.telemetry.counters import Telemetry
+from worker.telemetry.log import set_up_logs
+
+
+def write_bundle(folder: Path, name: str = "meals", content: str = "a graph") -> Bundle:
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_text(content)
+    (folder / "bundle.toml").write_text(
+        f'format = 1\nname = "{name}"\n[input]\nheight = 8\nwidth = 8\nfit = "crop"\n[outputs]\nscore = "score"\n'
+    )
+    return bundle.read(str(folder))
+
+
+class Starts:
+    """Starts of workers that share a cache, one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cache = folder / "cache"
+        self.bundles = [write_bundle(folder / "meals" / "1")]
+        self.engines = FakeEngines()
+        self.stream = io.StringIO()
+        self.telemetry = Telemetry()
+        set_up_logs("json", "info", self.stream)
+
+    def loader(self, cores: int = 2, **settings: Any) -> ModelLoader:
+        required = {"queue_url": "https://sqs/queue", "buckets": "photos", "redis_url": "redis://here"}
+        own = {"batch_size": 4, "model_cache": str(self.cache)}
+        chosen = Settings.model_validate({**required, **own, **settings})
+        return ModelLoader(chosen, self.telemetry, self.engines, cores=cores)
+
+    def start(self, cores: int = 2, **settings: Any) -> list[str]:
+        """Load; returns what was done for it."""
+        self.engines.done.clear()
+        self.engine = engine_of(self.loader(cores, **settings).load(self.bundles))
+        return list(self.engines.done)
+
+    def reread(self) -> None:
+        """Read the bundles anew, as another process would."""
+        self.bundles = [bundle.read(str(one.path)) for one in self.bundles]
+
+    def entry(self, kind: str) -> Path:
+        (found,) = (self.cache / FOLDER / kind).glob("*/*")
+        return found
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        lines = map(json.loads, self.stream.getvalue().splitlines())
+        return [line for line in lines if line["event"] == event]
+
+
+def engine_of(replicas: Replicas) -> str:
+    (engine,) = {model.engine for replica in replicas for model in replica}
+    return engine
+
+
+@pytest.fixture
+def starts(tmp_path: Path) -> Starts:
+    return Starts(tmp_path)
+
+
+# what is kept
+
+
+def test_the_second_start_does_nothing_but_load(starts: Starts) -> None:
+    assert (starts.start(), starts.engine) == (["race"], "litert")
+    assert (starts.start(), starts.engine) == ([], "litert")
+    first, second = starts.logged("engine_chosen")
+    assert "kept" not in first
+    assert second["kept"] is True
+    assert second.items() >= {name: first[name] for name in first if name != "timestamp"}.items()
+
+
+def test_tensorflow_that_is_much_faster_runs_the_graph_that_was_frozen_for_the_race(starts: Starts) -> None:
+    starts.engines.rates = (100.0, 50.0)
+    assert (starts.start(), starts.engine) == (["race", "import"], "tensorflow")
+    assert (starts.start(), starts.engine) == (["import"], "tensorflow")
+
+
+def test_tensorflow_that_is_demanded_freezes_once_and_races_with_nobody(starts: Starts) -> None:
+    assert starts.start(engine="tensorflow") == ["import", "freeze"]
+    assert starts.start(engine="tensorflow") == ["import"]
+
+
+def test_litert_that_is_demanded_is_translated_for_once_and_races_with_nobody(starts: Starts) -> None:
+    assert starts.start(engine="litert") == ["translate"]
+    assert starts.start(engine="litert") == []
+    assert starts.start() == ["race"], "auto needs a verdict"
+
+
+def test_a_model_that_litert_cannot_run_is_not_tried_again(starts: Starts) -> None:
+    starts.engines.reason = "it has operations with side effects (Assert)"
+    assert (starts.start(), starts.engine) == (["race", "import"], "tensorflow")
+    assert (starts.start(), starts.engine) == (["import"], "tensorflow")
+    assert all("side effects (Assert)" in line["reason"] for line in starts.logged("engine_chosen"))
+    with pytest.raises(ConversionError, match=r"meals/1 .*side effects"):
+        starts.start(engine="litert")
+    assert starts.engines.done == []
+
+
+def test_another_version_of_litert_tries_again(starts: Starts) -> None:
+    starts.engines.reason = "it has no operation NewestOne"
+    starts.start()
+    starts.engines.reason, starts.engines.litert_version = None, "2.4.0"
+    assert (starts.start(), starts.engine) == (["race"], "litert")
+
+
+def test_answers_that_differ_leave_tensorflow_in_place(starts: Starts) -> None:
+    starts.engines.translated = 3.002
+    assert (starts.start(), starts.engine) == (["race", "import"], "tensorflow")
+    assert (starts.start(), starts.engine) == (["import"], "tensorflow")
+
+
+def test_models_side_by_side_are_kept_each_by_itself_and_raced_together(starts: Starts) -> None:
+    starts.bundles.append(write_bundle(starts.folder / "drinks" / "1", "drinks"))
+    assert starts.start() == ["race"]
+    assert starts.start() == []
+    starts.bundles[1:] = [write_bundle(starts.folder / "drinks" / "2", "drinks", "another graph")]
+    assert starts.start() == ["race"]
+    assert len(list((starts.cache / FOLDER / desk.TRANSLATIONS).glob("*/*"))) == 3
+
+
+# what is not trusted
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x80
+    path.write_bytes(content)
+
+
+AGAIN = {  # what a start does then
+    desk.TRANSLATIONS: ["translate"],  # the verdict stays: it is of what will be made again
+    desk.VERDICTS: ["race"],
+    desk.GRAPHS: ["import", "freeze"],
+}
+FILES = {
+    desk.TRANSLATIONS: [MODEL, ANSWERS, entries.ABOUT, checksums.NAME],
+    desk.VERDICTS: [entries.ABOUT, checksums.NAME],
+    desk.GRAPHS: [GRAPH, entries.ABOUT, checksums.NAME],
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in FILES for name in FILES[kind]])
+@pytest.mark.parametrize("harm", [damage, Path.unlink], ids=["damaged", "missing"])
+def test_a_damaged_file_is_noticed_said_and_made_anew(
+    starts: Starts, kind: str, name: str, harm: Callable[[Path], None]
+) -> None:
+    engine = "tensorflow" if kind == desk.GRAPHS else "auto"
+    starts.start(engine=engine)
+    whole = starts.start(engine=engine)
+    harm(starts.entry(kind) / name)
+    assert starts.start(engine=engine) == AGAIN[kind]
+    (refused,) = starts.logged("translation_refused")
+    assert kind in refused["path"]
+    assert starts.start(engine=engine) == whole
+    assert len(starts.logged("translation_refused")) == 1
+
+
+def test_an_entry_of_something_else_is_noticed(starts: Starts) -> None:
+    starts.start()
+    place = starts.entry(desk.TRANSLATIONS)
+    shutil.rmtree(place)
+    place.mkdir()
+    (place / MODEL).write_text("5.0")
+    entries.seal(place, {"key": "of another model"})
+    starts.start()
+    (refused,) = starts.logged("translation_refused")
+    assert "made of something else" in refused["reason"]
+    assert entries.read(place, lambda _: place.name) is not None, "made anew"
+
+
+@pytest.mark.parametrize("changed", ["model", "tensorflow", "litert", "cpu", "cores", "batch"])
+def test_what_was_found_out_under_other_conditions_does_not_count(
+    starts: Starts, changed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts.start()
+    settings: dict[str, Any] = {}
+    if changed == "model":
+        (starts.bundles[0].path / "saved_model.pb").write_text("retrained")
+        starts.reread()
+    elif changed == "tensorflow":
+        starts.engines.tensorflow_version = "2.22.0"
+    elif changed == "litert":
+        starts.engines.litert_version = "2.4.0"
+    elif changed == "cpu":
+        monkeypatch.setattr(desk, "cpu_features", lambda: ["a machine with AVX-512"])
+    elif changed == "cores":
+        settings["cores"] = 4
+    else:
+        settings["batch_size"] = 8
+    assert starts.start(**settings) == ["race"]
+    assert starts.logged("translation_refused") == []
+
+
+def test_a_translation_that_answers_otherwise_here_is_made_anew_once(starts: Starts) -> None:
+    starts.engines.translated = 3.5
+    starts.start(engine="litert")  # which takes what it gets
+    assert [line["model"] for line in starts.logged("answers_differ")] == ["meals"]
+    starts.engines.translated = 3.0
+    assert (starts.start(engine="litert"), starts.engine) == (["translate"], "litert")
+    (refused,) = starts.logged("translation_refused")
+    assert "differ from TensorFlow's by 0.5" in refused["reason"]
+    assert starts.start(engine="litert") == []
+
+
+def test_tensorflow_takes_over_where_the_kept_verdict_is_of_answers_that_differ_now(starts: Starts) -> None:
+    starts.start()
+    sealed = starts.entry(desk.TRANSLATIONS)
+    about = entries.read(sealed)
+    assert about
+    (sealed / MODEL).write_text("3.5")
+    (sealed / checksums.NAME).unlink()
+    entries.seal(sealed, about.about)
+    starts.engines.translated = 3.5
+    assert (starts.start(), starts.engine) == (["translate", "import"], "tensorflow")
+    assert "differ" in starts.logged("engine_chosen")[-1]["reason"]
+
+
+@pytest.mark.parametrize("content", ["nonsense", "-1"], ids=["does not load", "does not run"])
+def test_a_translation_that_does_not_work_here_is_made_anew(starts: Starts, content: str) -> None:
+    starts.start()
+    sealed = starts.entry(desk.TRANSLATIONS)
+    about = entries.read(sealed)
+    assert about
+    (sealed / MODEL).write_text(content)
+    (sealed / checksums.NAME).unlink()
+    entries.seal(sealed, about.about)
+    assert (starts.start(), starts.engine) == (["translate"], "litert")
+
+
+# where it is kept
+
+
+def test_a_translation_that_travels_with_the_model_comes_first(starts: Starts) -> None:
+    translate(starts.bundles[0], starts.engines)
+    starts.reread()
+    assert starts.start(engine="litert") == []
+    assert not (starts.cache / FOLDER / desk.TRANSLATIONS).exists()
+
+
+def test_a_damaged_translation_in_the_model_is_left_alone_and_one_is_kept_beside(starts: Starts) -> None:
+    translate(starts.bundles[0], starts.engines)
+    damage(starts.bundles[0].path / "translation" / MODEL)
+    assert starts.start(engine="litert") == ["translate"]
+    assert starts.start(engine="litert") == []
+    assert len(starts.logged("translation_refused")) == 2
+    assert (starts.bundles[0].path / "translation" / MODEL).exists()
+
+
+@pytest.mark.parametrize("why", ["a file", "other users"])
+def test_a_cache_that_cannot_be_used_costs_a_warning(starts: Starts, why: str) -> None:
+    if why == "a file":
+        starts.cache.write_text("no folder")
+    else:
+        (starts.cache / FOLDER).mkdir(parents=True)
+        (starts.cache / FOLDER).chmod(0o777)
+    for _ in range(2):
+        assert (starts.start(), starts.engine) == (["race"], "litert")
+    assert len(starts.logged("translation_not_kept")) >= 2
+
+
+def test_what_others_can_write_is_not_read(starts: Starts) -> None:
+    starts.start()
+    (starts.cache / FOLDER).chmod(0o770)
+    assert starts.start() == ["race"]
+    assert any("other users can write" in line["reason"] for line in starts.logged("translation_refused"))
+
+
+def test_the_cache_is_for_its_user_alone(starts: Starts) -> None:
+    before = os.umask(0)
+    try:
+        starts.start()
+    finally:
+        os.umask(before)
+    assert (starts.cache / FOLDER).stat().st_mode & 0o777 == 0o700
+
+
+def test_old_entries_are_removed_and_nothing_else_is_left(starts: Starts) -> None:
+    for version in range(2, 9):
+        starts.bundles = [write_bundle(starts.folder / "meals" / str(version), content=str(version))]
+        starts.start()
+    kept = list((starts.cache / FOLDER / desk.TRANSLATIONS / "meals").iterdir())
+    assert len(kept) == 4
+    assert starts.start() == [], "the newest is among them"
+    assert {path.name for path in (starts.cache / FOLDER).iterdir()} == {
+        desk.TRANSLATIONS,
+        desk.GRAPHS,
+        desk.VERDICTS,
+    }
+
+
+# failures
+
+
+@pytest.mark.parametrize("engine", ["auto", "litert"])
+def test_what_is_wrong_with_a_model_is_reported_and_nothing_is_kept(starts: Starts, engine: str) -> None:
+    starts.engines.answer = Answer(error="meals/1 has no output score")
+    with pytest.raises(ConfigurationError, match="meals/1 has no output score"):
+        starts.start(engine=engine)
+    assert not list((starts.cache / FOLDER).iterdir())
+
+
+def test_a_full_disk_leaves_the_model_to_tensorflow(starts: Starts) -> None:
+    starts.engines.answer = Answer(unwritten="[Errno 28] No space left on device")
+    assert (starts.start(), starts.engine) == (["race", "import", "freeze"], "tensorflow")
+    assert "No space left" in starts.logged("engine_chosen")[-1]["reason"]
+
+
+def test_a_stop_ends_the_start_and_leaves_nothing(starts: Starts) -> None:
+    def stop() -> None:
+        raise ShutDown
+
+    with pytest.raises(ShutDown):
+        starts.loader().load(starts.bundles, stop)
+    assert not list((starts.cache / FOLDER).iterdir())
+
+
+# without TensorFlow
+
+
+def test_without_tensorflow_a_translated_model_runs_whatever_version_translated_it(starts: Starts) -> None:
+    translate(starts.bundles[0], starts.engines)
+    starts.engines.tensorflow_version = None
+    assert (starts.start(), starts.engine) == ([], "litert")
+    assert starts.logged("engine_chosen")[-1]["reason"] == "TensorFlow is not installed"
+
+
+def test_without_tensorflow_a_model_without_translation_is_refused_in_one_line(starts: Starts) -> None:
+    starts.engines.tensorflow_version = None
+    for engine in ("auto", "litert"):
+        with pytest.raises(
+            ConfigurationError, match=r"meals/1 has no translation.* translate-model"
+        ) as refused:
+            starts.start(engine=engine)
+        assert "\n" not in str(refused.value)
+
+
+def test_without_tensorflow_a_translation_that_answers_otherwise_is_refused(starts: Starts) -> None:
+    starts.engines.translated = 4.0
+    translate(starts.bundles[0], starts.engines)
+    starts.engines.tensorflow_version = None
+    with pytest.raises(ConfigurationError, match="its answers differ from TensorFlow's by 1"):
+        starts.start()
+
+
+# newer versions while the old ones serve
+
+
+def test_a_newer_version_is_translated_beside_and_raced_with_nobody(starts: Starts) -> None:
+    loader = starts.loader()
+    loader.load(starts.bundles)
+    starts.engines.done.clear()
+    newer = [write_bundle(starts.folder / "meals" / "2", content="newer")]
+    assert engine_of(loader.load_next(newer, lambda: None)) == "litert"
+    assert starts.engines.done == ["translate"]
+    starts.engines.done.clear()
+    assert engine_of(loader.load_next(newer, lambda: None)) == "litert"
+    assert starts.engines.done == []
+
+
+def test_tensorflow_takes_over_for_a_newer_version_that_litert_answers_otherwise(starts: Starts) -> None:
+    loader = starts.loader()
+    loader.load(starts.bundles)
+    starts.engines.translated = 3.5
+    starts.engines.done.clear()
+    newer = [write_bundle(starts.folder / "meals" / "2", content="newer")]
+    assert engine_of(loader.load_next(newer, lambda: None)) == "tensorflow"
+    assert starts.engines.done == ["translate", "import", "freeze"]
