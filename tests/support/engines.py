@@ -11,7 +11,8 @@ from worker.adapters import engines
 from worker.adapters.tensorflow import translator
 from worker.errors import ConversionError, ModelError
 from worker.inference.bundle import Bundle
-from worker.inference.runtimes import Checkpoint, Engine, FrozenGraph, Graphs, LoadedReplica, Precision
+from worker.inference.engine_trial import Engine, RunnerName
+from worker.inference.runtimes import Checkpoint, FrozenGraph, Graphs, LoadedReplica, Precision
 from worker.inference.serving import Photos
 from worker.inference.translations import entries
 from worker.inference.translations.job import Answer, Job, Rates
@@ -63,7 +64,7 @@ class FakeEngines:
     translated: float = 3.0  # what the next translation says
     reason: str | None = None  # why the next translation is impossible
     answer: Answer = field(default_factory=Answer)
-    rates: tuple[float, float] = (100.0, 120.0)  # of TensorFlow and LiteRT
+    rates: tuple[float, float] = (100.0, 120.0)  # of TensorFlow and LiteRT, photos/s
     done: list[str] = field(default_factory=list)
 
     devices: Sequence[str] = ("CPU",)
@@ -93,7 +94,12 @@ class FakeEngines:
     ) -> Sequence[LoadedReplica]:
         return [tuple(Constant(graph.bundle, "tensorflow", self.score) for graph in graphs)] * count
 
-    def litert(self) -> "FakeLiteRT":
+    @property
+    def runners(self) -> Mapping[RunnerName, str]:
+        return {"litert": self.litert_version}
+
+    def runner(self, name: RunnerName) -> "FakeLiteRT":
+        assert name == "litert"
         return FakeLiteRT()
 
     def work(self, job: Job, checkpoint: Checkpoint) -> Answer:
@@ -111,8 +117,9 @@ class FakeEngines:
         if job.race is None or self.reason:
             return Answer()
         difference = abs(self.score - self.translated)
-        rates = Rates(tensorflow=self.rates[0], litert=self.rates[1], difference=difference, seconds=1)
-        return Answer(rates=rates)
+        rates: dict[Engine, float] = {"tensorflow": self.rates[0], "litert": self.rates[1]}
+        found = Rates(photos_per_s=rates, differences={"litert": difference}, refused={}, seconds=1)
+        return Answer(rates=found)
 
     def _translate(self, folder: Path, photos: Photos, key: str) -> None:
         folder.mkdir(parents=True)

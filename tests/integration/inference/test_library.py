@@ -189,17 +189,20 @@ def test_the_command_publishes_and_a_worker_without_a_model_says_so(shop: Shop) 
     code, out, err = shop.rig.run("publish-model", str(folder), shop.location)
     assert (code, err) == (0, "")
     assert f"{shop.location}4/ is whole" in out
+    assert (shop.fetch() / "translation" / "model.tflite").is_file()
     code, out, err = shop.rig.run(model=f"s3://{shop.bucket}/nothing/")
     assert (code, "has no complete model" in err) == (2, True)
 
 
-def test_a_worker_loads_a_new_version_while_photos_flow(shop: Shop) -> None:
+@pytest.mark.parametrize("engine", ["tensorflow", "litert"])
+def test_a_worker_loads_a_new_version_while_photos_flow(shop: Shop, engine: str) -> None:
     rig = shop.rig
     shop.publish(1)
     process = rig.process(
         model=shop.location,
         model_cache=str(shop.cache),
         model_refresh="1",
+        engine=engine,
         duplicate_window="0",
         # On a busy machine a redelivered photo would be scored again, by the new version.
         visibility_timeout="60",

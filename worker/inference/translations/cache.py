@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from worker.inference.translations.entries import DamagedError, Entry
 from worker.telemetry.counters import Telemetry
 
 FOLDER = "_engines"  # below WORKER_MODEL_CACHE, and no name that a bucket can have
+ABANDONED = 3_600.0  # seconds after which a workplace was left by a process that was killed
 KEPT = 4  # entries of a kind and a model: of versions and settings in use, and those before
 
 
@@ -54,6 +56,7 @@ class Cache:
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_owner()
+            _remove_abandoned(self._root)
             place = tempfile.TemporaryDirectory(prefix=".", dir=self._root, ignore_cleanup_errors=True)
         except (OSError, DamagedError) as error:
             self.tell_not_kept(self._root, error)
@@ -87,6 +90,14 @@ class Cache:
         found = self._root.stat()
         if found.st_uid not in {0, os.geteuid()} or found.st_mode & 0o022:
             raise DamagedError(f"other users can write to {self._root}")
+
+
+def _remove_abandoned(folder: Path) -> None:
+    before = time.time() - ABANDONED
+    for place in folder.glob(".*"):
+        with suppress(OSError):  # another worker removes it too
+            if place.stat().st_mtime < before:
+                shutil.rmtree(place, ignore_errors=True)
 
 
 def _remove_old(folder: Path) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.support.engines import FakeEngines
+from tests.support.models_without_graph import write_bundle
 from worker.errors import ConfigurationError, ConversionError
-from worker.inference import bundle
-from worker.inference.bundle import Bundle
+from worker.inference import bundle, model_loader
 from worker.inference.delivery import checksums
 from worker.inference.model_loader import ModelLoader, Replicas
 from worker.inference.translations import desk, entries
@@ -25,15 +25,6 @@ from worker.pipeline.queues import ShutDown
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
-
-
-def write_bundle(folder: Path, name: str = "meals", content: str = "a graph") -> Bundle:
-    folder.mkdir(parents=True)
-    (folder / "saved_model.pb").write_text(content)
-    (folder / "bundle.toml").write_text(
-        f'format = 1\nname = "{name}"\n[input]\nheight = 8\nwidth = 8\nfit = "crop"\n[outputs]\nscore = "score"\n'
-    )
-    return bundle.read(str(folder))
 
 
 class Starts:
@@ -79,7 +70,8 @@ def engine_of(replicas: Replicas) -> str:
 
 
 @pytest.fixture
-def starts(tmp_path: Path) -> Starts:
+def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Starts:
+    monkeypatch.setattr(model_loader, "trim_memory", lambda: None)  # takes long in a process that tests
     return Starts(tmp_path)
 
 
@@ -312,6 +304,19 @@ def test_old_entries_are_removed_and_nothing_else_is_left(starts: Starts) -> Non
         desk.GRAPHS,
         desk.VERDICTS,
     }
+
+
+def test_what_a_killed_start_has_left_is_removed_after_a_while(starts: Starts) -> None:
+    starts.start()
+    old, new = (starts.cache / FOLDER / name for name in (".left-long-ago", ".in-use"))
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / MODEL).write_text("half")
+    os.utime(old, (0, 0))
+    (starts.bundles[0].path / "saved_model.pb").write_text("retrained")
+    starts.reread()
+    starts.start()
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 # failures

@@ -1,0 +1,108 @@
+"""Publishing a model again: its files never change, and a translation that readers know stays."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.models_without_graph import write_bundle
+from worker.errors import ConfigurationError
+from worker.inference.delivery import checksums
+from worker.inference.delivery.publishing import publish
+
+LOCATION = "s3://models/meals/"
+
+
+class MemoryBucket:
+    """Objects by key, and the keys in the order of their uploads."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.uploaded: list[str] = []
+
+    def folders(self, bucket: str, prefix: str) -> list[str]:
+        return sorted(
+            {key[len(prefix) :].partition("/")[0] for key in self.objects if key.startswith(prefix)}
+        )
+
+    def sizes(self, bucket: str, prefix: str) -> Mapping[str, int]:
+        return {key: len(content) for key, content in self.objects.items()}
+
+    def read(self, bucket: str, key: str, most: int) -> str | None:
+        return self.objects[key].decode() if key in self.objects else None
+
+    def download(self, bucket: str, key: str, path: Path, tell: Callable[[int], None]) -> None:
+        path.write_bytes(self.objects[key])
+
+    def upload(self, path: Path, bucket: str, key: str) -> None:
+        self.objects[key] = path.read_bytes()
+        self.uploaded.append(key.removeprefix("meals/1/"))
+
+    def is_whole(self) -> bool:
+        """Whether the list has exactly what is there."""
+        listed = checksums.parse(self.objects[f"meals/1/{checksums.NAME}"].decode(), "")
+        there = {key.removeprefix("meals/1/") for key in self.objects} - {checksums.NAME}
+        return set(listed) == there and all(
+            hashlib.sha256(self.objects[f"meals/1/{name}"]).hexdigest() == digest
+            for name, digest in listed.items()
+        )
+
+
+@pytest.fixture
+def bucket() -> MemoryBucket:
+    return MemoryBucket()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_bundle(tmp_path / "meals" / "1").path
+
+
+def translate(folder: Path, content: str) -> None:
+    (folder / "translation").mkdir(exist_ok=True)
+    (folder / "translation" / "model.tflite").write_text(content)
+
+
+def test_the_list_comes_last_and_names_the_translation(bucket: MemoryBucket, folder: Path) -> None:
+    translate(folder, "one")
+    publish(folder, LOCATION, bucket)
+    assert bucket.uploaded[-1] == checksums.NAME
+    assert "translation/model.tflite" in bucket.uploaded
+    assert bucket.is_whole()
+
+
+def test_a_translation_of_other_bytes_does_not_take_the_place_of_one_that_is_there(
+    bucket: MemoryBucket, folder: Path
+) -> None:
+    translate(folder, "one")
+    publish(folder, LOCATION, bucket)
+    before = dict(bucket.objects)
+    translate(folder, "another machine's")
+    publish(folder, LOCATION, bucket)
+    assert bucket.objects == before
+    assert bucket.is_whole()
+
+
+def test_a_translation_may_be_added_later_and_is_kept_by_whoever_has_none(
+    bucket: MemoryBucket, folder: Path
+) -> None:
+    publish(folder, LOCATION, bucket)
+    translate(folder, "one")
+    publish(folder, LOCATION, bucket)
+    assert bucket.objects["meals/1/translation/model.tflite"] == b"one"
+    assert bucket.is_whole()
+    (folder / "translation" / "model.tflite").unlink()
+    publish(folder, LOCATION, bucket)
+    assert bucket.is_whole()
+    assert "meals/1/translation/model.tflite" in bucket.objects
+
+
+def test_other_files_are_refused_with_whatever_translation(bucket: MemoryBucket, folder: Path) -> None:
+    publish(folder, LOCATION, bucket)
+    translate(folder, "one")
+    (folder / "saved_model.pb").write_text("retrained")
+    before = dict(bucket.objects)
+    with pytest.raises(ConfigurationError, match="published already, with other files"):
+        publish(folder, LOCATION, bucket)
+    assert bucket.objects == before
