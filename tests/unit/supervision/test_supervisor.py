@@ -111,6 +111,9 @@ class FakeWorker:
     def close(self) -> None:
         self.closed = True
 
+    def start(self) -> dict[str, object]:
+        return {"seconds": 1.5}
+
 
 class Running:
     """A supervisor in a thread of its own."""
