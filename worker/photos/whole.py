@@ -17,10 +17,7 @@ MOST_ZEROS = 8
 
 def check_whole(data: bytes) -> None:
     """Raise UnreadableImageError if a part of the picture is missing, TooCostlyError for too many parts."""
-    meta = File(data).whole.first(b"meta").after(4)
-    if not meta:  # a film alone, which libheif judges
-        return
-    items = Items(meta)
+    items = Items(File(data).whole.first(b"meta").after(4))  # a film alone has none: the decoder judges it
     kinds, used = dict(items.kinds()), items.made_of({items.primary})
     for place in items.places():
         if place.item in used and _is_cut(items, place, kinds.get(place.item)):

@@ -65,6 +65,7 @@ TAKEN = {
     "of two pictures": [picture(PHOTO), picture(SMALL, RED, of=[1, 3]), picture(PHOTO)],
     "beside a smaller one": [picture(PHOTO), picture((160, 120), of=[1]), picture(SMALL, RED, of=[1])],
     "beside a larger one": [picture(PHOTO), picture((480, 360), of=[1]), picture(SMALL, RED, of=[1])],
+    "beside one of another shape": [picture(PHOTO), picture((280, 240), of=[1]), picture(SMALL, RED, of=[1])],
     "beside one that is turned otherwise": [
         picture(PHOTO),
         picture((300, 224), BLUE, rotation(1), of=[1]),
@@ -105,6 +106,11 @@ REFUSED = {
     "grey": [picture(PHOTO), picture(SMALL, RED, of=[1], mode="L")],
     "of a transparent photo": [picture(PHOTO), picture(SMALL, RED, of=[1]), heic.alpha(PHOTO, of=1)],
     "cropped": [picture(PHOTO), picture((480, 360), RED, heic.crop(320, 240), of=[1])],
+    "covering only with its padding": [picture(PHOTO), picture(SMALL, RED, heic.crop(296, 222), of=[1])],
+    "of another shape without its padding": [
+        picture(PHOTO),
+        picture(SMALL, RED, heic.crop(290, 240), of=[1]),
+    ],
     "of a cropped photo": [picture(PHOTO, BLUE, heic.crop(480, 360)), picture(SMALL, RED, of=[1])],
     "of another picture": [picture(PHOTO), picture(PHOTO), picture(SMALL, RED, of=[2])],
     "smaller than its header says": [picture(PHOTO), picture((64, 48), RED, of=[1], says=SMALL)],

@@ -61,6 +61,11 @@ def test_zeros_in_place_of_the_last_bytes_are_missing_bytes(items: list[avif.Ite
         open_photo(data[:-unwritten] + bytes(unwritten), MAX_PIXELS)
 
 
+def test_the_data_of_an_avif_may_end_in_zeros() -> None:
+    data = encode(PHOTOS["AVIF"])
+    assert open_photo(data[:-30] + bytes(30), MAX_PIXELS)
+
+
 def test_a_few_zeros_behind_the_picture_are_padding() -> None:
     content, settings = heic.hevc((64, 64))
     padded = avif.Item(content + bytes(MOST_ZEROS), (64, 64), b"hvc1", properties=[settings])
