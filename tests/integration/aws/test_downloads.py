@@ -179,17 +179,20 @@ def test_a_bucket_of_another_region_is_fetched_by_boto3(aws: pytest.MonkeyPatch)
 # connections
 
 
-def test_a_connection_is_kept(aws: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("protocol", ["http", "https"])
+def test_a_connection_is_kept(authority: trustme.CA, tmp_path: Path, protocol: str) -> None:
     peers = set[tuple[str, int]]()
 
     def respond(request: Request) -> Response:
         peers.add(request.peer)
         return whole()
 
-    with bucket(aws, respond):
-        photos = make_photos()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = tls(authority, "127.0.0.1") if protocol == "https" else None
+    with serve(respond, tls=context, keeps=True) as url:
+        getter = Downloads(str(tmp_path / "ca.pem"), ManualClock())
         for _ in range(5):
-            fetch(photos)
+            assert get(getter, libcurl_request(url))
     assert len(peers) == 1
 
 
@@ -296,6 +299,13 @@ def test_a_body_without_end_is_read_no_further_than_allowed(
     answer = 200, headers, itertools.repeat(chunk if headers else piece)
     with bucket(aws, lambda _: answer) as asked, pytest.raises(TooManyBytesError, match="received more"):
         fetch(make_photos(), most=100_000)
+    assert asked.by_libcurl() == [True]
+
+
+def test_a_body_in_chunks_is_whole_and_its_trailer_is_no_head(aws: pytest.MonkeyPatch) -> None:
+    chunks = b"2\r\nph\r\n3\r\noto\r\n0\r\nx-amz-checksum-crc32: AAAAAA==\r\n\r\n"
+    with bucket(aws, lambda _: (200, {"Transfer-Encoding": "chunked"}, chunks)) as asked:
+        assert fetch(make_photos()) == PHOTO
     assert asked.by_libcurl() == [True]
 
 

@@ -1,5 +1,7 @@
 """What libcurl is asked to fetch is what botocore would, in every partition and by every option."""
 
+from unittest.mock import Mock
+
 import pytest
 from botocore.exceptions import NoCredentialsError
 
@@ -66,15 +68,29 @@ def test_a_key_that_libcurl_would_change_is_left_to_boto3(key: str) -> None:
     assert routes().find(BUCKET, key, None) is None
 
 
-def test_a_bucket_that_is_signed_for_in_another_way_is_left_to_boto3(aws: pytest.MonkeyPatch) -> None:
-    express = (
+@pytest.mark.parametrize(("service", "more"), [("s3express", ""), ("s3", "&X-Amz-S3session-Token=token")])
+def test_a_bucket_that_is_signed_for_in_another_way_is_left_to_boto3(
+    aws: pytest.MonkeyPatch, service: str, more: str
+) -> None:
+    signed = (
         "https://photos--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com/key?X-Amz-Algorithm=AWS4-HMAC-SHA256"
-        "&X-Amz-Credential=KEY%2F20260101%2Fus-east-1%2Fs3express%2Faws4_request&X-Amz-Date=20260101T000000Z"
-        "&X-Amz-Expires=300&X-Amz-SignedHeaders=host&X-Amz-S3session-Token=token&X-Amz-Signature=s"
+        f"&X-Amz-Credential=KEY%2F20260101%2Fus-east-1%2F{service}%2Faws4_request&X-Amz-Date=20260101T000000Z"
+        f"&X-Amz-Expires=300&X-Amz-SignedHeaders=host&X-Amz-Signature=s{more}"
     )
     found = routes()
-    aws.setattr(found.client, "call", lambda _: express)
+    aws.setattr(found.client, "call", lambda _: signed)
     assert found.find("photos--use1-az4--x-s3", "a", None) is None
+
+
+def test_botocore_is_asked_once_for_each_bucket(aws: pytest.MonkeyPatch) -> None:
+    found = routes()
+    ask = Mock(wraps=found.client.call)
+    aws.setattr(found.client, "call", ask)
+    for bucket in ("a-bucket", "b-bucket") * 3:
+        request = found.find(bucket, "key", None)
+        assert request is not None
+        assert bucket in request.url
+    assert ask.call_count == 2
 
 
 @pytest.mark.usefixtures("aws")

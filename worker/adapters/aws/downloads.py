@@ -116,7 +116,7 @@ class _Connection:
     def _take_line(self, line: bytes) -> int | None:
         """Take a line of the head; an empty one ends it."""
         text = line.decode("latin-1").strip()
-        if text or self._begun:  # else what follows a body in pieces
+        if text:
             self._head.append(text)
             return None
         status = self._head[0].split()[1]
