@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -166,6 +167,20 @@ def test_a_roles_credentials_are_renewed_before_they_end(aws: pytest.MonkeyPatch
         assert [fetch(photos) for _ in range(3)] == [PHOTO] * 3
     assert judge.signed_by == ["ROLE2"] * 3
     assert asked.by_libcurl() == [True] * 3
+
+
+def test_a_token_goes_with_its_key() -> None:
+    sent = list[str | None]()
+
+    def respond(request: Request) -> Response:
+        sent.append(request.headers.get("x-amz-security-token"))
+        return whole()
+
+    with serve(respond, keeps=True) as url:
+        getter, plain = Downloads(CERTIFICATES, ManualClock()), libcurl_request(url)
+        for token in ("first", "second", None):
+            assert get(getter, replace(plain, credentials=ReadOnlyCredentials("KEY", "secret", token)))
+    assert sent == ["first", "second", None]
 
 
 def test_a_bucket_of_another_region_is_fetched_by_boto3(aws: pytest.MonkeyPatch) -> None:

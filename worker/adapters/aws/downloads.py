@@ -97,7 +97,9 @@ class _Connection:
         curl.setopt(pycurl.URL, request.url)
         curl.setopt(pycurl.USERNAME, by.access_key)
         curl.setopt(pycurl.PASSWORD, by.secret_key)
-        curl.setopt(pycurl.HTTPHEADER, [f"x-amz-security-token: {by.token}"] if by.token else [])
+        curl.unsetopt(pycurl.HTTPHEADER)  # an empty list would leave the last token in place
+        if by.token:
+            curl.setopt(pycurl.HTTPHEADER, [f"x-amz-security-token: {by.token}"])
 
     def _has_unread(self) -> bool:
         """Whether the server said more than its last answer: the next answer would begin with it.
