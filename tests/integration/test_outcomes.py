@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localstack.playground.photos import samples
-from tests.support import bodies, photos
+from tests.support import bodies, heic, photos
 from tests.support.rig import Rig
 from tests.support.waiting import eventually
 from worker.result import Result
@@ -66,8 +66,9 @@ def test_a_photo_without_food_is_unrecognised_and_has_no_score(rig: Rig) -> None
         (photos.truncated, "unreadable_image"),
         (samples.bomb, "too_many_pixels"),
         (photos.huge_heic, "too_many_pixels"),
+        (lambda: heic.of_cells()[:-1], "unreadable_image"),
     ],
-    ids=["empty", "text", "truncated", "bomb", "huge HEIC"],
+    ids=["empty", "text", "truncated", "bomb", "huge HEIC", "truncated HEIC"],
 )
 def test_a_bad_photo_gets_a_failed_result_at_once(rig: Rig, make: Callable[[], bytes], code: str) -> None:
     image_id = announce(rig, make())

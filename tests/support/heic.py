@@ -70,6 +70,12 @@ def cells(rows: int, columns: int, side: int, *properties: bytes, behind: int = 
     return [whole, *[picture((side, side))] * (rows * columns)]
 
 
+def of_cells() -> bytes:
+    """A photo of cells behind its thumbnail, as phones write it."""
+    whole, *others = cells(2, 3, 256, behind=1)
+    return file(whole, picture((384, 256), RED, of=[1]), *others)
+
+
 def rotation(quarters: int) -> bytes:
     """So many quarter turns, anti-clockwise."""
     return box(b"irot", bytes([quarters]))
