@@ -5,13 +5,14 @@ from typing import Any
 
 from bench.accelerator import whole_path
 from bench.accelerator.device import CALL, PHOTO
-from bench.accelerator.feeding import READY
+from bench.accelerator.feeding import CHEAP, READY
 from bench.accelerator.profiles import profile
 from bench.processes import ask_module
 
 RUNS = {  # column → kind of photo, threads that take turns at the device
     "ready": (READY, 1),
     "ready, 2 replicas": (READY, 2),
+    "small, cheap to decode": (CHEAP, 1),
     "small": ("small", 1),
 }
 PROFILED = ("ready", "small")

@@ -2,9 +2,10 @@
 
     python -m bench.accelerator.feeding KIND REPLICAS
 
-Photos and messages are in memory. KIND is `ready` (photos that are arrays already) or a kind of
-JPEG. REPLICAS is the number of threads that take turns at the one device. Prints JSON: photos a
-second, their CPU time, and what the limit is.
+Photos and messages are in memory. KIND is `ready` (photos that are arrays already), `cheap` (as many bytes
+as a small photo, but next to nothing to decode: as if there were more cores for it) or a kind of JPEG.
+REPLICAS is the number of threads that take turns at the one device. Prints JSON: photos a second, their
+CPU time, and what the limit is.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from bench.accelerator.device import SimulatedDevice, service_time
+from bench.hostile.photos import tiny
 from bench.memory.queues import BUCKET, EndlessQueue
 from bench.memory.stages import assemble
 from bench.memory.stores import CountingStore, MemoryPhotos
@@ -36,7 +38,7 @@ from worker.settings.capacity import make_decoder
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
 
-READY = "ready"
+READY, CHEAP = "ready", "cheap"
 READY_HASH = "none:0"  # the hash of photos that are arrays already
 WARM_UP, SECONDS = 1.0, 5.0
 STOP = 10.0  # seconds for the threads to end
@@ -60,7 +62,7 @@ def feed(kind: str, replicas: int) -> dict[str, Any]:
     """Run for SECONDS after WARM_UP: photos/s, CPU time by thread, shares. Raises BenchError."""
     used = settings.load({"WORKER_MODEL": str(MODEL), **NOTHING})
     device, store = SimulatedDevice(bundle.read(str(MODEL)), used.batch_size), CountingStore()
-    photos = [b"-"] if kind == READY else jpegs(kind)
+    photos = photos_of(kind)
     target = device.bundle.manifest.input.target
     decoder: PhotoDecoder
     if kind == READY:
@@ -92,6 +94,15 @@ def feed(kind: str, replicas: int) -> dict[str, Any]:
             f"the stages did not run as expected: {pipeline.error!r}, hashes {len(store.hashes)}"
         )
     return figures(before, after, took, used.batch_size)
+
+
+def photos_of(kind: str) -> list[bytes]:
+    """Make the photos of a kind."""
+    if kind == READY:
+        return [b"-"]
+    if kind == CHEAP:  # bytes after the end of a JPEG change no pixel
+        return [tiny("JPEG").ljust(len(photo), b"\0") for photo in jpegs("small")]
+    return jpegs(kind)
 
 
 class Reading:

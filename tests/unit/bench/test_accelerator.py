@@ -13,6 +13,7 @@ from bench.accelerator import device, feeding, profiles, simulated_worker
 from bench.memory.queues import EndlessQueue
 from bench.memory.stages import assemble
 from bench.memory.stores import CountingStore, MemoryPhotos
+from bench.photos import jpegs
 from tests.support.fakes import InlineDecoder, score_bundle
 from tests.support.waiting import eventually
 from worker import app, settings
@@ -78,6 +79,12 @@ def test_the_limit_follows_from_the_shares(
 ) -> None:
     shares = {"device_busy": device_busy, "cores_busy": cores_busy, "cores_taken": cores_taken}
     assert feeding.limit({**shares, "mean_batch": mean_batch}, 32) == limit
+
+
+def test_photos_that_are_cheap_to_decode_have_the_bytes_of_small_ones() -> None:
+    cheap = feeding.photos_of(feeding.CHEAP)
+    assert list(map(len, cheap)) == list(map(len, jpegs("small")))
+    assert {Image.open(io.BytesIO(photo)).size for photo in cheap} == {(64, 64)}
 
 
 def test_the_stages_around_the_device_score_every_photo_and_end() -> None:
