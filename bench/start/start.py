@@ -68,12 +68,12 @@ def start_once(log: Path, environment: Mapping[str, str]) -> tuple[Row, str]:
         (told,) = worker.events("polling")
         decoders = psutil.Process(worker.pid).children(recursive=True)
         row = {
-            "seconds": told.get("seconds", took),
+            "seconds": told["seconds"],
             "cpu_s": cpu,
             "main_mb": memory_mb(worker.pid),
             "decoders_mb": sum(memory_mb(process.pid) for process in decoders),
             "cores_taken": max(0.0, others) / (took * CORES),
-            **{f"{PART}{name}": seconds for name, seconds in told.get("parts", {}).items()},
+            **{f"{PART}{name}": seconds for name, seconds in told["parts"].items()},
         }
         return row, worker.events("engine_chosen")[0]["engine"]
     finally:
