@@ -14,7 +14,18 @@ from bench.pages.tables import sections
 from docs.tools.table import Table
 
 MUCH = 0.1  # share of the cores that other programs may take without a warning
-PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "pillow", "numpy", "boto3", "redis")
+PACKAGES = (
+    "tensorflow",
+    "tensorflow-cpu",
+    "ai-edge-litert",
+    "openvino",
+    "keras",
+    "pillow",
+    "numpy",
+    "boto3",
+    "pycurl",
+    "redis",
+)
 
 
 def tables(measured: Mapping[str, Any]) -> Iterator[table.Table]:
