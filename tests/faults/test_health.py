@@ -9,7 +9,7 @@ from tests.support.waiting import eventually
 
 
 def test_a_life_as_the_health_check_sees_it(rig: FaultRig, photo: bytes) -> None:
-    worker = rig.process(stall_after="33", drain_deadline="60")
+    worker = rig.process(stall_after="33", drain_deadline="60", engine="tensorflow")  # which is slow to start
     worker.wait_for("warming_up")
     assert worker.health() == (0, "starting")
     worker.wait_for("ignored")  # the bucket's test event: from now on there is nothing to do

@@ -97,7 +97,7 @@ def test_a_second_signal_releases_and_leaves_at_once(rig: FaultRig, photo: bytes
 
 def test_a_stop_while_it_starts_leaves_the_queue_alone(rig: FaultRig, photo: bytes) -> None:
     rig.upload(3, photo)
-    worker = rig.process()
+    worker = rig.process(engine="tensorflow")  # which takes seconds
     worker.wait_for("warming_up")
     assert worker.stop() == 0
     assert rig.audit.counts["received"] == 0

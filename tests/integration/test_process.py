@@ -118,7 +118,7 @@ def test_a_stop_finishes_what_was_received_and_exits_with_0(rig: Rig, number: si
 
 
 def test_a_worker_that_does_not_poll_yet_stops_with_0(rig: Rig) -> None:
-    process = rig.process()
+    process = rig.process(engine="tensorflow")  # which takes seconds
     process.wait_for("warming_up")  # the model is being loaded
     assert process.stop() == 0
 
