@@ -1,4 +1,4 @@
-"""Starts of a worker: of a model that is new here, of one that is known, and on TensorFlow."""
+"""Starts of a worker: of a model that is new here, of one that is known, on TensorFlow, and in a new container."""
 
 import os
 import shutil
@@ -19,7 +19,9 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "first": {},
     "second": {},
     "tensorflow": {"WORKER_ENGINE": "tensorflow"},
+    "container": {},
 }
+CONTAINER = "container"  # of an image: its model has a translation, and its cache is empty
 TRANSLATION = "translation"  # a folder in a model that is left out: a new model has none
 PART = "part "  # before the names of a start's parts
 
@@ -42,6 +44,8 @@ def measure(folder: Path, rounds: int, tell: Callable[[str], None]) -> dict[str,
         for case, changed in CASES.items():
             tell(f"round {number + 1}, {case} start")
             chosen = {"WORKER_MODEL": str(model), "WORKER_MODEL_CACHE": cache, **changed}
+            if case == CONTAINER:
+                chosen |= {"WORKER_MODEL": str(MODEL), "WORKER_MODEL_CACHE": f"{cache}-{case}"}
             row, engine = start_once(folder / f"start-{number}-{case}.log", {**os.environ, **chosen})
             rows[case].append(row)
             engines[case].append(engine)

@@ -6,7 +6,12 @@ from typing import Any
 from bench.start.start import PART
 from docs.tools.table import Table
 
-CALLED = {"first": "new model", "second": "known model", "tensorflow": "known model, on TensorFlow"}
+CALLED = {
+    "first": "new model",
+    "second": "known model",
+    "tensorflow": "known model, on TensorFlow",
+    "container": "new container",
+}
 ROWS = {
     "seconds": ("until it polls, s", 1),
     "cpu_s": ("CPU of all its processes until then, s", 1),

@@ -65,11 +65,16 @@ def _configure(root: Path) -> None:
     certificates = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
     if Path(certificates).is_file():
         shutil.copyfile(certificates, root / BUNDLE)
-    for path in [path for name in DOCUMENTS for path in (root / "usr/share" / name).rglob("*")]:
-        if path.name != COPYRIGHT and not path.is_dir():
-            path.unlink()
+    remove_documents(root / "usr/share")
     settings = _output(sys.executable, "-m", "pip", "config", "list")
     (root / "etc/pip.conf").write_text(pip_settings(settings))
+
+
+def remove_documents(share: Path) -> None:
+    """Remove what Debian's slim images lack."""
+    for path in [path for name in DOCUMENTS for path in (share / name).rglob("*")]:
+        if path.name != COPYRIGHT and (path.is_symlink() or path.is_file()):
+            path.unlink()
 
 
 def mirror() -> list[str]:

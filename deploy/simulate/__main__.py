@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 
-from deploy.simulate import door_report, picture, plans, report
+from deploy.simulate import door_report, images, picture, plans, report
 from deploy.simulate.figures import DEFAULT, Figures, Series
 from deploy.simulate.plans import COOLDOWNS, LOADS, PEAKS, TRIED_AT, WAITS, Run
 from deploy.simulate.policy import GrownFrom
@@ -38,12 +39,16 @@ def main() -> int:
     tried = _try_targets(figures, console)
     best = plans.find_best(list(tried.values()))
     days = _run_days(best.plan, figures, console)
-    texts = _parts(best, tried, days, figures)
+    by_image = images.run_days(best, figures)
+    texts = _parts(best, tried, days, figures) | {
+        "starts": images.starts(figures).markdown(),
+        "images": images.by_image(by_image).markdown(),
+    }
     texts |= _door_parts({load: tried[load, best.plan.target("backlog")] for load in LOADS}, days, figures)
-    for name in ("rates", "targets", "quiet", "cooldowns", "verdict", *DOOR_PARTS):
+    for name in ("rates", "targets", "quiet", "cooldowns", "starts", "images", "verdict", *DOOR_PARTS):
         console.print(texts[name], markup=False, soft_wrap=True)
     if options.write:
-        _write(texts, days, figures)
+        _write(texts, _pictures(days, by_image, figures))
         console.print(f"written to {PAGE.name}, with pictures in {PAGE.stem}/")
     return 0
 
@@ -125,13 +130,22 @@ def _both_clients(plan: plans.Plan, photos: Series, figures: Figures) -> dict[st
     }
 
 
-def _write(texts: Mapping[str, str], days: Mapping[float, Sequence[Run]], figures: Figures) -> None:
+def _pictures(
+    days: Mapping[float, Sequence[Run]], by_image: Mapping[tuple[float, str], Run], figures: Figures
+) -> dict[str, Figure]:
+    """By the names of their files."""
+    rate, tight = figures.task.photos_per_second, max(load for load, _ in by_image)
+    pictures = {str(peak): picture.day(peak, runs[:2], rate) for peak, runs in days.items()}
+    both = [(image, run) for (load, image), run in by_image.items() if load == tight][:2]
+    return {**pictures, "images": picture.images(TRIED_AT, dict(both), rate)}
+
+
+def _write(texts: Mapping[str, str], pictures: Mapping[str, Figure]) -> None:
     PAGE.write_text(marked.fill(PAGE.read_text(), texts))
     folder = PAGE.parent / "pictures" / "scaling"
     folder.mkdir(exist_ok=True)
-    for peak, runs in days.items():
-        figure = picture.day(peak, runs[:2], figures.task.photos_per_second)
-        (folder / f"{peak}.svg").write_text(plot.svg(figure))
+    for name, figure in pictures.items():
+        (folder / f"{name}.svg").write_text(plot.svg(figure))
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def _run_tasks(
 ) -> tuple[Fleet, Series, Series]:
     """The tasks, photos waiting, and photos done, by second."""
     task, waiting = figures.task, 0.0
-    fleet = Fleet(scaler, task.start_seconds)
+    fleet = Fleet(scaler, figures.start_seconds)
     backlog, done = np.zeros(DAY), np.zeros(DAY)
     for second, came in enumerate(arrivals):
         working = fleet.begin(second)

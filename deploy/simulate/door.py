@@ -75,7 +75,8 @@ def simulate(
 ) -> DoorDay:
     """Simulate a day of the door whose clients try each photo up to `tries` times."""
     task, door = figures.task, figures.door
-    fleet = Fleet(scaler, task.start_seconds + door.ready_seconds, task.warm_seconds + door.ready_seconds)
+    ready = door.ready_seconds
+    fleet = Fleet(scaler, figures.start_seconds + ready, figures.warm_seconds + ready)
     sent = _Tries(arrivals, tries, door.retry_after)
     may_wait = task.photos_per_second * max(0.0, door.places_seconds - figures.full_seconds)  # for each task
     waiting, backlog, done = 0.0, np.zeros(DAY), np.zeros(DAY)

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DEFAULT = Path(__file__).with_name("figures.toml")
 # Quantiles that represent the photos of a second, each in the middle of its share.
@@ -27,13 +27,27 @@ class Task(_Part):
     memory_gb: float = Field(gt=0)
     photos_per_second: float = Field(gt=0)
     held: float = Field(ge=0, description="messages")
-    start_seconds: float = Field(ge=0)
-    warm_seconds: float = Field(ge=0, description="of those, with all its CPU")
+    image: str
 
     @property
     def seconds_per_photo(self) -> float:
         """Seconds of a task that a photo takes."""
         return 1 / self.photos_per_second
+
+
+class Start(_Part):
+    """What a new task takes before its image starts."""
+
+    place_seconds: float = Field(ge=0)
+    pull_mb_per_second: float = Field(gt=0, description="of the unpacked image")
+
+
+class Image(_Part):
+    """One target of the Dockerfile."""
+
+    name: str
+    mb: float = Field(gt=0, description="unpacked")
+    start_seconds: float = Field(ge=0, description="from its start to its first photo, with all its CPU")
 
 
 class Door(_Part):
@@ -86,6 +100,8 @@ class Figures(_Part):
     """The whole file."""
 
     task: Task
+    start: Start
+    image: tuple[Image, ...] = Field(min_length=1)
     latency: tuple[Latency, ...] = Field(min_length=1)
     door: Door
     prices: Prices
@@ -95,6 +111,35 @@ class Figures(_Part):
     def read(cls, path: Path = DEFAULT) -> Self:
         """Read the file. Raises ValueError, OSError."""
         return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+    @model_validator(mode="after")
+    def _check_image(self) -> Self:
+        if self.task.image not in {one.name for one in self.image}:
+            raise ValueError(f"task.image: there is no image {self.task.image}")
+        return self
+
+    def on(self, image: str) -> Self:
+        """The same figures with tasks of another image."""
+        return self.model_copy(update={"task": self.task.model_copy(update={"image": image})})
+
+    @property
+    def warm_seconds(self) -> float:
+        """Seconds from the start of a task's image to its first photo, with all its CPU."""
+        return self._image.start_seconds
+
+    @property
+    def pull_seconds(self) -> float:
+        """Seconds that a new task takes to get its image."""
+        return self._image.mb / self.start.pull_mb_per_second
+
+    @property
+    def start_seconds(self) -> float:
+        """Seconds from the request for a task to its first photo."""
+        return self.start.place_seconds + self.pull_seconds + self.warm_seconds
+
+    @property
+    def _image(self) -> Image:
+        return next(one for one in self.image if one.name == self.task.image)
 
     @property
     def full_seconds(self) -> float:

@@ -128,6 +128,7 @@ def start(**changed: float) -> dict[str, Any]:
         "first": {**row, "part imports": 0.5, "part translate": 4.0},
         "second": {**row, "part imports": 0.5, **changed},
         "tensorflow": {**row, "part imports": 2.1},
+        "container": {**row, "part imports": 0.5},
     }
     return {
         "median": of_case,
@@ -139,6 +140,7 @@ def start(**changed: float) -> dict[str, Any]:
             "first": ["litert", "litert"],
             "second": ["litert", "tensorflow"],
             "tensorflow": ["tensorflow"],
+            "container": ["litert"],
         },
     }
 

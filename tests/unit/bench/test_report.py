@@ -64,9 +64,9 @@ def test_the_ceiling_of_one_worker_is_an_aim(main_cpu_ms: float, verdict: str) -
 def test_a_start_without_a_part_leaves_its_cell_empty() -> None:
     (table,) = sections({"start": start()})["start"]
     rows = {row[0]: row[1:] for row in table.rows}
-    assert rows["… imports, s"] == ("0.50 (0.50–0.50)", "0.50 (0.50–0.50)", "2.10 (2.10–2.10)")
-    assert rows["… translate, s"] == ("4.00 (4.00–4.00)", "", "")
-    assert rows["engine"] == ("litert", "litert / tensorflow", "tensorflow")
+    assert rows["… imports, s"] == (*["0.50 (0.50–0.50)"] * 2, "2.10 (2.10–2.10)", "0.50 (0.50–0.50)")
+    assert rows["… translate, s"] == ("4.00 (4.00–4.00)", "", "", "")
+    assert rows["engine"] == ("litert", "litert / tensorflow", "tensorflow", "litert")
 
 
 def test_a_target_without_its_measurement_is_shown_unless_its_part_did_not_run() -> None:

@@ -19,6 +19,7 @@ from deploy.image.build import TARGETS, version
 from deploy.image.container import Container
 from deploy.image.engine import Engine, EngineError
 from deploy.image.report import FailedError, Report
+from deploy.image.standin import remove_documents
 from tests.support.results import make_result
 
 GOOD = {
@@ -310,6 +311,16 @@ def test_slim_removes_what_the_worker_never_loads(tmp_path: Path) -> None:
     found = {str(path.relative_to(packages)) for path in packages.rglob("*") if path.is_file()}
     assert found == set(LEFT)
     assert "uninstall" in (tmp_path / "asked").read_text()
+
+
+def test_the_stand_in_has_of_documents_only_what_the_law_asks_for(tmp_path: Path) -> None:
+    kept = {"doc/perl/copyright", "python/debpython.py", "zoneinfo/UTC"}
+    for name in (*kept, "doc/perl/changelog.gz", "man/man1/perl.1.gz", "locale/de/LC_MESSAGES/apt.mo"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "doc" / "perl" / "gone").symlink_to("nowhere")
+    remove_documents(tmp_path)
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if not path.is_dir()} == kept
 
 
 # The version

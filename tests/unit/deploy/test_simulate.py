@@ -2,19 +2,22 @@
 
 import math
 import re
+import tomllib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploy.image.checks import MAX_SIZE
 from deploy.simulate import arrivals, costs, plans, report
 from deploy.simulate import door as doors
 from deploy.simulate.__main__ import DOOR_PARTS, PAGE
 from deploy.simulate.arrivals import DAY
 from deploy.simulate.costs import Costs
 from deploy.simulate.day import Day, simulate
-from deploy.simulate.figures import LEVELS, WEIGHTS, Figures, Series
+from deploy.simulate.figures import DEFAULT, LEVELS, WEIGHTS, Figures, Image, Series, Start
+from deploy.simulate.fleet import Fleet
 from deploy.simulate.plans import Run
 from deploy.simulate.policy import IN_COOLDOWN, OUT_COOLDOWN, GrownFrom, Minute, Policy, Scaler
 from docs.tools.marked import PART
@@ -216,6 +219,59 @@ def test_photos_that_cost_more_than_the_policies_think_are_seen_by_their_cpu() -
     assert guarded.in_time > blind.in_time
 
 
+# the image
+
+
+def test_a_task_starts_once_it_has_a_place_its_image_and_a_warm_model() -> None:
+    figures = with_images(a=(1_000.0, 20.0), b=(100.0, 2.0)).on("b")
+    assert figures.start_seconds == 5 + 100 / 50 + 2
+    assert figures.on("a").start_seconds == 5 + 1_000 / 50 + 20
+    fleet = Fleet(FullScaler(), figures.start_seconds, figures.warm_seconds)
+    for second in range(150):
+        fleet.begin(second)
+        fleet.end(second, asked=1.0, visible=0.0, busy=0.5)
+    assert fleet.tasks[119:130].tolist() == [1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 4]
+
+
+def test_a_smaller_image_that_starts_sooner_leaves_fewer_photos_waiting_and_late() -> None:
+    photos = np.full(DAY, RATE * 0.5)
+    photos[36_000:37_800] = RATE * 3
+    figures = with_images(large=(3_000.0, 60.0), small=(300.0, 2.0))
+    large, small = (
+        plans.run(plans.make_plan(0.6, 30), photos, figures.on(name)).day for name in ("large", "small")
+    )
+    assert small.backlog.max() < large.backlog.max()
+    assert small.late < large.late
+    # The policy asks for the tasks in the same second; from then on the start is the difference.
+    gained = int(np.argmax(large.tasks > 1)) - int(np.argmax(small.tasks > 1))
+    assert gained == round((3_000 - 300) / 50 + 58)
+
+
+def test_a_task_must_have_one_of_the_images() -> None:
+    text = DEFAULT.read_text()
+    assert 'image = "cpu-slim"' in text
+    with pytest.raises(ValueError, match="there is no image huge"):
+        Figures.model_validate(tomllib.loads(text.replace('image = "cpu-slim"', 'image = "huge"')))
+
+
+def with_images(**images: tuple[float, float]) -> Figures:
+    """Figures with images of so many MB that take so many seconds to start."""
+    found = tuple(Image(name=name, mb=mb, start_seconds=start) for name, (mb, start) in images.items())
+    return FIGURES.model_copy(
+        update={"image": found, "start": Start(place_seconds=5, pull_mb_per_second=50)}
+    ).on(next(iter(images)))
+
+
+class FullScaler(Scaler):
+    """Asks for four tasks, whatever it hears."""
+
+    def __init__(self) -> None:
+        super().__init__((), 1 / RATE, 1, 4, desired=1)
+
+    def decide(self, minute: Minute) -> int:
+        return 4
+
+
 # what is made of it
 
 
@@ -288,7 +344,17 @@ def test_the_doors_template_has_the_recommended_and_simulated_values() -> None:
 
 def test_every_part_of_the_page_is_filled() -> None:
     parts = {match["name"]: match[0] for match in PART.finditer(PAGE.read_text())}
-    assert set(parts) == {"verdict", "pictures", "rates", "targets", "quiet", "cooldowns", *DOOR_PARTS}
+    assert set(parts) == {
+        "verdict",
+        "pictures",
+        "rates",
+        "targets",
+        "quiet",
+        "cooldowns",
+        "starts",
+        "images",
+        *DOOR_PARTS,
+    }
     assert all(len(part.splitlines()) > 2 for part in parts.values()), "run `make simulate`"
 
 
@@ -300,3 +366,23 @@ def test_the_figures_are_those_that_the_bench_published() -> None:
     published = [tuple(float(cell.replace(",", "")) for cell in row) for row in rows]
     assert [(round(one.load * 100), one.p50, one.p90, one.p99) for one in FIGURES.latency] == published
     assert f"100 % are {RATE:.0f} photos/s" in page
+
+
+def test_the_starts_are_those_that_the_bench_published() -> None:
+    page = (PAGE.parent / "performance-details.md").read_text()
+    found = re.search(r"^\| +\| (new model.*) \|\n.*\n\| until it polls, s \| (.*) \|$", page, re.MULTILINE)
+    if not found:
+        pytest.skip("no starts have been published yet")
+    cases, cells = (row.split(" | ") for row in found.groups())
+    seconds = {case: float(cell.split()[0]) for case, cell in zip(cases, cells, strict=True)}
+    of_image = {one.name: one.start_seconds for one in FIGURES.image}
+    assert of_image == {"cpu": seconds["new container"], "cpu-slim": seconds["known model"]}
+
+
+def test_the_images_are_as_large_as_the_page_of_the_image_says() -> None:
+    page = (PAGE.parent / "image.md").read_text()
+    sizes = dict(re.findall(r"^\| `([\w-]+)` \| ([\d,]+) MB", page, re.MULTILINE))
+    assert {one.name: one.mb for one in FIGURES.image}.items() <= {
+        name: float(size.replace(",", "")) for name, size in sizes.items()
+    }.items()
+    assert all(one.mb * 1e6 <= MAX_SIZE[one.name] for one in FIGURES.image)
