@@ -79,9 +79,13 @@ def translator(worker: WorkerProcess) -> psutil.Process:
     return found[0]
 
 
+def has_loaded(pid: int, package: str) -> bool:
+    """Whether a process has loaded a package's libraries."""
+    return f"/{package}/" in Path(f"/proc/{pid}/maps").read_text()
+
+
 def has_tensorflow(pid: int) -> bool:
-    """Whether a process has loaded TensorFlow's libraries."""
-    return "/tensorflow/" in Path(f"/proc/{pid}/maps").read_text()
+    return has_loaded(pid, "tensorflow")
 
 
 def is_gone(process: psutil.Process) -> bool:
@@ -129,6 +133,15 @@ def test_litert_runs_what_it_can_and_tensorflow_the_rest(host: Host, halves: Pat
     assert has_tensorflow(on_tensorflow.pid)
     (chosen,) = on_tensorflow.events("engine_chosen")
     assert "side effects (Assert)" in chosen["reason"]
+
+
+def test_a_worker_on_openvino_imports_no_other_engine(host: Host, halves: Path) -> None:
+    host.polling(halves, WORKER_ENGINE="litert").stop()  # keeps the translation
+    worker = host.polling(halves, WORKER_ENGINE="openvino")
+    (chosen,) = worker.events("engine_chosen")
+    assert chosen["engine"] == "openvino"
+    loaded = [name for name in ("tensorflow", "ai_edge_litert", "openvino") if has_loaded(worker.pid, name)]
+    assert loaded == ["openvino"]
 
 
 def test_two_workers_that_start_at_once_on_an_empty_cache_keep_one_entry(host: Host, halves: Path) -> None:
