@@ -355,6 +355,25 @@ def test_an_interim_answer_is_not_the_answer(aws: pytest.MonkeyPatch) -> None:
         assert make_photos().fetch(S3Object("bucket", "key"), 10).etag == "e"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+        b"HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 \r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"",
+    ],
+    ids=["empty line", "none after 100", "another protocol", "no status", "empty status", "2000", "no head"],
+)
+def test_an_answer_that_is_no_http_is_no_photo(capfd: pytest.CaptureFixture[str], answer: bytes) -> None:
+    with talk(lambda connection: connection.sendall(answer + b"forge")) as (url, _):
+        assert get(Downloads(CERTIFICATES, ManualClock()), libcurl_request(url)) is None
+    assert capfd.readouterr().err == "", "libcurl's callbacks print what they raise"
+
+
 def test_a_head_that_ends_early_is_no_photo(aws: pytest.MonkeyPatch) -> None:
     def cut(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Le")

@@ -121,7 +121,7 @@ class _Connection:
         if text:
             self._head.append(text)
             return None
-        status = self._head[0].split()[1]
+        _, status, *_ = [*" ".join(self._head[:1]).split(), "", ""]  # there may be no line in front of it
         if status == OK:
             return self._keep_error(self._begin)
         self._head.clear()
@@ -135,6 +135,8 @@ class _Connection:
         self._begun = True
 
     def _take_piece(self, piece: bytes) -> int | None:
+        if not self._begun:  # after a 101, which libcurl takes for the answer
+            return REFUSE
         self._heard = self._clock()
         return self._keep_error(self._body.add, piece)
 
