@@ -25,6 +25,7 @@ from tests.support.fakes import ManualClock
 from tests.support.http_server import Request, Response, serve
 from tests.support.keys import KEYS
 from tests.support.strict_s3 import StrictS3
+from tests.support.waiting import eventually
 from worker.adapters.aws import downloads, s3, s3_routes
 from worker.adapters.aws.downloads import Downloads
 from worker.adapters.aws.s3_body import Body
@@ -224,6 +225,27 @@ def test_connections_to_several_buckets_are_kept() -> None:
             for name in ("a", "b"):
                 assert get(getter, libcurl_request(url.replace("127.0.0.1", f"{name}.localhost")))
     assert len(peers) == 2
+
+
+def test_many_buckets_share_a_limited_number_of_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    most, open_now, lock = 3, set[tuple[str, int]](), threading.Lock()
+    monkeypatch.setattr(downloads, "MOST_IDLE", most)
+
+    def stay(connection: socket.socket) -> None:
+        with lock:
+            open_now.add(connection.getpeername())
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nphoto")
+        wait_until_gone(connection)
+        with lock:
+            open_now.remove(connection.getpeername())
+
+    with talk(*[stay] * 10) as (url, _):
+        getter = Downloads(CERTIFICATES, ManualClock())
+        for number in range(10):
+            assert get(getter, libcurl_request(url.replace("127.0.0.1", f"bucket-{number}.localhost")))
+        eventually(lambda: len(open_now) == most)
+        del getter
+        gc.collect()
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_replaced(aws: pytest.MonkeyPatch) -> None:
@@ -527,6 +549,11 @@ def test_certificates_are_found_without_any_of_the_system() -> None:
 def test_behind_a_proxy_boto3_fetches(aws: pytest.MonkeyPatch, variable: str) -> None:
     aws.setenv(variable, "http://127.0.0.1:9")
     assert Downloads.make(ManualClock()) is None
+
+
+def test_no_proxy_alone_is_no_proxy(aws: pytest.MonkeyPatch) -> None:
+    aws.setenv("NO_PROXY", "169.254.169.254")
+    assert Downloads.make(ManualClock()) is not None
 
 
 def test_a_proxy_that_is_set_later_is_not_used(aws: pytest.MonkeyPatch) -> None:

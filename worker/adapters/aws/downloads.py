@@ -2,8 +2,8 @@
 
 import os
 import select
+import threading
 import urllib.request
-from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from worker.errors import WorkerError
 from worker.messages import Fetched
 
 CONNECT, READ = 3, 8  # seconds, until there is a connection and between two pieces
+MOST_IDLE = 256  # connections, however many buckets there are: each takes a file descriptor
 OK = "200"
 REFUSE = -1  # answer of a callback that ends the transfer
 
@@ -38,31 +39,40 @@ class Downloads:
         """`certificates`: the file of those that a server's must be signed by."""
         self._certificates = certificates
         self._clock = clock
-        self._idle = defaultdict[str, deque[_Connection]](deque)
+        self._lock = threading.Lock()
+        self._idle: list[_Connection] = []  # the last one used last
 
     @classmethod
     def make(cls, clock: Callable[[], float]) -> Self | None:
         """Make it as botocore's configuration says; None if a proxy is configured, which only boto3 uses."""
-        if urllib.request.getproxies():
+        if urllib.request.getproxies().keys() - {"no"}:  # NO_PROXY alone is none
             return None
         bundle = botocore.session.Session().get_config_variable("ca_bundle")
         return cls(bundle or os.environ.get("REQUESTS_CA_BUNDLE") or get_cert_path(True), clock)
 
     def get(self, request: Request, body: Body) -> Fetched | None:
         """Read a photo; None if that failed, whatever the reason. Raises what `body` raises."""
-        idle = self._idle[request.place]
-        try:
-            connection = idle.pop()
-        except IndexError:
-            connection = _Connection(self._certificates, self._clock)
+        connection = self._take(request.place)
         try:
             return connection.get(request, body)
         finally:
-            idle.append(connection)
+            with self._lock:
+                self._idle.append(connection)
+
+    def _take(self, place: str) -> "_Connection":
+        """Take the last one used for a place, or else a new one; one that is idle for long, if there are many."""
+        with self._lock:
+            ours = (at for at in reversed(range(len(self._idle))) if self._idle[at].place == place)
+            found = next(ours, 0 if len(self._idle) >= MOST_IDLE else None)
+            if found is not None:
+                return self._idle.pop(found)
+        return _Connection(self._certificates, self._clock)
 
 
 class _Connection:
     """A handle of libcurl, with its connection to one place."""
+
+    place = ""  # none yet
 
     def __init__(self, certificates: str, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -75,6 +85,7 @@ class _Connection:
         curl.setopt(pycurl.XFERINFOFUNCTION, self._progress)
 
     def get(self, request: Request, body: Body) -> Fetched | None:
+        self.place = request.place
         self._body, self._head, self._begun = body, list[str](), False
         self._heard = self._clock()
         self._error: Exception | None = None
