@@ -2,9 +2,12 @@
 
 import asyncio
 import itertools
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS as SLOTS
@@ -17,6 +20,7 @@ from tests.support.photos import coffee
 from tests.support.rig import Rig
 from tests.support.waiting import PATIENCE
 from worker import settings
+from worker.adapters.redis.index import Index
 from worker.adapters.redis.store import RedisStore
 from worker.client import Client
 from worker.errors import ConfigurationError, StoreError
@@ -77,6 +81,25 @@ def test_owners_are_spread_over_the_nodes_and_written_together(nodes: Nodes) -> 
         keys = [f"{{{owner}}}:result:one", f"{{{owner}}}seen@{owner}:photo:one"]
         assert len({holder(nodes, key) for key in keys}) == 1
         assert write(store, "two", "2", phash(1), owner=owner) == near("one", 1)
+
+
+def test_a_look_up_waits_for_no_node_but_its_own(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_on(nodes, BY_OWNER)
+    get, begun, end = store.nodes.get, threading.Semaphore(0), threading.Event()
+
+    def slow(names: Sequence[str]) -> list[Any]:
+        begun.release()
+        assert end.wait(PATIENCE)
+        return get(names)
+
+    monkeypatch.setattr(store.nodes, "get", slow)
+    index = Index(store.nodes, store.index.keys, store.index.rule)
+    with ThreadPoolExecutor(len(OWNERS)) as threads:
+        asked = [threads.submit(index.find_same_bytes, PhotoId("one", owner), "1") for owner in OWNERS]
+        under_way = [begun.acquire(timeout=PATIENCE) for _ in OWNERS]
+        end.set()
+        assert [one.result() for one in asked] == [[]] * len(OWNERS)
+    assert all(under_way)
 
 
 def test_the_first_write_after_a_slot_has_moved_fails_and_the_next_one_succeeds(nodes: Nodes) -> None:

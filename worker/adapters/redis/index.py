@@ -33,7 +33,8 @@ class Index:
     rule: DuplicateRule
 
     def __post_init__(self) -> None:
-        self._gathering = Gathering(self.nodes.get)
+        # In a cluster, a look-up that goes with others would wait for their nodes, and fail with them.
+        self._get = self._get_alone if self.nodes.is_cluster else Gathering(self.nodes.get).get
 
     def read(self, photos: Sequence[PhotoId]) -> list[Fingerprint | None]:
         """Read what the index has of each photo. None also for one that lacks its colours."""
@@ -84,7 +85,7 @@ class Index:
 
     def find_same_bytes(self, photo: PhotoId, sha256: str) -> list[PhotoId]:
         """Find the first and the latest other photo with these bytes."""
-        value = self._gathering.get(self.keys.index(photo.owner).exact(sha256))
+        value = self._get(self.keys.index(photo.owner).exact(sha256))
         image_ids = (value or "").split()[1::2]  # moment, image id, moment, image id
         return [PhotoId(image_id, photo.owner) for image_id in image_ids if image_id != photo.image_id]
 
@@ -118,6 +119,9 @@ class Index:
             return Call(name, "DEL", name)
         names = keys.of(photo.image_id, fingerprint)
         return Call.of(_REMOVE, names, photo.image_id, record, len(fingerprint.bits))
+
+    def _get_alone(self, name: str) -> Any:
+        return self.nodes.get([name])[0]
 
     def _run(self, calls: Sequence[Call]) -> list[Any]:
         """Run scripts. Raises ResultRefusedError for the first one that fails by itself."""
