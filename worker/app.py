@@ -83,7 +83,10 @@ def _build(
     connecting = Beside(connected, "connect")  # while the models load
 
     def still_starting() -> None:
-        state.write("starting")
+        try:
+            state.write("starting")
+        except OSError as error:  # a disk that is full by now: go on, as a worker that polls does
+            telemetry.warn("state_file_failed", reason=str(error))
         connecting.check()
         checkpoint()
 

@@ -66,6 +66,7 @@ class FakeEngines:
     answer: Answer = field(default_factory=Answer)
     rates: tuple[float, float] = (100.0, 120.0)  # of TensorFlow and LiteRT, photos/s
     done: list[str] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
 
     devices: Sequence[str] = ("CPU",)
     gpus: Sequence[str] = ()
@@ -105,6 +106,7 @@ class FakeEngines:
     def work(self, job: Job, checkpoint: Checkpoint) -> Answer:
         checkpoint()
         self.done.append("race" if job.race else "translate")
+        self.jobs.append(job)
         if self.answer != Answer():
             return self.answer
         for model in job.models:
@@ -123,10 +125,15 @@ class FakeEngines:
 
     def _translate(self, folder: Path, photos: Photos, key: str) -> None:
         folder.mkdir(parents=True)
-        about = {"key": key, "tensorflow": self.tensorflow_version, "litert": self.litert_version}
+        about: dict[str, Any] = {
+            "key": key,
+            "tensorflow": self.tensorflow_version,
+            "litert": self.litert_version,
+        }
         if self.reason:
             entries.seal(folder, {**about, "reason": self.reason})
             return
+        about["difference"] = abs(self.score - self.translated)
         (folder / MODEL).write_text(str(self.translated))
         np.savez(folder / ANSWERS, score=np.full((len(photos), 1), self.score, np.float32))
         entries.seal(folder, about)

@@ -34,6 +34,16 @@ class RefusesRed(Halves):
             return {"score": tf.ones([tf.shape(photos)[0], 1])}
 
 
+class Compares(Halves):
+    """Scores a photo by how bright it is beside the others of its batch, so that alone it is scored otherwise."""
+
+    @tf.function(input_signature=PHOTOS)  # type: ignore[untyped-decorator] # as above
+    def score(self, photos: Any) -> dict[str, Any]:
+        """Give float32 [N, 1]."""
+        brightness = tf.reduce_mean(tf.cast(photos, tf.float32) / 255.0, axis=[1, 2, 3])
+        return {"score": 3.0 + (brightness - tf.reduce_mean(brightness))[:, tf.newaxis]}
+
+
 class Threes(tf.Module):  # type: ignore[misc] # TensorFlow ships no types
     """Scores everything 3."""
 

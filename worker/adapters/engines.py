@@ -5,7 +5,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from worker.adapters.tensorflow import installation, translator_process
-from worker.errors import ConfigurationError
+from worker.errors import ConfigurationError, ConversionError, first_line
 from worker.inference.engine_trial import RunnerName
 from worker.inference.runtimes import Checkpoint, Runner
 from worker.inference.translations.job import Answer, Job
@@ -58,8 +58,10 @@ class Engines:
             raise ConfigurationError(
                 "OpenVINO is not installed: pip install 'photo-score-worker[openvino]', or unset WORKER_ENGINE"
             )
-        from worker.adapters.openvino.runtime import OpenVINO  # noqa: PLC0415 - as the file says
-
+        try:
+            from worker.adapters.openvino.runtime import OpenVINO  # noqa: PLC0415 - as the file says
+        except ImportError as error:
+            raise ConversionError(f"OpenVINO cannot be imported: {first_line(error)}") from None
         return OpenVINO()
 
     def work(self, job: Job, checkpoint: Checkpoint) -> Answer:

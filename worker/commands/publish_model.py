@@ -37,8 +37,8 @@ def _translate(folder: Path) -> None:
         _say("workers with TensorFlow make it at their first start, others refuse the model")
         return
     found = translate(bundle.read(str(folder)), engines.Engines(), _say)
-    if found.reason:
-        _say(found.reason)
+    if found.shortcoming:
+        _say(found.shortcoming)
 
 
 def _say(text: str) -> None:

@@ -14,5 +14,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     found = translate(bundle.read(options.folder), Engines(), lambda text: print(text, flush=True))
-    print(found.reason or f"{found.entry.path} is whole: a worker starts from it without TensorFlow")
-    return FAILED if found.reason else OK
+    print(found.shortcoming or f"{found.entry.path} is whole: a worker starts from it without TensorFlow")
+    return FAILED if found.shortcoming else OK

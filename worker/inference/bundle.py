@@ -39,8 +39,14 @@ class Bundle(Part):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all its files, in hex. The translation, which was made of them, does not count."""
-        sums = checksums.hash_folder(self.path)
+        """SHA-256 of all its files, in hex. The translation, which was made of them, does not count.
+
+        Raises ConfigurationError.
+        """
+        try:
+            sums = checksums.hash_folder(self.path)
+        except OSError as error:
+            raise ConfigurationError(f"the model bundle {self.path} cannot be read: {error}") from None
         own = {name: value for name, value in sums.items() if not is_translation(name)}
         return hashlib.sha256(checksums.render(own).encode()).hexdigest()
 

@@ -20,11 +20,12 @@ from worker.adapters import photo_by_photo
 from worker.adapters.engines import Engines
 from worker.adapters.litert.interpreted_model import InterpretedModel
 from worker.adapters.openvino.streamed_model import StreamedModel
+from worker.adapters.tensorflow import conversion
 from worker.adapters.tensorflow.conversion import convert
 from worker.adapters.tensorflow.frozen_graph import freeze
 from worker.adapters.tensorflow.frozen_model import FrozenModel
 from worker.adapters.tensorflow.runtimes import TensorFlow
-from worker.errors import ConfigurationError, ModelError
+from worker.errors import BatchTooLargeError, ConfigurationError, ModelError
 from worker.inference import bundle, engine_trial
 from worker.inference.bundle import Bundle
 from worker.inference.engine_trial import Engine, RunnerName
@@ -105,6 +106,41 @@ def test_the_fastest_engine_is_chosen_if_it_answers_the_same(
     assert max(differences.values()) <= chosen["tolerance"]
     assert chosen["engine"] == engine_trial.choose(rates, differences)
     assert {type(model) for replica in replicas for model in replica} == {ENGINES[chosen["engine"]]}
+
+
+@pytest.mark.parametrize("error", [MemoryError("no memory"), BatchTooLargeError("no memory")])
+def test_too_little_memory_for_once_is_no_verdict(
+    load: Load, tmp_path: Path, log: io.StringIO, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    halves = make_bundle(Halves(), tmp_path)
+    with monkeypatch.context() as patched:
+        if isinstance(error, MemoryError):
+            patched.setattr(conversion, "input_spec", fail)
+        else:
+            patched.setattr(engine_trial, "race", fail)
+        load(halves)
+    load(halves)
+    hindered, raced = [
+        one for one in map(json.loads, log.getvalue().splitlines()) if one["event"] == "engine_chosen"
+    ]
+    assert (hindered["engine"], "no memory" in hindered["reason"]) == ("tensorflow", True)
+    assert "kept" not in raced
+    assert "litert_photos_per_s" in raced
+
+
+def test_a_disk_without_space_for_the_graph_leaves_the_race_as_it_is(
+    load: Load, tmp_path: Path, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_up(_graph: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(TensorFlow, "save", staticmethod(fill_up))
+    load(make_bundle(Halves(), tmp_path))
+    assert "litert_photos_per_s" in line(log, "engine_chosen")
 
 
 @pytest.mark.parametrize("engine", ["tensorflow", "litert"])

@@ -124,6 +124,21 @@ def test_demanding_it_where_it_is_not_installed_is_a_wrong_configuration(tmp_pat
     assert not engines.jobs, "it is refused before anything takes time"
 
 
+def test_one_that_cannot_be_imported_leaves_the_race_to_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "worker.adapters.openvino.runtime", None)  # as if a library were missing
+    halves = make_bundle(Halves(), tmp_path)
+    log = io.StringIO()
+    set_up_logs("json", "info", log)
+    make_loader(tmp_path, InProcess()).load([halves])
+    (chosen,) = [line for line in map(json.loads, log.getvalue().splitlines()) if "reason" in line]
+    assert chosen["engine"] in {"tensorflow", "litert"}
+    assert "OpenVINO cannot be imported" in chosen["reason"]
+    with pytest.raises(ConfigurationError, match="OpenVINO cannot be imported"):
+        make_loader(tmp_path, InProcess(), "openvino").load([halves])
+
+
 def test_the_race_has_it_where_it_is_installed_and_its_verdict_is_for_that_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,9 @@
 """Real workers and the process that has TensorFlow: which of them imports it, and how that process ends."""
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +12,12 @@ import pytest
 
 from localstack.services import free_port
 from localstack.worker_process import WorkerProcess
-from tests.support.models import Halves, RefusesRed, save_bundle
+from tests.support.models import Compares, Halves, RefusesRed, save_bundle
 from tests.support.waiting import eventually
+from worker.adapters.tensorflow import translator_process
 from worker.inference.translations import desk
 from worker.inference.translations.cache import FOLDER
+from worker.inference.translations.job import Answer, Job
 
 # Stands in for an image without TensorFlow: nobody finds it.
 WITHOUT_TENSORFLOW = """
@@ -36,6 +40,8 @@ class Host:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.cache = folder / "cache"
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
         self.workers: list[WorkerProcess] = []
 
     def worker(self, model: Path, *arguments: str, program: str = "", **settings: str) -> WorkerProcess:
@@ -46,7 +52,7 @@ class Host:
             "WORKER_MODEL_CACHE": str(self.cache),
             "WORKER_DOOR_PORT": str(free_port()),
             "WORKER_BATCH_SIZE": "4",
-            "TMPDIR": str(self.folder),
+            "TMPDIR": str(self.temporary),
             **settings,
         }
         log = self.folder / f"worker-{number}.log"
@@ -60,10 +66,8 @@ class Host:
         return worker
 
     def left(self) -> list[str]:
-        """What is in the cache and beside it, apart from entries."""
-        places = [self.cache / FOLDER, self.folder]
-        found = [path.name for place in places if place.is_dir() for path in place.iterdir()]
-        return [name for name in found if name.startswith((".", "photo-score-worker-"))]
+        """Temporary files and folders, in the cache and elsewhere."""
+        return [path.name for path in (*(self.cache / FOLDER).glob(".*"), *self.temporary.iterdir())]
 
 
 def translator(worker: WorkerProcess) -> psutil.Process:
@@ -153,6 +157,23 @@ def test_two_workers_that_start_at_once_on_an_empty_cache_keep_one_entry(host: H
     assert host.left() == []
 
 
+def test_a_state_file_that_cannot_be_written_any_more_does_not_end_a_start(host: Host, halves: Path) -> None:
+    folder = host.folder / "state"
+    folder.mkdir()
+    worker = host.worker(halves, WORKER_ENGINE="litert", WORKER_STATE_FILE=str(folder / "state"))
+    translator(worker)
+    shutil.rmtree(folder)  # stands in for a disk that is full by now
+    worker.wait_for("polling")
+    assert worker.events("state_file_failed")
+
+
+def test_the_process_that_has_tensorflow_needs_no_folder_for_temporary_files_but_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    assert translator_process.work(Job(models=(), place=tmp_path), lambda: None) == Answer()
+
+
 def test_if_the_process_that_has_tensorflow_is_killed_the_worker_says_so_in_one_line(
     host: Host, halves: Path
 ) -> None:
@@ -216,6 +237,13 @@ def test_where_tensorflow_is_not_installed_a_model_without_translation_is_refuse
     (line,) = [line for line in worker.output().splitlines() if not line.startswith("{")]
     expected = "translate-model" if command == "run" else "TensorFlow is not installed"
     assert expected in line
+
+
+def test_translating_says_what_litert_answers_otherwise(host: Host, tmp_path: Path) -> None:
+    compares = save_bundle(Compares(), tmp_path / "compares" / "1", name="compares")
+    worker = host.worker(compares, "translate-model", str(compares))
+    assert worker.wait() == 1
+    assert "LiteRT's answers differ from TensorFlow's" in worker.output()
 
 
 def test_translating_says_what_litert_cannot_run(host: Host, tmp_path: Path) -> None:

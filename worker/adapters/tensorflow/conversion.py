@@ -15,9 +15,9 @@ with mute_startup_output():
 def convert(graph: FrozenGraph) -> bytes:
     """Convert a graph to LiteRT's format, for one photo a call; nothing is quantized.
 
-    Raises ConversionError, naming no bundle, when LiteRT's own operations do not cover it, or when it has operations
-    with side effects (assertions, random numbers), which the converter would silently drop or
-    change.
+    Raises ConversionError, naming no bundle, when LiteRT's own operations do not cover it, or when it
+    has operations with side effects (assertions, random numbers), which the converter would silently
+    drop or change. Raises OSError and MemoryError when there is no disk or memory.
     """
     roles = graph.bundle.manifest.outputs.by_role()
     operations = graph.function.graph.get_operations()
@@ -35,6 +35,8 @@ def convert(graph: FrozenGraph) -> bytes:
             )
             converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
             return bytes(converter.convert())
+    except (OSError, MemoryError):
+        raise
     except Exception as error:  # noqa: BLE001 - the converter raises nearly anything
         raise ConversionError(_cause(error)) from None
 

@@ -7,6 +7,7 @@ folders that the job names. It ends when its parent does.
 """
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -20,7 +21,7 @@ from worker.adapters.engines import Engines
 from worker.adapters.litert.interpreted_model import InterpretedModel
 from worker.adapters.tensorflow import installation
 from worker.decoders.confinement import end_with, hide_process, offer_to_die_first
-from worker.errors import ConfigurationError, ConversionError, ModelError
+from worker.errors import BatchTooLargeError, ConfigurationError, ConversionError, ModelError
 from worker.inference import bundle, engine_trial
 from worker.inference.engine_trial import Engine, RunnerName, Team
 from worker.inference.runtimes import FrozenGraph, Graphs
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from worker.adapters.tensorflow.runtimes import TensorFlow
 
 NICE = 10  # beside a worker that serves
+HINDRANCES = (OSError, MemoryError, BatchTooLargeError)  # no disk or memory, now: nothing about the model
 
 
 def main() -> None:
@@ -63,12 +65,12 @@ def work(job: Job) -> Answer:
         if job.race is None or None in paths:
             return Answer()
         return Answer(rates=_race(tensorflow, graphs, [path for path in paths if path], job.race))
+    except HINDRANCES as error:
+        return Answer(hindered=str(error))
     except (ConversionError, ModelError) as error:
         return Answer(reason=str(error))
     except ConfigurationError as error:
         return Answer(error=str(error))
-    except OSError as error:
-        return Answer(unwritten=str(error))
 
 
 def _freeze(tensorflow: "TensorFlow", job: ModelJob) -> FrozenGraph:
@@ -78,9 +80,12 @@ def _freeze(tensorflow: "TensorFlow", job: ModelJob) -> FrozenGraph:
         return tensorflow.load(found, entry.file(GRAPH), entry.about)
     graph = tensorflow.freeze(found)
     if job.freeze_into:
-        job.freeze_into.mkdir(parents=True)
-        names = tensorflow.save(graph, job.freeze_into / GRAPH)
-        entries.seal(job.freeze_into, {"key": job.key, **names})
+        try:
+            job.freeze_into.mkdir(parents=True)
+            names = tensorflow.save(graph, job.freeze_into / GRAPH)
+            entries.seal(job.freeze_into, {"key": job.key, **names})
+        except OSError:  # nobody needs it now
+            shutil.rmtree(job.freeze_into, ignore_errors=True)
     return graph
 
 
@@ -98,6 +103,8 @@ def _translate(graph: FrozenGraph, job: ModelJob) -> Path | None:
     }
     try:
         difference = _write(graph, folder)
+    except HINDRANCES:
+        raise
     except (ConversionError, ModelError) as error:
         (folder / MODEL).unlink(missing_ok=True)
         entries.seal(folder, {**about, "reason": str(error)})
@@ -129,11 +136,13 @@ def _race(tensorflow: "TensorFlow", graphs: Graphs, paths: Sequence[Path], race:
     teams: dict[Engine, Team] = {"tensorflow": frozen}
     differences, refused = dict[RunnerName, float](), dict[RunnerName, str]()
     for name in race.runners:
-        runner = Engines().runner(name)
         try:
+            runner = Engines().runner(name)
             replicas = runner.replicas(models, race.replicas, race.largest_batch, race.threads, lambda: None)
             differences[name] = engine_trial.difference(frozen[0], replicas[0], photos)
             teams[name] = replicas
+        except HINDRANCES:
+            raise
         except (ConversionError, ModelError) as error:
             refused[name] = str(error)
     # By CPU time: other programs on this machine do not matter, and an engine that leaves a core idle leaves it to

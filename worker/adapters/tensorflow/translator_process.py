@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import IO
@@ -21,12 +20,13 @@ MODULE = "worker.adapters.tensorflow.translator"
 TIMEOUT = 900.0  # seconds
 SLICE = 0.1  # seconds between two checkpoints
 # Of our environment it gets what Python and TensorFlow read, but no credentials: it needs none.
-PREFIXES = ("TF_", "XLA_", "OMP_", "KMP_", "MKL_", "TMP")
+PREFIXES = ("TF_", "XLA_", "OMP_", "KMP_", "MKL_")
 
 
 def work(job: Job, checkpoint: Checkpoint) -> Answer:
     """Have a job done; `checkpoint` is called meanwhile. See Engines."""
-    with tempfile.TemporaryFile() as words, _start(words) as process:
+    # In memory, for the disk may be full.
+    with os.fdopen(os.memfd_create("words"), "w+b") as words, _start(job.place, words) as process:
         try:
             answer = _wait(process, job.model_dump_json().encode(), checkpoint)
         except BaseException:
@@ -43,13 +43,13 @@ def work(job: Job, checkpoint: Checkpoint) -> Answer:
         )
 
 
-def _start(words: IO[bytes]) -> "subprocess.Popen[bytes]":
+def _start(place: Path, words: IO[bytes]) -> "subprocess.Popen[bytes]":
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(PREFIXES)}
     path = os.pathsep.join(part or str(Path.cwd()) for part in sys.path)
     return subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", MODULE, str(os.getpid())],
-        # No GPU: it would take the memory that the worker needs there.
-        env={**kept, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "-1"},
+        # No GPU: it would take the memory that the worker needs there. TensorFlow leaves temporary files.
+        env={**kept, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "-1", "TMPDIR": str(place)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if IS_SET_BY_USER and sys.stderr else words,

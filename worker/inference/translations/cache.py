@@ -27,7 +27,7 @@ class Cache:
 
     @property
     def _root(self) -> Path:
-        return self.folder / FOLDER
+        return self.folder.absolute() / FOLDER  # as tempfile gives the folders in it
 
     def find(self, kind: str, model: str, key: str) -> Entry | None:
         """Find a whole entry that was made for this key. Any other is logged and removed."""
@@ -52,7 +52,10 @@ class Cache:
 
     @contextmanager
     def workplace(self) -> Iterator[Path]:
-        """Give a folder to make entries in, from which `keep` can take them; gone with all in it at the end."""
+        """Give a folder to make entries in, from which `keep` can take them; gone with all in it at the end.
+
+        Raises OSError if there is none anywhere.
+        """
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_owner()

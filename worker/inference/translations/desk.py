@@ -19,6 +19,7 @@ from worker.inference.translations.machine import cpu_features
 from worker.inference.translations.translation import GRAPH, Translation, make_key
 
 TRANSLATIONS, GRAPHS, VERDICTS = "translations", "graphs", "verdicts"  # kinds of entries
+TROUBLE = "the model cannot be translated or tried now"
 
 
 class Desk(AbstractContextManager["Desk"]):
@@ -85,27 +86,36 @@ class Desk(AbstractContextManager["Desk"]):
 
     def keep_verdict(self, conditions: Mapping[str, Any], verdict: Mapping[str, Any]) -> None:
         """Keep the result of a race."""
-        place = self._place()
-        sealed = entries.seal(place, {**verdict, "key": self._verdict_key(conditions)})
-        self._cache.keep(VERDICTS, self._names(), sealed)
+        try:
+            place = self._place()
+            sealed = entries.seal(place, {**verdict, "key": self._verdict_key(conditions)})
+        except OSError as error:
+            self._cache.tell_not_kept(self._cache.folder, error)
+        else:
+            self._cache.keep(VERDICTS, self._names(), sealed)
 
     def make(self, race: Race | None = None) -> Answer:
         """Have the missing translations made, and the engines raced, by the process that has TensorFlow.
 
-        Raises ConfigurationError, and ConversionError if nothing can be written.
+        Raises ConfigurationError, and ConversionError if there is no disk or memory for it now.
         """
         if self._engines.tensorflow_version is None:
             self._refuse_to_make()
-        place = self._place()
+        try:
+            place = self._place()
+        except OSError as error:
+            raise ConversionError(f"{TROUBLE}: {error}") from None
         jobs = [
             self._job(bundle, found, place / str(number), freezes=race is not None)
             for number, (bundle, found) in enumerate(zip(self._bundles, self._found, strict=True))
         ]
-        answer = self._engines.work(Job(models=tuple(jobs), race=race, beside=self._beside), self._checkpoint)
+        wanted = [job for job in jobs if race or job.translate_into]
+        job = Job(models=tuple(wanted), place=place, race=race, beside=self._beside)
+        answer = self._engines.work(job, self._checkpoint)
         if answer.error is not None:
             raise ConfigurationError(answer.error)
-        if answer.unwritten is not None:
-            raise ConversionError(f"no translation can be written: {answer.unwritten}")
+        if answer.hindered is not None:
+            raise ConversionError(f"{TROUBLE}: {answer.hindered}")
         self._found = [
             found or self._take(bundle, job)
             for bundle, found, job in zip(self._bundles, self._found, jobs, strict=True)
@@ -125,10 +135,13 @@ class Desk(AbstractContextManager["Desk"]):
         for look in (self._find_in_bundle, self._find_in_cache):
             entry = look(bundle)
             if entry and entry.path not in self._refused:
+                found = Translation(bundle, entry)
                 try:
-                    return self._check(Translation(bundle, entry))
+                    found.check(self._engines.runners["litert"])
                 except DamagedError as error:
                     self._drop(entry.path, str(error))
+                else:
+                    return found
         return None
 
     def _find_in_bundle(self, bundle: Bundle) -> Entry | None:
@@ -144,13 +157,6 @@ class Desk(AbstractContextManager["Desk"]):
 
     def _find_in_cache(self, bundle: Bundle) -> Entry | None:
         return self._cache.find(TRANSLATIONS, bundle.name, self._key(bundle))
-
-    def _check(self, found: Translation) -> Translation:
-        """Raise DamagedError if it is of no use here."""
-        found.check()
-        if found.reason and found.entry.about.get("litert") != self._engines.runners["litert"]:
-            raise DamagedError("it was another version of LiteRT that could not run the model")
-        return found
 
     def _drop(self, path: Path, reason: str) -> None:
         self._refused.add(path)
@@ -210,12 +216,13 @@ class Desk(AbstractContextManager["Desk"]):
             return None
 
     def _freeze(self, bundle: Bundle, tensorflow: TensorFlow) -> FrozenGraph:
-        graph, place = tensorflow.freeze(bundle), self._place()
+        graph = tensorflow.freeze(bundle)
         try:
+            place = self._place()
             names = tensorflow.save(graph, place / GRAPH)
             self._cache.keep(GRAPHS, bundle.name, entries.seal(place, {**names, "key": self._key(bundle)}))
         except (OSError, ValueError) as error:  # no space; a graph larger than protobuf's 2 GB
-            self._cache.tell_not_kept(place, error)
+            self._cache.tell_not_kept(self._cache.folder, error)
         return graph
 
     def _names(self) -> str:

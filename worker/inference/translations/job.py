@@ -39,6 +39,7 @@ class Job(_Form):
     """Models to freeze and to translate, and a race of the engines, unless there is none."""
 
     models: tuple[ModelJob, ...]
+    place: Path  # for temporary files; whoever asks removes it
     race: Race | None = None
     beside: bool = False  # beside a worker that serves: its threads come first
 
@@ -71,4 +72,4 @@ class Answer(_Form):
     rates: Rates | None = None
     reason: str | None = None  # why only TensorFlow can run the models
     error: str | None = None  # what is wrong with a bundle
-    unwritten: str | None = None  # why nothing could be written
+    hindered: str | None = None  # what was in the way this time: a full disk, too little memory

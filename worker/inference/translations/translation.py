@@ -41,9 +41,20 @@ class Translation:
         """LiteRT's form of the model."""
         return self.entry.path / MODEL
 
-    def check(self) -> None:
-        """Raise DamagedError unless all of it is as it was made."""
-        if self.reason is None:
+    @property
+    def shortcoming(self) -> str | None:
+        """Why only TensorFlow may run the model: what `reason` says, or LiteRT answered otherwise. None if it may."""
+        far = float(self.entry.about.get("difference", 0.0))
+        if self.reason is None and far > engine_trial.TOLERANCE:
+            return f"{self.bundle.path}: LiteRT's answers differ from TensorFlow's by {far:.2g}"
+        return self.reason
+
+    def check(self, litert: str) -> None:
+        """Raise DamagedError unless it is as it was made, and of use with this version of LiteRT."""
+        if self.reason is not None:
+            if self.entry.about.get("litert") != litert:
+                raise DamagedError("it was another version of LiteRT that could not run the model")
+        else:
             for name in (MODEL, ANSWERS):
                 self.entry.file(name)
 

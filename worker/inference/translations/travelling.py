@@ -22,7 +22,7 @@ def translate(bundle: Bundle, engines: Engines, tell: Callable[[str], None] = la
     if (version := engines.tensorflow_version) is None:
         raise ConfigurationError("TensorFlow is not installed: pip install 'photo-score-worker[cpu]'")
     key = make_key(bundle.digest, version)
-    if (found := _find(bundle, key)) is not None:
+    if (found := _find(bundle, key, engines)) is not None:
         return found
     tell(f"translating {bundle.path} for LiteRT, some seconds")
     try:
@@ -36,17 +36,17 @@ def translate(bundle: Bundle, engines: Engines, tell: Callable[[str], None] = la
             made.rename(old)
     except OSError as error:
         raise ConfigurationError(f"{bundle.path} cannot take its translation: {error}") from None
-    if (found := _find(bundle, key)) is None:
+    if (found := _find(bundle, key, engines)) is None:
         raise ConfigurationError(f"{bundle.path} has lost its translation again")
     return found
 
 
-def _find(bundle: Bundle, key: str) -> Translation | None:
+def _find(bundle: Bundle, key: str, engines: Engines) -> Translation | None:
     try:
         if (entry := entries.read(bundle.path / TRANSLATION, lambda _: key)) is None:
             return None
         found = Translation(bundle, entry)
-        found.check()
+        found.check(engines.runners["litert"])
     except DamagedError:
         return None
     return found
@@ -54,6 +54,8 @@ def _find(bundle: Bundle, key: str) -> Translation | None:
 
 def _make(bundle: Bundle, key: str, into: Path, engines: Engines) -> None:
     job = ModelJob(bundle=bundle.path, key=key, translate_into=into)
-    answer = engines.work(Job(models=(job,)), lambda: None)
-    if problem := answer.error or answer.unwritten or answer.reason:
+    answer = engines.work(Job(models=(job,), place=into.parent), lambda: None)
+    if answer.hindered is not None:
+        raise ConfigurationError(f"{bundle.path} cannot be translated now: {answer.hindered}")
+    if problem := answer.error or answer.reason:
         raise ConfigurationError(problem)

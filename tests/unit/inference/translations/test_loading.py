@@ -4,7 +4,8 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,35 @@ def test_a_translation_that_travels_with_the_model_comes_first(starts: Starts) -
     assert not (starts.cache / FOLDER / desk.TRANSLATIONS).exists()
 
 
+def test_translating_again_with_another_version_of_litert_tries_again(starts: Starts) -> None:
+    starts.engines.reason = "it has no operation NewestOne"
+    assert "NewestOne" in str(translate(starts.bundles[0], starts.engines).shortcoming)
+    starts.engines.reason, starts.engines.litert_version = None, "2.4.0"
+    assert translate(starts.bundles[0], starts.engines).shortcoming is None
+
+
+def test_translating_says_that_the_answers_differ(starts: Starts) -> None:
+    starts.engines.translated = 3.5
+    found = translate(starts.bundles[0], starts.engines)
+    assert "differ from TensorFlow's by 0.5" in str(found.shortcoming)
+
+
+def test_a_cache_may_be_named_from_the_folder_of_the_worker(
+    starts: Starts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(starts.folder)
+    starts.cache = Path("cache")
+    starts.start()
+    assert starts.start() == []
+
+
+def test_only_what_is_missing_is_translated(starts: Starts) -> None:
+    starts.start(engine="litert")
+    starts.bundles.append(write_bundle(starts.folder / "drinks" / "1", "drinks"))
+    assert starts.start(engine="litert") == ["translate"]
+    assert [one.bundle.parent.name for one in starts.engines.jobs[-1].models] == ["drinks"]
+
+
 def test_a_damaged_translation_in_the_model_is_left_alone_and_one_is_kept_beside(starts: Starts) -> None:
     translate(starts.bundles[0], starts.engines)
     damage(starts.bundles[0].path / "translation" / MODEL)
@@ -330,10 +360,48 @@ def test_what_is_wrong_with_a_model_is_reported_and_nothing_is_kept(starts: Star
     assert not list((starts.cache / FOLDER).iterdir())
 
 
-def test_a_full_disk_leaves_the_model_to_tensorflow(starts: Starts) -> None:
-    starts.engines.answer = Answer(unwritten="[Errno 28] No space left on device")
+def test_a_full_disk_leaves_the_model_to_tensorflow_until_there_is_space(starts: Starts) -> None:
+    starts.engines.answer = Answer(hindered="[Errno 28] No space left on device")
     assert (starts.start(), starts.engine) == (["race", "import", "freeze"], "tensorflow")
     assert "No space left" in starts.logged("engine_chosen")[-1]["reason"]
+    starts.engines.answer = Answer()
+    assert (starts.start(), starts.engine) == (["race"], "litert")
+
+
+@pytest.mark.parametrize("engine", ["auto", "tensorflow"])
+def test_where_nothing_can_be_written_tensorflow_runs_the_model(
+    starts: Starts, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts.cache.write_text("no folder")
+    monkeypatch.setattr(tempfile, "tempdir", str(starts.folder / "missing"))
+    assert (starts.start(engine=engine), starts.engine) == (["import", "freeze"], "tensorflow")
+
+
+def test_a_verdict_that_cannot_be_written_counts_all_the_same(
+    starts: Starts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal = entries.seal
+
+    def fill_up(folder: Path, about: Mapping[str, Any]) -> entries.Entry:
+        if "engine" in about:
+            raise OSError(28, "No space left on device")
+        return seal(folder, about)
+
+    monkeypatch.setattr(entries, "seal", fill_up)
+    assert (starts.start(), starts.engine) == (["race"], "litert")
+    (line,) = starts.logged("translation_not_kept")
+    assert "No space left" in line["reason"]
+
+
+def test_a_model_that_cannot_be_read_is_refused_in_one_line(
+    starts: Starts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(checksums, "hash_file", refuse)
+    with pytest.raises(ConfigurationError, match=r"meals/1 cannot be read: .*Permission denied"):
+        starts.start()
 
 
 def test_a_stop_ends_the_start_and_leaves_nothing(starts: Starts) -> None:
