@@ -1,5 +1,6 @@
 """Keeps entries on this machine. Several workers of one user may share them."""
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -14,7 +15,8 @@ from worker.inference.translations.entries import DamagedError, Entry
 from worker.telemetry.counters import Telemetry
 
 FOLDER = "_engines"  # below WORKER_MODEL_CACHE, and no name that a bucket can have
-ABANDONED = 3_600.0  # seconds after which a workplace was left by a process that was killed
+# Seconds after which a workplace was left by a process that was killed: one that nobody holds, and any.
+UNHELD, ABANDONED = 60.0, 3_600.0
 KEPT = 4  # entries of a kind and a model: of versions and settings in use, and those before
 
 
@@ -64,7 +66,7 @@ class Cache:
         except (OSError, DamagedError) as error:
             self.tell_not_kept(self._root, error)
             place = tempfile.TemporaryDirectory(prefix="photo-score-worker-", ignore_cleanup_errors=True)
-        with place as folder:
+        with place as folder, _hold(Path(folder)):
             yield Path(folder)
 
     def keep(self, kind: str, model: str, made: Entry) -> Entry:
@@ -96,11 +98,35 @@ class Cache:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    before = time.time() - ABANDONED
     for place in folder.glob(".*"):
         with suppress(OSError):  # another worker removes it too
-            if place.stat().st_mtime < before:
+            age = time.time() - place.stat().st_mtime
+            if age > ABANDONED or (age > UNHELD and not _is_held(place)):
                 shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _hold(folder: Path) -> Iterator[None]:
+    """Show other processes that a folder is in use, until the end of this one at the latest."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # there are no locks of folders on NFS
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a process may hold it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # somebody does, or there are no locks
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _remove_old(folder: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from worker.inference import bundle, model_loader
 from worker.inference.delivery import checksums
 from worker.inference.model_loader import ModelLoader, Replicas
 from worker.inference.translations import desk, entries
-from worker.inference.translations.cache import FOLDER
+from worker.inference.translations.cache import FOLDER, Cache
 from worker.inference.translations.job import Answer
 from worker.inference.translations.translation import ANSWERS, GRAPH, MODEL
 from worker.inference.translations.travelling import translate
@@ -334,6 +335,22 @@ def test_old_entries_are_removed_and_nothing_else_is_left(starts: Starts) -> Non
         desk.GRAPHS,
         desk.VERDICTS,
     }
+
+
+def test_what_a_killed_start_has_left_is_removed_by_the_next_one_and_what_is_in_use_is_not(
+    starts: Starts,
+) -> None:
+    starts.start()
+    minutes_ago = time.time() - 300
+    left = starts.cache / FOLDER / ".left"
+    left.mkdir()
+    with Cache(starts.cache, starts.telemetry).workplace() as in_use:
+        for folder in (left, in_use):
+            (folder / MODEL).write_text("half")
+            os.utime(folder, (minutes_ago, minutes_ago))
+        starts.bundles = [write_bundle(starts.folder / "meals" / "2", content="newer")]
+        starts.start()
+        assert (left.exists(), in_use.exists()) == (False, True)
 
 
 def test_what_a_killed_start_has_left_is_removed_after_a_while(starts: Starts) -> None:
