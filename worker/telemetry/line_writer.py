@@ -24,19 +24,20 @@ class LineWriter(io.TextIOBase):
         self._copy = os.dup(descriptor)  # the number may stand for something else for a while
         self._descriptor = descriptor
         self._name = name
-        self._waiting: queue.SimpleQueue[str | threading.Event] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[bytes | threading.Event] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._next = ""  # taken from there, but not yet written
+        self._next = b""  # taken from there, but not yet written
         self._dropped = 0  # lines since the last one that was written
         self._thread = threading.Thread(target=self._write_all, name=f"{name}-lines", daemon=True)
         self._thread.start()
 
     def write(self, text: str) -> int:
         """Put text into the buffer; drop it when the buffer is full."""
+        data = text.encode(errors="backslashreplace")
         if self._waiting.qsize() < MAX_WAITING or threading.current_thread() is self._thread:
-            self._waiting.put(text)
+            self._waiting.put(data)
         else:
-            self._drop(text)
+            self._drop(data)
         return len(text)
 
     def drain(self) -> None:
@@ -55,28 +56,28 @@ class LineWriter(io.TextIOBase):
 
     def _write_all(self) -> None:
         while True:
-            text, written = self._take()
-            if self._is_written(text.encode(errors="backslashreplace")):
+            data, written = self._take()
+            if self._is_written(data):
                 self._tell_dropped()
             else:
-                self._drop(text)
+                self._drop(data)
             if written:
                 written.set()
 
-    def _take(self) -> tuple[str, threading.Event | None]:
-        """Wait for text. What waits already is taken along, as much as a pipe takes whole.
+    def _take(self) -> tuple[bytes, threading.Event | None]:
+        """Wait for lines. What waits already is taken along, as much as a pipe takes whole.
 
         So lines of other processes do not get into ours. The event is one of `drain`.
         """
-        taken, self._next = self._next, ""
+        taken, self._next = self._next, b""
         while not taken or not self._waiting.empty():
-            text = self._waiting.get()
-            if isinstance(text, threading.Event):
-                return taken, text
-            if taken and len(taken) + len(text) > select.PIPE_BUF:
-                self._next = text
+            data = self._waiting.get()
+            if isinstance(data, threading.Event):
+                return taken, data
+            if taken and len(taken) + len(data) > select.PIPE_BUF:
+                self._next = data
                 break
-            taken += text
+            taken += data
         return taken, None
 
     def _is_written(self, data: bytes) -> bool:
@@ -87,9 +88,9 @@ class LineWriter(io.TextIOBase):
             return False
         return True
 
-    def _drop(self, text: str) -> None:
+    def _drop(self, data: bytes) -> None:
         with self._lock:
-            self._dropped += text.count("\n")
+            self._dropped += data.count(b"\n")
 
     def _tell_dropped(self) -> None:
         """Log how many lines are missing, once the reader takes lines again."""

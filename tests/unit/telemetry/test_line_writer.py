@@ -54,6 +54,26 @@ def test_a_drain_writes_all_lines_in_order(pipe: Pipe) -> None:
     assert pipe.read_lines(100) == [str(number) for number in range(100)]
 
 
+def test_no_more_is_written_at_once_than_a_pipe_takes_whole(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, sizes = os.write, list[int]()
+
+    def record(descriptor: int, data: bytes) -> int:
+        sizes.append(len(data))
+        return write(descriptor, data)
+
+    filled = pipe.fill()
+    pipe.writer.write("first\n")
+    eventually(pipe.writer._waiting.empty)  # it is in a write that blocks
+    monkeypatch.setattr(os, "write", record)
+    for _ in range(5):
+        pipe.writer.write("é" * 700 + "\n")
+    pipe.read(filled)
+    pipe.writer.drain()
+    assert sizes == [2 * 1401, 2 * 1401, 1401]
+
+
 def test_a_line_longer_than_a_pipe_is_written_whole(pipe: Pipe) -> None:
     pipe.writer.write("é" * 100_000 + "\n")
     assert pipe.read(200_001) == "é" * 100_000 + "\n"
