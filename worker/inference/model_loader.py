@@ -127,7 +127,7 @@ class ModelLoader:
             return self._report(replicas, reason="TensorFlow is not installed")
         try:
             desk.check_convertible()
-            kept = desk.verdict(self._conditions)
+            kept = desk.verdicts.find(self._conditions)
             verdict = self._race(desk) if kept is None else {**kept, "kept": True}
             if verdict["engine"] != "tensorflow":
                 return self._report(self._on_runner(verdict["engine"], desk, checkpoint), **verdict)
@@ -164,7 +164,7 @@ class ModelLoader:
         if rates := answer.rates:
             chosen = engine_trial.choose(rates.photos_per_s, rates.differences)
             verdict = {"engine": chosen, **rates.facts(), "tolerance": engine_trial.TOLERANCE}
-        desk.keep_verdict(self._conditions, verdict)
+        desk.verdicts.keep(self._conditions, verdict)
         return verdict
 
     def _on_runner(self, name: RunnerName, desk: Desk, checkpoint: Checkpoint) -> Replicas:

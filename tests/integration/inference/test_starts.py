@@ -15,8 +15,7 @@ from localstack.worker_process import WorkerProcess
 from tests.support.models import Compares, Halves, RefusesRed, save_bundle
 from tests.support.waiting import eventually
 from worker.adapters.tensorflow import translator_process
-from worker.inference.translations import desk
-from worker.inference.translations.cache import FOLDER
+from worker.inference.translations.cache import FOLDER, TRANSLATIONS
 from worker.inference.translations.job import Answer, Job
 
 # Stands in for an image without TensorFlow: nobody finds it.
@@ -153,7 +152,7 @@ def test_two_workers_that_start_at_once_on_an_empty_cache_keep_one_entry(host: H
     for worker in workers:
         worker.wait_for("polling")
         assert not worker.events("translation_refused") + worker.events("translation_not_kept")
-    assert len(list((host.cache / FOLDER / desk.TRANSLATIONS / "halves").iterdir())) == 1
+    assert len(list((host.cache / FOLDER / TRANSLATIONS / "halves").iterdir())) == 1
     assert host.left() == []
 
 

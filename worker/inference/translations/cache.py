@@ -14,6 +14,7 @@ from worker.inference.translations import entries
 from worker.inference.translations.entries import DamagedError, Entry
 from worker.telemetry.counters import Telemetry
 
+TRANSLATIONS, GRAPHS, VERDICTS = "translations", "graphs", "verdicts"  # kinds of entries
 FOLDER = "_engines"  # below WORKER_MODEL_CACHE, and no name that a bucket can have
 # Seconds after which a workplace was left by a process that was killed: one that nobody holds, and any.
 UNHELD, ABANDONED = 60.0, 3_600.0

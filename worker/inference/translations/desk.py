@@ -1,24 +1,22 @@
-"""Finds what one load of models needs: translations, frozen graphs, a verdict; has made what is missing."""
+"""Finds the translations that one load of models needs, and has made what is missing."""
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from worker.errors import ConfigurationError, ConversionError
 from worker.inference.bundle import TRANSLATION, Bundle
-from worker.inference.runtimes import Checkpoint, Engines, FrozenGraph, Graphs, TensorFlow
+from worker.inference.runtimes import Checkpoint, Engines, Graphs, TensorFlow
 from worker.inference.translations import entries
-from worker.inference.translations.cache import Cache
+from worker.inference.translations.cache import GRAPHS, TRANSLATIONS, Cache
 from worker.inference.translations.entries import DamagedError, Entry
 from worker.inference.translations.job import Answer, Job, ModelJob, Race
-from worker.inference.translations.machine import cpu_features
-from worker.inference.translations.translation import GRAPH, Translation, make_key
+from worker.inference.translations.kept_graphs import KeptGraphs
+from worker.inference.translations.translation import Translation, make_key
+from worker.inference.translations.verdicts import Verdicts
 
-TRANSLATIONS, GRAPHS, VERDICTS = "translations", "graphs", "verdicts"  # kinds of entries
 TROUBLE = "the model cannot be translated or tried now"
 
 
@@ -40,6 +38,8 @@ class Desk(AbstractContextManager["Desk"]):
         self._engines = engines
         self._checkpoint = checkpoint
         self._beside = beside
+        self.verdicts = Verdicts(bundles, cache, engines)
+        self._graphs = KeptGraphs(cache, engines.tensorflow_version or "")
         self._refused: set[Path] = set()
         self._made_now: set[str] = set()  # keys
         self._stack = ExitStack()
@@ -79,21 +79,6 @@ class Desk(AbstractContextManager["Desk"]):
         ]
         return True
 
-    def verdict(self, conditions: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Result of the race that was held before between the same models, under these conditions."""
-        found = self._cache.find(VERDICTS, self._names(), self._verdict_key(conditions))
-        return None if found is None else {name: found.about[name] for name in found.about if name != "key"}
-
-    def keep_verdict(self, conditions: Mapping[str, Any], verdict: Mapping[str, Any]) -> None:
-        """Keep the result of a race."""
-        try:
-            place = self._place()
-            sealed = entries.seal(place, {**verdict, "key": self._verdict_key(conditions)})
-        except OSError as error:
-            self._cache.tell_not_kept(self._cache.folder, error)
-        else:
-            self._cache.keep(VERDICTS, self._names(), sealed)
-
     def make(self, race: Race | None = None) -> Answer:
         """Have the missing translations made, and the engines raced, by the process that has TensorFlow.
 
@@ -123,11 +108,11 @@ class Desk(AbstractContextManager["Desk"]):
         return answer
 
     def graphs(self, tensorflow: TensorFlow) -> Graphs:
-        """Give each model's frozen graph, frozen and kept now where there is none."""
+        """Give each model's frozen graph, frozen and kept now where there is none. Raises ConfigurationError."""
         graphs = []
         for bundle in self._bundles:
             self._checkpoint()
-            graphs.append(self._load_graph(bundle, tensorflow) or self._freeze(bundle, tensorflow))
+            graphs.append(self._graphs.load(bundle, tensorflow))
         return graphs
 
     def _find(self, bundle: Bundle) -> Translation | None:
@@ -176,7 +161,7 @@ class Desk(AbstractContextManager["Desk"]):
         return self._stack.enter_context(self._cache.workplace())
 
     def _job(self, bundle: Bundle, found: Translation | None, place: Path, *, freezes: bool) -> ModelJob:
-        graph = self._find_graph(bundle) if found is None or freezes else None
+        graph = self._graphs.find(bundle) if found is None or freezes else None
         return ModelJob(
             bundle=bundle.path,
             key=self._key(bundle),
@@ -195,41 +180,3 @@ class Desk(AbstractContextManager["Desk"]):
             raise ConfigurationError(f"{bundle.path}: its translation has gone while it was made")
         self._made_now.add(made.key)
         return Translation(bundle, self._cache.keep(TRANSLATIONS, bundle.name, made))
-
-    def _find_graph(self, bundle: Bundle) -> Entry | None:
-        found = self._cache.find(GRAPHS, bundle.name, self._key(bundle))
-        if found is not None:
-            try:
-                found.file(GRAPH)
-            except DamagedError as error:
-                self._cache.refuse(found.path, str(error))
-                return None
-        return found
-
-    def _load_graph(self, bundle: Bundle, tensorflow: TensorFlow) -> FrozenGraph | None:
-        if (found := self._find_graph(bundle)) is None:
-            return None
-        try:
-            return tensorflow.load(bundle, found.path / GRAPH, found.about)
-        except ConfigurationError as error:
-            self._cache.refuse(found.path, str(error))
-            return None
-
-    def _freeze(self, bundle: Bundle, tensorflow: TensorFlow) -> FrozenGraph:
-        graph = tensorflow.freeze(bundle)
-        try:
-            place = self._place()
-            names = tensorflow.save(graph, place / GRAPH)
-            self._cache.keep(GRAPHS, bundle.name, entries.seal(place, {**names, "key": self._key(bundle)}))
-        except (OSError, ValueError) as error:  # no space; a graph larger than protobuf's 2 GB
-            self._cache.tell_not_kept(self._cache.folder, error)
-        return graph
-
-    def _names(self) -> str:
-        return "+".join(bundle.name for bundle in self._bundles)
-
-    def _verdict_key(self, conditions: Mapping[str, Any]) -> str:
-        keys = [self._key(bundle) for bundle in self._bundles]
-        versions = [self._engines.tensorflow_version, dict(self._engines.runners)]
-        facts = json.dumps([keys, versions, cpu_features(), conditions], sort_keys=True)
-        return hashlib.sha256(facts.encode()).hexdigest()[:32]

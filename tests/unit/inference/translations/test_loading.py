@@ -18,8 +18,8 @@ from worker.errors import ConfigurationError, ConversionError
 from worker.inference import bundle, model_loader
 from worker.inference.delivery import checksums
 from worker.inference.model_loader import ModelLoader, Replicas
-from worker.inference.translations import desk, entries
-from worker.inference.translations.cache import FOLDER, Cache
+from worker.inference.translations import entries, verdicts
+from worker.inference.translations.cache import FOLDER, GRAPHS, TRANSLATIONS, VERDICTS, Cache
 from worker.inference.translations.job import Answer
 from worker.inference.translations.translation import ANSWERS, GRAPH, MODEL
 from worker.inference.translations.travelling import translate
@@ -135,7 +135,7 @@ def test_models_side_by_side_are_kept_each_by_itself_and_raced_together(starts: 
     assert starts.start() == []
     starts.bundles[1:] = [write_bundle(starts.folder / "drinks" / "2", "drinks", "another graph")]
     assert starts.start() == ["race"]
-    assert len(list((starts.cache / FOLDER / desk.TRANSLATIONS).glob("*/*"))) == 3
+    assert len(list((starts.cache / FOLDER / TRANSLATIONS).glob("*/*"))) == 3
 
 
 # what is not trusted
@@ -148,14 +148,14 @@ def damage(path: Path) -> None:
 
 
 AGAIN = {  # what a start does then
-    desk.TRANSLATIONS: ["translate"],  # the verdict stays: it is of what will be made again
-    desk.VERDICTS: ["race"],
-    desk.GRAPHS: ["import", "freeze"],
+    TRANSLATIONS: ["translate"],  # the verdict stays: it is of what will be made again
+    VERDICTS: ["race"],
+    GRAPHS: ["import", "freeze"],
 }
 FILES = {
-    desk.TRANSLATIONS: [MODEL, ANSWERS, entries.ABOUT, checksums.NAME],
-    desk.VERDICTS: [entries.ABOUT, checksums.NAME],
-    desk.GRAPHS: [GRAPH, entries.ABOUT, checksums.NAME],
+    TRANSLATIONS: [MODEL, ANSWERS, entries.ABOUT, checksums.NAME],
+    VERDICTS: [entries.ABOUT, checksums.NAME],
+    GRAPHS: [GRAPH, entries.ABOUT, checksums.NAME],
 }
 
 
@@ -164,7 +164,7 @@ FILES = {
 def test_a_damaged_file_is_noticed_said_and_made_anew(
     starts: Starts, kind: str, name: str, harm: Callable[[Path], None]
 ) -> None:
-    engine = "tensorflow" if kind == desk.GRAPHS else "auto"
+    engine = "tensorflow" if kind == GRAPHS else "auto"
     starts.start(engine=engine)
     whole = starts.start(engine=engine)
     harm(starts.entry(kind) / name)
@@ -177,7 +177,7 @@ def test_a_damaged_file_is_noticed_said_and_made_anew(
 
 def test_an_entry_of_something_else_is_noticed(starts: Starts) -> None:
     starts.start()
-    place = starts.entry(desk.TRANSLATIONS)
+    place = starts.entry(TRANSLATIONS)
     shutil.rmtree(place)
     place.mkdir()
     (place / MODEL).write_text("5.0")
@@ -202,7 +202,7 @@ def test_what_was_found_out_under_other_conditions_does_not_count(
     elif changed == "litert":
         starts.engines.litert_version = "2.4.0"
     elif changed == "cpu":
-        monkeypatch.setattr(desk, "cpu_features", lambda: ["a machine with AVX-512"])
+        monkeypatch.setattr(verdicts, "cpu_features", lambda: ["a machine with AVX-512"])
     elif changed == "cores":
         settings["cores"] = 4
     else:
@@ -224,7 +224,7 @@ def test_a_translation_that_answers_otherwise_here_is_made_anew_once(starts: Sta
 
 def test_tensorflow_takes_over_where_the_kept_verdict_is_of_answers_that_differ_now(starts: Starts) -> None:
     starts.start()
-    sealed = starts.entry(desk.TRANSLATIONS)
+    sealed = starts.entry(TRANSLATIONS)
     about = entries.read(sealed)
     assert about
     (sealed / MODEL).write_text("3.5")
@@ -238,7 +238,7 @@ def test_tensorflow_takes_over_where_the_kept_verdict_is_of_answers_that_differ_
 @pytest.mark.parametrize("content", ["nonsense", "-1"], ids=["does not load", "does not run"])
 def test_a_translation_that_does_not_work_here_is_made_anew(starts: Starts, content: str) -> None:
     starts.start()
-    sealed = starts.entry(desk.TRANSLATIONS)
+    sealed = starts.entry(TRANSLATIONS)
     about = entries.read(sealed)
     assert about
     (sealed / MODEL).write_text(content)
@@ -254,7 +254,7 @@ def test_a_translation_that_travels_with_the_model_comes_first(starts: Starts) -
     translate(starts.bundles[0], starts.engines)
     starts.reread()
     assert starts.start(engine="litert") == []
-    assert not (starts.cache / FOLDER / desk.TRANSLATIONS).exists()
+    assert not (starts.cache / FOLDER / TRANSLATIONS).exists()
 
 
 def test_translating_again_with_another_version_of_litert_tries_again(starts: Starts) -> None:
@@ -327,14 +327,10 @@ def test_old_entries_are_removed_and_nothing_else_is_left(starts: Starts) -> Non
     for version in range(2, 9):
         starts.bundles = [write_bundle(starts.folder / "meals" / str(version), content=str(version))]
         starts.start()
-    kept = list((starts.cache / FOLDER / desk.TRANSLATIONS / "meals").iterdir())
+    kept = list((starts.cache / FOLDER / TRANSLATIONS / "meals").iterdir())
     assert len(kept) == 4
     assert starts.start() == [], "the newest is among them"
-    assert {path.name for path in (starts.cache / FOLDER).iterdir()} == {
-        desk.TRANSLATIONS,
-        desk.GRAPHS,
-        desk.VERDICTS,
-    }
+    assert {path.name for path in (starts.cache / FOLDER).iterdir()} == {TRANSLATIONS, GRAPHS, VERDICTS}
 
 
 def test_what_a_killed_start_has_left_is_removed_by_the_next_one_and_what_is_in_use_is_not(
