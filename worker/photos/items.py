@@ -117,25 +117,38 @@ class Items:
             raise TooCostlyError("the image's items overlap")
         return memoryview(b"".join(pieces))
 
+    def areas(self) -> dict[int, int]:
+        """Return the pixels of each item, as the header gives its size."""
+        boxes = self._meta.inner(b"iprp")
+        properties = list(boxes.first(b"ipco").boxes())
+        areas = dict[int, int]()
+        for kind, links in boxes.boxes():
+            for item, index in _links(links) if kind == b"ipma" else ():
+                if 0 < index <= len(properties) and properties[index - 1][0] == b"ispe":
+                    box = properties[index - 1][1]
+                    areas[item] = box.number(4, 4) * box.number(8, 4)
+        return areas
+
     def properties(self, item: int) -> Iterator[tuple[bytes, Part]]:
         """Yield an item's properties in their order: kinds and contents."""
         boxes = self._meta.inner(b"iprp")
         properties = list(boxes.first(b"ipco").boxes())
         for kind, links in boxes.boxes():  # there may be one of each version and flags (9.3.1)
-            for index in _links(links, item) if kind == b"ipma" else ():
+            for _, index in _links(links, item) if kind == b"ipma" else ():
                 if 0 < index <= len(properties):
                     yield properties[index - 1]
 
 
-def _links(links: Part, item: int) -> Iterator[int]:
-    """Yield the numbers of an item's properties, from 1."""
+def _links(links: Part, item: int | None = None) -> Iterator[tuple[int, int]]:
+    """Yield an item, or each, with the numbers of its properties, from 1."""
     cursor = Cursor(links.after(4))
     id_size, index_size = 4 if links.number(0, 1) else 2, 2 if links.number(3, 1) & 1 else 1
     for _ in range(cursor.read(4)):
-        is_ours, number = cursor.read(id_size) == item, cursor.read(1)
-        links.file.count(1 + number if is_ours else 1)
-        if not is_ours:
+        one, number = cursor.read(id_size), cursor.read(1)
+        is_asked = item is None or one == item
+        links.file.count(1 + number if is_asked else 1)
+        if not is_asked:
             cursor.at += number * index_size
             continue
         for _ in range(number):
-            yield cursor.read(index_size) & (0x7FFF if index_size == 2 else 0x7F)
+            yield one, cursor.read(index_size) & (0x7FFF if index_size == 2 else 0x7F)

@@ -15,6 +15,7 @@ from worker.errors import (
 )
 from worker.photos import png
 from worker.photos.avif import check_coded_size
+from worker.photos.cells import check_cells
 from worker.photos.colour import KEY, Colours
 from worker.photos.costs import check_cost, webp_size
 from worker.photos.nclx import code_points
@@ -66,6 +67,8 @@ def _open_photo(data: bytes, max_pixels: int) -> Image.Image:
         check_whole(data)
     if image.format == "AVIF":
         check_coded_size(data, image.size, max_pixels)
+    if image.format == "HEIF":
+        check_cells(data, image.size, max_pixels)
     return image
 
 

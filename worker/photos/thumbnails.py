@@ -2,7 +2,7 @@
 
 Phones and cameras embed one of 320 × 240 pixels or more. It is an item that refers to the photo (`thmb`,
 ISO/IEC 23008-12, 6.4.4). Opened as if it were the file's picture, it passes all checks that photos pass.
-One thumbnail at most is tried, and it is smaller than its photo: that bounds what it may cost.
+One thumbnail at most is tried, and it and its cells are smaller than the photo: that bounds what it costs.
 """
 
 from collections.abc import Iterator
