@@ -5,6 +5,7 @@
 Reads process ids, some a line. When its input ends, because the benchmark has, it kills those that stand still.
 """
 
+import atexit
 import functools
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typing import IO
 import psutil
 
 from bench.processes import ROOT
+
+PATIENCE = 5.0  # seconds that its end may take
 
 
 def guard(processes: Iterable[psutil.Process]) -> None:
@@ -31,6 +34,7 @@ def _guardian() -> IO[str]:
     child = subprocess.Popen(command, cwd=ROOT, stdin=pipe, text=True, start_new_session=True)
     if child.stdin is None:
         raise OSError("the guardian was started without a pipe")
+    atexit.register(child.communicate, timeout=PATIENCE)  # closes the pipe; and the child is kept until then
     return child.stdin
 
 

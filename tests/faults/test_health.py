@@ -30,6 +30,9 @@ def test_a_life_as_the_health_check_sees_it(rig: FaultRig, photo: bytes) -> None
 
 def test_a_process_that_stands_still_is_wedged_until_it_goes_on(rig: FaultRig, photo: bytes) -> None:
     worker = rig.start_worker(stall_after="30", receive_wait="0")
+    eventually(
+        lambda: rig.audit.counts["deleted"] == 1, rig.describe
+    )  # the bucket's test event: no lease is left
     worker.freeze()
     eventually(lambda: worker.health() == (1, "wedged"), worker.health, patience=60)
     worker.thaw()

@@ -74,15 +74,13 @@ class FaultRig(Rig):
 
     def settings(self, **changed: str) -> dict[str, str]:
         """Send workers through the proxies; `changed` are settings, e.g. `batch_size="8"`."""
-        return {
-            **self.environment,
-            "AWS_ENDPOINT_URL": self.gateway.url,
-            "WORKER_REDIS_URL": f"redis://{HOST}:{self.wire.port}/0",
-            "WORKER_REDIS_TIMEOUT": "0.5",
-            "WORKER_RETRY_DELAY": "1",
-            "WORKER_RETRY_DELAY_MAX": "2",
-            **as_variables(changed),
+        own = {
+            "redis_url": f"redis://{HOST}:{self.wire.port}/0",
+            "redis_timeout": "0.5",
+            "retry_delay": "1",
+            "retry_delay_max": "2",
         }
+        return {**super().settings(**{**own, **changed}), "AWS_ENDPOINT_URL": self.gateway.url}
 
     def start_worker(self, **changed: str) -> WorkerProcess:
         """Start a worker and wait until it polls."""
