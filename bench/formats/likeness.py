@@ -29,7 +29,7 @@ from worker.messages import Pixels
 from worker.photos.hashes import PHASH
 from worker.photos.looks import are_alike
 from worker.photos.opening import open_photo
-from worker.photos.thumbnails import decode_cheapest, decode_photo
+from worker.photos.thumbnails import decode_cheapest
 
 Encode = Callable[[Image.Image], bytes]
 Means = Callable[[Pixels], list[float]]  # photos, [N, height, width, 3] → their scores before rounding
@@ -93,7 +93,7 @@ def compare(data: bytes, means: Means) -> Pair:
     small, small_look, decoded = decode_cheapest(open_photo(data, ENOUGH), data, TARGET)
     if decoded != "thumbnail":
         raise BenchError("a thumbnail was refused that was to be compared")
-    whole, whole_look, _ = decode_photo(open_photo(data, ENOUGH), data, TARGET)
+    whole, whole_look, _ = decode_cheapest(open_photo(data, ENOUGH), data, TARGET, thumbnails=False)
     (one,), (other,) = (means(pixels[None]) for pixels in (small, whole))
     bits = distance(small_look.image_hash, whole_look.image_hash, PHASH.bits)
     if small_look == whole_look:  # also if neither has a hash

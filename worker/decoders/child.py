@@ -14,7 +14,7 @@ from worker.errors import OutOfMemoryError, PhotoError, TooCostlyError
 from worker.photos import hashes, opening
 from worker.photos.costs import webp_size
 from worker.photos.decoding import Target
-from worker.photos.thumbnails import decode_cheapest, decode_photo
+from worker.photos.thumbnails import decode_cheapest
 
 CHANNEL, MEMORY = 3, 4  # descriptors in the process
 MOST_TEXT = 300  # characters of an error
@@ -43,7 +43,7 @@ class Server:
         self._algorithm = hashes.find(job["hash"])
         self._max_pixels = job["max_pixels"]
         self._convert_colours = job.get("convert_colours", True)
-        self._decode = decode_cheapest if job.get("embedded_thumbnails", True) else decode_photo
+        self._thumbnails = job.get("embedded_thumbnails", True)
         largest = CONSTANT + PER_PIXEL * job["max_pixels"] + PER_BYTE * job["max_bytes"]
         self._space = AddressSpace(largest)
 
@@ -72,8 +72,13 @@ class Server:
             image = opening.open_photo(data, self._max_pixels)
             allowed += PER_PIXEL * image.width * image.height
             self._space.limit(allowed)
-            pixels, look, decoded = self._decode(
-                image, data, self._target, self._algorithm, convert_colours=self._convert_colours
+            pixels, look, decoded = decode_cheapest(
+                image,
+                data,
+                self._target,
+                self._algorithm,
+                convert_colours=self._convert_colours,
+                thumbnails=self._thumbnails,
             )
         except PhotoError as error:
             return {"error": error.code, "text": str(error)[:MOST_TEXT]}, b""

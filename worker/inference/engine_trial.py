@@ -18,7 +18,7 @@ Engine = Literal["tensorflow", RunnerName]
 
 TOLERANCE = 1e-3  # largest difference of any number: probabilities are 0 … 1, scores 1 … 5
 # How many times as fast as LiteRT an engine must be, on a CPU, to be worth its price. OpenVINO's is small, but a race
-# scatters. TensorFlow's is a start of ten seconds in place of two, and 600 MB more.
+# scatters. TensorFlow's is a far longer start and about a gigabyte more (make bench PART=start).
 PRICES: Mapping[Engine, float] = {"litert": 1.0, "openvino": 1.05, "tensorflow": 1.15}
 BATCH = 8  # photos of a call; TensorFlow is about as fast with more
 ROUNDS = 3

@@ -170,9 +170,8 @@ class ModelLoader:
     def _on_runner(self, name: RunnerName, desk: Desk, checkpoint: Checkpoint) -> Replicas:
         """Run the translations on LiteRT or OpenVINO, if the answers are TensorFlow's.
 
-        Raises ConversionError, and ConfigurationError if it is not installed.
-
-        One that is of no use is made anew, once.
+        A translation that is of no use is made anew, once. Raises ConversionError, and
+        ConfigurationError if the engine is not installed.
         """
         runner, size = self.engines.runner(name), self.settings.batch_size
         while True:

@@ -1,4 +1,4 @@
-"""Decodes the thumbnail in a HEIC or AVIF in place of the photo, if it does as well: it costs a fiftieth.
+"""Decodes the thumbnail in a HEIC or AVIF in place of the photo, if it does as well: it costs far less.
 
 Phones and cameras embed one of 320 × 240 pixels or more. It is an item that refers to the photo (`thmb`,
 ISO/IEC 23008-12, 6.4.4). Opened as if it were the file's picture, it passes all checks that photos pass.
@@ -44,26 +44,16 @@ def decode_cheapest(
     algorithm: Algorithm = PHASH,
     *,
     convert_colours: bool = True,
+    thumbnails: bool = True,
 ) -> "tuple[Pixels, Look, Picture]":
     """Decode the thumbnail of a photo if it does as well, else the photo, which is `data`, open.
 
-    Returns what `decode` returns, and which of both was decoded. Raises as `decode` does.
+    Without `thumbnails`, always the photo. Returns what `decode` returns, and which of both was
+    decoded. Raises as `decode` does.
     """
-    if thumbnail := find_thumbnail(photo, data, target):
+    if thumbnails and (thumbnail := find_thumbnail(photo, data, target)):
         with suppress(UnreadableImageError):
             return *decode(thumbnail, target, algorithm, convert_colours=convert_colours), "thumbnail"
-    return decode_photo(photo, data, target, algorithm, convert_colours=convert_colours)
-
-
-def decode_photo(
-    photo: Image.Image,
-    _: bytes,
-    target: Target,
-    algorithm: Algorithm = PHASH,
-    *,
-    convert_colours: bool = True,
-) -> "tuple[Pixels, Look, Picture]":
-    """Decode the photo, whatever else is in its file."""
     return *decode(photo, target, algorithm, convert_colours=convert_colours), "photo"
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from worker.errors import StoreError
 
-PATIENCE = (
-    0.05  # seconds that a thread waits for another one's call to end; a dead connection takes far longer
-)
+# Seconds that a thread waits for another one's call to end; a dead connection takes far longer.
+PATIENCE = 0.05
 
 
 @dataclass(eq=False, slots=True)

@@ -57,7 +57,7 @@ class CommonSettings(BaseModel):
     are, for models that were trained without."""
     embedded_thumbnails: Literal["auto", "off"] = "auto"
     """auto: a HEIC or AVIF is scored from the thumbnail in its file, if that covers the model's input and
-    has the photo's shape, orientation and colours: a fiftieth of the work. off: always from the photo.
+    has the photo's shape, orientation and colours: far less work. off: always from the photo.
     Choose off if uploaders gain by a score or by not being a duplicate: a file's thumbnail may show
     another picture than its photo."""
 

@@ -12,7 +12,7 @@ from worker.messages import Pixels
 from worker.photos import thumbnails
 from worker.photos.decoding import Target, prepare
 from worker.photos.opening import open_photo
-from worker.photos.thumbnails import decode_cheapest, decode_photo
+from worker.photos.thumbnails import decode_cheapest
 from worker.result import Picture
 
 TARGET = Target(224, 224, "crop")
@@ -189,7 +189,7 @@ def test_a_flood_of_thumbnails_costs_the_thumbnail_and_not_the_photo(number: int
 
 def test_a_photo_may_be_asked_for() -> None:
     data = file(picture(PHOTO), picture(SMALL, RED, of=[1]))
-    pixels, _, decoded = decode_photo(open_photo(data, MAX_PIXELS), data, TARGET)
+    pixels, _, decoded = decode_cheapest(open_photo(data, MAX_PIXELS), data, TARGET, thumbnails=False)
     assert decoded == "photo"
     assert not is_red(pixels)
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from PIL import Image
 
+from worker.decoders import child
 from worker.photos import decoding, opening, thumbnails
 from worker.photos.looks import Look
 
@@ -55,8 +56,8 @@ def reply(*look: object) -> None:
 
 def name_part(name: str) -> None:
     """Say that something else was decoded than a photo or a thumbnail."""
-    decode = thumbnails.decode_photo
-    vars(thumbnails)["decode_photo"] = lambda *given, **named: (*decode(*given, **named)[:2], name)
+    decode = thumbnails.decode_cheapest
+    vars(child)["decode_cheapest"] = lambda *given, **named: (*decode(*given, **named)[:2], name)
 
 
 HASH, COLOURS = "phash-1:0123456789abcdef", "lab-1:" + "88" * 16
