@@ -6,7 +6,6 @@ changes after that.
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from worker.inference import bundle
 from worker.inference.bundle import Bundle
 from worker.inference.delivery import checksums
 from worker.inference.delivery.s3_folder import SCHEME, Bucket, S3Folder, read_checksums
+from worker.inference.delivery.workplace import open_workplace, replace
 from worker.inference.runtimes import Checkpoint
 from worker.telemetry import progress
 from worker.telemetry.counters import Telemetry
@@ -51,7 +51,8 @@ class Library:
         try:
             if not checksums.match(target, sums):
                 self._download(version, sums, target, checkpoint)
-            os.utime(target)
+            with suppress(OSError):  # another user's, or not to be written
+                os.utime(target)
             _remove_old_versions(target.parent)
         except OSError as error:
             raise ConfigurationError(f"WORKER_MODEL_CACHE cannot be used: {error}") from None
@@ -87,7 +88,7 @@ class Library:
         sizes = self.bucket.sizes(version.bucket, f"{version.prefix}/")
         total, done = sum(sizes.get(version.key(name), 0) for name in sums), 0
         with (
-            tempfile.TemporaryDirectory(prefix=".", dir=target.parent, ignore_cleanup_errors=True) as folder,
+            open_workplace(target.parent) as place,
             progress.show(
                 f"model {version}", total, "bytes", telemetry=self.telemetry, clock=self.clock
             ) as show_done,
@@ -99,7 +100,7 @@ class Library:
                 show_done(done)
                 checkpoint()
 
-            complete = Path(folder) / "complete"
+            complete = place / "complete"
             for name, digest in sums.items():
                 self._download_file(version, name, digest, complete / name, add)
             _move(complete, target, sums)
@@ -120,8 +121,7 @@ def _move(complete: Path, target: Path, sums: Mapping[str, str]) -> None:
         complete.rename(target)
         return
     if not checksums.match(target, sums):
-        target.rename(complete.parent / "damaged")
-        complete.rename(target)
+        replace(target, complete)
 
 
 def _remove_old_versions(folder: Path) -> None:

@@ -1,23 +1,21 @@
 """Keeps entries on this machine. Several workers of one user may share them."""
 
-import fcntl
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from errno import EACCES
 from pathlib import Path
 
+from worker.inference.delivery.workplace import open_workplace
 from worker.inference.translations import entries
 from worker.inference.translations.entries import DamagedError, Entry
 from worker.telemetry.counters import Telemetry
 
 TRANSLATIONS, GRAPHS, VERDICTS = "translations", "graphs", "verdicts"  # kinds of entries
 FOLDER = "_engines"  # below WORKER_MODEL_CACHE, and no name that a bucket can have
-# Seconds after which a workplace was left by a process that was killed: one that nobody holds, and any.
-UNHELD, ABANDONED = 60.0, 3_600.0
 KEPT = 4  # entries of a kind and a model: of versions and settings in use, and those before
 
 
@@ -27,24 +25,29 @@ class Cache:
 
     folder: Path
     telemetry: Telemetry
+    _told: set[str] = field(default_factory=set, init=False)  # why something could not be kept
 
     @property
     def _root(self) -> Path:
         return self.folder.absolute() / FOLDER  # as tempfile gives the folders in it
 
     def find(self, kind: str, model: str, key: str) -> Entry | None:
-        """Find a whole entry that was made for this key. Any other is logged and removed."""
+        """Find a whole entry that was made for this key. A damaged one is logged and removed."""
         path = self._root / kind / model / key
         try:
-            if not path.is_dir():
-                return None
             self._check_owner()
             entry = entries.read(path, lambda _: key)
-        except (DamagedError, OSError) as error:
+        except FileNotFoundError:
+            return None
+        except DamagedError as error:
             self.refuse(path, str(error))
             return None
-        with suppress(OSError):  # another user's
-            os.utime(path)
+        except OSError as error:
+            self.tell_not_kept(error)
+            return None
+        if entry is not None:
+            with suppress(OSError):  # another user's, or not to be written
+                os.utime(path)
         return entry
 
     def refuse(self, path: Path, reason: str) -> None:
@@ -59,16 +62,15 @@ class Cache:
 
         Raises OSError if there is none anywhere.
         """
-        try:
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._check_owner()
-            _remove_abandoned(self._root)
-            place = tempfile.TemporaryDirectory(prefix=".", dir=self._root, ignore_cleanup_errors=True)
-        except (OSError, DamagedError) as error:
-            self.tell_not_kept(self._root, error)
-            place = tempfile.TemporaryDirectory(prefix="photo-score-worker-", ignore_cleanup_errors=True)
-        with place as folder, _hold(Path(folder)):
-            yield Path(folder)
+        with ExitStack() as stack:
+            try:
+                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._check_owner()
+                place = stack.enter_context(open_workplace(self._root))
+            except OSError as error:
+                self.tell_not_kept(error)
+                place = stack.enter_context(open_workplace(Path(tempfile.gettempdir())))
+            yield place
 
     def keep(self, kind: str, model: str, made: Entry) -> Entry:
         """Move an entry from the workplace to where `find` looks. It stays there if that cannot be done."""
@@ -82,52 +84,25 @@ class Cache:
         except OSError as error:
             if (other := self.find(kind, model, made.key)) is not None:  # a worker that was faster
                 return other
-            self.tell_not_kept(path, error)
+            self.tell_not_kept(error)
             return made
         _remove_old(path.parent)
         return Entry(path, made.about, made.sums)
 
-    def tell_not_kept(self, path: Path, error: Exception) -> None:
-        """Say that something could not be kept. The next start makes it anew."""
-        self.telemetry.warn("translation_not_kept", path=str(path), reason=str(error))
+    def tell_not_kept(self, error: Exception) -> None:
+        """Say, once for each reason, that something could not be kept. The next start makes it anew."""
+        reason = str(getattr(error, "strerror", None) or error)  # without the names of temporary files
+        if reason not in self._told:
+            self._told.add(reason)
+            self.telemetry.warn("translation_not_kept", path=str(self._root), reason=reason)
 
     def _check_owner(self) -> None:
-        """Raise DamagedError if another user could write there: an entry is as trusted as a model."""
+        """Raise PermissionError if another user could write there: an entry is as trusted as a model."""
         found = self._root.stat()
-        if found.st_uid not in {0, os.geteuid()} or found.st_mode & 0o022:
-            raise DamagedError(f"other users can write to {self._root}")
-
-
-def _remove_abandoned(folder: Path) -> None:
-    for place in folder.glob(".*"):
-        with suppress(OSError):  # another worker removes it too
-            age = time.time() - place.stat().st_mtime
-            if age > ABANDONED or (age > UNHELD and not _is_held(place)):
-                shutil.rmtree(place, ignore_errors=True)
-
-
-@contextmanager
-def _hold(folder: Path) -> Iterator[None]:
-    """Show other processes that a folder is in use, until the end of this one at the latest."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # there are no locks of folders on NFS
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _is_held(folder: Path) -> bool:
-    """Whether a process may hold it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # somebody does, or there are no locks
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+        if found.st_uid not in {0, os.geteuid()}:
+            raise PermissionError(EACCES, f"it belongs to another user ({found.st_uid})")
+        if found.st_mode & 0o022:
+            raise PermissionError(EACCES, f"other users can write there (mode {found.st_mode & 0o777:o})")
 
 
 def _remove_old(folder: Path) -> None:

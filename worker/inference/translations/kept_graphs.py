@@ -49,7 +49,7 @@ class KeptGraphs:
                 sealed = entries.seal(place, {**names, "key": self._key(graph.bundle)})
                 self.cache.keep(GRAPHS, graph.bundle.name, sealed)
         except (OSError, ValueError) as error:  # no space; a graph larger than protobuf's 2 GB
-            self.cache.tell_not_kept(self.cache.folder, error)
+            self.cache.tell_not_kept(error)
 
     def _key(self, bundle: Bundle) -> str:
         return make_key(bundle.digest, self.tensorflow_version)

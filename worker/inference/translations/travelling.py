@@ -1,11 +1,11 @@
 """Puts a translation into its bundle, so that it travels with the model: in an image, or through S3."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from worker.errors import ConfigurationError
 from worker.inference.bundle import TRANSLATION, Bundle
+from worker.inference.delivery.workplace import open_workplace, replace
 from worker.inference.runtimes import Engines
 from worker.inference.translations import entries
 from worker.inference.translations.entries import DamagedError
@@ -26,14 +26,9 @@ def translate(bundle: Bundle, engines: Engines, tell: Callable[[str], None] = la
         return found
     tell(f"translating {bundle.path} for LiteRT, some seconds")
     try:
-        # Beside the version, for a rename; hidden from those who list the versions.
-        with tempfile.TemporaryDirectory(prefix=".translation-", dir=bundle.path.parent) as folder:
-            made = Path(folder) / "made"
-            _make(bundle, key, made, engines)
-            old = bundle.path / TRANSLATION
-            if old.exists():
-                old.rename(Path(folder) / "old")
-            made.rename(old)
+        with open_workplace(bundle.path.parent) as place:
+            _make(bundle, key, place / "made", engines)
+            replace(bundle.path / TRANSLATION, place / "made")
     except OSError as error:
         raise ConfigurationError(f"{bundle.path} cannot take its translation: {error}") from None
     if (found := _find(bundle, key, engines)) is None:

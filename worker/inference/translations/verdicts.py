@@ -29,11 +29,13 @@ class Verdicts:
     def keep(self, conditions: Mapping[str, Any], verdict: Mapping[str, Any]) -> None:
         """Keep the result of a race, if there is space."""
         try:
-            with self.cache.workplace() as place:
+            with self.cache.workplace() as workplace:
+                place = workplace / VERDICTS
+                place.mkdir()
                 sealed = entries.seal(place, {**verdict, "key": self._key(conditions)})
                 self.cache.keep(VERDICTS, self._names, sealed)
         except OSError as error:
-            self.cache.tell_not_kept(self.cache.folder, error)
+            self.cache.tell_not_kept(error)
 
     @property
     def _names(self) -> str:

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,10 @@ from tests.support.models_without_graph import write_bundle
 from worker.errors import ConfigurationError, ConversionError
 from worker.inference import bundle, model_loader
 from worker.inference.delivery import checksums
+from worker.inference.delivery.workplace import PREFIX
 from worker.inference.model_loader import ModelLoader, Replicas
 from worker.inference.translations import entries, verdicts
-from worker.inference.translations.cache import FOLDER, GRAPHS, TRANSLATIONS, VERDICTS, Cache
+from worker.inference.translations.cache import FOLDER, GRAPHS, TRANSLATIONS, VERDICTS
 from worker.inference.translations.job import Answer
 from worker.inference.translations.translation import ANSWERS, GRAPH, MODEL
 from worker.inference.translations.travelling import translate
@@ -295,23 +295,34 @@ def test_a_damaged_translation_in_the_model_is_left_alone_and_one_is_kept_beside
     assert (starts.bundles[0].path / "translation" / MODEL).exists()
 
 
-@pytest.mark.parametrize("why", ["a file", "other users"])
-def test_a_cache_that_cannot_be_used_costs_a_warning(starts: Starts, why: str) -> None:
-    if why == "a file":
-        starts.cache.write_text("no folder")
-    else:
-        (starts.cache / FOLDER).mkdir(parents=True)
-        (starts.cache / FOLDER).chmod(0o777)
+def test_a_cache_that_is_no_folder_costs_a_line_at_each_start(starts: Starts) -> None:
+    starts.cache.write_text("no folder")
     for _ in range(2):
         assert (starts.start(), starts.engine) == (["race"], "litert")
-    assert len(starts.logged("translation_not_kept")) >= 2
+    assert [line["reason"] for line in starts.logged("translation_not_kept")] == ["Not a directory"] * 2
 
 
-def test_what_others_can_write_is_not_read(starts: Starts) -> None:
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (lambda root: root.chmod(0o770), "other users can write there (mode 770)"),
+        pytest.param(
+            lambda root: os.chown(root, 1234, -1),
+            "it belongs to another user (1234)",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away"),
+        ),
+    ],
+    ids=["a group", "another user"],
+)
+def test_what_others_can_write_is_left_alone_and_costs_a_line(
+    starts: Starts, harm: Callable[[Path], None], reason: str
+) -> None:
     starts.start()
-    (starts.cache / FOLDER).chmod(0o770)
-    assert starts.start() == ["race"]
-    assert any("other users can write" in line["reason"] for line in starts.logged("translation_refused"))
+    harm(starts.cache / FOLDER)
+    assert (starts.start(), starts.engine) == (["race"], "litert")
+    assert [line["reason"] for line in starts.logged("translation_not_kept")] == [reason]
+    assert starts.logged("translation_refused") == []
+    assert len(list((starts.cache / FOLDER).glob("*/*/*"))) == 3, "they may need it"
 
 
 def test_the_cache_is_for_its_user_alone(starts: Starts) -> None:
@@ -333,33 +344,24 @@ def test_old_entries_are_removed_and_nothing_else_is_left(starts: Starts) -> Non
     assert {path.name for path in (starts.cache / FOLDER).iterdir()} == {TRANSLATIONS, GRAPHS, VERDICTS}
 
 
-def test_what_a_killed_start_has_left_is_removed_by_the_next_one_and_what_is_in_use_is_not(
-    starts: Starts,
+@pytest.mark.parametrize("cache", ["usable", "a file"])
+def test_what_a_killed_start_has_left_is_removed_by_the_next_one(
+    starts: Starts, monkeypatch: pytest.MonkeyPatch, cache: str
 ) -> None:
-    starts.start()
-    minutes_ago = time.time() - 300
-    left = starts.cache / FOLDER / ".left"
-    left.mkdir()
-    with Cache(starts.cache, starts.telemetry).workplace() as in_use:
-        for folder in (left, in_use):
-            (folder / MODEL).write_text("half")
-            os.utime(folder, (minutes_ago, minutes_ago))
-        starts.bundles = [write_bundle(starts.folder / "meals" / "2", content="newer")]
+    temporary = starts.folder / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    if cache == "usable":
         starts.start()
-        assert (left.exists(), in_use.exists()) == (False, True)
-
-
-def test_what_a_killed_start_has_left_is_removed_after_a_while(starts: Starts) -> None:
-    starts.start()
-    old, new = (starts.cache / FOLDER / name for name in (".left-long-ago", ".in-use"))
-    for folder in (old, new):
-        folder.mkdir()
-        (folder / MODEL).write_text("half")
-    os.utime(old, (0, 0))
-    (starts.bundles[0].path / "saved_model.pb").write_text("retrained")
-    starts.reread()
-    starts.start()
-    assert (old.exists(), new.exists()) == (False, True)
+    else:
+        starts.cache.write_text("no folder")
+    left = (starts.cache / FOLDER if cache == "usable" else temporary) / f"{PREFIX}left"
+    left.mkdir()
+    (left / MODEL).write_text("half")
+    os.utime(left, (0, 0))
+    starts.bundles = [write_bundle(starts.folder / "meals" / "2", content="newer")]
+    assert starts.start() == ["race"]
+    assert not left.exists()
 
 
 # failures
