@@ -1,13 +1,18 @@
 """Entry point of `python -m worker`."""
 
-import os
 import signal
 import sys
 
+
+def stop(_number: int, _frame: object) -> None:
+    """End as at Ctrl-C: by default SIGTERM would leave temporary files, or in a container do nothing at all."""
+    if sys.argv[1:] in ([], ["run"]):
+        sys.exit()  # it has received nothing yet; once it may, it listens itself
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
-    # From a container's first process Linux keeps every signal without a handler, even SIGTERM.
-    if os.getpid() == 1:
-        signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit())
+    signal.signal(signal.SIGTERM, stop)
     from worker.cli import main
 
     sys.exit(main())

@@ -15,6 +15,7 @@ from localstack.worker_process import WorkerProcess
 from tests.support.models import Compares, Halves, RefusesRed, save_bundle
 from tests.support.waiting import eventually
 from worker.adapters.tensorflow import translator_process
+from worker.inference.delivery.workplace import PREFIX
 from worker.inference.translations.cache import FOLDER, TRANSLATIONS
 from worker.inference.translations.job import Answer, Job
 
@@ -193,6 +194,32 @@ def test_a_stop_ends_both_and_leaves_nothing(host: Host, halves: Path, number: s
     assert is_gone(child)
     assert all(line.startswith("{") for line in worker.output().splitlines()), worker.tail()
     assert host.left() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_of_a_command_ends_both_and_leaves_the_model_as_it_was(
+    host: Host, halves: Path, number: signal.Signals
+) -> None:
+    before = sorted(halves.rglob("*"))
+    command = host.worker(halves, "translate-model", str(halves))
+    child = translator(command)
+    os.killpg(command.pid, number)
+    assert command.wait() == 130
+    assert "worker translate-model: stopped" in command.output().splitlines()
+    assert is_gone(child)
+    assert sorted(halves.rglob("*")) == before
+    assert host.left() == []
+
+
+def test_what_a_killed_command_has_left_is_removed_by_the_next_one(host: Host, halves: Path) -> None:
+    command = host.worker(halves, "translate-model", str(halves))
+    child = translator(command)
+    command.kill()
+    eventually(lambda: is_gone(child))
+    (left,) = halves.glob(f"{PREFIX}*")
+    os.utime(left, (0, 0))
+    assert host.worker(halves, "translate-model", str(halves)).wait() == 0
+    assert [path.name for path in halves.iterdir()] == ["1"]
 
 
 def test_it_ends_with_a_worker_that_is_killed(host: Host, halves: Path) -> None:
