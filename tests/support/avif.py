@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 ESSENTIAL, TURNS = 0x80, {b"irot", b"imir", b"clap"}  # readers may not ignore these
 ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0"
@@ -34,10 +34,22 @@ def full(kind: bytes, *contents: bytes, version: int = 0) -> bytes:
 
 
 def av1(width: int, height: int, mode: str = "RGB") -> bytes:
-    """Code a picture as AV1, without a container; mode L for transparency."""
+    """Code noise as AV1, without a container; mode L for transparency."""
+    return code(Image.effect_noise((width, height), 90).convert(mode))
+
+
+def code(image: Image.Image) -> bytes:
+    """Code a picture as AV1, without a container."""
     stream = io.BytesIO()
-    Image.effect_noise((width, height), 90).convert(mode).save(stream, "AVIF", speed=10)
+    image.save(stream, "AVIF", speed=10)
     return stream.getvalue().partition(b"mdat")[2]
+
+
+def exif(orientation: int, of: Sequence[int]) -> Item:
+    """Metadata of these items: how the camera was held."""
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation] = orientation
+    return Item(bytes(4) + tags.tobytes().removeprefix(b"Exif\0\0"), (0, 0), b"Exif", {b"cdsc": [*of]})
 
 
 def grid(rows: int, columns: int, size: tuple[int, int]) -> bytes:

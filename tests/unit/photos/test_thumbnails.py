@@ -8,6 +8,7 @@ from PIL import ExifTags, Image
 
 from tests.support import avif, heic, icc
 from tests.support.heic import BLUE, P3, PQ, RED, file, mirror, picture, rotation
+from worker.errors import TooManyPixelsError, UnreadableImageError
 from worker.messages import Pixels
 from worker.photos import thumbnails
 from worker.photos.decoding import Target, prepare
@@ -87,6 +88,12 @@ REFUSED = {
     "1.1 % wider": [picture((1_000, 1_000)), picture((738, 730), RED, of=[1])],
     "1.1 % higher": [picture((1_000, 1_000)), picture((730, 738), RED, of=[1])],
     "larger than the photo": [picture(PHOTO), picture((800, 600), RED, of=[1])],
+    "larger than any photo, it says": [picture(PHOTO), picture(SMALL, RED, of=[1], says=(65_535, 49_151))],
+    "of cells that make up more than it says": [
+        picture(PHOTO),
+        avif.Item(avif.grid(2, 2, (65_535, 49_151)), SMALL, b"grid", {b"dimg": [3] * 4, b"thmb": [1]}),
+        picture(SMALL, RED),
+    ],
     "as large as the photo": [picture(PHOTO), picture(PHOTO, RED, of=[1])],
     "turned alone": [picture(PHOTO), picture(SMALL, RED, rotation(1), of=[1])],
     "not turned": [picture(PHOTO, BLUE, rotation(2)), picture(SMALL, RED, of=[1])],
@@ -169,6 +176,41 @@ def test_a_thumbnail_shows_what_its_photo_shows(orientation: int, options: dict[
     assert np.abs(pixels.astype(int) - whole).mean() < 4
 
 
+def corners(size: tuple[int, int]) -> Image.Image:
+    """A picture that shows which way up it is."""
+    few = Image.new("RGB", (2, 2), BLUE)
+    few.putpixel((0, 0), RED)
+    few.putpixel((1, 0), (40, 200, 40))
+    return few.resize(size, Image.Resampling.NEAREST)
+
+
+@pytest.mark.parametrize("file_format", ["HEIC", "AVIF"])
+@pytest.mark.parametrize("turned", [False, True], ids=["upright", "turned"])
+@pytest.mark.parametrize("of", [[1], [2], [1, 2]], ids=["photo", "thumbnail", "both"])
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_exif_turns_neither_a_photo_nor_its_thumbnail(
+    orientation: int, of: list[int], turned: bool, file_format: str
+) -> None:
+    """In these files properties of the items do, and readers leave EXIF alone."""
+    properties = [rotation(1)] * turned
+    items = list[avif.Item]()
+    for size, references in ((PHOTO, dict[bytes, list[int]]()), (SMALL, {b"thmb": [1]})):
+        if file_format == "AVIF":
+            items.append(avif.Item(avif.code(corners(size)), size, b"av01", references, properties))
+        else:
+            content, settings = heic.code(corners(size))
+            items.append(avif.Item(content, size, b"hvc1", references, [settings, *properties]))
+    items.append(avif.exif(orientation, of))
+    data = file(*items) if file_format == "HEIC" else avif.still(items)
+    pixels, decoded = read(data)
+    plain = np.asarray(
+        corners((224, 224)).transpose(Image.Transpose.ROTATE_90) if turned else corners((224, 224))
+    )
+    assert decoded == "thumbnail"
+    assert np.abs(pixels.astype(int) - plain).mean() < 4
+    assert np.abs(prepare(data, TARGET, MAX_PIXELS)[0].astype(int) - plain).mean() < 4
+
+
 def test_one_thumbnail_at_most_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = list[bytes]()
 
@@ -201,6 +243,23 @@ def test_formats_without_thumbnails_are_decoded(image_format: str) -> None:
     assert read(stream.getvalue())[1] == "photo"
 
 
+@pytest.mark.parametrize("allowed", [PHOTO[0] * PHOTO[1] - 1, SMALL[0] * SMALL[1]])
+@pytest.mark.parametrize("brand", [b"heic", b"avif"])
+def test_a_photo_of_too_many_pixels_is_refused_though_its_thumbnail_has_few(
+    allowed: int, brand: bytes
+) -> None:
+    photo, small = picture(PHOTO), picture(SMALL, RED, of=[1])
+    if brand == b"avif":
+        photo, small = (
+            avif.Item(avif.av1(*PHOTO), PHOTO),
+            avif.Item(avif.av1(*SMALL), SMALL, b"av01", {b"thmb": [1]}),
+        )
+    data = avif.still([photo, small], brand=brand)
+    assert open_photo(data, PHOTO[0] * PHOTO[1])
+    with pytest.raises(TooManyPixelsError, match="640 × 480"):
+        open_photo(data, allowed)
+
+
 # AVIF
 
 
@@ -215,3 +274,19 @@ def test_an_avif_whose_thumbnail_is_larger_than_it_says_is_decoded() -> None:
     photo = avif.Item(avif.av1(*PHOTO), PHOTO)
     false = avif.Item(avif.av1(1_280, 960), SMALL, references={b"thmb": [1]})
     assert read(avif.still([photo, false]))[1] == "photo"
+
+
+@pytest.mark.parametrize("says", [(1_280, 960), (16_000, 12_000), (65_535, 49_151), (2**32 - 1, 2**32 - 1)])
+def test_an_avif_whose_thumbnail_would_be_scaled_to_more_pixels_than_the_photo_has_is_decoded(
+    says: tuple[int, int],
+) -> None:
+    photo = avif.Item(avif.av1(*PHOTO), PHOTO)
+    small = avif.Item(avif.av1(*SMALL), says, references={b"thmb": [1]})
+    assert read(avif.still([photo, small]))[1] == "photo"
+
+
+def test_an_avif_that_is_larger_than_it_says_is_refused_whatever_its_thumbnail_is() -> None:
+    false = avif.Item(avif.av1(1_280, 960), PHOTO)
+    small = avif.Item(avif.av1(*SMALL), SMALL, references={b"thmb": [1]})
+    with pytest.raises(UnreadableImageError, match="640 × 480 pixels, the picture 1280 × 960"):
+        read(avif.still([false, small]))
