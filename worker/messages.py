@@ -92,7 +92,9 @@ class Upload:
 class Fetched:
     """A photo's bytes, with the identity S3 gave them."""
 
-    pieces: Sequence[bytes] = field(repr=False)  # as they arrived: joining them would cost a copy
+    pieces: Sequence[bytes] = field(
+        repr=False
+    )  # as they arrived, but for tiny ones: joining all would cost a copy
     etag: str | None = None
     version_id: str | None = None
     sha256: str | None = None  # hex

@@ -1,6 +1,7 @@
 """Answers of S3, or of a proxy in front of it, from a small server to the real client."""
 
 import hashlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -197,6 +198,20 @@ def test_a_photo_that_trickles_gives_signs_of_life_and_ends_by_the_deadline(
         with pytest.raises(StorageError, match="not received in 30 s"):
             photos.fetch(S3Object("bucket", "key"), LENGTH, trickle.alive)
     assert trickle.clock() - begun <= s3_body.DOWNLOAD_TIMEOUT + A_WHILE < s3.LONGEST_FETCH
+
+
+@pytest.mark.parametrize("way", ["by libcurl", "by boto3"])
+def test_a_photo_in_tiny_pieces_takes_little_more_than_its_bytes(
+    monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    choose_way(monkeypatch, way)
+    size = 20_000
+    chunks = b"1\r\nx\r\n" * size + b"0\r\n\r\n"
+    with serve(lambda _: (200, {"Transfer-Encoding": "chunked"}, chunks)) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        fetched = s3.Photos(1, time.monotonic).fetch(S3Object("bucket", "key"), size)
+    assert b"".join(fetched.pieces) == b"x" * size
+    assert sum(map(sys.getsizeof, fetched.pieces)) < 1.05 * size
 
 
 def test_a_model_that_trickles_is_given_up_but_told_of_meanwhile(

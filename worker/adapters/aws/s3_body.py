@@ -1,9 +1,9 @@
 """The body of one photo while it arrives: bounded in bytes and time, and hashed."""
 
-import hashlib
 from collections.abc import Callable
 
 from worker.errors import StorageError, TooManyBytesError
+from worker.intake.arriving import Arriving
 from worker.messages import Fetched
 
 DOWNLOAD_TIMEOUT = 30.0  # seconds for a whole photo; no read and no call begins after them
@@ -28,8 +28,8 @@ class Body:
     def begin(self, expected: int, etag: str | None, version_id: str | None) -> None:
         """Begin a body of so many bytes (0: unknown), anew in each attempt. Raises TooManyBytesError."""
         self.check_time()
-        self._size, self._expected = 0, expected
-        self._pieces, self._digest = list[bytes](), hashlib.sha256()
+        self._pieces, self._expected = list[bytes](), expected
+        self._arriving = Arriving(self._pieces)
         self._etag, self._version_id = unquote(etag), version_id
         if expected > self._max_bytes:
             raise self._too_many(f"{expected} bytes are more than the {self._max_bytes} allowed")
@@ -37,22 +37,21 @@ class Body:
     @property
     def room(self) -> int:
         """The bytes to read at most: one more than allowed shows that there are too many."""
-        return self._max_bytes + 1 - self._size
+        return self._max_bytes + 1 - self._arriving.size
 
     def add(self, piece: bytes) -> None:
         """Take what has arrived; it is hashed while the next bytes arrive. Raises TooManyBytesError, StorageError."""
-        self._pieces.append(piece)
-        self._digest.update(piece)
-        self._size += len(piece)
-        if self._size > self._max_bytes:
+        self._arriving.add(piece)
+        if self._arriving.size > self._max_bytes:
             raise self._too_many(f"received more than the {self._max_bytes} bytes allowed")
         self.check_time()
 
     def end(self) -> Fetched:
         """Return the photo. Raises StorageError if less came than was announced."""
-        if self._size < self._expected:
-            raise StorageError(f"received {self._size} of {self._expected} bytes")
-        return Fetched(self._pieces, self._etag, self._version_id, self._digest.hexdigest())
+        if self._arriving.size < self._expected:
+            raise StorageError(f"received {self._arriving.size} of {self._expected} bytes")
+        sha256 = self._arriving.end()
+        return Fetched(self._pieces, self._etag, self._version_id, sha256)
 
     def _too_many(self, text: str) -> TooManyBytesError:
         return TooManyBytesError(text).of(self._etag, self._version_id)

@@ -1,11 +1,8 @@
-"""Gathers the pieces of a photo while it arrives: counted for the budget of memory, joined and hashed."""
-
-import hashlib
+"""Gathers the pieces of a photo while it arrives: counted for the budget of memory."""
 
 from worker.door.problems import Refusal
 from worker.door.receiving.admission import Admission, Pieces
-
-SMALL = 65_536  # bytes; smaller pieces are joined: tiny ones take many times their bytes
+from worker.intake.arriving import Arriving
 
 
 class Gathered:
@@ -15,37 +12,22 @@ class Gathered:
         self._admission = admission
         self._max_bytes = max_bytes
         self._pieces = Pieces()
-        self._last = bytearray()
-        self._size = 0
-        self._sha256 = hashlib.sha256()
+        self._arriving = Arriving(self._pieces)
 
     def add(self, piece: bytes) -> None:
         """Add bytes. Raises Refusal for too many."""
-        if self._size + len(piece) > self._max_bytes:
+        if self._arriving.size + len(piece) > self._max_bytes:
             raise Refusal("too_many_bytes", f"received more than {self._max_bytes} bytes")
         self._admission.hold(len(piece))
-        self._size += len(piece)
-        self._sha256.update(piece)
-        if len(piece) >= SMALL:
-            self._join()
-            self._pieces.append(piece)
-        else:
-            self._last += piece
-            if len(self._last) >= SMALL:
-                self._join()
+        self._arriving.add(piece)
 
     def whole(self) -> tuple[Pieces, int, str]:
         """Return the pieces, which count as long as they live, their size and their SHA-256 in hex."""
-        self._join()
-        self._admission.release_with(self._pieces, self._size)
-        return self._pieces, self._size, self._sha256.hexdigest()
+        sha256, size = self._arriving.end(), self._arriving.size
+        self._admission.release_with(self._pieces, size)
+        return self._pieces, size, sha256
 
     def drop(self) -> None:
         """Give up what has arrived."""
         self._pieces.clear()
-        self._admission.release(self._size)
-
-    def _join(self) -> None:
-        if self._last:
-            self._pieces.append(bytes(self._last))
-            self._last = bytearray()
+        self._admission.release(self._arriving.size)

@@ -1,6 +1,5 @@
-"""A photo while it arrives: its pieces are counted, joined and hashed."""
+"""A photo while it arrives: its pieces are counted for the budget of memory."""
 
-import hashlib
 import math
 
 import pytest
@@ -8,36 +7,14 @@ import pytest
 from tests.support.fakes import ManualClock
 from worker.door.problems import Refusal
 from worker.door.receiving.admission import Admission
-from worker.door.receiving.gathering import SMALL, Gathered
+from worker.door.receiving.gathering import Gathered
 
-MEMORY = 10 * SMALL
+MEMORY = 655_360  # bytes
 
 
 @pytest.fixture
 def admission() -> Admission:
     return Admission(most=1, memory=MEMORY, objective_seconds=math.inf, clock=ManualClock())
-
-
-def test_small_pieces_are_joined_and_large_ones_kept_as_they_are(admission: Admission) -> None:
-    gathered = Gathered(admission, MEMORY)
-    large = bytes(SMALL)
-    sent = [b"a"] * 3 + [large] + [b"b" * 1000] * 70
-    for piece in sent:
-        gathered.add(piece)
-    pieces, size, sha256 = gathered.whole()
-    whole = b"".join(sent)
-    assert b"".join(pieces) == whole
-    assert (size, sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
-    assert [len(piece) for piece in pieces] == [3, SMALL, 66_000, 4_000]
-    assert pieces[1] is large
-
-
-def test_small_pieces_are_joined_as_soon_as_they_are_no_small_one_any_more(admission: Admission) -> None:
-    gathered = Gathered(admission, MEMORY)
-    for piece in [b"a" * (SMALL // 4)] * 5:
-        gathered.add(piece)
-    pieces, _, _ = gathered.whole()
-    assert [len(piece) for piece in pieces] == [SMALL, SMALL // 4]
 
 
 def test_they_count_as_they_arrive_and_as_long_as_anybody_has_them(admission: Admission) -> None:
