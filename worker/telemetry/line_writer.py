@@ -28,6 +28,7 @@ class LineWriter(io.TextIOBase):
         self._lock = threading.Lock()
         self._next = b""  # taken from there, but not yet written
         self._dropped = 0  # lines since the last one that was written
+        self._is_torn = False  # whether the reader has the beginning of a line that was dropped
         self._thread = threading.Thread(target=self._write_all, name=f"{name}-lines", daemon=True)
         self._thread.start()
 
@@ -57,10 +58,8 @@ class LineWriter(io.TextIOBase):
     def _write_all(self) -> None:
         while True:
             data, written = self._take()
-            if self._is_written(data):
-                self._tell_dropped()
-            else:
-                self._drop(data)
+            if data:
+                self._write(data)
             if written:
                 written.set()
 
@@ -80,13 +79,19 @@ class LineWriter(io.TextIOBase):
             taken += data
         return taken, None
 
-    def _is_written(self, data: bytes) -> bool:
+    def _write(self, data: bytes) -> None:
+        """Write lines; drop what is not written, which may begin within a line."""
+        left = begun = b"\n" + data if self._is_torn else data
         try:
-            while data:
-                data = data[os.write(self._copy, data) :]
+            while left:
+                left = left[os.write(self._copy, left) :]
         except OSError:  # the reader has gone, or the disk is full: keep scoring
-            return False
-        return True
+            if written := begun[: -len(left)]:
+                self._is_torn = not written.endswith(b"\n")
+            self._drop(left[-len(data) :])
+        else:
+            self._is_torn = False
+            self._tell_dropped()
 
     def _drop(self, data: bytes) -> None:
         with self._lock:

@@ -2,9 +2,12 @@
 
 import fcntl
 import os
+import resource
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,6 +15,17 @@ from structlog.testing import capture_logs
 from tests.support.waiting import eventually
 from worker.telemetry import line_writer
 from worker.telemetry.line_writer import LineWriter
+
+FAR = 2**30  # bytes into a file; nothing else that writes meanwhile gets there
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """Let this process write files up to so many bytes, as if the disk were full behind them."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 class Pipe:
@@ -107,6 +121,29 @@ def test_a_reader_that_has_gone_is_no_error(pipe: Pipe) -> None:
     pipe.writer.drain()
     assert pipe.writer._dropped == 2
     assert pipe.writer._thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("fits", "kept", "dropped"),
+    [(0, "", 3), (2, "on\n", 3), (4, "one\n", 2), (7, "one\noth\n", 2), (10, "one\nother\n", 1)],
+    ids=["none", "a part of the first", "one", "a part of the second", "two"],
+)
+def test_only_lines_that_a_full_disk_did_not_take_whole_are_counted(
+    tmp_path: Path, fits: int, kept: str, dropped: int
+) -> None:
+    with (tmp_path / "log").open("w+b") as log:
+        log.seek(FAR)
+        writer = LineWriter(log.fileno(), "stderr")
+        with capture_logs() as logs:
+            with files_up_to(FAR + fits):
+                writer.write("one\nother\nthird\n")
+                writer.drain()
+                writer.drain()  # tells nothing, for nothing was written
+            writer.write("then\n")
+            writer.drain()
+        log.seek(FAR)
+        assert log.read().decode() == f"{kept}then\n"
+    assert [(one["event"], one["lines"]) for one in logs] == [("lines_dropped", dropped)]
 
 
 def test_a_number_that_stands_for_something_else_for_a_while_does_no_harm(pipe: Pipe) -> None:
