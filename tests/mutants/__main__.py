@@ -2,7 +2,7 @@
 
 mutmut changes the modules that pyproject.toml lists, a token at a time; by_hand.toml has faults that
 no tool would think of, and those of the Lua scripts. survivors.toml explains those that live on. The
-exit code is 1 if too many of a module do, or one without an explanation.
+exit code is 1 if too many of a module do, one without an explanation, or an explanation has none.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tests.mutants import by_hand
@@ -51,10 +52,9 @@ def _by_tool(console: Console, module: str, children: int) -> bool:
     ]
     found = [(name, state) for name, state in states if fnmatch.fnmatch(name, pattern)]
     counts = Counter((_module(name), state in KILLED) for name, state in found if state in KILLED | ALIVE)
-    unexplained = list(_unexplained(name for name, state in found if state in ALIVE))
-    for name, change in unexplained:
-        console.print(f"[red]alive[/] {name}\n{change}\n", highlight=False)
-    return _show(console, counts) and not unexplained
+    alive = [name for name, state in found if state in ALIVE]
+    are_explained = _are_explained(console, alive, {module for module, _ in counts})
+    return _show(console, counts) and are_explained
 
 
 def _by_hand(console: Console, named: str) -> bool:
@@ -69,15 +69,22 @@ def _by_hand(console: Console, named: str) -> bool:
     )
 
 
-def _unexplained(names: Iterable[str]) -> Iterable[tuple[str, str]]:
-    """Those whose changed line is not in survivors.toml, with the change."""
+def _are_explained(console: Console, alive: Iterable[str], modules: set[str]) -> bool:
+    """Print the mutants whose changed line is not in survivors.toml, and the lines there that no mutant has."""
     explained = tomllib.loads(SURVIVORS.read_text(encoding="utf-8"))["survivor"]
-    for name in names:
+    known = {(one["module"], one["line"]) for one in explained if one["module"] in modules}
+    unknown, left = 0, set(known)
+    for name in alive:
         lines = _mutmut("show", name).splitlines()
         change = [line for line in lines if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
-        planted = {line[1:].strip() for line in change if line.startswith("+")}
-        if not any(one["module"] == _module(name) and one["line"] in planted for one in explained):
-            yield name, "\n".join(change)
+        planted = {(_module(name), line[1:].strip()) for line in change if line.startswith("+")}
+        left -= planted
+        if planted.isdisjoint(known):
+            unknown += 1
+            console.print(f"[red]alive[/] {name}", escape("\n".join(change)), "", sep="\n", highlight=False)
+    for of_module, line in sorted(left):
+        console.print(f"[red]explained, but not alive[/] {of_module}: {escape(line)}", highlight=False)
+    return not unknown and not left
 
 
 def _show(console: Console, counts: Counter[tuple[str, bool]]) -> bool:

@@ -53,8 +53,6 @@ def _read(bundle: Bundle, outputs: Outputs, photos: int) -> Iterator[Read | Mode
     """Read one model's outputs, photo by photo."""
     tables = {role: np.asarray(rows, np.float64).reshape(photos, -1) for role, rows in outputs.items()}
     is_finite = np.logical_and.reduce([np.isfinite(table).all(axis=1) for table in tables.values()])
-    if not is_finite.all():
-        tables = {role: np.where(is_finite[:, np.newaxis], table, 0) for role, table in tables.items()}
     fields = _fields(bundle, tables)
     groups = _food_groups(bundle, tables, photos)
     for finite, group, *values in zip(is_finite.tolist(), groups, *fields.values(), strict=True):
@@ -97,7 +95,7 @@ def _is_food(bundle: Bundle, inference: Inference) -> bool:
 def _top_labels(bundle: Bundle, probs: Table) -> list[list[dict[str, Any]]]:
     """The most probable labels of each row, the first of equal ones first."""
     top = min(bundle.manifest.labels.top if bundle.manifest.labels else 0, len(bundle.labels))
-    least = np.partition(probs, -top, axis=1)[:, -top, np.newaxis]
+    least = np.partition(probs, -top)[:, -top, np.newaxis]
     rows, places = np.divmod(np.flatnonzero(probs >= least), len(bundle.labels))  # and its equals
     order = np.lexsort((-probs[rows, places], rows))  # by row, then by value; stable
     rows, places = rows[order], places[order]

@@ -282,7 +282,8 @@ def test_labels_out_of_range_by_a_rounding_error_are_shown_within_it() -> None:
     assert [label.probability for label in shown] == [1.0, 0.0, 0.0, 0.0]
 
 
-def test_a_batch_gives_each_photo_what_it_gives_it_alone() -> None:
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf")])
+def test_a_batch_gives_each_photo_what_it_gives_it_alone_whatever_the_others_are(wrong: float) -> None:
     draw = np.random.default_rng(1)
     model = bundle("model", "score_probs", "food_probability", "labels")
     outputs: Outputs = {
@@ -296,6 +297,11 @@ def test_a_batch_gives_each_photo_what_it_gives_it_alone() -> None:
         for number in range(8)
     ]
     assert score_all([model], [outputs], ids) == alone
+    for rows in outputs.values():
+        rows[3] = wrong
+    others = score_all([model], [outputs], ids)
+    assert isinstance(others.pop(3), ModelError)
+    assert others == alone[:3] + alone[4:]
     assert len({scores.tip and scores.tip.id for scores in alone}) > 1
 
 
