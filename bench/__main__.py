@@ -98,6 +98,7 @@ def _measure_parts(parts: tuple[str, ...], options: argparse.Namespace, tell: Te
 
     if set(parts) - ALONE:
         with tempfile.TemporaryDirectory() as folder, start_rig(Path(folder)) as rig:
+            measured["engine"] = rig.engine()
             run(_beside_a_worker(rig, Path(folder), options, tell))
     run(_alone(options, tell))
     return {**measured, "minutes": minutes}

@@ -78,8 +78,16 @@ def _machine(measured: Mapping[str, Any]) -> str:
     return (
         f"Measured on {measured['date']}: {machine['cores']} cores of {machine['cpu']}, {machine['memory_gb']:g} GB, "
         f"{machine['system']}, Python {machine['python']}, {packages}. {options['rounds']} rounds of "
-        f"{options['photos']} photos, {options['seconds']:g} s a load.{busy and f' Note: {busy}.'}\n"
+        f"{options['photos']} photos, {options['seconds']:g} s a load."
+        f"{_engines(measured)}{busy and f' Note: {busy}.'}\n"
     )
+
+
+def _engines(measured: Mapping[str, Any]) -> str:
+    """Say which engines were there, and which one the worker chose; empty for a run that does not know."""
+    if "engine" not in measured:
+        return ""
+    return f" Engines installed: {', '.join(measured['machine']['engines'])}; {measured['engine']} ran the model."
 
 
 if __name__ == "__main__":

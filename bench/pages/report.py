@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from bench.pages.tables import sections
 from docs.tools.table import Table
+from worker.adapters.engines import Engines
 
 MUCH = 0.1  # share of the cores that other programs may take without a warning
 PACKAGES = (
@@ -50,6 +51,7 @@ def machine() -> dict[str, Any]:
         package.metadata["Name"].lower().replace("_", "-"): package.version
         for package in metadata.distributions()
     }
+    engines = Engines()
     return {
         "cores": os.cpu_count(),
         "cpu": model,
@@ -57,6 +59,7 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} on {platform.machine()}",
         "python": platform.python_version(),
         "packages": {name: versions[name] for name in PACKAGES if name in versions},
+        "engines": [*(["tensorflow"] if engines.tensorflow_version else []), *engines.runners],
     }
 
 

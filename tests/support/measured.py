@@ -22,6 +22,7 @@ MACHINE = {
     "system": "Linux",
     "python": "3",
     "packages": {"x": "1"},
+    "engines": ["tensorflow", "litert", "openvino"],
 }
 MEMORY = {"early_photos": 1000, "late_photos": 8000, "early_mb": 900.0, "late_mb": 909.0, "growth": 0.01}
 
@@ -31,6 +32,7 @@ def speed(*, p99: float = 240.0, overhead: float = 12.0) -> dict[str, Any]:
     return {
         "date": "2026-01-01",
         "machine": MACHINE,
+        "engine": "litert",
         "options": {"rounds": 3, "photos": 400, "seconds": 25.0, "objects": 1000},
         "start": start(),
         "throughput": _throughput(),
@@ -94,6 +96,7 @@ def door(**changed: float) -> dict[str, Any]:
     return {
         "date": "2026-01-01",
         "machine": MACHINE,
+        "engine": "litert",
         "options": {"rounds": 3, "photos": 400, "seconds": 25.0, "objects": 1000},
         "door": {
             "engine": "litert",

@@ -120,6 +120,7 @@ def test_the_page_takes_every_section_and_keeps_its_prose(page: Page) -> None:
     for tables in page.tables(speed()).values():
         assert all(table.markdown() in filled for table in tables)
     assert "2 cores of a CPU" in filled
+    assert "Engines installed: tensorflow, litert, openvino; litert ran the model." in filled
     assert "programs took up" not in filled
     assert publish.fill(page, filled, speed()) == filled
     assert marked.PART.sub(r"\1\3", filled) == marked.PART.sub(r"\1\3", text)
@@ -136,6 +137,12 @@ def test_the_page_says_when_the_machine_was_busy() -> None:
     for page in PAGES[:2]:
         filled = publish.fill(page, page.path.read_text(), busy)
         assert "other programs took up to 40% of the cores meanwhile" in filled
+
+
+def test_the_engines_of_this_machine_are_told() -> None:
+    assert report.machine()["engines"] == ["tensorflow", "litert", "openvino"], (
+        "as deploy/locks/dev.txt has them"
+    )
 
 
 def test_a_page_that_lacks_a_section_is_refused() -> None:
