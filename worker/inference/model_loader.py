@@ -1,9 +1,9 @@
 """Loads bundles as warm replicas: chooses the engine, and how many replicas run on which devices.
 
 A replica is all models of WORKER_MODEL on one device, for one thread. Replicas run in parallel and
-take their batches from one queue. On a CPU, LiteRT or OpenVINO replaces TensorFlow where it is
-faster and gives the same answers. What was found out, and what they need, is kept: then a start
-needs no TensorFlow.
+take their batches from one queue. On a CPU, LiteRT or OpenVINO runs what gives
+TensorFlow's answers on it, unless TensorFlow is much faster. What was found out, and what they need, is
+kept: then a start needs no TensorFlow.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Runs every batch size of a model before the first photo, checks the outputs, times the calls."""
+"""Runs a model on batches of several sizes before the first photo, checks the outputs, times the calls."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
