@@ -2,7 +2,8 @@
 
 WorkerError
 ├── ConfigurationError            the process exits with 2 before it polls
-│   ├── ConversionError           TensorFlow keeps running the model
+│   ├── ConversionError           another engine runs the model, TensorFlow at the last
+│   │   └── HinderedError         the same, and the next start tries again
 │   └── DecoderStartError         after that, the same as StalledError
 ├── StalledError                  the process exits with 1 and releases its messages
 ├── GivenUpError                  the same
@@ -74,6 +75,10 @@ class ConfigurationError(WorkerError):
 
 class ConversionError(ConfigurationError):
     """Raised when an engine cannot run a model, or not with the same results."""
+
+
+class HinderedError(ConversionError):
+    """Raised when there is too little disk or memory for that now, which tells nothing of the model."""
 
 
 class DecoderStartError(ConfigurationError):

@@ -15,7 +15,8 @@ from worker import settings
 from worker.adapters.engines import Engines
 from worker.errors import ConfigurationError, ConversionError
 from worker.inference import bundle, engine_trial
-from worker.inference.model_loader import ModelLoader, Replicas
+from worker.inference.model_loader import ModelLoader
+from worker.inference.runtimes import Replicas
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
 

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from worker.inference.model_loader import Replicas
+from worker.inference.runtimes import Replicas
 from worker.messages import Pixels
 from worker.photos import decoding
 from worker.settings.capacity import cores

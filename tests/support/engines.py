@@ -1,5 +1,6 @@
 """Engines for tests: real ones that do all in this process, and fakes that run nothing."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 
 from worker.adapters import engines
 from worker.adapters.tensorflow import translator
-from worker.errors import ConversionError, ModelError
+from worker.errors import BatchTooLargeError, ConversionError, ModelError
 from worker.inference.bundle import Bundle
 from worker.inference.engine_trial import Engine, RunnerName
 from worker.inference.runtimes import Checkpoint, FrozenGraph, Graphs, LoadedReplica, Precision
@@ -36,7 +37,7 @@ class InProcess(engines.Engines):
 
 @dataclass(eq=False)
 class Constant:
-    """A model that gives every photo the same score."""
+    """A model that gives every photo the same score: below 0 it does not run, infinite it takes too much memory."""
 
     bundle: Bundle
     engine: Engine
@@ -47,6 +48,8 @@ class Constant:
     def predict(self, batch: Photos) -> Outputs:
         if self.score < 0:
             raise ModelError("no such photo")
+        if math.isinf(self.score):
+            raise BatchTooLargeError("no memory")
         return {"score": np.full((len(batch), 1), self.score, np.float32)}
 
     def warm_up(self, checkpoint: Checkpoint) -> None:
@@ -55,7 +58,7 @@ class Constant:
 
 @dataclass(eq=False)
 class FakeEngines:
-    """TensorFlow gives `score`, LiteRT what its file says. Notes what was done, in order."""
+    """TensorFlow gives `score`, the others what LiteRT's file says. Notes what was done, in order."""
 
     tensorflow_version: str | None = "2.21.0"
     litert_version: str = "2.3.0"
@@ -64,7 +67,14 @@ class FakeEngines:
     translated: float = 3.0  # what the next translation says
     reason: str | None = None  # why the next translation is impossible
     answer: Answer = field(default_factory=Answer)
-    rates: tuple[float, float] = (100.0, 120.0)  # of TensorFlow and LiteRT, photos/s
+    rates: Mapping[Engine, float] = field(  # photos/s
+        default_factory=lambda: {"tensorflow": 100.0, "litert": 120.0, "openvino": 150.0}
+    )
+    with_openvino: bool = False
+    errors: dict[RunnerName, float] = field(
+        default_factory=dict
+    )  # of their answers here, though not in a race
+    refused: dict[RunnerName, str] = field(default_factory=dict)  # why they can run nothing here
     done: list[str] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
 
@@ -97,11 +107,13 @@ class FakeEngines:
 
     @property
     def runners(self) -> Mapping[RunnerName, str]:
-        return {"litert": self.litert_version}
+        found: dict[RunnerName, str] = {"litert": self.litert_version}
+        return {**found, "openvino": "2026.1"} if self.with_openvino else found
 
-    def runner(self, name: RunnerName) -> "FakeLiteRT":
-        assert name == "litert"
-        return FakeLiteRT()
+    def runner(self, name: RunnerName) -> "FakeRunner":
+        if name in self.refused:
+            raise ConversionError(self.refused[name])
+        return FakeRunner(name, self.errors.get(name, 0.0))
 
     def work(self, job: Job, checkpoint: Checkpoint) -> Answer:
         checkpoint()
@@ -115,20 +127,22 @@ class FakeEngines:
                 (model.freeze_into / GRAPH).write_text("graph")
                 entries.seal(model.freeze_into, {"key": model.key, "inputs": [], "outputs": []})
             if model.translate_into:
-                self._translate(model.translate_into, photos_for(_bundle(model.bundle)), model.key)
+                photos = photos_for(_bundle(model.bundle))
+                self._translate(model.translate_into, photos, model.key, again=model.again)
         if job.race is None or self.reason:
             return Answer()
-        difference = abs(self.score - self.translated)
-        rates: dict[Engine, float] = {"tensorflow": self.rates[0], "litert": self.rates[1]}
-        found = Rates(photos_per_s=rates, differences={"litert": difference}, refused={}, seconds=1)
-        return Answer(rates=found)
+        differences = dict.fromkeys(self.runners, abs(self.score - self.translated))
+        racing: list[Engine] = ["tensorflow", *self.runners]
+        rates = {name: self.rates[name] for name in racing}
+        return Answer(rates=Rates(photos_per_s=rates, differences=differences, refused={}, seconds=1))
 
-    def _translate(self, folder: Path, photos: Photos, key: str) -> None:
+    def _translate(self, folder: Path, photos: Photos, key: str, *, again: bool) -> None:
         folder.mkdir(parents=True)
         about: dict[str, Any] = {
             "key": key,
             "tensorflow": self.tensorflow_version,
             "litert": self.litert_version,
+            "again": again,
         }
         if self.reason:
             entries.seal(folder, {**about, "reason": self.reason})
@@ -139,8 +153,12 @@ class FakeEngines:
         entries.seal(folder, about)
 
 
-class FakeLiteRT:
-    """Reads the score from the file."""
+@dataclass(frozen=True)
+class FakeRunner:
+    """Reads the score from the file, and adds its error."""
+
+    name: RunnerName
+    error: float
 
     def replicas(
         self,
@@ -152,9 +170,9 @@ class FakeLiteRT:
     ) -> Sequence[LoadedReplica]:
         def load(bundle: Bundle, path: Path) -> Constant:
             try:
-                return Constant(bundle, "litert", float(path.read_text()))
+                return Constant(bundle, self.name, float(path.read_text()) + self.error)
             except ValueError:
-                raise ConversionError(f"{bundle.path} does not load in LiteRT") from None
+                raise ConversionError(f"{bundle.path} does not load") from None
 
         return [tuple(load(*one) for one in translations) for _ in range(count)]
 

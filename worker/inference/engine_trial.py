@@ -50,10 +50,10 @@ def difference(one: Sequence[Predictor], other: Sequence[Predictor], photos: Pho
 def choose(rates: Mapping[Engine, float], differences: Mapping[RunnerName, float]) -> Engine:
     """The engine with most photos/s for its price, of those that answer as TensorFlow does.
 
-    `rates` has TensorFlow's at least; `differences` are between its answers and those of the others.
+    `differences` are between its answers and those of the others, of which `rates` has each.
     """
     equal = [name for name, far in differences.items() if far <= TOLERANCE]
-    return max([*equal, "tensorflow"], key=lambda name: rates[name] / PRICES[name])
+    return max([*equal, "tensorflow"], key=lambda name: rates.get(name, 0.0) / PRICES[name])
 
 
 def race(

@@ -1,9 +1,7 @@
-"""Loads bundles as warm replicas: chooses the engine, and how many replicas run on which devices.
+"""Loads bundles as warm replicas: how many, on which devices, and on an engine that choice.py chooses on CPUs.
 
 A replica is all models of WORKER_MODEL on one device, for one thread. Replicas run in parallel and
-take their batches from one queue. On a CPU, LiteRT or OpenVINO runs what gives
-TensorFlow's answers on it, unless TensorFlow is much faster. What was found out, and what they need, is
-kept: then a start needs no TensorFlow.
+take their batches from one queue.
 """
 
 import time
@@ -11,24 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from worker.errors import ConversionError, ModelError
 from worker.inference import engine_trial
 from worker.inference.bundle import Bundle, check_compatible
 from worker.inference.engine_trial import Engine, RunnerName
 from worker.inference.free_memory import trim_memory
-from worker.inference.runtimes import Checkpoint, Engines, LoadedReplica, TensorFlow
+from worker.inference.runtimes import Checkpoint, Engines, LoadedReplica, Replicas, TensorFlow
+from worker.inference.translations import choice
 from worker.inference.translations.cache import Cache
 from worker.inference.translations.desk import Desk
-from worker.inference.translations.entries import DamagedError
 from worker.inference.translations.job import Race
-from worker.inference.translations.translation import Translation
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.start import Start
 
-Replicas = Sequence[LoadedReplica]
 CPU = "/physical_device:CPU:0"  # as TensorFlow names it
 
 
@@ -119,37 +113,30 @@ class ModelLoader:
         return tensorflow.replicas(graphs, self._count, self._sizes, count_padding)
 
     def _choose(self, desk: Desk, checkpoint: Checkpoint) -> Replicas:
-        """Choose the engine that a race found to be worth most, all replicas at work."""
+        """Use the engine that WORKER_ENGINE demands, or else the one that is worth most."""
         if self._demanded:
             return self._report(self._on_runner(self._demanded, desk, checkpoint))
         if self.engines.tensorflow_version is None:
             replicas = self._on_runner("litert", desk, checkpoint)
             return self._report(replicas, reason="TensorFlow is not installed")
-        try:
-            desk.check_convertible()
-            kept = desk.verdicts.find(self._conditions)
-            verdict = self._race(desk) if kept is None else {**kept, "kept": True}
-            if verdict["engine"] != "tensorflow":
-                return self._report(self._on_runner(verdict["engine"], desk, checkpoint), **verdict)
-        except ConversionError as error:
-            verdict = {"reason": str(error)}
-        return self._report(self._on_tensorflow(desk), **verdict)
+        chosen, facts = choice.choose(desk, self._race, lambda name: self._on_runner(name, desk, checkpoint))
+        return self._report(chosen or self._on_tensorflow(desk), **facts)
+
+    def _stay(self, desk: Desk, checkpoint: Checkpoint) -> Replicas:
+        """Use the same engine, if it still gives TensorFlow's answers or WORKER_ENGINE demands it."""
+        if self._engine == "tensorflow":
+            return self._on_tensorflow(desk)
+        if self._demanded or self.engines.tensorflow_version is None:
+            return self._on_runner(self._engine, desk, checkpoint)
+        chosen, facts = choice.stay(self._engine, lambda name: self._on_runner(name, desk, checkpoint))
+        replicas = chosen or self._on_tensorflow(desk)
+        return self._report(replicas, **facts) if facts else replicas
 
     @property
-    def _conditions(self) -> dict[str, Any]:
-        """What the result of a race depends on, beside models, runtimes and CPU."""
-        return {
-            "cores": self.cores,
-            "replicas": self._count,
-            "threads": self._threads,
-            "sizes": list(self._sizes),
-            "batch_size": self.settings.batch_size,
-        }
-
-    def _race(self, desk: Desk) -> dict[str, Any]:
-        """Hold a race, and keep its result."""
+    def _race(self) -> Race:
+        """How the engines would race; its result depends on nothing else, beside models, runtimes and CPU."""
         least = min(engine_trial.BATCH, self.settings.batch_size)
-        race = Race(
+        return Race(
             cores=self.cores,
             replicas=self._count,
             threads=self._threads,
@@ -158,50 +145,20 @@ class ModelLoader:
             photos=next(size for size in self._sizes if size >= least),
             runners=tuple(self.engines.runners),
         )
-        answer = desk.make(race)
-        desk.check_convertible()
-        verdict: dict[str, Any] = {"engine": "tensorflow", "reason": answer.reason}
-        if rates := answer.rates:
-            chosen = engine_trial.choose(rates.photos_per_s, rates.differences)
-            verdict = {"engine": chosen, **rates.facts(), "tolerance": engine_trial.TOLERANCE}
-        desk.verdicts.keep(self._conditions, verdict)
-        return verdict
 
     def _on_runner(self, name: RunnerName, desk: Desk, checkpoint: Checkpoint) -> Replicas:
-        """Run the translations on LiteRT or OpenVINO, if the answers are TensorFlow's.
+        """Run translations on LiteRT or OpenVINO, if the answers are TensorFlow's or WORKER_ENGINE demands it."""
+        load = partial(
+            self.engines.runner(name).replicas,
+            count=self._count,
+            largest_batch=self.settings.batch_size,
+            threads=self._threads,
+            checkpoint=checkpoint,
+        )
+        return choice.run_judged(desk, load, self._tell_difference if self._demanded else None)
 
-        A translation that is of no use is made anew, once. Raises ConversionError, and
-        ConfigurationError if the engine is not installed.
-        """
-        runner, size = self.engines.runner(name), self.settings.batch_size
-        while True:
-            found = desk.translations()
-            models = [(one.bundle, one.model) for one in found]
-            try:
-                replicas = runner.replicas(models, self._count, size, self._threads, checkpoint)
-            except ConversionError as error:
-                if not desk.refuse(found, str(error)):
-                    raise
-                continue
-            if (misfit := _find_misfit(replicas[0], found)) is None:
-                return replicas
-            if desk.refuse([misfit.translation], misfit.reason):
-                continue
-            if not self._demanded:
-                raise ConversionError(f"{misfit.translation.bundle.path}: {misfit.reason}")
-            self.telemetry.warn("answers_differ", model=misfit.translation.bundle.name, reason=misfit.reason)
-            return replicas
-
-    def _stay(self, desk: Desk, checkpoint: Checkpoint) -> Replicas:
-        """Use the same engine, if WORKER_ENGINE demands it or it still gives TensorFlow's answers."""
-        if self._engine == "tensorflow":
-            return self._on_tensorflow(desk)
-        try:
-            return self._on_runner(self._engine, desk, checkpoint)
-        except ConversionError as error:
-            if self._demanded or self.engines.tensorflow_version is None:
-                raise
-            return self._report(self._on_tensorflow(desk), reason=str(error))
+    def _tell_difference(self, bundle: Bundle, reason: str) -> None:
+        self.telemetry.warn("answers_differ", model=bundle.name, reason=reason)
 
     def _report(self, chosen: Replicas, **fields: object) -> Replicas:
         facts = {**fields, "engine": chosen[0][0].engine, "replicas": self._count, "threads": self._threads}
@@ -222,24 +179,6 @@ class ModelLoader:
             )
         self._engine = replicas[0][0].engine
         return replicas
-
-
-class _Misfit(NamedTuple):
-    """A translation that does not answer as TensorFlow did."""
-
-    translation: Translation
-    reason: str
-
-
-def _find_misfit(replica: LoadedReplica, translations: Sequence[Translation]) -> _Misfit | None:
-    for model, translation in zip(replica, translations, strict=True):
-        try:
-            difference = translation.difference(model)
-        except (ModelError, DamagedError) as error:
-            return _Misfit(translation, str(error))
-        if difference > engine_trial.TOLERANCE:
-            return _Misfit(translation, f"its answers differ from TensorFlow's by {difference:.2g}")
-    return None
 
 
 def seconds_by_size(replica: LoadedReplica) -> dict[int, float]:

@@ -41,6 +41,7 @@ class LoadedModel(Model, Protocol):
 
 
 LoadedReplica = tuple[LoadedModel, ...]  # in the same order
+Replicas = Sequence[LoadedReplica]
 
 
 class TensorFlow(Protocol):
@@ -72,7 +73,7 @@ class TensorFlow(Protocol):
 
     def replicas(
         self, graphs: Graphs, count: int, sizes: Sequence[int], count_padding: Callable[[int], None]
-    ) -> Sequence[LoadedReplica]:
+    ) -> Replicas:
         """Build `count` replicas on the devices in turn; those on one device share their models.
 
         Batches are padded to the next of the rising `sizes`; `count_padding` gets the added rows.
@@ -89,7 +90,7 @@ class Runner(Protocol):
         largest_batch: int,
         threads: int,
         checkpoint: Checkpoint,
-    ) -> Sequence[LoadedReplica]:
+    ) -> Replicas:
         """Build `count` replicas. Raises ConversionError if it cannot run a translation."""
 
 

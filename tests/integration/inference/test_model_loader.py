@@ -29,7 +29,8 @@ from worker.errors import BatchTooLargeError, ConfigurationError, ModelError
 from worker.inference import bundle, engine_trial
 from worker.inference.bundle import Bundle
 from worker.inference.engine_trial import Engine, RunnerName
-from worker.inference.model_loader import ModelLoader, Replicas, seconds_by_size
+from worker.inference.model_loader import ModelLoader, seconds_by_size
+from worker.inference.runtimes import Replicas
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
@@ -129,6 +130,24 @@ def test_too_little_memory_for_once_is_no_verdict(
     assert (hindered["engine"], "no memory" in hindered["reason"]) == ("tensorflow", True)
     assert "kept" not in raced
     assert "litert_photos_per_s" in raced
+
+
+def test_a_race_in_which_a_model_fails_leaves_it_to_tensorflow_for_good(
+    load: Load, tmp_path: Path, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ModelError("model halves: no such photo")
+
+    halves = make_bundle(Halves(), tmp_path)
+    monkeypatch.setattr(engine_trial, "race", fail)
+    for _ in range(2):
+        load(halves)
+    first, second = [
+        one for one in map(json.loads, log.getvalue().splitlines()) if one["event"] == "engine_chosen"
+    ]
+    for one in (first, second):
+        assert (one["engine"], one["reason"]) == ("tensorflow", "model halves: no such photo")
+    assert ("kept" in first, second["kept"]) == (False, True)
 
 
 def test_a_disk_without_space_for_the_graph_leaves_the_race_as_it_is(

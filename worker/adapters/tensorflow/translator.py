@@ -10,8 +10,6 @@ import os
 import shutil
 import signal
 import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,20 +18,19 @@ import numpy as np
 from worker.adapters.engines import Engines
 from worker.adapters.litert.interpreted_model import InterpretedModel
 from worker.adapters.tensorflow import installation
+from worker.adapters.tensorflow.race import HINDRANCES, hold
 from worker.decoders.confinement import end_with, hide_process, offer_to_die_first
-from worker.errors import BatchTooLargeError, ConfigurationError, ConversionError, ModelError
+from worker.errors import ConfigurationError, ConversionError, ModelError
 from worker.inference import bundle, engine_trial
-from worker.inference.engine_trial import Engine, RunnerName, Team
-from worker.inference.runtimes import FrozenGraph, Graphs
+from worker.inference.runtimes import FrozenGraph
 from worker.inference.translations import entries
-from worker.inference.translations.job import Answer, Job, ModelJob, Race, Rates
+from worker.inference.translations.job import Answer, Job, ModelJob
 from worker.inference.translations.translation import ANSWERS, GRAPH, MODEL, photos_for
 
 if TYPE_CHECKING:
     from worker.adapters.tensorflow.runtimes import TensorFlow
 
 NICE = 10  # beside a worker that serves
-HINDRANCES = (OSError, MemoryError, BatchTooLargeError)  # no disk or memory, now: nothing about the model
 
 
 def main() -> None:
@@ -64,11 +61,9 @@ def work(job: Job) -> Answer:
         paths = [_translate(graph, one) for graph, one in zip(graphs, job.models, strict=True)]
         if job.race is None or None in paths:
             return Answer()
-        return Answer(rates=_race(tensorflow, graphs, [path for path in paths if path], job.race))
+        return Answer(rates=hold(job.race, tensorflow, graphs, [path for path in paths if path]))
     except HINDRANCES as error:
         return Answer(hindered=str(error))
-    except (ConversionError, ModelError) as error:
-        return Answer(reason=str(error))
     except ConfigurationError as error:
         return Answer(error=str(error))
 
@@ -100,6 +95,7 @@ def _translate(graph: FrozenGraph, job: ModelJob) -> Path | None:
         "model": f"{graph.bundle.name} {graph.bundle.version}",
         "tensorflow": installation.version(),
         "litert": Engines().runners["litert"],
+        "again": job.again,
     }
     try:
         difference = _write(graph, folder)
@@ -125,36 +121,6 @@ def _write(graph: FrozenGraph, folder: Path) -> float:
     answers = frozen.predict(photos)
     np.savez(folder / ANSWERS, **answers)  # type: ignore[arg-type] # roles, not numpy's own arguments
     return engine_trial.difference([frozen], [interpreted], photos)
-
-
-def _race(tensorflow: "TensorFlow", graphs: Graphs, paths: Sequence[Path], race: Race) -> Rates:
-    begun = time.monotonic()
-    frozen = tensorflow.replicas(graphs, race.replicas, race.sizes, lambda _: None)
-    models = [(graph.bundle, path) for graph, path in zip(graphs, paths, strict=True)]
-    size = graphs[0].bundle.manifest.input
-    photos = engine_trial.random_photos(race.photos, size.height, size.width)
-    teams: dict[Engine, Team] = {"tensorflow": frozen}
-    differences, refused = dict[RunnerName, float](), dict[RunnerName, str]()
-    for name in race.runners:
-        try:
-            runner = Engines().runner(name)
-            replicas = runner.replicas(models, race.replicas, race.largest_batch, race.threads, lambda: None)
-            differences[name] = engine_trial.difference(frozen[0], replicas[0], photos)
-            teams[name] = replicas
-        except HINDRANCES:
-            raise
-        except (ConversionError, ModelError) as error:
-            refused[name] = str(error)
-    # By CPU time: other programs on this machine do not matter, and an engine that leaves a core idle leaves it to
-    # the decoders.
-    rates = engine_trial.race(list(teams.values()), photos, time.process_time, lambda: None)
-    at_once = min(race.cores, race.replicas * race.threads)
-    return Rates(
-        photos_per_s={name: round(rate * at_once, 1) for name, rate in zip(teams, rates, strict=True)},
-        differences=differences,
-        refused=refused,
-        seconds=round(time.monotonic() - begun, 2),
-    )
 
 
 if __name__ == "__main__":

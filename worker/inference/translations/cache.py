@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from errno import EACCES
 from pathlib import Path
 
-from worker.inference.delivery.workplace import open_workplace
+from worker.inference.delivery.workplace import open_workplace, replace
 from worker.inference.translations import entries
 from worker.inference.translations.entries import DamagedError, Entry
 from worker.telemetry.counters import Telemetry
@@ -31,9 +31,13 @@ class Cache:
     def _root(self) -> Path:
         return self.folder.absolute() / FOLDER  # as tempfile gives the folders in it
 
+    def place(self, kind: str, model: str, key: str) -> Path:
+        """Where the entry is, if there is one."""
+        return self._root / kind / model / key
+
     def find(self, kind: str, model: str, key: str) -> Entry | None:
         """Find a whole entry that was made for this key. A damaged one is logged and removed."""
-        path = self._root / kind / model / key
+        path = self.place(kind, model, key)
         try:
             self._check_owner()
             entry = entries.read(path, lambda _: key)
@@ -72,17 +76,23 @@ class Cache:
                 place = stack.enter_context(open_workplace(Path(tempfile.gettempdir())))
             yield place
 
-    def keep(self, kind: str, model: str, made: Entry) -> Entry:
-        """Move an entry from the workplace to where `find` looks. It stays there if that cannot be done."""
+    def keep(self, kind: str, model: str, made: Entry, *, replaces: bool = False) -> Entry:
+        """Move an entry from the workplace to where `find` looks. It stays there if that cannot be done.
+
+        One that another worker has kept meanwhile is as good, unless this one `replaces` it.
+        """
         if not made.path.is_relative_to(self._root):  # it was said already
             return made
-        path = self._root / kind / model / made.key
+        path = self.place(kind, model, made.key)
         try:
             for folder in (path.parent.parent, path.parent):
                 folder.mkdir(mode=0o700, exist_ok=True)
-            made.path.rename(path)
+            if replaces:
+                replace(path, made.path)
+            else:
+                made.path.rename(path)
         except OSError as error:
-            if (other := self.find(kind, model, made.key)) is not None:  # a worker that was faster
+            if (other := self.find(kind, model, made.key)) is not None:
                 return other
             self.tell_not_kept(error)
             return made

@@ -6,15 +6,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
-from worker.errors import ConfigurationError, ConversionError
-from worker.inference.bundle import TRANSLATION, Bundle
+from worker.errors import ConfigurationError, ConversionError, HinderedError
+from worker.inference.bundle import Bundle
 from worker.inference.runtimes import Checkpoint, Engines, Graphs, TensorFlow
 from worker.inference.translations import entries
 from worker.inference.translations.cache import GRAPHS, TRANSLATIONS, Cache
-from worker.inference.translations.entries import DamagedError, Entry
-from worker.inference.translations.job import Answer, Job, ModelJob, Race
+from worker.inference.translations.finder import Finder
+from worker.inference.translations.job import Answer, Job, ModelJob, Race, Rates
 from worker.inference.translations.kept_graphs import KeptGraphs
-from worker.inference.translations.translation import Translation, make_key
+from worker.inference.translations.translation import Translation
 from worker.inference.translations.verdicts import Verdicts
 
 TROUBLE = "the model cannot be translated or tried now"
@@ -40,10 +40,11 @@ class Desk(AbstractContextManager["Desk"]):
         self._beside = beside
         self.verdicts = Verdicts(bundles, cache, engines)
         self._graphs = KeptGraphs(cache, engines.tensorflow_version or "")
-        self._refused: set[Path] = set()
+        self._finder = Finder(cache, engines)
+        self._again: set[str] = set()  # keys of those that are made anew
         self._made_now: set[str] = set()  # keys
         self._stack = ExitStack()
-        self._found = [self._find(bundle) for bundle in bundles]
+        self._found = [self._finder.find(bundle) for bundle in bundles]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -68,28 +69,36 @@ class Desk(AbstractContextManager["Desk"]):
                 raise ConversionError(one.reason)
 
     def refuse(self, translations: Sequence[Translation], reason: str) -> bool:
-        """Do not give these again. Whether there may be others: those that were made now are the last."""
-        others = [one for one in translations if one.entry.key not in self._made_now]
+        """Do not give these again. Whether others can be made, as happens once: what is made twice is the same."""
+        others = [one for one in translations if one.entry.key not in self._made_now and not one.made_again]
         if self._engines.tensorflow_version is None or not others:
             return False
         for one in others:
-            self._drop(one.entry.path, reason)
+            self._finder.refuse(one.entry.path, reason)
+            self._again.add(one.entry.key)
         self._found = [
-            found and self._find(found.bundle) if found in others else found for found in self._found
+            found and self._finder.find(found.bundle) if found in others else found for found in self._found
         ]
         return True
+
+    def hold(self, race: Race) -> Rates:
+        """Hold a race, and keep its result. Raises as `make` and `translations` do."""
+        rates = self.make(race).rates
+        self.check_convertible()
+        self.verdicts.keep(race, rates)
+        return rates
 
     def make(self, race: Race | None = None) -> Answer:
         """Have the missing translations made, and the engines raced, by the process that has TensorFlow.
 
-        Raises ConfigurationError, and ConversionError if there is no disk or memory for it now.
+        Raises ConfigurationError, and HinderedError if there is no disk or memory for it now.
         """
         if self._engines.tensorflow_version is None:
             self._refuse_to_make()
         try:
             place = self._place()
         except OSError as error:
-            raise ConversionError(f"{TROUBLE}: {error}") from None
+            raise HinderedError(f"{TROUBLE}: {error}") from None
         jobs = [
             self._job(bundle, found, place / str(number), freezes=race is not None)
             for number, (bundle, found) in enumerate(zip(self._bundles, self._found, strict=True))
@@ -100,7 +109,7 @@ class Desk(AbstractContextManager["Desk"]):
         if answer.error is not None:
             raise ConfigurationError(answer.error)
         if answer.hindered is not None:
-            raise ConversionError(f"{TROUBLE}: {answer.hindered}")
+            raise HinderedError(f"{TROUBLE}: {answer.hindered}")
         self._found = [
             found or self._take(bundle, job)
             for bundle, found, job in zip(self._bundles, self._found, jobs, strict=True)
@@ -115,41 +124,6 @@ class Desk(AbstractContextManager["Desk"]):
             graphs.append(self._graphs.load(bundle, tensorflow))
         return graphs
 
-    def _find(self, bundle: Bundle) -> Translation | None:
-        """Look in the bundle, then in the cache."""
-        for look in (self._find_in_bundle, self._find_in_cache):
-            entry = look(bundle)
-            if entry and entry.path not in self._refused:
-                found = Translation(bundle, entry)
-                try:
-                    found.check(self._engines.runners["litert"])
-                except DamagedError as error:
-                    self._drop(entry.path, str(error))
-                else:
-                    return found
-        return None
-
-    def _find_in_bundle(self, bundle: Bundle) -> Entry | None:
-        path = bundle.path / TRANSLATION
-        if path in self._refused:
-            return None
-        try:
-            # Without TensorFlow, what any version of it has made will do.
-            return entries.read(path, lambda about: self._key(bundle, str(about.get("tensorflow"))))
-        except DamagedError as error:
-            self._drop(path, str(error))
-            return None
-
-    def _find_in_cache(self, bundle: Bundle) -> Entry | None:
-        return self._cache.find(TRANSLATIONS, bundle.name, self._key(bundle))
-
-    def _drop(self, path: Path, reason: str) -> None:
-        self._refused.add(path)
-        self._cache.refuse(path, reason)
-
-    def _key(self, bundle: Bundle, made_by: str = "") -> str:
-        return make_key(bundle.digest, self._engines.tensorflow_version or made_by)
-
     def _refuse_to_make(self) -> NoReturn:
         missing = next(one.path for one, found in zip(self._bundles, self._found, strict=True) if not found)
         raise ConfigurationError(
@@ -162,13 +136,15 @@ class Desk(AbstractContextManager["Desk"]):
 
     def _job(self, bundle: Bundle, found: Translation | None, place: Path, *, freezes: bool) -> ModelJob:
         graph = self._graphs.find(bundle) if found is None or freezes else None
+        key = self._finder.key(bundle)
         return ModelJob(
             bundle=bundle.path,
-            key=self._key(bundle),
+            key=key,
             translation=found.model if found and not found.reason else None,
             translate_into=None if found else place / TRANSLATIONS,
             graph=graph.path if graph else None,
             freeze_into=place / GRAPHS if freezes and graph is None else None,
+            again=key in self._again,
         )
 
     def _take(self, bundle: Bundle, job: ModelJob) -> Translation:

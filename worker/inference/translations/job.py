@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from worker.inference import engine_trial
 from worker.inference.engine_trial import Engine, RunnerName
 
 
@@ -21,6 +22,7 @@ class ModelJob(_Form):
     translate_into: Path | None = None
     graph: Path | None = None  # entry of the frozen graph, if there is one
     freeze_into: Path | None = None
+    again: bool = False  # whether the translation before this one was of no use
 
 
 class Race(_Form):
@@ -45,12 +47,26 @@ class Job(_Form):
 
 
 class Rates(_Form):
-    """Result of a race."""
+    """Result of a race. Without numbers: none took place, or none of them could run in it."""
 
-    photos_per_s: dict[Engine, float]
-    differences: dict[RunnerName, float]  # largest ones from TensorFlow's answers
-    refused: dict[RunnerName, str]  # what could not take part, and why
-    seconds: float
+    photos_per_s: dict[Engine, float] = {}
+    differences: dict[RunnerName, float] = {}  # largest ones from TensorFlow's answers
+    refused: dict[RunnerName, str] = {}  # what could not take part, and why
+    seconds: float = 0.0
+
+    @property
+    def best(self) -> Engine:
+        """The engine worth most."""
+        return engine_trial.choose(self.photos_per_s, self.differences)
+
+    def without(self, name: RunnerName, reason: str) -> "Rates":
+        """The same race, if that engine had not taken part."""
+        return Rates(
+            photos_per_s={one: rate for one, rate in self.photos_per_s.items() if one != name},
+            differences={one: far for one, far in self.differences.items() if one != name},
+            refused={**self.refused, name: reason},
+            seconds=self.seconds,
+        )
 
     def facts(self) -> dict[str, Any]:
         """The same for a log line."""
@@ -61,15 +77,15 @@ class Rates(_Form):
         return {
             **{f"{name}_photos_per_s": rate for name, rate in self.photos_per_s.items()},
             **{name: float(f"{far:.2g}") for name, far in apart.items()},
-            **({"reason": "; ".join(self.refused.values())} if self.refused else {}),
+            **({"reason": "; ".join(dict.fromkeys(self.refused.values()))} if self.refused else {}),
+            "tolerance": engine_trial.TOLERANCE,
             "seconds": self.seconds,
         }
 
 
 class Answer(_Form):
-    """What came of a job. `rates`: of a race that took place."""
+    """What came of a job."""
 
-    rates: Rates | None = None
-    reason: str | None = None  # why only TensorFlow can run the models
+    rates: Rates = Rates()
     error: str | None = None  # what is wrong with a bundle
     hindered: str | None = None  # what was in the way this time: a full disk, too little memory

@@ -42,6 +42,11 @@ class Translation:
         return self.entry.path / MODEL
 
     @property
+    def made_again(self) -> bool:
+        """Whether it was made because the one before it was of no use."""
+        return bool(self.entry.about.get("again"))
+
+    @property
     def shortcoming(self) -> str | None:
         """Why only TensorFlow may run the model: what `reason` says, or LiteRT answered otherwise. None if it may."""
         far = float(self.entry.about.get("difference", 0.0))

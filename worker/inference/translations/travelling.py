@@ -52,5 +52,5 @@ def _make(bundle: Bundle, key: str, into: Path, engines: Engines) -> None:
     answer = engines.work(Job(models=(job,), place=into.parent), lambda: None)
     if answer.hindered is not None:
         raise ConfigurationError(f"{bundle.path} cannot be translated now: {answer.hindered}")
-    if problem := answer.error or answer.reason:
-        raise ConfigurationError(problem)
+    if answer.error is not None:
+        raise ConfigurationError(answer.error)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -17,7 +18,9 @@ from worker.errors import ConfigurationError, ConversionError
 from worker.inference import bundle, model_loader
 from worker.inference.delivery import checksums
 from worker.inference.delivery.workplace import PREFIX
-from worker.inference.model_loader import ModelLoader, Replicas
+from worker.inference.engine_trial import RunnerName
+from worker.inference.model_loader import ModelLoader
+from worker.inference.runtimes import Replicas
 from worker.inference.translations import entries, verdicts
 from worker.inference.translations.cache import FOLDER, GRAPHS, TRANSLATIONS, VERDICTS
 from worker.inference.translations.job import Answer
@@ -90,7 +93,7 @@ def test_the_second_start_does_nothing_but_load(starts: Starts) -> None:
 
 
 def test_tensorflow_that_is_much_faster_runs_the_graph_that_was_frozen_for_the_race(starts: Starts) -> None:
-    starts.engines.rates = (100.0, 50.0)
+    starts.engines.rates = {"tensorflow": 100.0, "litert": 50.0}
     assert (starts.start(), starts.engine) == (["race", "import"], "tensorflow")
     assert (starts.start(), starts.engine) == (["import"], "tensorflow")
 
@@ -188,6 +191,17 @@ def test_an_entry_of_something_else_is_noticed(starts: Starts) -> None:
     assert entries.read(place, lambda _: place.name) is not None, "made anew"
 
 
+def test_a_verdict_that_says_nothing_is_noticed(starts: Starts) -> None:
+    starts.start()
+    place = starts.entry(VERDICTS)
+    (place / checksums.NAME).unlink()
+    entries.seal(place, {"key": place.name, "rates": {"photos_per_s": "many"}})
+    assert starts.start() == ["race"]
+    (refused,) = starts.logged("translation_refused")
+    assert refused["reason"] == "it is not the result of a race"
+    assert starts.start() == []
+
+
 @pytest.mark.parametrize("changed", ["model", "tensorflow", "litert", "cpu", "cores", "batch"])
 def test_what_was_found_out_under_other_conditions_does_not_count(
     starts: Starts, changed: str, monkeypatch: pytest.MonkeyPatch
@@ -245,6 +259,79 @@ def test_a_translation_that_does_not_work_here_is_made_anew(starts: Starts, cont
     (sealed / checksums.NAME).unlink()
     entries.seal(sealed, about.about)
     assert (starts.start(), starts.engine) == (["translate"], "litert")
+
+
+# engines that do here what they did not do in the race
+
+
+EDGE = 0.0011  # just above the tolerance
+
+
+def test_litert_whose_answers_differ_only_here_is_not_tried_again(starts: Starts) -> None:
+    starts.engines.errors["litert"] = EDGE
+    assert (starts.start(), starts.engine) == (["race", "import"], "tensorflow")
+    assert (starts.start(), starts.engine) == (["import"], "tensorflow")
+    for line in starts.logged("engine_chosen"):
+        assert "differ from TensorFlow's by 0.0011" in line["reason"]
+
+
+def test_litert_that_begins_to_answer_otherwise_is_translated_for_once_more(starts: Starts) -> None:
+    starts.start()
+    starts.engines.errors["litert"] = EDGE
+    assert (starts.start(), starts.engine) == (["translate", "import"], "tensorflow")
+    assert (starts.start(), starts.engine) == (["import"], "tensorflow")
+    assert starts.logged("engine_chosen")[-1]["kept"] is True
+
+
+def test_an_engine_that_is_demanded_and_answers_otherwise_is_translated_for_once_more(starts: Starts) -> None:
+    starts.engines.errors["litert"] = EDGE
+    assert starts.start(engine="litert") == ["translate"]
+    assert starts.start(engine="litert") == ["translate"]
+    assert (starts.start(engine="litert"), starts.engine) == ([], "litert")
+    assert len(starts.logged("answers_differ")) == 3
+
+
+@pytest.mark.parametrize("why", ["is refused", "answers otherwise"])
+def test_litert_takes_over_from_openvino_and_that_is_kept(starts: Starts, why: str) -> None:
+    starts.engines.with_openvino = True
+    assert (starts.start(), starts.engine) == (["race"], "openvino")
+    if why == "is refused":
+        starts.engines.refused["openvino"] = "OpenVINO cannot be imported"
+    else:
+        starts.engines.errors["openvino"] = EDGE
+    assert (starts.start(), starts.engine) == ([] if why == "is refused" else ["translate"], "litert")
+    assert (starts.start(), starts.engine) == ([], "litert")
+    changed, kept = starts.logged("engine_chosen")[1:]
+    assert ("kept" in changed, kept["kept"]) == (False, True)
+    assert "openvino_photos_per_s" not in kept
+    assert kept["reason"] == changed["reason"] != ""
+
+
+def test_tensorflow_takes_over_from_openvino_where_litert_is_worth_less(starts: Starts) -> None:
+    starts.engines.with_openvino = True
+    starts.engines.rates = {"tensorflow": 100.0, "litert": 50.0, "openvino": 150.0}
+    starts.start()
+    starts.engines.refused["openvino"] = "OpenVINO cannot be imported"
+    assert (starts.start(), starts.engine) == (["import"], "tensorflow")
+
+
+@pytest.mark.parametrize(
+    ("refused", "engine", "done"),
+    [(["openvino"], "litert", ["translate"]), (["openvino", "litert"], "tensorflow", ["import", "freeze"])],
+)
+def test_a_newer_version_is_run_by_whoever_can(
+    starts: Starts, refused: list[RunnerName], engine: str, done: list[str]
+) -> None:
+    starts.engines.with_openvino = True
+    loader = starts.loader()
+    assert engine_of(loader.load(starts.bundles)) == "openvino"
+    starts.engines.refused.update({name: f"{name} has no operation NewestOne" for name in refused})
+    newer = [write_bundle(starts.folder / "meals" / "2", content="newer")]
+    starts.engines.done.clear()
+    assert engine_of(loader.load_next(newer, lambda: None)) == engine
+    assert starts.engines.done == ["translate", *done][-len(done) or 1 :]
+    chosen = starts.logged("engine_chosen")[-1]
+    assert (chosen["engine"], "openvino has no operation NewestOne" in chosen["reason"]) == (engine, True)
 
 
 # where it is kept
@@ -383,6 +470,24 @@ def test_a_full_disk_leaves_the_model_to_tensorflow_until_there_is_space(starts:
     assert (starts.start(), starts.engine) == (["race"], "litert")
 
 
+def test_a_full_disk_changes_no_verdict(starts: Starts) -> None:
+    starts.start()
+    shutil.rmtree(starts.entry(TRANSLATIONS))
+    starts.engines.answer = Answer(hindered="[Errno 28] No space left on device")
+    assert (starts.start(), starts.engine) == (["translate", "import"], "tensorflow")
+    starts.engines.answer = Answer()
+    assert (starts.start(), starts.engine) == (["translate"], "litert")
+
+
+def test_too_little_memory_changes_no_verdict(starts: Starts) -> None:
+    starts.start()
+    starts.engines.errors["litert"] = math.inf
+    assert (starts.start(), starts.engine) == (["import"], "tensorflow")
+    assert "no memory" in starts.logged("engine_chosen")[-1]["reason"]
+    starts.engines.errors.clear()
+    assert (starts.start(), starts.engine) == ([], "litert")
+
+
 @pytest.mark.parametrize("engine", ["auto", "tensorflow"])
 def test_where_nothing_can_be_written_tensorflow_runs_the_model(
     starts: Starts, engine: str, monkeypatch: pytest.MonkeyPatch
@@ -398,7 +503,7 @@ def test_a_verdict_that_cannot_be_written_counts_all_the_same(
     seal = entries.seal
 
     def fill_up(folder: Path, about: Mapping[str, Any]) -> entries.Entry:
-        if "engine" in about:
+        if "rates" in about:
             raise OSError(28, "No space left on device")
         return seal(folder, about)
 
