@@ -44,11 +44,10 @@ class Bundle(Part):
         Raises ConfigurationError.
         """
         try:
-            sums = checksums.hash_folder(self.path)
+            sums = checksums.hash_folder(self.path, without=is_translation)
         except OSError as error:
             raise ConfigurationError(f"the model bundle {self.path} cannot be read: {error}") from None
-        own = {name: value for name, value in sums.items() if not is_translation(name)}
-        return hashlib.sha256(checksums.render(own).encode()).hexdigest()
+        return hashlib.sha256(checksums.render(sums).encode()).hexdigest()
 
     @cached_property
     def foods(self) -> npt.NDArray[np.intp]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from worker.errors import ConfigurationError
@@ -12,10 +12,11 @@ NAME = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](\S.*)")
 
 
-def hash_folder(folder: Path) -> dict[str, str]:
-    """Path below the folder → SHA-256 in hex, of every file except the list itself."""
+def hash_folder(folder: Path, without: Callable[[str], bool] = lambda _: False) -> dict[str, str]:
+    """Path below the folder → SHA-256 in hex, of every file but the list itself and those `without`."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
-    return {path.relative_to(folder).as_posix(): hash_file(path) for path in files}
+    names = {path.relative_to(folder).as_posix(): path for path in files}
+    return {name: hash_file(path) for name, path in names.items() if not without(name)}
 
 
 def hash_file(path: Path) -> str:

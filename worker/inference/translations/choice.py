@@ -47,6 +47,8 @@ def stay(engine: RunnerName, run: Run) -> Choice:
             return Choice(run(name), {"reason": "; ".join(reasons.values())} if reasons else {})
         except ConversionError as error:
             reasons[name] = str(error)
+            if isinstance(error, HinderedError):  # so LiteRT would be, too
+                break
     return Choice(None, {"reason": "; ".join(reasons.values())})
 
 

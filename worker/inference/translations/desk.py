@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -44,12 +45,16 @@ class Desk(AbstractContextManager["Desk"]):
         self._again: set[str] = set()  # keys of those that are made anew
         self._made_now: set[str] = set()  # keys
         self._stack = ExitStack()
-        self._found = [self._finder.find(bundle) for bundle in bundles]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    @cached_property
+    def _found(self) -> list[Translation | None]:
+        """Of each model, where there is one. A load for TensorFlow alone looks for none."""
+        return [self._finder.find(bundle) for bundle in self._bundles]
 
     def translations(self) -> list[Translation]:
         """Give each model's translation, made now where there is none.

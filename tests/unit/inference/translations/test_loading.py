@@ -389,6 +389,13 @@ def test_a_cache_that_is_no_folder_costs_a_line_at_each_start(starts: Starts) ->
     assert [line["reason"] for line in starts.logged("translation_not_kept")] == ["Not a directory"] * 2
 
 
+def test_tensorflow_that_is_demanded_looks_at_no_translation(starts: Starts) -> None:
+    translate(starts.bundles[0], starts.engines)
+    damage(starts.bundles[0].path / "translation" / MODEL)
+    assert starts.start(engine="tensorflow") == ["import", "freeze"]
+    assert starts.logged("translation_refused") == []
+
+
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
@@ -479,6 +486,17 @@ def test_a_full_disk_changes_no_verdict(starts: Starts) -> None:
     assert (starts.start(), starts.engine) == (["translate"], "litert")
 
 
+def test_a_newer_version_goes_to_tensorflow_at_once_while_the_disk_is_full(starts: Starts) -> None:
+    starts.engines.with_openvino = True
+    loader = starts.loader()
+    loader.load(starts.bundles)
+    starts.engines.answer = Answer(hindered="[Errno 28] No space left on device")
+    starts.engines.done.clear()
+    newer = [write_bundle(starts.folder / "meals" / "2", content="newer")]
+    assert engine_of(loader.load_next(newer, lambda: None)) == "tensorflow"
+    assert starts.engines.done == ["translate", "import", "freeze"]
+
+
 def test_too_little_memory_changes_no_verdict(starts: Starts) -> None:
     starts.start()
     starts.engines.errors["litert"] = math.inf
@@ -522,6 +540,22 @@ def test_a_model_that_cannot_be_read_is_refused_in_one_line(
     monkeypatch.setattr(checksums, "hash_file", refuse)
     with pytest.raises(ConfigurationError, match=r"meals/1 cannot be read: .*Permission denied"):
         starts.start()
+
+
+def test_a_translation_that_cannot_be_read_is_made_anew(
+    starts: Starts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hash_file = checksums.hash_file
+    translate(starts.bundles[0], starts.engines)
+    starts.reread()
+
+    def refuse(path: Path) -> str:
+        if path.is_relative_to(starts.bundles[0].path / "translation"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return hash_file(path)
+
+    monkeypatch.setattr(checksums, "hash_file", refuse)
+    assert (starts.start(), starts.engine) == (["race"], "litert")
 
 
 def test_a_stop_ends_the_start_and_leaves_nothing(starts: Starts) -> None:
