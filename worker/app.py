@@ -15,8 +15,9 @@ from worker.connections import Connections, connect, door_storage, readers, s3_u
 from worker.decoders.nursery import Nursery
 from worker.errors import ConfigurationError
 from worker.inference.delivery.library import Library
-from worker.inference.model_loader import ModelLoader, seconds_by_size
+from worker.inference.model_loader import ModelLoader
 from worker.inference.reload import Reload
+from worker.inference.warm_up import seconds_by_size
 from worker.intake.sources import Sources
 from worker.photos import hashes
 from worker.pipeline.beside import Beside

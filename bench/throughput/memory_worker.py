@@ -9,8 +9,9 @@ from bench.memory.stores import CountingStore, MemoryPhotos
 from bench.processes import LostError, busy_seconds, cpu_by_thread, worker_cpu_seconds
 from worker.adapters.engines import Engines
 from worker.inference import bundle
-from worker.inference.model_loader import ModelLoader, seconds_by_size
+from worker.inference.model_loader import ModelLoader
 from worker.inference.runtimes import Replicas
+from worker.inference.warm_up import seconds_by_size
 from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Pipeline

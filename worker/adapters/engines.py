@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from worker.adapters.tensorflow import installation, translator_process
 from worker.errors import ConfigurationError, ConversionError, first_line
 from worker.inference.engine_trial import RunnerName
-from worker.inference.runtimes import Checkpoint, Runner
+from worker.inference.runtimes import NO_TENSORFLOW, Checkpoint, Runner
 from worker.inference.translations.job import Answer, Job
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Engines:
     def tensorflow(self) -> "TensorFlow":
         """Import TensorFlow into this process. Raises ConfigurationError if it is not installed."""
         if installation.version() is None:
-            raise ConfigurationError("TensorFlow is not installed: pip install 'photo-score-worker[cpu]'")
+            raise ConfigurationError(NO_TENSORFLOW)
         from worker.adapters.tensorflow.runtimes import TensorFlow  # noqa: PLC0415 - as the file says
 
         return TensorFlow()

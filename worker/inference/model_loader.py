@@ -14,11 +14,12 @@ from worker.inference import engine_trial
 from worker.inference.bundle import Bundle, check_compatible
 from worker.inference.engine_trial import Engine, RunnerName
 from worker.inference.free_memory import trim_memory
-from worker.inference.runtimes import Checkpoint, Engines, LoadedReplica, Replicas, TensorFlow
+from worker.inference.runtimes import Checkpoint, Engines, Replicas, TensorFlow
 from worker.inference.translations import choice
 from worker.inference.translations.cache import Cache
 from worker.inference.translations.desk import Desk
 from worker.inference.translations.job import Race
+from worker.inference.warm_up import warm_up_all
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.start import Start
@@ -58,7 +59,8 @@ class ModelLoader:
         with self.start.part("models"):
             replicas = self._load(bundles, checkpoint)
         with self.start.part("warm_up"):
-            return self._warm_up(replicas, checkpoint)
+            self._warm_up(replicas, checkpoint)
+        return replicas
 
     def load_next(self, bundles: Sequence[Bundle], checkpoint: Checkpoint) -> Replicas:
         """Load other versions while the last ones serve: as many replicas, on the same engine.
@@ -69,7 +71,8 @@ class ModelLoader:
         check_compatible(bundles)
         with Desk(bundles, self._cache, self.engines, checkpoint, beside=True) as desk:
             replicas = self._stay(desk, checkpoint)
-        return self._warm_up(replicas, checkpoint)
+        self._warm_up(replicas, checkpoint)
+        return replicas
 
     def _load(self, bundles: Sequence[Bundle], checkpoint: Checkpoint) -> Replicas:
         needs_tensorflow = self._needs_tensorflow()
@@ -165,25 +168,6 @@ class ModelLoader:
         self.telemetry.event("engine_chosen", **facts)
         return chosen
 
-    def _warm_up(self, replicas: Replicas, checkpoint: Checkpoint) -> Replicas:
-        for models in zip(*replicas, strict=True):
-            begun = self.clock()
-            for model in dict.fromkeys(models):  # a model that replicas share only once
-                model.warm_up(checkpoint)
-            self.telemetry.event(
-                "warmed_up",
-                model=models[0].bundle.name,
-                version=models[0].bundle.version,
-                largest_batch=min(model.largest_batch for model in models),
-                seconds=round(self.clock() - begun, 2),
-            )
+    def _warm_up(self, replicas: Replicas, checkpoint: Checkpoint) -> None:
+        warm_up_all(replicas, checkpoint, self.telemetry, self.clock)
         self._engine = replicas[0][0].engine
-        return replicas
-
-
-def seconds_by_size(replica: LoadedReplica) -> dict[int, float]:
-    """Duration of a batch on all models of a replica, for the sizes that each of them timed."""
-    times = [model.seconds_by_size for model in replica]
-    return {
-        size: sum(each[size] for each in times) for size in times[0] if all(size in each for each in times)
-    }

@@ -10,6 +10,8 @@ from worker.inference.engine_trial import Engine, RunnerName
 from worker.inference.serving import Model
 from worker.inference.translations.job import Answer, Job
 
+NO_TENSORFLOW = "TensorFlow is not installed: pip install 'photo-score-worker[cpu]'"
+
 Checkpoint = Callable[[], None]  # called often during long work; may raise to abandon it
 Precision = Literal["float32", "mixed"]
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from worker.errors import BatchTooLargeError, ConfigurationError, ModelError
 from worker.inference.bundle import Bundle
-from worker.inference.runtimes import Checkpoint
+from worker.inference.runtimes import Checkpoint, LoadedReplica, Replicas
 from worker.inference.serving import Photos
 from worker.messages import Outputs
+from worker.telemetry.counters import Telemetry
 
 
 class WarmUp(NamedTuple):
@@ -47,6 +48,31 @@ def warm_up(
             raise ConfigurationError(f"{bundle.path} does not run: {error}") from None
         largest = size
     return WarmUp(largest, {size: spent for size, spent in seconds.items() if size <= largest})
+
+
+def warm_up_all(
+    replicas: Replicas, checkpoint: Checkpoint, telemetry: Telemetry, clock: Callable[[], float]
+) -> None:
+    """Warm up each model of each replica. Raises ConfigurationError on a misfit."""
+    for models in zip(*replicas, strict=True):
+        begun = clock()
+        for model in dict.fromkeys(models):  # a model that replicas share only once
+            model.warm_up(checkpoint)
+        telemetry.event(
+            "warmed_up",
+            model=models[0].bundle.name,
+            version=models[0].bundle.version,
+            largest_batch=min(model.largest_batch for model in models),
+            seconds=round(clock() - begun, 2),
+        )
+
+
+def seconds_by_size(replica: LoadedReplica) -> dict[int, float]:
+    """Duration of a batch on all models of a replica, for the sizes that each of them timed."""
+    times = [model.seconds_by_size for model in replica]
+    return {
+        size: sum(each[size] for each in times) for size in times[0] if all(size in each for each in times)
+    }
 
 
 def sizes_to_time(sizes: Sequence[int]) -> set[int]:

@@ -29,8 +29,9 @@ from worker.errors import BatchTooLargeError, ConfigurationError, ModelError
 from worker.inference import bundle, engine_trial
 from worker.inference.bundle import Bundle
 from worker.inference.engine_trial import Engine, RunnerName
-from worker.inference.model_loader import ModelLoader, seconds_by_size
+from worker.inference.model_loader import ModelLoader
 from worker.inference.runtimes import Replicas
+from worker.inference.warm_up import seconds_by_size
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs

@@ -17,7 +17,7 @@ from bench.photos import jpegs
 from tests.support.fakes import InlineDecoder, score_bundle
 from tests.support.waiting import eventually
 from worker import app, settings
-from worker.inference.model_loader import seconds_by_size
+from worker.inference.warm_up import seconds_by_size
 from worker.pipeline.service_times import ServiceTimes
 from worker.telemetry.counters import Telemetry
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from worker.errors import ConfigurationError
 from worker.inference.bundle import TRANSLATION, Bundle
 from worker.inference.delivery.workplace import open_workplace, replace
-from worker.inference.runtimes import Engines
+from worker.inference.runtimes import NO_TENSORFLOW, Engines
 from worker.inference.translations import entries
 from worker.inference.translations.entries import DamagedError
 from worker.inference.translations.job import Job, ModelJob
@@ -20,7 +20,7 @@ def translate(bundle: Bundle, engines: Engines, tell: Callable[[str], None] = la
     cannot load the model, or the folder cannot be written.
     """
     if (version := engines.tensorflow_version) is None:
-        raise ConfigurationError("TensorFlow is not installed: pip install 'photo-score-worker[cpu]'")
+        raise ConfigurationError(NO_TENSORFLOW)
     key = make_key(bundle.digest, version)
     if (found := _find(bundle, key, engines)) is not None:
         return found
