@@ -39,6 +39,13 @@ def test_a_message_received_again_is_settled_by_its_last_receive_alone() -> None
     assert rig.queue.deleted == [[0]]
 
 
+def test_a_photo_in_s3_is_wanted_by_whoever_uploaded_it() -> None:
+    rig = SourceRig()
+    assert rig.source.wants(
+        Upload(PhotoId("id"), S3Object("photos", "key"), None, rig.messages[0], rig.source)
+    )
+
+
 def test_a_photo_is_fetched_by_its_announced_object() -> None:
     rig = SourceRig()
     upload = Upload(PhotoId("id"), S3Object("photos", "key"), None, rig.messages[0], rig.source)
