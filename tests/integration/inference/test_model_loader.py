@@ -3,6 +3,7 @@
 import gc
 import io
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -28,9 +29,13 @@ from worker.adapters.tensorflow.runtimes import TensorFlow
 from worker.errors import BatchTooLargeError, ConfigurationError, ModelError
 from worker.inference import bundle, engine_trial
 from worker.inference.bundle import Bundle
+from worker.inference.delivery import checksums
 from worker.inference.engine_trial import Engine, RunnerName
 from worker.inference.model_loader import ModelLoader
 from worker.inference.runtimes import Replicas
+from worker.inference.translations import entries
+from worker.inference.translations.cache import FOLDER, GRAPHS, VERDICTS
+from worker.inference.translations.translation import GRAPH
 from worker.inference.warm_up import seconds_by_size
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
@@ -149,6 +154,23 @@ def test_a_race_in_which_a_model_fails_leaves_it_to_tensorflow_for_good(
     for one in (first, second):
         assert (one["engine"], one["reason"]) == ("tensorflow", "model halves: no such photo")
     assert ("kept" in first, second["kept"]) == (False, True)
+
+
+def test_a_kept_graph_that_tensorflow_cannot_load_is_frozen_again(
+    load: Load, tmp_path: Path, log: io.StringIO
+) -> None:
+    halves, kept = make_bundle(Halves(), tmp_path), tmp_path / "cache" / FOLDER
+    load(halves)
+    (graph,) = (kept / GRAPHS).glob("*/*")
+    about = entries.read(graph)
+    assert about
+    (graph / GRAPH).write_bytes(b"no graph")
+    (graph / checksums.NAME).unlink()
+    entries.seal(graph, about.about)
+    shutil.rmtree(kept / VERDICTS)
+    log.truncate(0)
+    load(halves)
+    assert "litert_photos_per_s" in log.getvalue()
 
 
 def test_a_disk_without_space_for_the_graph_leaves_the_race_as_it_is(

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from worker.errors import ConfigurationError, ConversionError, ModelError
 from worker.inference import bundle, engine_trial
 from worker.inference.runtimes import FrozenGraph
 from worker.inference.translations import entries
+from worker.inference.translations.entries import DamagedError
 from worker.inference.translations.job import Answer, Job, ModelJob
 from worker.inference.translations.translation import ANSWERS, GRAPH, MODEL, photos_for
 
@@ -71,8 +73,9 @@ def work(job: Job) -> Answer:
 def _freeze(tensorflow: "TensorFlow", job: ModelJob) -> FrozenGraph:
     """Load the frozen graph, or freeze the model and write the graph down."""
     found = bundle.read(str(job.bundle))
-    if job.graph and (entry := entries.read(job.graph)):
-        return tensorflow.load(found, entry.file(GRAPH), entry.about)
+    with suppress(DamagedError, ConfigurationError):  # then it is frozen again
+        if job.graph and (entry := entries.read(job.graph)):
+            return tensorflow.load(found, entry.file(GRAPH), entry.about)
     graph = tensorflow.freeze(found)
     if job.freeze_into:
         try:
