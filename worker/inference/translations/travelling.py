@@ -26,7 +26,7 @@ def translate(bundle: Bundle, engines: Engines, tell: Callable[[str], None] = la
         return found
     tell(f"translating {bundle.path} for LiteRT, some seconds")
     try:
-        with open_workplace(bundle.path.parent) as place:
+        with open_workplace(bundle.path.resolve().parent) as place:
             _make(bundle, key, place / "made", engines)
             replace(bundle.path / TRANSLATION, place / "made")
     except OSError as error:

@@ -351,6 +351,16 @@ def test_translating_again_with_another_version_of_litert_tries_again(starts: St
     assert translate(starts.bundles[0], starts.engines).shortcoming is None
 
 
+def test_what_is_made_for_a_model_is_made_beside_it_also_where_its_folder_is_the_current_one(
+    starts: Starts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = starts.bundles[0].path
+    monkeypatch.chdir(version)
+    found = translate(bundle.read("."), starts.engines)
+    assert found.shortcoming is None
+    assert starts.engines.jobs[-1].place.parent == version.parent, "the model's files are those in its folder"
+
+
 def test_translating_says_that_the_answers_differ(starts: Starts) -> None:
     starts.engines.translated = 3.5
     found = translate(starts.bundles[0], starts.engines)
