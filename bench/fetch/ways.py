@@ -25,7 +25,7 @@ import urllib3
 from bench.fetch.stub import BYTES
 from localstack.services import die_with_parent
 from worker.adapters.aws.clients import s3_client
-from worker.adapters.aws.downloads import CONNECT, READ
+from worker.adapters.aws.libcurl.downloads import CONNECT, READ
 from worker.adapters.aws.s3 import PIECE, Photos
 from worker.messages import S3Object
 

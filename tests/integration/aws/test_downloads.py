@@ -26,8 +26,9 @@ from tests.support.http_server import Request, Response, serve
 from tests.support.keys import KEYS
 from tests.support.strict_s3 import StrictS3
 from tests.support.waiting import eventually
-from worker.adapters.aws import downloads, s3, s3_routes
-from worker.adapters.aws.downloads import Downloads
+from worker.adapters.aws import s3, s3_routes
+from worker.adapters.aws.libcurl import downloads
+from worker.adapters.aws.libcurl.downloads import Downloads
 from worker.adapters.aws.s3_body import Body
 from worker.errors import StorageError, TooManyBytesError
 from worker.messages import Fetched, S3Object

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from worker.adapters.aws.clients import error_code, raise_as
-from worker.adapters.aws.downloads import CONNECT, READ, Downloads
+from worker.adapters.aws.libcurl.downloads import CONNECT, READ, Downloads
 from worker.adapters.aws.s3_body import DOWNLOAD_TIMEOUT, Body, unquote
 from worker.adapters.aws.s3_errors import fault_of
 from worker.adapters.aws.s3_routes import Routes, has_dots

@@ -10,7 +10,7 @@ from typing import Any, Self
 import botocore.session
 from botocore.httpsession import get_cert_path
 
-from worker.adapters.aws.libcurl import pycurl
+from worker.adapters.aws.libcurl.library import pycurl
 from worker.adapters.aws.s3_body import Body
 from worker.adapters.aws.s3_routes import Request
 from worker.errors import WorkerError
