@@ -123,6 +123,7 @@ def _alone(options: argparse.Namespace, tell: Tell) -> Iterable[Job]:
     return (
         ("accelerator", "accelerator", lambda: accelerator.measure(tell)),
         ("fetch", "fetch", lambda: fetch.measure(options.rounds, tell)),
+        ("fetch", "queue_calls", lambda: fetch.measure_calls(options.rounds, tell)),
         ("formats", "formats", lambda: formats.measure(options.rounds, tell)),
         ("duplicates", "duplicates", lambda: {"index": growth.measure(tell)}),
         ("duplicates", "duplicates", lambda: {"quality": recognition.measure(tell)}),

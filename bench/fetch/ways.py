@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,7 @@ import urllib3
 from bench.fetch.stub import BYTES
 from localstack.services import die_with_parent
 from worker.adapters.aws.clients import s3_client
-from worker.adapters.aws.libcurl.downloads import CONNECT, READ
-from worker.adapters.aws.s3 import PIECE, Photos
+from worker.adapters.aws.s3 import CONNECT, PIECE, READ, Photos
 from worker.messages import S3Object
 
 WORKER, BY_URL, BOTO3, HASH = "worker", "signed URL and urllib3", "boto3", "SHA-256 alone"
@@ -41,7 +41,8 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 LIFE = 300  # seconds of a signed URL
-Way = Callable[[int], object]  # fetches so many bytes, and hashes them
+Way = Callable[[], object]  # does once what is measured
+Fetch = Callable[[int], object]  # fetches so many bytes, and hashes them
 
 
 def main() -> None:
@@ -53,7 +54,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, serve(protocol, Path(folder)) as variables:
             os.environ.update(variables)
             found = ways()
-            measured[protocol] = {kind: compare(found, kind, rounds) for kind in SIZES}
+            measured[protocol] = {
+                kind: compare({way: partial(get, size) for way, get in found.items()}, GETS[kind], rounds)
+                for kind, size in SIZES.items()
+            }
     print(json.dumps(measured))
 
 
@@ -76,7 +80,7 @@ def serve(protocol: str, folder: Path) -> Iterator[dict[str, str]]:
             stub.kill()
 
 
-def ways() -> dict[str, Way]:
+def ways() -> dict[str, Fetch]:
     """Make each way's client: as the worker has it, and in two ways of boto3's."""
     photos, boto3 = Photos(1, time.monotonic), s3_client(connect=CONNECT, read=READ, attempts=1)
     web = urllib3.PoolManager(retries=False, ca_certs=os.environ.get("AWS_CA_BUNDLE"))
@@ -113,16 +117,15 @@ def hash_pieces(answer: Any) -> str:
     return digest.hexdigest()
 
 
-def compare(found: Mapping[str, Way], kind: str, rounds: int) -> dict[str, dict[str, float]]:
-    """Let the ways take turns; returns the median and the bounds of each one's milliseconds."""
-    size, count = SIZES[kind], GETS[kind]
+def compare(found: Mapping[str, Way], count: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Let the ways take turns, so often in each; returns the median and the bounds of each one's milliseconds."""
     seen: dict[str, list[float]] = {way: [] for way in found}
     for _ in range(TURNS * rounds):
-        for way, get in found.items():
-            get(size)  # connects, and fills caches
+        for way, act in found.items():
+            act()  # connects, and fills caches
             begun = time.process_time()
             for _ in range(count):
-                get(size)
+                act()
             seen[way].append((time.process_time() - begun) / count * 1000)
     return {
         way: {"cpu_ms": statistics.median(times), "least_ms": min(times), "most_ms": max(times)}

@@ -9,7 +9,7 @@ from bench.door.tables import door
 from bench.duplicates.index import aims as index_aims
 from bench.duplicates.index import tables as index
 from bench.duplicates.quality import tables as quality
-from bench.fetch.tables import fetch
+from bench.fetch.tables import calls, fetch
 from bench.formats.tables import formats, thumbnails
 from bench.latency.arrivals import PUBLISHED_CUTS, PUBLISHED_UNDER_ONE
 from bench.pages.targets import targets
@@ -76,6 +76,8 @@ def performance(measured: Mapping[str, Any]) -> dict[str, list[Table]]:
         found["hosts"] = [hosts(measured)]
     if "fetch" in measured:
         found["fetch"] = [fetch(measured["fetch"])]
+    if "queue_calls" in measured:
+        found["calls"] = [calls(measured["queue_calls"])]
     if "formats" in measured:
         found["formats"] = [formats(measured["formats"])]
         found["thumbnails"] = [thumbnails(measured["formats"])]

@@ -84,6 +84,7 @@ PARTS: Mapping[str, Callable[[Part], Iterator[Aim]]] = {
     "start": _starts,
     "accelerator": _accelerator,
     "fetch": fetch.aims,
+    "queue_calls": fetch.aims_of_calls,
     "formats": formats.aims,
 }
 

@@ -5,6 +5,7 @@ from typing import Any
 from bench.door.race import CLIENTS, add_ratios
 from bench.door.servers import LABELS
 from bench.duplicates.quality import counts
+from bench.fetch.queue_calls import DELETE, RECEIVE
 from bench.fetch.ways import BOTO3, BY_URL, HASH, SIZES, WORKER
 from bench.formats.costs import FORMATS
 from bench.formats.likeness import ROUGH
@@ -54,6 +55,7 @@ def speed(*, p99: float = 240.0, overhead: float = 12.0) -> dict[str, Any]:
             },
         },
         "fetch": fetch(),
+        "queue_calls": queue_calls(),
         "formats": formats(),
         "accelerator": {
             "whole_path": _whole_path(),
@@ -153,6 +155,12 @@ def fetch() -> dict[str, Any]:
     cost = {WORKER: 0.4, BY_URL: 1.2, BOTO3: 1.6, HASH: 0.2}
     row = {way: {"cpu_ms": ms, "least_ms": ms / 2, "most_ms": 2 * ms} for way, ms in cost.items()}
     return {protocol: dict.fromkeys(SIZES, row) for protocol in ("HTTP", "HTTPS")}
+
+
+def queue_calls() -> dict[str, Any]:
+    """What SQS's calls cost, in each way."""
+    row = {way: {"cpu_ms": ms, "least_ms": ms, "most_ms": ms} for way, ms in ((WORKER, 0.1), (BOTO3, 0.8))}
+    return {protocol: dict.fromkeys((RECEIVE, DELETE), row) for protocol in ("HTTP", "HTTPS")}
 
 
 def formats() -> dict[str, Any]:

@@ -1,14 +1,16 @@
-"""Judges signatures as S3 does: signs each request anew with botocore's own signer, and compares.
+"""Judges signatures as S3 and SQS do: signs each request anew with botocore's own signer, and compares.
 
 S3 decodes path and query before it signs (Amazon S3 API reference, "Signature calculations for the
 authorization header"), so an escape that the client wrote in another way is refused here, too.
 """
 
 import hmac
+import json
 from dataclasses import dataclass, field
+from typing import ClassVar
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlsplit
 
-from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -27,15 +29,20 @@ class StrictS3:
     known: dict[str, tuple[str, str | None]]
     give: bytes
     region: str = "us-east-1"
+    service: ClassVar[str] = "s3"
+    signer: ClassVar[type[SigV4Auth]] = S3SigV4Auth
     signed_by: list[str] = field(default_factory=list)  # access keys of good requests
 
     def __call__(self, request: Request) -> Response:
         """Answer a request."""
         code = self._judge(request)
         if code:
-            body = f"<Error><Code>{code}</Code><Region>{self.region}</Region></Error>".encode()
+            body = self._error(code)
             return 400 if code == WRONG_REGION else 403, {"Content-Length": str(len(body))}, body
         return 200, {"Content-Length": str(len(self.give))}, self.give
+
+    def _error(self, code: str) -> bytes:
+        return f"<Error><Code>{code}</Code><Region>{self.region}</Region></Error>".encode()
 
     def _judge(self, request: Request) -> str:
         """Return the code of S3's error; empty for a request that S3 would serve."""
@@ -71,14 +78,30 @@ class StrictS3:
             request.method,
             f"http://{headers['host']}{canonical}",
             {name: headers[name] for name in signed.split(";")},
+            request.body,
         )
         again.context["timestamp"] = date
-        signer = (S3SigV4QueryAuth if by_url else S3SigV4Auth)(Credentials(key, secret), "s3", region)
+        signer_class = S3SigV4QueryAuth if by_url else self.signer
+        signer = signer_class(Credentials(key, secret), self.service, region)
         expected = signer.signature(signer.string_to_sign(again, signer.canonical_request(again)), again)
         if not hmac.compare_digest(expected, signature):
             return "SignatureDoesNotMatch"
         self.signed_by.append(key)
         return ""
+
+
+class StrictSqs(StrictS3):
+    """Gives the same answer to every call."""
+
+    service = "sqs"
+    signer = SigV4Auth
+
+    def _judge(self, request: Request) -> str:
+        is_call = request.headers.get("X-Amz-Target", "").startswith("AmazonSQS.")
+        return super()._judge(request) if is_call else "UnknownOperationException"
+
+    def _error(self, code: str) -> bytes:
+        return json.dumps({"__type": f"com.amazonaws.sqs#{code}", "message": code}).encode()
 
 
 def _path(target: str) -> str:

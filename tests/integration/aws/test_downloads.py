@@ -27,8 +27,10 @@ from tests.support.keys import KEYS
 from tests.support.strict_s3 import StrictS3
 from tests.support.waiting import eventually
 from worker.adapters.aws import s3, s3_routes
-from worker.adapters.aws.libcurl import downloads
-from worker.adapters.aws.libcurl.downloads import Downloads
+from worker.adapters.aws.libcurl import connections
+from worker.adapters.aws.libcurl.connection import Limits
+from worker.adapters.aws.libcurl.connections import Connections
+from worker.adapters.aws.libcurl.routes import Request as Signed
 from worker.adapters.aws.s3_body import Body
 from worker.errors import StorageError, TooManyBytesError
 from worker.messages import Fetched, S3Object
@@ -98,8 +100,8 @@ def test_s3_accepts_the_signature_of_every_key_and_version(
     with serve(judge, keeps=True) as url:
         aws.setenv("AWS_ENDPOINT_URL", url.replace("127.0.0.1", "localhost"))
         finder, getter = (
-            s3_routes.Routes(connect=1, read=1, attempts=1),
-            Downloads(CERTIFICATES, ManualClock()),
+            s3_routes.S3Routes(connect=1, read=1, attempts=1),
+            libcurl(CERTIFICATES, ManualClock()),
         )
         plain = [key for key in KEYS if not s3_routes.has_dots(key)]
         for key, version in itertools.product(plain, VERSIONS):
@@ -179,7 +181,7 @@ def test_a_token_goes_with_its_key() -> None:
         return whole()
 
     with serve(respond, keeps=True) as url:
-        getter, plain = Downloads(CERTIFICATES, ManualClock()), libcurl_request(url)
+        getter, plain = libcurl(CERTIFICATES, ManualClock()), libcurl_request(url)
         for token in ("first", "second", None):
             assert get(getter, replace(plain, credentials=ReadOnlyCredentials("KEY", "secret", token)))
     assert sent == ["first", "second", None]
@@ -207,7 +209,7 @@ def test_a_connection_is_kept(authority: trustme.CA, tmp_path: Path, protocol: s
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     context = tls(authority, "127.0.0.1") if protocol == "https" else None
     with serve(respond, tls=context, keeps=True) as url:
-        getter = Downloads(str(tmp_path / "ca.pem"), ManualClock())
+        getter = libcurl(str(tmp_path / "ca.pem"), ManualClock())
         for _ in range(5):
             assert get(getter, libcurl_request(url))
     assert len(peers) == 1
@@ -221,7 +223,7 @@ def test_connections_to_several_buckets_are_kept() -> None:
         return whole()
 
     with serve(respond, keeps=True) as url:
-        getter = Downloads(CERTIFICATES, ManualClock())
+        getter = libcurl(CERTIFICATES, ManualClock())
         for _ in range(3):
             for name in ("a", "b"):
                 assert get(getter, libcurl_request(url.replace("127.0.0.1", f"{name}.localhost")))
@@ -230,7 +232,7 @@ def test_connections_to_several_buckets_are_kept() -> None:
 
 def test_many_buckets_share_a_limited_number_of_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     most, open_now, lock = 3, set[tuple[str, int]](), threading.Lock()
-    monkeypatch.setattr(downloads, "MOST_IDLE", most)
+    monkeypatch.setattr(connections, "MOST_IDLE", most)
 
     def stay(connection: socket.socket) -> None:
         with lock:
@@ -241,7 +243,7 @@ def test_many_buckets_share_a_limited_number_of_connections(monkeypatch: pytest.
             open_now.remove(connection.getpeername())
 
     with talk(*[stay] * 10) as (url, _):
-        getter = Downloads(CERTIFICATES, ManualClock())
+        getter = libcurl(CERTIFICATES, ManualClock())
         for number in range(10):
             assert get(getter, libcurl_request(url.replace("127.0.0.1", f"bucket-{number}.localhost")))
         eventually(lambda: len(open_now) == most)
@@ -278,12 +280,12 @@ def test_photos_that_threads_fetch_at_once_are_not_mixed_up(aws: pytest.MonkeyPa
 
 def test_a_connection_that_waits_for_work_holds_no_photo() -> None:
     with serve(lambda _: whole(b"x" * 20)) as url:
-        getter = Downloads(CERTIFICATES, ManualClock())
+        getter = libcurl(CERTIFICATES, ManualClock())
         for most in (100, 10):  # one fits, one does not
             body = Body(most, ManualClock(), lambda: None)
             held = weakref.ref(body)
             with suppress(TooManyBytesError):
-                getter.get(libcurl_request(url), body)
+                receive(getter, libcurl_request(url), body)
             del body
             gc.collect()
             assert held() is None
@@ -321,8 +323,8 @@ def test_bytes_beyond_the_announced_length_are_nobodys(begins_with: bytes) -> No
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue")
 
     with talk(lies, is_honest) as (url, _):
-        getter = Downloads(CERTIFICATES, ManualClock())
-        first = getter.get(libcurl_request(url), Body(100, ManualClock(), come.set))
+        getter = libcurl(CERTIFICATES, ManualClock())
+        first = receive(getter, libcurl_request(url), Body(100, ManualClock(), come.set))
         assert sent.wait(PATIENCE)
         others = [get(getter, libcurl_request(url)) for _ in range(2)]
     assert [b"".join(fetched.pieces) for fetched in (first, *others) if fetched] == [PHOTO, b"true", b"true"]
@@ -393,7 +395,7 @@ def test_an_interim_answer_is_not_the_answer(aws: pytest.MonkeyPatch) -> None:
 )
 def test_an_answer_that_is_no_http_is_no_photo(capfd: pytest.CaptureFixture[str], answer: bytes) -> None:
     with talk(lambda connection: connection.sendall(answer + b"forge")) as (url, _):
-        assert get(Downloads(CERTIFICATES, ManualClock()), libcurl_request(url)) is None
+        assert get(libcurl(CERTIFICATES, ManualClock()), libcurl_request(url)) is None
     assert capfd.readouterr().err == "", "libcurl's callbacks print what they raise"
 
 
@@ -417,7 +419,7 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     clock = ManualClock()
 
     def silent(connection: socket.socket) -> None:
-        clock.seconds += downloads.READ + 1
+        clock.seconds += s3.READ + 1
         wait_until_gone(connection)
 
     assert_given_up(clock, silent)
@@ -431,7 +433,7 @@ def test_a_body_that_stops_is_given_up() -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nphoto")
         assert came.acquire(timeout=PATIENCE)  # the head
         assert came.acquire(timeout=PATIENCE)  # the piece
-        clock.seconds += downloads.READ + 1
+        clock.seconds += s3.READ + 1
         wait_until_gone(connection)
 
     assert_given_up(clock, stops, came.release)
@@ -441,7 +443,7 @@ def test_a_body_that_comes_slowly_is_waited_for() -> None:
     clock, came = ManualClock(), threading.Semaphore(0)
 
     def alive() -> None:
-        clock.seconds += downloads.READ - 1
+        clock.seconds += s3.READ - 1
         came.release()
 
     def slow(connection: socket.socket) -> None:
@@ -451,7 +453,7 @@ def test_a_body_that_comes_slowly_is_waited_for() -> None:
             connection.sendall(b"x")
 
     with talk(slow) as (url, _):
-        fetched = Downloads(CERTIFICATES, clock).get(libcurl_request(url), Body(100, clock, alive))
+        fetched = receive(libcurl(CERTIFICATES, clock), libcurl_request(url), Body(100, clock, alive))
     assert fetched is not None
     assert b"".join(fetched.pieces) == b"xx"
 
@@ -461,7 +463,7 @@ def test_a_head_that_trickles_is_given_up() -> None:
 
     def trickles(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n")
-        for number in range(2 * downloads.READ):
+        for number in range(2 * s3.READ):
             clock.seconds += 1
             connection.sendall(f"x-amz-meta-{number}: x\r\n".encode())
         wait_until_gone(connection)
@@ -474,7 +476,7 @@ def test_a_server_that_accepts_no_connection_is_given_up() -> None:
         first.connect(server.getsockname())  # it waits where only one may wait
         with ThreadPoolExecutor(1) as thread:
             request = libcurl_request(f"http://127.0.0.1:{server.getsockname()[1]}")
-            getting = thread.submit(get, Downloads(CERTIFICATES, ManualClock()), request)
+            getting = thread.submit(get, libcurl(CERTIFICATES, ManualClock()), request)
             assert getting.result(10) is None
 
 
@@ -541,20 +543,18 @@ def test_a_server_of_another_certificate_or_name_is_asked_for_nothing(
 
 
 def test_certificates_are_found_without_any_of_the_system() -> None:
-    made = Downloads.make(ManualClock())
-    assert made is not None
-    assert Path(made._certificates).read_text().count("BEGIN CERTIFICATE") > 50
+    assert Path(connections.find_certificates()).read_text().count("BEGIN CERTIFICATE") > 50
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "http_proxy", "ALL_PROXY"])
 def test_behind_a_proxy_boto3_fetches(aws: pytest.MonkeyPatch, variable: str) -> None:
     aws.setenv(variable, "http://127.0.0.1:9")
-    assert Downloads.make(ManualClock()) is None
+    assert Connections.make(ManualClock(), Limits(1, 1)) is None
 
 
 def test_no_proxy_alone_is_no_proxy(aws: pytest.MonkeyPatch) -> None:
     aws.setenv("NO_PROXY", "169.254.169.254")
-    assert Downloads.make(ManualClock()) is not None
+    assert Connections.make(ManualClock(), Limits(1, 1)) is not None
 
 
 def test_a_proxy_that_is_set_later_is_not_used(aws: pytest.MonkeyPatch) -> None:
@@ -568,14 +568,22 @@ def test_a_proxy_that_is_set_later_is_not_used(aws: pytest.MonkeyPatch) -> None:
 # helpers
 
 
-def libcurl_request(url: str) -> s3_routes.Request:
-    return s3_routes.Request(
+def libcurl(certificates: str, clock: Callable[[], float]) -> Connections:
+    return Connections(certificates, clock, Limits(s3.CONNECT, s3.READ))
+
+
+def libcurl_request(url: str) -> Signed:
+    return Signed(
         url, f"{url}/bucket/key", "aws:amz:us-east-1:s3", ReadOnlyCredentials("KEY", "secret", None)
     )
 
 
-def get(getter: Downloads, request: s3_routes.Request, most: int = 100) -> Fetched | None:
-    return getter.get(request, Body(most, ManualClock(), lambda: None))
+def get(getter: Connections, request: Signed, most: int = 100) -> Fetched | None:
+    return receive(getter, request, Body(most, ManualClock(), lambda: None))
+
+
+def receive(getter: Connections, request: Signed, body: Body) -> Fetched | None:
+    return body.end() if getter.send(request, body) else None
 
 
 class Talks:
@@ -622,7 +630,7 @@ def assert_given_up(clock: ManualClock, behave: Talk, alive: Callable[[], None] 
     """Let libcurl ask a server that ends by waiting until the client goes."""
     with talk(behave) as (url, _):
         body = Body(100, clock, alive)
-        assert Downloads(CERTIFICATES, clock).get(libcurl_request(url), body) is None
+        assert receive(libcurl(CERTIFICATES, clock), libcurl_request(url), body) is None
 
 
 def wait_until_gone(connection: socket.socket) -> None:

@@ -6,17 +6,18 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 
 from tests.support.keys import KEYS
-from worker.adapters.aws.s3_routes import Request, Routes
+from worker.adapters.aws.libcurl.routes import Request
+from worker.adapters.aws.s3_routes import S3Routes
 
 BUCKET = "photos"
 ARN = "arn:aws:s3:us-east-1:111122223333:accesspoint/photos"
 
 
-def routes() -> Routes:
-    return Routes(connect=1, read=1, attempts=1)
+def routes() -> S3Routes:
+    return S3Routes(connect=1, read=1, attempts=1)
 
 
-def asked_by_botocore(found: Routes, bucket: str, key: str) -> str:
+def asked_by_botocore(found: S3Routes, bucket: str, key: str) -> str:
     """The URL that botocore would ask for, without its signature."""
     target = {"Bucket": bucket, "Key": key}
     return found.client.call(lambda s3: s3.generate_presigned_url("get_object", target)).partition("?")[0]

@@ -15,10 +15,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from worker.adapters.aws.clients import error_code, raise_as
-from worker.adapters.aws.libcurl.downloads import CONNECT, READ, Downloads
+from worker.adapters.aws.libcurl.connection import Limits
+from worker.adapters.aws.libcurl.connections import Connections
 from worker.adapters.aws.s3_body import DOWNLOAD_TIMEOUT, Body, unquote
 from worker.adapters.aws.s3_errors import fault_of
-from worker.adapters.aws.s3_routes import Routes, has_dots
+from worker.adapters.aws.s3_routes import S3Routes, has_dots
 from worker.errors import (
     ConfigurationError,
     ObjectArchivedError,
@@ -31,6 +32,7 @@ from worker.errors import (
 )
 from worker.messages import Fetched, S3Object
 
+CONNECT, READ = 3, 8  # seconds, until there is a connection and between two pieces
 PIECE = 256 * 1024  # bytes read at a time, at most
 ATTEMPTS = 2  # of boto3, after libcurl failed
 RETRY_PAUSE = 1  # seconds that boto3 waits between two attempts, at most
@@ -47,9 +49,11 @@ class Photos:
 
     def __init__(self, connections: int, clock: Callable[[], float]) -> None:
         """Do not connect yet. Raises ConfigurationError for a wrong region or profile."""
-        self._routes = Routes(connect=CONNECT, read=READ, attempts=ATTEMPTS, max_pool_connections=connections)
+        self._routes = S3Routes(
+            connect=CONNECT, read=READ, attempts=ATTEMPTS, max_pool_connections=connections
+        )
         self._s3 = self._routes.client
-        self._downloads = Downloads.make(clock)
+        self._connections = Connections.make(clock, Limits(CONNECT, READ))
         self._clock = clock
 
     def check(self, bucket: str) -> None:
@@ -122,18 +126,18 @@ class Photos:
 
     def _check_path(self, key: str) -> None:
         """Refuse a key that a proxy would change: for one of plain HTTP, boto3 sends whole URLs without dots."""
-        if self._downloads is not None or not has_dots(key):
+        if self._connections is not None or not has_dots(key):
             return
         if self._s3.call(lambda s3: s3.meta.endpoint_url).startswith("http:"):
             raise ObjectRefusedError(f"{key!r} cannot be read through a proxy: use HTTPS, or another key")
 
     def _fetch_by_curl(self, photo: S3Object, body: Body) -> Fetched | None:
         """Read by libcurl; None if that failed: boto3 finds out why."""
-        if self._downloads is None:
+        if self._connections is None:
             return None
         try:
             request = self._routes.find(photo.bucket, photo.key, photo.version_id)
-            return self._downloads.get(request, body) if request else None
+            return body.end() if request and self._connections.send(request, body) else None
         except (BotoCoreError, ClientError, ValueError):
             return None
 
@@ -149,7 +153,7 @@ class Photos:
             raise
         with answer["Body"] as stream:  # urllib3's response: boto3's own wrapper has no read1
             read1 = partial(stream.read1, decode_content=False)
-            body.begin(answer.get("ContentLength", 0), answer.get("ETag"), answer.get("VersionId"))
+            body.begin(answer["ResponseMetadata"]["HTTPHeaders"])
             while piece := read1(min(PIECE, body.room)):
                 body.add(piece)
             return body.end()

@@ -1,6 +1,6 @@
 """The body of one photo while it arrives: bounded in bytes and time, and hashed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from worker.errors import StorageError, TooManyBytesError
 from worker.intake.arriving import Arriving
@@ -25,14 +25,17 @@ class Body:
             raise StorageError(f"the photo was not received in {DOWNLOAD_TIMEOUT:.0f} s")
         self._alive()
 
-    def begin(self, expected: int, etag: str | None, version_id: str | None) -> None:
-        """Begin a body of so many bytes (0: unknown), anew in each attempt. Raises TooManyBytesError."""
+    def begin(self, fields: Mapping[str, str]) -> None:
+        """Begin a body, anew in each attempt, by the answer's header fields in lower case.
+
+        Raises TooManyBytesError, and ValueError for fields that cannot be read.
+        """
         self.check_time()
-        self._pieces, self._expected = list[bytes](), expected
+        self._pieces, self._expected = list[bytes](), int(fields.get("content-length", 0))  # 0: unknown
         self._arriving = Arriving(self._pieces)
-        self._etag, self._version_id = unquote(etag), version_id
-        if expected > self._max_bytes:
-            raise self._too_many(f"{expected} bytes are more than the {self._max_bytes} allowed")
+        self._etag, self._version_id = unquote(fields.get("etag")), fields.get("x-amz-version-id")
+        if self._expected > self._max_bytes:
+            raise self._too_many(f"{self._expected} bytes are more than the {self._max_bytes} allowed")
 
     @property
     def room(self) -> int:

@@ -1,30 +1,30 @@
 """SQS: receives messages, deletes them and sets their visibility timeouts."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from worker.adapters.aws.clients import Client, parse_time, raise_as, sqs_client
+from worker.adapters.aws.clients import parse_time, raise_as
+from worker.adapters.aws.libcurl.connection import Limits
+from worker.adapters.aws.sqs_calls import SqsCalls
 from worker.errors import ConfigurationError, QueueError, reason
 from worker.intake.queue_calls import Refused
 from worker.messages import Message
 from worker.telemetry import trace_context
-
-if TYPE_CHECKING:
-    from types_boto3_sqs import SQSClient
 
 READ_EXTRA = 8  # seconds by which the read timeout exceeds the long poll
 POLL_CONNECT, POLL_ATTEMPTS = 3, 2
 POLL_PART = 0.25  # of the visibility timeout at most, because leases start before the long poll
 MAX_SKEW = 2.0  # seconds between the clocks
 # Seconds; short, because the main thread waits and a lease may end. The caller retries.
-SETTLE_CONNECT, SETTLE_READ = 1, 2
+SETTLE_CONNECT, SETTLE_READ, SETTLE_PATIENCE = 1, 2, 0.5
 
 
 class SqsQueue:
-    """One SQS queue. Thread-safe; long polls have a client of their own and delay no other call."""
+    """One SQS queue. Thread-safe; long polls have connections of their own and delay no other call."""
 
     def __init__(
         self, url: str, *, receive_wait: int, clock: Callable[[], float], now: Callable[[], datetime]
@@ -36,12 +36,11 @@ class SqsQueue:
         self._now = now
         self._timeout = 0
         self.most_receives: int | None = None  # until a message becomes a dead letter
-        self._polling = sqs_client(
-            connect=POLL_CONNECT, read=receive_wait + READ_EXTRA, attempts=POLL_ATTEMPTS
-        )
-        self._settling = sqs_client(
-            connect=SETTLE_CONNECT, read=SETTLE_READ, attempts=1, max_pool_connections=4
-        )
+        read = receive_wait + READ_EXTRA
+        poll = Limits(POLL_CONNECT, read, whole=read)
+        settle = Limits(SETTLE_CONNECT, SETTLE_READ, whole=SETTLE_READ)
+        self._polling = SqsCalls(url, clock, poll, attempts=POLL_ATTEMPTS, patience=read)
+        self._settling = SqsCalls(url, clock, settle, attempts=1, patience=SETTLE_PATIENCE)
 
     def use_visibility_timeout(self, seconds: int | None) -> int:
         """Use this visibility timeout, by default the queue's own; returns it. Learns `most_receives` too.
@@ -49,11 +48,8 @@ class SqsQueue:
         Raises ConfigurationError when the queue cannot be reached.
         """
         with raise_as(ConfigurationError, f"the queue {self._url} cannot be reached"):
-            answer = self._polling.call(
-                lambda sqs: sqs.get_queue_attributes(
-                    QueueUrl=self._url, AttributeNames=["VisibilityTimeout", "RedrivePolicy"]
-                )
-            )
+            names = ["VisibilityTimeout", "RedrivePolicy"]
+            answer = self._polling.call("GetQueueAttributes", AttributeNames=names)
             own = int(answer["Attributes"]["VisibilityTimeout"])
             policy = json.loads(answer["Attributes"].get("RedrivePolicy", "{}"))
             self.most_receives = int(policy["maxReceiveCount"]) if "maxReceiveCount" in policy else None
@@ -65,44 +61,39 @@ class SqsQueue:
     def receive(self, most: int) -> list[Message]:
         """Long-poll for 1 … `most` (10 at most) messages. Raises QueueError."""
         wait = min(self._receive_wait, int(self._timeout * POLL_PART))
-        answer = _call(
-            self._polling,
-            lambda sqs: sqs.receive_message(
-                QueueUrl=self._url,
+        with raise_as(QueueError):
+            answer = self._polling.call(
+                "ReceiveMessage",
                 MaxNumberOfMessages=most,
                 WaitTimeSeconds=wait,
                 VisibilityTimeout=self._timeout,
                 MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount", "AWSTraceHeader"],
-            ),
-        )
-        try:
+            )
+        with _reading():
             now, received = self._correct_time(answer), self._clock()
-            return [_message(raw, now, received) for raw in answer.get("Messages", [])]
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise QueueError(f"SQS sent an unreadable message: {reason(error)}") from error
+            return [_message(raw, now, received) for raw in answer.get("Messages") or []]
 
     def delete(self, messages: Sequence[Message]) -> list[Refused]:
         """Delete up to ten messages; returns those SQS refused. Raises QueueError."""
-        entries: Any = [_entry(index, message) for index, message in enumerate(messages)]
-        answer = _call(
-            self._settling, lambda sqs: sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
-        )
-        return _find_refused(answer, messages)
+        entries = [_entry(index, message) for index, message in enumerate(messages)]
+        return self._settle("DeleteMessageBatch", entries, messages)
 
     def hide(self, messages: Sequence[tuple[Message, int]]) -> list[Refused]:
         """Set the visibility timeouts of up to ten messages; returns those SQS refused.
 
         Timeouts are in seconds from now; 0 makes a message visible at once. Raises QueueError.
         """
-        entries: Any = [
+        entries = [
             {**_entry(index, message), "VisibilityTimeout": seconds}
             for index, (message, seconds) in enumerate(messages)
         ]
-        answer = _call(
-            self._settling,
-            lambda sqs: sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries),
-        )
-        return _find_refused(answer, [message for message, _ in messages])
+        return self._settle("ChangeMessageVisibilityBatch", entries, [message for message, _ in messages])
+
+    def _settle(self, operation: str, entries: Sequence[Any], messages: Sequence[Message]) -> list[Refused]:
+        with raise_as(QueueError):
+            answer = self._settling.call(operation, Entries=entries)
+        with _reading():
+            return _find_refused(answer, messages)
 
     def _correct_time(self, answer: dict[str, Any]) -> datetime:
         """Return this machine's time, or SQS's own if they differ by more than MAX_SKEW.
@@ -115,12 +106,12 @@ class SqsQueue:
         return now if abs((now - theirs).total_seconds()) < MAX_SKEW else theirs
 
 
-def _call(client: "Client[SQSClient]", use: "Callable[[SQSClient], Any]") -> dict[str, Any]:
-    with raise_as(QueueError):
-        answer = client.call(use)
-    if not isinstance(answer, dict):
-        raise QueueError("SQS sent an empty answer")
-    return answer
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+        raise QueueError(f"SQS sent an unreadable answer: {reason(error)}") from error
 
 
 def _message(raw: dict[str, Any], now: datetime, received: float) -> Message:
@@ -150,5 +141,5 @@ def _find_refused(answer: dict[str, Any], messages: Sequence[Message]) -> list[R
             f"{entry.get('Code')}: {entry.get('Message', '')}",
             stale=bool(entry.get("SenderFault")),
         )
-        for entry in answer.get("Failed", [])
+        for entry in answer.get("Failed") or []
     ]
