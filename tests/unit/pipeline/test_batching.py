@@ -118,13 +118,15 @@ def test_devices_that_are_free_at_once_share_the_items(others: int, taken: list[
     assert batching(items, clock).take(8, 1.0) == (taken, "device_free")
 
 
-def test_a_batch_does_not_grow_if_that_makes_its_earliest_item_late() -> None:
+@pytest.mark.parametrize(("left", "first", "second"), [(3.0, [7, 8], [9, 10]), (2.5, [7], [8, 9])])
+def test_a_batch_does_not_grow_if_that_makes_its_earliest_item_late(
+    left: float, first: list[float], second: list[float]
+) -> None:
     clock = Clock(10.0)
-    # Calls with 1, 2, 3 items take 2, 3, 4 s, and the first item must be done in 3 s.
-    items = Arriving(clock, 7, 8, 9, 10)
-    gathering = batching(items, clock, allowed=6.0)
-    assert gathering.take(8, 1.0) == ([7, 8], "deadline")
-    assert gathering.take(8, 1.0) == ([9, 10], "device_free")
+    # Calls with 1, 2, 3 items take 2, 3, 4 s, and the first item must be done in so many.
+    gathering = batching(Arriving(clock, 7, 8, 9, 10), clock, allowed=3.0 + left)
+    assert gathering.take(8, 1.0) == (first, "deadline")
+    assert gathering.take(8, 1.0)[0] == second
 
 
 @pytest.mark.parametrize("left", [-94.0, 1.0])  # seconds; a call with one item takes 2

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.waiting import eventually
+from worker.pipeline import queues
 from worker.pipeline.lanes import CREDIT, Lane, Lanes
 from worker.pipeline.queues import ShutDown
 
@@ -76,14 +78,16 @@ def test_a_blocked_lane_is_passed_by_and_keeps_its_items() -> None:
     assert lanes.get(block=False) == "one"
 
 
-def test_a_taker_waits_for_all_lanes_at_once() -> None:
+def test_a_taker_waits_for_all_lanes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "SLICE", 10.0)  # it is woken, or does not look in time
     one, other, lanes = two_lanes()
     for lane in (one, other):
         found: list[str] = []
         taker = threading.Thread(target=lambda found=found: found.append(lanes.get(timeout=10)))
         taker.start()
+        eventually(lambda: one.not_empty._waiters)  # type: ignore[attr-defined] # CPython's own
         lane.put("item")
-        taker.join(10)
+        taker.join(5)
         assert found == ["item"]
 
 

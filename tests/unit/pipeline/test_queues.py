@@ -166,8 +166,6 @@ def test_the_queue_counts_its_waiting_takers() -> None:
 
 def test_whoever_waits_for_room_is_woken_once_there_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     items: BoundedQueue[int] = BoundedQueue(4)
-    items.put_all(range(4))
-    some, more = in_thread(lambda: items.room(2, SOON)), in_thread(lambda: items.room(3, SOON))
     left, wake = list[int](), items._more_room.notify_all
 
     def note() -> None:
@@ -175,13 +173,40 @@ def test_whoever_waits_for_room_is_woken_once_there_is_enough(monkeypatch: pytes
         wake()
 
     monkeypatch.setattr(items._more_room, "notify_all", note)
+    items.put(0)
+    items.get()
+    assert left == [], "nobody waits yet"
+    items.put_all(range(4))
+    some, more = in_thread(lambda: items.room(2, SOON)), in_thread(lambda: items.room(3, SOON))
     eventually(lambda: len(items._more_room._waiters) == 2)  # type: ignore[attr-defined] # CPython's own
     for _ in range(2):
         items.get()
     assert some() == 2
     eventually(lambda: items._few_enough == 1)  # the other one waits again
     items.get()
-    assert (more(), left) == (3, [2, 1])
+    assert more() == 3
+    items.get()
+    assert left == [2, 1], "nobody waits any more"
+
+
+def test_takers_wake_whoever_waits_for_a_place_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    items: BoundedQueue[int] = BoundedQueue(1)
+    woken, wake = list[int](), items.not_full.notify
+
+    def note() -> None:
+        woken.append(items._putters)
+        wake()
+
+    monkeypatch.setattr(items.not_full, "notify", note)
+    items.put(0)
+    items.get()
+    assert woken == [], "nobody waits yet"
+    items.put(0)
+    putting = [in_thread(lambda: items.put(1)) for _ in range(2)]
+    eventually(lambda: len(items.not_full._waiters) == 2)  # type: ignore[attr-defined] # CPython's own
+    assert [items.get(timeout=SOON) for _ in range(3)] == [0, 1, 1]
+    assert [put() for put in putting] == [None, None]
+    assert woken == [2, 1]
 
 
 def test_more_items_are_taken_without_waiting_and_make_room() -> None:
