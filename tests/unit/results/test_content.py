@@ -4,7 +4,7 @@ import pytest
 
 from worker.messages import Fetched, S3Object
 from worker.result import SourceObject
-from worker.results.content import identify, is_same_content
+from worker.results.content import identify, is_same_content, is_same_place
 
 
 def named(version_id: str | None, etag: str | None) -> S3Object:
@@ -58,10 +58,31 @@ def test_the_newest_bytes_may_have_been_put_once_more_since_the_event_unless_the
     event: S3Object, version: str | None, sequencer: str | None
 ) -> None:
     read = identify(Fetched((), "e", version, "abc"), S3Object("b", "k"), event)
-    assert (read.etag, read.sequencer) == ("e", sequencer)
+    assert (read.etag, read.version_id, read.sequencer) == ("e", version, sequencer)
 
 
 def test_bytes_that_s3_does_not_name_are_what_was_asked_for() -> None:
     asked = S3Object("b", "k", "v", None, None, "0A")
     assert identify(Fetched(()), asked) == asked
     assert identify(Fetched(()), S3Object("b", "k"), asked) == S3Object("b", "k")
+
+
+def test_a_photo_without_any_name_for_its_content_keeps_its_events_sequencer() -> None:
+    asked = S3Object("b", "k", sequencer="1")
+    assert identify(Fetched((), sha256="abc"), asked) == S3Object("b", "k", sequencer="1", sha256="abc")
+
+
+@pytest.mark.parametrize(
+    ("stored", "same"),
+    [
+        (S3Object("b", "k"), True),
+        (S3Object("b", "k", via="http"), True),
+        (S3Object("", "", via="http"), True),
+        (S3Object("", ""), False),
+        (S3Object("b", "another", via="http"), False),
+        (S3Object("another", "k"), False),
+    ],
+    ids=["there", "by HTTP", "by HTTP, stored nowhere", "nowhere", "another key", "another bucket"],
+)
+def test_only_what_came_by_http_and_was_stored_nowhere_is_in_any_place(stored: S3Object, same: bool) -> None:
+    assert is_same_place(stored, S3Object("b", "k")) is same

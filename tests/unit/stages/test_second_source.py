@@ -16,6 +16,7 @@ from worker.pipeline.waiting_room import WaitingRoom
 from worker.result import DuplicateOf, Result
 
 BUCKET = (Part.STORAGE, "photos")
+ORIGINAL = DuplicateOf(image_id=IDS[8], distance=3, kind="near")
 
 
 class Impatient(StageRig):
@@ -124,17 +125,24 @@ def test_a_copy_is_answered_with_the_score_that_it_reuses() -> None:
     assert rig.models[0].batches == [1]
 
 
-@pytest.mark.parametrize("is_known", [True, False])
-def test_an_answer_names_what_was_stored_before_and_the_original_of_a_duplicate(is_known: bool) -> None:
+@pytest.mark.parametrize("answer", [Answer.KNOWN, Answer.WRITTEN], ids=["by others", "by an earlier try"])
+def test_an_answer_is_what_was_stored_before(answer: Answer) -> None:
     rig = Impatient()
-    original = DuplicateOf(image_id=IDS[8], distance=3, kind="near")
     stored = make_result(IDS[0])
-    written = Written(Answer.KNOWN, stored=stored) if is_known else Written(Answer.WRITTEN, original)
+    written = Written(answer, ORIGINAL, stored=stored)
+    rig.store.write = lambda *_: [written]  # type: ignore[method-assign] # as a store that knows other photos
+    rig.work()
+    assert rig.answer == ("scored", stored)
+
+
+def test_an_answer_names_the_original_of_a_duplicate() -> None:
+    rig = Impatient()
+    written = Written(Answer.WRITTEN, ORIGINAL)
     rig.store.write = lambda *_: [written]  # type: ignore[method-assign] # as a store that knows other photos
     rig.work()
     _, answer = rig.answer
     assert answer
-    assert answer == stored if is_known else answer.duplicate_of == original
+    assert answer.duplicate_of == ORIGINAL
 
 
 def test_nothing_is_answered_before_redis_confirms_and_then_once() -> None:
