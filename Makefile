@@ -54,7 +54,7 @@ fmt: $(VENV) ## format, and fix what ruff can fix
 mutants: install ## plant faults and see whether the tests notice; MODULE=intake.leases|rules.lua|… PART=tool|hand
 	@exec $(BIN)/python -m tests.mutants $(if $(MODULE),--module $(MODULE)) $(if $(PART),--part $(PART))
 
-bench: install model $(PEERS) ## measure speed side by side, in three quarters of an hour; writes bench-out/; PART=start|throughput|latency|hostile|door|accelerator|fetch|formats|duplicates
+bench: install model $(PEERS) ## measure speed side by side, in three quarters of an hour; writes bench-out/; PART=speed|start|throughput|latency|hostile|door|accelerator|fetch|formats|duplicates
 	@exec $(BIN)/python -m bench $(if $(PART),--part $(PART))
 
 publish: $(VENV) ## copy the last bench into docs/: both pages of performance, and duplicates

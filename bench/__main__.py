@@ -34,6 +34,10 @@ OUT = Path("bench-out")
 FEWEST = 20  # photos of a burst; fewer would only measure its start and end
 SHORTEST = 2.0  # seconds of a load
 PARTS = ("start", "throughput", "latency", "hostile", "door", "accelerator", "fetch", "formats", "duplicates")
+GROUPS = {  # names of several parts
+    "all": PARTS,
+    "speed": ("start", "throughput", "latency", "accelerator", "fetch", "formats"),  # docs/performance.md
+}
 ALONE = {"fetch", "formats"}  # parts that need no services and no worker
 WITHIN = 120.0  # seconds that measuring the model alone may take
 Tell = Callable[[str], None]  # gets what comes next
@@ -70,7 +74,7 @@ def main() -> int:
 
 def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    parts = PARTS if options.part == "all" else (options.part,)
+    parts = GROUPS.get(options.part, (options.part,))
     with Progress(*columns, console=console) as progress:
         total = _count_steps(parts, options.rounds)
         task = progress.add_task("starting LocalStack, Valkey and the worker", total=total)
@@ -155,7 +159,7 @@ def _count_steps(parts: tuple[str, ...], rounds: int) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "--part", choices=[*PARTS, "all"], default="all", help="measure one part alone (default all)"
+        "--part", choices=[*PARTS, *GROUPS], default="all", help="measure one part alone (default all)"
     )
     parser.add_argument(
         "--rounds", type=int, default=3, help="rounds that medians are taken over (default 3)"
