@@ -36,7 +36,15 @@ SHORTEST = 2.0  # seconds of a load
 PARTS = ("start", "throughput", "latency", "hostile", "door", "accelerator", "fetch", "formats", "duplicates")
 GROUPS = {  # names of several parts
     "all": PARTS,
-    "speed": ("start", "throughput", "latency", "accelerator", "fetch", "formats"),  # docs/performance.md
+    "speed": (
+        "start",
+        "throughput",
+        "latency",
+        "hostile",
+        "accelerator",
+        "fetch",
+        "formats",
+    ),  # docs/performance.md
 }
 ALONE = {"fetch", "formats"}  # parts that need no services and no worker
 WITHIN = 120.0  # seconds that measuring the model alone may take
@@ -67,9 +75,19 @@ def main() -> int:
         console.print(warning, style="yellow")
     console.print(f"minutes: {', '.join(f'{part} {m:.1f}' for part, m in measured['minutes'].items())}")
     OUT.mkdir(exist_ok=True)
+    measured = go_on(OUT / "bench.json", measured)
     (OUT / "bench.json").write_text(json.dumps(measured, indent=2, ensure_ascii=False) + "\n")
     console.print(f"written to {OUT}: {', '.join(['bench.json', *pictures.write(measured, OUT)])}")
     return OK
+
+
+def go_on(path: Path, measured: dict[str, Any]) -> dict[str, Any]:
+    """Add the parts of the run before, if it was of the same day, machine, code and options: both are one run."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    if any(before.get(name) != measured[name] for name in ("date", "machine", "code", "options")):
+        return measured
+    minutes = {**before["minutes"], **measured["minutes"]}
+    return {**before, **measured, "minutes": minutes}
 
 
 def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -84,9 +102,10 @@ def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 
         measured = _measure_parts(parts, options, tell)
         progress.update(task, description="done", advance=1)
-    how = {"part": options.part, "rounds": options.rounds, "photos": options.photos}
-    how |= {"seconds": options.seconds, "objects": options.objects}
-    return {"machine": report.machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "options": how, **measured}
+    how = {"rounds": options.rounds, "photos": options.photos, "seconds": options.seconds}
+    how["objects"] = options.objects
+    when = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "code": report.code()}
+    return {"machine": report.machine(), **when, "options": how, **measured}
 
 
 def _measure_parts(parts: tuple[str, ...], options: argparse.Namespace, tell: Tell) -> dict[str, Any]:

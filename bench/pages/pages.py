@@ -12,7 +12,7 @@ from bench.processes import ROOT
 from docs.tools.table import Table
 
 DOCS = ROOT / "docs"
-SPEED = ("start", "throughput", "batch_sizes", "latency", "accelerator", "fetch", "formats")
+SPEED = ("start", "throughput", "batch_sizes", "latency", "hostile", "accelerator", "fetch", "formats")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
     python -m bench.pages.publish
 
 Only the parts between marks are written. A page is written only when the last run measured all of
-it: figures of different runs must not stand side by side.
+it: figures of different runs must not stand side by side. What was measured part by part, on one day, one
+machine and the same code of the worker, counts as one run.
 """
 
 import json

@@ -1,5 +1,6 @@
 """The measurements as tables for the terminal, and the machine they were made on."""
 
+import hashlib
 import os
 import platform
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from rich import table
 from rich.markup import escape
 
 from bench.pages.tables import sections
+from bench.processes import ROOT
 from docs.tools.table import Table
 from worker.adapters.engines import Engines
 
@@ -61,6 +63,15 @@ def machine() -> dict[str, Any]:
         "packages": {name: versions[name] for name in PACKAGES if name in versions},
         "engines": [*(["tensorflow"] if engines.tensorflow_version else []), *engines.runners],
     }
+
+
+def code() -> str:
+    """A digest of the worker's code: figures of other code belong to another run."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "worker").rglob("*.*")):
+        if path.suffix in {".py", ".lua"}:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _shares_taken(measured: Any) -> Iterator[float]:

@@ -54,6 +54,13 @@ def speed(*, p99: float = 240.0, overhead: float = 12.0) -> dict[str, Any]:
                 "direct_request": _latencies(150),
             },
         },
+        "hostile": {
+            "good_per_s": 20.0,
+            "bombs_per_s": 10.0,
+            "seconds": 25.0,
+            "alone": {**_latencies(90), "good": 500, "bombs": 0, "bombs_failed": 0},
+            "among": {**_latencies(110), "good": 500, "bombs": 250, "bombs_failed": 250},
+        },
         "fetch": fetch(),
         "queue_calls": queue_calls(),
         "formats": formats(),

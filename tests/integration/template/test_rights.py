@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore import xform_name
 
 from tests.integration.template.rendered import (
     ACCOUNT,
@@ -89,16 +90,20 @@ def rendered(parameters: dict[str, str], path: Path = TEMPLATE) -> Rendered:
 
 
 def calls(*, of_operators: bool = False) -> Iterator[str]:
-    """Yield every call of S3 and SQS in the adapters: `lambda sqs: sqs.receive_message(…)`."""
+    """Yield every call of S3 and SQS in the adapters.
+
+    They are written as `sqs.receive_message(…)`, or as `….call("ReceiveMessage", …)` in sqs.py.
+    """
     for path in sorted((ROOT / "worker" / "adapters").rglob("*.py")):
         if (path.name == OPERATORS) != of_operators:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
-            on, called = node.func.value, node.func.attr
+            on, called, first = node.func.value, node.func.attr, node.args[0] if node.args else None
+            if path.name == "sqs.py" and called in {"call", "_settle"} and isinstance(first, ast.Constant):
+                yield xform_name(str(first.value))
             if isinstance(on, ast.Name) and on.id in {"s3", "sqs"}:
-                first = node.args[0] if node.args else None
                 yield str(first.value) if called in GENERIC and isinstance(first, ast.Constant) else called
 
 

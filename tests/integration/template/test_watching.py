@@ -77,7 +77,7 @@ def test_the_doors_load_is_what_was_asked_for_refused_requests_too(door: Rendere
 def test_the_doors_tasks_are_also_added_by_their_cpu(door: Rendered) -> None:
     tracking = door.properties("ScaleByCpu")["TargetTrackingScalingPolicyConfiguration"]
     predefined = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
-    assert (predefined, tracking["TargetValue"]) == ("ECSServiceAverageCPUUtilization", "30")
+    assert (predefined, tracking["TargetValue"]) == ("ECSServiceAverageCPUUtilization", "40")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from bench.__main__ import go_on
 from bench.aims import Aim
 from bench.pages import publish, report, targets
 from bench.pages.pages import PAGES, Page
@@ -169,3 +170,26 @@ def test_only_a_whole_run_is_published(tmp_path: Path) -> None:
 
 def test_a_cell_with_a_bar_stays_one_cell() -> None:
     assert Table("t", ("a",), [("x|y",)]).markdown().splitlines()[-1] == "| x\\|y |"
+
+
+def run_of(**changed: object) -> dict[str, Any]:
+    """What a run of one part writes."""
+    run = {
+        "date": "2026-01-01",
+        "machine": {"cores": 2},
+        "code": "c0de",
+        "options": {"rounds": 3},
+        "minutes": {},
+    }
+    return run | changed
+
+
+def test_parts_measured_one_after_the_other_on_the_same_code_are_one_run(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    assert go_on(path, run_of(fetch=1)) == run_of(fetch=1)
+    path.write_text(json.dumps(run_of(fetch=1, minutes={"fetch": 0.3})))
+    assert go_on(path, run_of(start=2, minutes={"start": 2.0})) == run_of(
+        fetch=1, start=2, minutes={"fetch": 0.3, "start": 2.0}
+    )
+    for other in ({"code": "other"}, {"date": "2026-01-02"}, {"options": {"rounds": 1}}, {"machine": {}}):
+        assert "fetch" not in go_on(path, run_of(start=2, **other))

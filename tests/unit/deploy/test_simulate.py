@@ -40,7 +40,7 @@ def test_without_a_backlog_latency_is_what_was_measured_at_that_load(load: float
     measured = next(one for one in FIGURES.latency if one.load == load)
     day = simulate(np.full(DAY, RATE * load), fixed_scaler(1), FIGURES)
     assert np.median(day.p99) == pytest.approx(measured.p99 / 1000, rel=0.02)
-    assert np.median(day.p50) == pytest.approx(measured.p50 / 1000, rel=0.1)
+    assert np.median(day.p50) == pytest.approx(measured.p50 / 1000, rel=0.12)
     assert day.backlog.max() == 0
 
 
