@@ -191,5 +191,11 @@ def test_parts_measured_one_after_the_other_on_the_same_code_are_one_run(tmp_pat
     assert go_on(path, run_of(start=2, minutes={"start": 2.0})) == run_of(
         fetch=1, start=2, minutes={"fetch": 0.3, "start": 2.0}
     )
-    for other in ({"code": "other"}, {"date": "2026-01-02"}, {"options": {"rounds": 1}}, {"machine": {}}):
+    others: list[dict[str, object]] = [
+        {"code": "other"},
+        {"date": "2026-01-02"},
+        {"options": {}},
+        {"machine": {}},
+    ]
+    for other in others:
         assert "fetch" not in go_on(path, run_of(start=2, **other))
