@@ -7,16 +7,13 @@ turns. The server is another process, whose time does not count; its connections
 """
 
 import json
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from bench.fetch.ways import BOTO3, CREDENTIALS, WORKER, Way, compare, serve
+from bench.fetch.ways import BOTO3, WORKER, Way, by_protocol, compare
 from worker.adapters.aws.clients import sqs_client
 from worker.adapters.aws.sqs import SqsQueue
 
@@ -29,12 +26,7 @@ URL = "https://sqs.us-east-1.amazonaws.com/111122223333/photo-uploads"
 def main() -> None:
     """Measure in as many rounds as the argument says."""
     rounds = int(sys.argv[1])
-    os.environ.update(CREDENTIALS)
-    measured = {}
-    for protocol in ("HTTP", "HTTPS"):
-        with tempfile.TemporaryDirectory() as folder, serve(protocol, Path(folder)) as variables:
-            os.environ.update(variables)
-            measured[protocol] = {call: compare(found, COUNT, rounds) for call, found in calls().items()}
+    measured = by_protocol(lambda: {call: compare(found, COUNT, rounds) for call, found in calls().items()})
     print(json.dumps(measured))
 
 
