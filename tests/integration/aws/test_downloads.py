@@ -3,7 +3,6 @@
 import gc
 import hashlib
 import itertools
-import json
 import socket
 import ssl
 import subprocess
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -153,20 +151,10 @@ def test_rotated_credentials_are_libcurls_too(aws: pytest.MonkeyPatch, tmp_path:
     assert asked.by_libcurl() == [True, True, False, False, True, True]
 
 
+@pytest.mark.usefixtures("role")
 def test_a_roles_credentials_are_renewed_before_they_end(aws: pytest.MonkeyPatch) -> None:
-    aws.delenv("AWS_ACCESS_KEY_ID")
-    aws.delenv("AWS_SECRET_ACCESS_KEY")
-    numbers = itertools.count(1)
-    lives = iter([timedelta(minutes=5), timedelta(hours=6)])  # botocore renews what ends within ten minutes
-
-    def role(_: Request) -> Response:
-        number, expires = next(numbers), datetime.now(UTC) + next(lives)
-        keys = {"AccessKeyId": f"ROLE{number}", "SecretAccessKey": f"of {number}", "Token": f"token {number}"}
-        return whole(json.dumps({**keys, "Expiration": expires.isoformat()}).encode())
-
     judge = StrictS3({"ROLE2": ("of 2", "token 2")}, give=PHOTO)
-    with serve(role) as agent, bucket(aws, judge) as asked:
-        aws.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{agent}/role")
+    with bucket(aws, judge) as asked:
         photos = make_photos()
         assert [fetch(photos) for _ in range(3)] == [PHOTO] * 3
     assert judge.signed_by == ["ROLE2"] * 3

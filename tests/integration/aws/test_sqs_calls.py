@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from operator import methodcaller
 from pathlib import Path
 from typing import Any
@@ -208,24 +208,13 @@ def test_refused_credentials_are_replaced_and_the_new_ones_are_libcurls_too(
     assert asked.by_libcurl() == [True, True, False, False, True]
 
 
+@pytest.mark.usefixtures("role")
 def test_a_roles_credentials_are_renewed_before_they_end(aws: pytest.MonkeyPatch) -> None:
-    aws.delenv("AWS_ACCESS_KEY_ID")
-    aws.delenv("AWS_SECRET_ACCESS_KEY")
-    numbers = itertools.count(1)
-    lives = iter([timedelta(minutes=5), timedelta(hours=6)])  # botocore renews what ends within ten minutes
-
-    def role(_: Request) -> Response:
-        number, expires = next(numbers), datetime.now(UTC) + next(lives)
-        keys = {"AccessKeyId": f"ROLE{number}", "SecretAccessKey": f"of {number}", "Token": f"token {number}"}
-        return ok({**keys, "Expiration": expires.isoformat()})
-
     judge = StrictSqs({"ROLE2": ("of 2", "token 2")}, give=json.dumps(ANSWER).encode())
-    with serve(role) as agent:
-        aws.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{agent}/role")
-        with service(aws, judge) as asked:
-            calls = SqsRoutes(connect=1, read=1, attempts=1)
-            requests = [calls.find("ReceiveMessage", {}) for _ in range(3)]
-        assert [request.credentials.access_key for request in requests if request] == ["ROLE2"] * 3
+    with service(aws, judge) as asked:
+        calls = SqsRoutes(connect=1, read=1, attempts=1)
+        requests = [calls.find("ReceiveMessage", {}) for _ in range(3)]
+    assert [request.credentials.access_key for request in requests if request] == ["ROLE2"] * 3
     assert asked.asked == []
 
 
