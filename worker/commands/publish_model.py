@@ -8,13 +8,14 @@ from worker.adapters.aws.model_bucket import ModelBucket
 from worker.commands import OK
 from worker.inference import bundle
 from worker.inference.delivery.publishing import publish
+from worker.inference.delivery.s3_folder import S3Folder
 from worker.inference.translations.travelling import translate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     folder_help = "NAME/VERSION, or NAME for its newest version"
     parser.add_argument("folder", type=Path, metavar="FOLDER", help=folder_help)
-    parser.add_argument("to", metavar="S3URL", help="s3://bucket/prefix/NAME/")
+    parser.add_argument("to", type=S3Folder.parse, metavar="S3URL", help="s3://bucket/prefix/NAME/")
     parser.add_argument(
         "--no-translation",
         action="store_true",
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if not options.no_translation:
         _translate(options.folder)
-    where = publish(options.folder, options.to, ModelBucket(), lambda name: _say(f"  {name}"))
+    where = publish(options.folder, str(options.to), ModelBucket(), lambda name: _say(f"  {name}"))
     print(f"{where} is whole: workers with WORKER_MODEL={options.to} load it from now on")
     return OK
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.memory_bucket import MemoryBucket
 from tests.support.models_without_graph import write_bundle
+from worker import cli
+from worker.commands import CONFIGURATION
 from worker.errors import ConfigurationError
 from worker.inference.delivery import checksums
 from worker.inference.delivery.publishing import publish
@@ -70,3 +72,37 @@ def test_other_files_are_refused_with_whatever_translation(bucket: MemoryBucket,
     with pytest.raises(ConfigurationError, match="published already, with other files"):
         publish(folder, LOCATION, bucket)
     assert bucket.objects == before
+
+
+def test_a_version_that_is_whole_is_not_uploaded_again_and_one_with_a_gap_is_made_whole(
+    bucket: MemoryBucket, folder: Path
+) -> None:
+    translate(folder, "one")
+    publish(folder, LOCATION, bucket)
+    bucket.uploaded.clear()
+    publish(folder, LOCATION, bucket)
+    assert bucket.uploaded == []
+    del bucket.objects["meals/1/saved_model.pb"]
+    publish(folder, LOCATION, bucket)
+    assert bucket.uploaded == ["saved_model.pb", checksums.NAME]
+    assert bucket.is_whole()
+
+
+@pytest.mark.parametrize(
+    "location", ["photos/meals", "photos/meals/", "/photos/meals", "s3:/photos/meals", "https://photos/meals"]
+)
+def test_a_place_that_is_no_url_of_s3_is_refused_before_anything_is_uploaded(
+    location: str, bucket: MemoryBucket, folder: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"{location} is not the location of a model: use s3://"):
+        publish(folder, location, bucket)
+    assert not bucket.uploaded
+
+
+def test_the_command_refuses_it_before_it_translates(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["publish-model", str(folder), "photos/meals"]) == CONFIGURATION
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("worker: photos/meals is not the location of a model: use s3://")

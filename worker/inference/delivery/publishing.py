@@ -15,9 +15,10 @@ def publish(
 ) -> S3Folder:
     """Upload a model's newest version below s3://bucket/prefix/NAME/ and return its folder there.
 
-    `tell` gets the name of each file before its upload. A translation that was published stays: readers
-    may be about to fetch it. Raises StorageError and ConfigurationError, the latter also when that
-    version was already published with other files.
+    `tell` gets the name of each file before its upload. Of a version that is there, only what is missing is
+    uploaded. A translation that was published stays: readers may be about to fetch it. Raises
+    StorageError and ConfigurationError, the latter also when that version was already published with
+    other files.
     """
     source = bundle.read(str(folder.resolve()))  # `.` would be no version, but a part of a key
     version = S3Folder.parse(location) / source.version
@@ -26,6 +27,10 @@ def publish(
     names = list(sums)
     if (published := read_checksums(bucket, version)) is not None:
         sums, names = _agree(sums, published, version)
+        there = bucket.sizes(version.bucket, f"{version.prefix}/")
+        names = [name for name in names if there.get(version.key(name)) != _size(source.path / name)]
+        if sums == published and not names:
+            return version
     for name in names:
         tell(name)
         bucket.upload(source.path / name, version.bucket, version.key(name))
@@ -34,6 +39,10 @@ def publish(
         path.write_text(checksums.render(sums))
         bucket.upload(path, version.bucket, version.key(checksums.NAME))
     return version
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
 
 
 def _agree(

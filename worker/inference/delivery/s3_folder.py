@@ -41,7 +41,8 @@ class S3Folder(NamedTuple):
         """Read `s3://bucket/prefix/`. Raises ConfigurationError."""
         bucket, _, prefix = location.removeprefix(SCHEME).partition("/")
         prefix = prefix.strip("/")
-        if any(part in {"", ".", ".."} for part in (bucket, *prefix.split("/"))):
+        is_sound = not {"", ".", ".."}.intersection((bucket, *prefix.split("/")))
+        if not location.startswith(SCHEME) or not is_sound:
             raise ConfigurationError(
                 f"{location} is not the location of a model: use s3://bucket/prefix/NAME/"
             )
