@@ -4,13 +4,14 @@ import re
 import time
 import uuid
 from datetime import UTC, datetime
+from itertools import product
 
 from worker.adapters.aws import s3
 from worker.adapters.aws.direct_requests import RequestSender
 from worker.connections import result_store
 from worker.errors import ConfigurationError, NoImageIdError, QueueError
 from worker.intake.events import photo_id, safe_id
-from worker.messages import S3Object
+from worker.messages import PhotoId, S3Object
 from worker.result import Result, timestamp
 from worker.settings import Settings
 from worker.telemetry.counters import Telemetry
@@ -22,17 +23,12 @@ class Client:
     def __init__(
         self, settings: Settings, telemetry: Telemetry | None = None, prefix: str = "uploads/"
     ) -> None:
-        """Connect to Redis. `prefix` is the start of each key, before the image id.
+        """Connect to Redis. `prefix` is the start of each key, before the image id; a folder may lack its slash.
 
-        Raises ConfigurationError, also when photos have owners and the prefix does not name one.
+        Raises ConfigurationError, also when S3's notification would not name the photos by such keys.
         """
-        sample = str(uuid.uuid4())
-        try:
-            photo = photo_id(f"{prefix}{sample}", re.compile(settings.image_id_pattern), sample)
-        except NoImageIdError as error:
-            raise ConfigurationError(str(error)) from None
-        self._owner = photo.owner
-        self._prefix = prefix
+        self._pattern = re.compile(settings.image_id_pattern)
+        self._prefix, self._owner = self._choose_prefix(prefix)
         self._bucket = settings.buckets[0]
         self._telemetry = telemetry or Telemetry()
         self._store = result_store(settings)
@@ -42,13 +38,13 @@ class Client:
     def upload(self, photo: bytes, suffix: str = "") -> str:
         """Put a photo as {prefix}{uuid}{suffix} and return its image id; S3 announces it.
 
-        Raises StorageError.
+        Raises StorageError, and NoImageIdError if the worker would read another id from that key.
         """
         image_id, _ = self._put(photo, suffix)
         return image_id
 
     def submit(self, photo: bytes, suffix: str = "") -> str:
-        """Put a photo as `upload` does, and ask for its score at once. Raises StorageError.
+        """Put a photo as `upload` does, and ask for its score at once. Raises what `upload` raises.
 
         If the request cannot be sent, this logs a warning: S3's notification comes a second later.
         """
@@ -82,7 +78,26 @@ class Client:
 
     def _put(self, photo: bytes, suffix: str) -> tuple[str, S3Object]:
         image_id = str(uuid.uuid4())
-        return image_id, self._photos.put(self._bucket, f"{self._prefix}{image_id}{suffix}", photo)
+        key = f"{self._prefix}{image_id}{suffix}"
+        self._read_key(key, image_id)
+        return image_id, self._photos.put(self._bucket, key, photo)
+
+    def _choose_prefix(self, prefix: str) -> tuple[str, str]:
+        """Return the prefix, with a slash if keys name no photo without it, and the owner that it names."""
+        sample, error = str(uuid.uuid4()), ""
+        for start, suffix in product((prefix, f"{prefix}/"), ("", ".jpg")):  # a pattern may ask for either
+            try:
+                return start, self._read_key(f"{start}{sample}{suffix}", sample).owner
+            except NoImageIdError as found:
+                error = error or str(found)
+        raise ConfigurationError(error)
+
+    def _read_key(self, key: str, image_id: str) -> PhotoId:
+        """Read a key as the worker reads it in S3's notification. Raises NoImageIdError if that is another photo."""
+        photo = photo_id(key, self._pattern)
+        if photo.image_id != image_id:
+            raise NoImageIdError(f"the key {key!r} names the image id {photo.image_id}, not {image_id}")
+        return photo
 
 
 def direct_request(image_id: str, s3_object: S3Object, uploaded_at: datetime) -> dict[str, str]:

@@ -13,6 +13,7 @@ from tests.support.rig import Rig, count_known
 from tests.support.waiting import eventually
 from worker import settings
 from worker.client import Client
+from worker.errors import ConfigurationError, NoImageIdError
 from worker.telemetry.counters import Telemetry
 
 WRITES = ("set", "evalsha", "eval", "publish")
@@ -139,6 +140,41 @@ def test_in_a_versioned_bucket_the_uploaded_version_is_scored_once(rig: Rig) -> 
         assert telemetry.counts["batched_photos"] == 1
     newest = rig.s3.head_object(Bucket=rig.bucket, Key=result.source.key)
     assert result.source.version_id == newest["VersionId"]
+
+
+# keys that S3 would announce as another photo, or as none
+
+
+def test_a_folder_may_lack_its_slash(rig: Rig, announcements: Announcements) -> None:
+    client = Client(settings.load(rig.environment), prefix="uploads")
+    with rig.worker() as telemetry:
+        image_id = client.submit(photos.coffee(), ".jpg")
+        assert rig.result(image_id).source.key == f"uploads/{image_id}.jpg"
+        rig.settles()
+        announcements.pass_on()
+        eventually(lambda: telemetry.counts.get("already_scored") == 1, rig.counts)
+        rig.settles()
+
+
+def test_a_pattern_may_want_no_slash_or_an_extension(rig: Rig) -> None:
+    changed = rig.environment | {"WORKER_IMAGE_ID_PATTERN": r"^photo-(?P<image_id>[^/.]+)\.jpg$"}
+    client = Client(settings.load(changed), prefix="photo-")
+    image_id = client.submit(photos.coffee(), ".jpg")
+    rig.s3.head_object(Bucket=rig.bucket, Key=f"photo-{image_id}.jpg")
+
+
+def test_a_key_that_names_another_photo_is_not_stored(rig: Rig) -> None:
+    changed = rig.environment | {"WORKER_IMAGE_ID_PATTERN": r"(?P<image_id>[^/]+)$"}
+    for send in (client := Client(settings.load(changed))).submit, client.upload:
+        with pytest.raises(NoImageIdError, match=r"names the image id [\w-]+\.jpg, not [\w-]+$"):
+            send(photos.coffee(), ".jpg")
+    assert "Contents" not in rig.s3.list_objects_v2(Bucket=rig.bucket)
+
+
+def test_a_prefix_whose_keys_name_no_photo_is_refused(rig: Rig) -> None:
+    changed = rig.environment | {"WORKER_IMAGE_ID_PATTERN": r"^photos/(?P<image_id>[^/.]+)"}
+    with pytest.raises(ConfigurationError, match=r"the key 'uploads/[0-9a-f-]+' names no image id"):
+        Client(settings.load(changed), prefix="uploads/")
 
 
 # a request that cannot be sent

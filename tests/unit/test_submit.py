@@ -53,7 +53,7 @@ def test_a_photo_without_a_result_hides_no_other(
     paths = [tmp_path / f"{name}.JPG" for name in ("one", "two", "three")]
     for path in paths:
         path.write_text(path.stem)
-    assert main(["submit", *map(str, paths)]) == 1
+    assert main(["submit", "--json", *map(str, paths)]) == 1
     out, err = capsys.readouterr()
-    shown = [json.loads(text)["image_id"] for text in out.replace("}\n{", "}\0{").split("\0")]
+    shown = [json.loads(line)["image_id"] for line in out.splitlines()]
     assert (shown, err) == (["one", "three"], f"worker submit: {error}\n")

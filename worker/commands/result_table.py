@@ -1,37 +1,37 @@
-"""The table of results that `make run` and `make demo` print."""
+"""Shows results as a table for people."""
 
 from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.table import Table
 
+from worker.commands.terminal import plain
 from worker.result import Result
 
 
-def results_table(results: Sequence[tuple[str, Result]]) -> Table:
+def results_table(results: Sequence[tuple[str, Result]], title: str = "") -> Table:
     """Build a table with a row for each photo, 80 columns wide. `results` are pairs of file name and result."""
     names = {result.image_id: name for name, result in results}
-    table = Table(
-        title="What came back, by queue and by HTTP", box=box.HORIZONTALS, show_lines=True, padding=(0, 1)
-    )
+    table = Table(title=title, box=box.HORIZONTALS, show_lines=True, padding=(0, 1))
     table.add_column("photo\nhash\nduplicate of", no_wrap=True)
     table.add_column("score\nway in", no_wrap=True)
     table.add_column("tip\nbest labels", min_width=22, max_width=60)
     table.add_column("milliseconds\nby step", no_wrap=True)
     for name, result in results:
-        photo = f"[bold]{name}[/]\n{result.image_hash or ''}{_duplicate(result, names)}"
-        text = f"{result.tip.text if result.tip else ''}\n{_labels(result)}"
+        photo = plain(name, *_photo(result, names))
+        photo.stylize("bold", 0, photo.plain.find("\n"))
+        text = plain(result.tip.text if result.tip else "", *_labels(result))
         table.add_row(photo, _score(result), text, _timings(result.timings_ms))
     return table
 
 
-def _duplicate(result: Result, names: Mapping[str, str]) -> str:
-    duplicate = result.duplicate_of
-    if not duplicate:
-        return ""
-    return (
-        f"\n{'=' if duplicate.kind == 'exact' else '≈'} {names.get(duplicate.image_id, duplicate.image_id)}"
-    )
+def _photo(result: Result, names: Mapping[str, str]) -> list[str]:
+    """The hash of a photo, and what it duplicates: one of the others, or its image id."""
+    lines = [result.image_hash or ""]
+    if duplicate := result.duplicate_of:
+        sign = "=" if duplicate.kind == "exact" else "≈"
+        lines.append(f"{sign} {names.get(duplicate.image_id, duplicate.image_id)}")
+    return lines
 
 
 def _score(result: Result) -> str:
@@ -40,9 +40,9 @@ def _score(result: Result) -> str:
     return f"{result.status}\n{result.error.code if result.error else result.source.via}"
 
 
-def _labels(result: Result) -> str:
+def _labels(result: Result) -> list[str]:
     labels = next(iter(result.inference.values())).labels if result.inference else None
-    return "\n".join(f"{label.probability:4.0%} {label.name}" for label in (labels or [])[:3])
+    return [f"{label.probability:4.0%} {label.name}" for label in (labels or [])[:3]]
 
 
 def _timings(timings: Mapping[str, float]) -> str:
