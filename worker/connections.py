@@ -11,6 +11,7 @@ from worker.door.waiting.readers import Readers
 from worker.errors import ConfigurationError
 from worker.intake.leases import Leases
 from worker.intake.queue_calls import MessageQueue
+from worker.intake.queue_rules import complaints
 from worker.intake.s3_uploads import S3Uploads, Storage, back_off
 from worker.photos import hashes
 from worker.results import look_alikes
@@ -22,8 +23,6 @@ from worker.results.watched import WatchedStore
 from worker.settings import Settings
 from worker.settings.capacity import helper_threads
 from worker.telemetry.counters import Telemetry
-
-SHORT_TIMEOUT = 20  # seconds
 
 
 def utc_now() -> datetime:
@@ -48,9 +47,15 @@ def connect(settings: Settings, telemetry: Telemetry, clock: Callable[[], float]
     if not settings.queue_url:
         return Connections(None, 0, stored, store)
     queue = sqs.SqsQueue(settings.queue_url, receive_wait=settings.receive_wait, clock=clock, now=utc_now)
-    timeout = queue.use_visibility_timeout(settings.visibility_timeout)
-    _check_timeout(timeout, settings, telemetry)
-    _check_receives(queue.most_receives, settings, telemetry)
+    rules = queue.rules()
+    timeout = settings.visibility_timeout or rules.visibility_timeout
+    queue.use_visibility_timeout(timeout)
+    if timeout > settings.lease_most:
+        raise ConfigurationError(
+            f"the visibility timeout ({timeout} s) is longer than WORKER_LEASE_MOST ({settings.lease_most} s)"
+        )
+    for name, details in complaints(rules, timeout, settings.alone_after):
+        telemetry.warn(name, **details)
     return Connections(queue, timeout, stored, store)
 
 
@@ -124,24 +129,3 @@ def door_storage(settings: Settings, clock: Callable[[], float]) -> s3.Photos | 
     found = s3.Photos(helper_threads(settings) + 1, clock)
     found.check(settings.door_bucket)
     return found
-
-
-def _check_timeout(timeout: int, settings: Settings, telemetry: Telemetry) -> None:
-    if timeout < SHORT_TIMEOUT:
-        telemetry.warn(
-            "short_visibility_timeout", seconds=timeout, reason="a pause of the process loses leases"
-        )
-    if timeout > settings.lease_most:
-        raise ConfigurationError(
-            f"the visibility timeout ({timeout} s) is longer than WORKER_LEASE_MOST ({settings.lease_most} s)"
-        )
-
-
-def _check_receives(most: int | None, settings: Settings, telemetry: Telemetry) -> None:
-    if most is not None and most <= settings.alone_after:
-        telemetry.warn(
-            "never_alone",
-            receives=most,
-            alone_after=settings.alone_after,
-            reason="a photo that ends the process makes dead letters of others; raise the queue's maxReceiveCount",
-        )

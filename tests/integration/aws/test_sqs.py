@@ -1,5 +1,6 @@
 """The SQS adapter on a real queue: with a wrong clock, and with redrive policies that forgive too little."""
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +25,7 @@ def test_a_clock_that_is_wrong_by_more_than_two_seconds_is_corrected(
         clock=time.monotonic,
         now=lambda: datetime.now(UTC) + timedelta(seconds=ahead),
     )
-    queue.use_visibility_timeout(None)
+    queue.use_visibility_timeout(30)
     (received,) = queue.receive(1)
     wrong_by = abs((received.received_at - datetime.now(UTC)).total_seconds())
     assert wrong_by < 1.5 + (abs(ahead) if is_used else 1.0)
@@ -41,11 +42,28 @@ def test_a_redrive_policy_that_leaves_no_receive_for_a_try_alone_is_reported_at_
     assert telemetry.counts.get("never_alone", 0) == warnings
 
 
-def test_a_queue_without_a_redrive_policy_is_no_reason_to_warn(rig: Rig) -> None:
-    rig.sqs.set_queue_attributes(QueueUrl=rig.queue_url, Attributes={"RedrivePolicy": ""})
+def warnings_of(rig: Rig) -> set[str]:
     telemetry = Telemetry()
     connections.connect(settings.load(rig.settings()), telemetry, time.monotonic)
-    assert "never_alone" not in telemetry.counts
+    return set(telemetry.counts)
+
+
+def test_a_queue_without_a_redrive_policy_is_reported_at_the_start(rig: Rig) -> None:
+    assert not warnings_of(rig)
+    rig.sqs.set_queue_attributes(QueueUrl=rig.queue_url, Attributes={"RedrivePolicy": ""})
+    assert warnings_of(rig) == {"no_dead_letters"}
+
+
+def test_dead_letters_that_are_gone_as_soon_as_messages_are_reported_at_the_start(rig: Rig) -> None:
+    answer = rig.sqs.get_queue_attributes(QueueUrl=rig.queue_url, AttributeNames=["RedrivePolicy"])
+    arn = json.loads(answer["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
+    dead = rig.sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"]
+    rig.sqs.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": "345600"})
+    assert warnings_of(rig) == {"short_dead_letters"}
+    rig.sqs.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": "345601"})
+    assert not warnings_of(rig)
+    rig.sqs.delete_queue(QueueUrl=dead)  # as good as one whose attributes the worker may not read
+    assert not warnings_of(rig)
 
 
 def test_a_message_names_the_span_that_sent_it(rig: Rig) -> None:
@@ -57,6 +75,6 @@ def test_a_message_names_the_span_that_sent_it(rig: Rig) -> None:
     )
     rig.send("another")
     queue = sqs.SqsQueue(rig.queue_url, receive_wait=1, clock=time.monotonic, now=lambda: datetime.now(UTC))
-    queue.use_visibility_timeout(None)
+    queue.use_visibility_timeout(30)
     received = {one.body: one.traceparent for _ in range(2) for one in queue.receive(1)}
     assert received == {"a message": f"00-5759e988bd862e3fe1be46a994272793-{parent}-01", "another": ""}

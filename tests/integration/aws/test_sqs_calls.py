@@ -149,7 +149,7 @@ def test_a_real_queue_that_does_not_exist_is_named_as_such(rig: Rig) -> None:
         f"{rig.queue_url}-gone", receive_wait=0, clock=time.monotonic, now=lambda: datetime.now(UTC)
     )
     with pytest.raises(ConfigurationError, match=r"cannot be reached.*NonExistentQueue"):
-        gone.use_visibility_timeout(None)
+        gone.rules()
     for call in CALLS.values():
         with pytest.raises(QueueError, match="NonExistentQueue"):
             call(gone)
@@ -165,7 +165,7 @@ def test_sqs_accepts_the_signature_of_every_call(aws: pytest.MonkeyPatch, token:
     judge = StrictSqs({"KEY": ("secret", token or None)}, give=json.dumps(ANSWER).encode())
     with service(aws, judge) as asked:
         queue = asked.queue()
-        queue.use_visibility_timeout(None)
+        queue.use_visibility_timeout(queue.rules().visibility_timeout)
         assert {name: call(queue) for name, call in CALLS.items()} == DONE
     assert judge.signed_by == ["KEY"] * 4
     assert asked.by_libcurl() == [True] * 4

@@ -2,22 +2,26 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from worker.adapters.aws.clients import parse_time, raise_as
 from worker.adapters.aws.libcurl.connection import Limits
 from worker.adapters.aws.sqs_calls import SqsCalls
 from worker.errors import ConfigurationError, QueueError, reason
 from worker.intake.queue_calls import Refused
+from worker.intake.queue_rules import QueueRules
 from worker.messages import Message
 from worker.telemetry import trace_context
 
 READ_EXTRA = 8  # seconds by which the read timeout exceeds the long poll
 POLL_CONNECT, POLL_ATTEMPTS = 3, 2
 POLL_PART = 0.25  # of the visibility timeout at most, because leases start before the long poll
+DEFAULT_RETENTION = 345_600  # seconds; of SQS, for emulators that do not tell theirs
 MAX_SKEW = 2.0  # seconds between the clocks
 # Seconds; short, because the main thread waits and a lease may end. The caller retries.
 SETTLE_CONNECT, SETTLE_READ, SETTLE_PATIENCE = 1, 2, 0.5
@@ -35,28 +39,29 @@ class SqsQueue:
         self._clock = clock
         self._now = now
         self._timeout = 0
-        self.most_receives: int | None = None  # until a message becomes a dead letter
         read = receive_wait + READ_EXTRA
         poll = Limits(POLL_CONNECT, read, whole=read)
         settle = Limits(SETTLE_CONNECT, SETTLE_READ, whole=SETTLE_READ)
         self._polling = SqsCalls(url, clock, poll, attempts=POLL_ATTEMPTS, patience=read)
         self._settling = SqsCalls(url, clock, settle, attempts=1, patience=SETTLE_PATIENCE)
 
-    def use_visibility_timeout(self, seconds: int | None) -> int:
-        """Use this visibility timeout, by default the queue's own; returns it. Learns `most_receives` too.
-
-        Raises ConfigurationError when the queue cannot be reached.
-        """
+    def rules(self) -> QueueRules:
+        """Read the queue's rules. Raises ConfigurationError when it cannot be reached."""
         with raise_as(ConfigurationError, f"the queue {self._url} cannot be reached"):
-            names = ["VisibilityTimeout", "RedrivePolicy"]
-            answer = self._polling.call("GetQueueAttributes", AttributeNames=names)
-            own = int(answer["Attributes"]["VisibilityTimeout"])
-            policy = json.loads(answer["Attributes"].get("RedrivePolicy", "{}"))
-            self.most_receives = int(policy["maxReceiveCount"]) if "maxReceiveCount" in policy else None
-        self._timeout = seconds or own
-        if self._timeout < 1:
+            found = self._read_attributes(["VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy"])
+            policy = json.loads(found.get("RedrivePolicy", "{}"))
+            return QueueRules(
+                int(found["VisibilityTimeout"]),
+                int(found.get("MessageRetentionPeriod", DEFAULT_RETENTION)),
+                int(policy["maxReceiveCount"]) if "maxReceiveCount" in policy else None,
+                self._find_dead_letter_retention(policy.get("deadLetterTargetArn", "")),
+            )
+
+    def use_visibility_timeout(self, seconds: int) -> None:
+        """Hide what is received from now on for so long. Raises ConfigurationError for none at all."""
+        if seconds < 1:
             raise ConfigurationError(f"the queue {self._url} has a visibility timeout of 0 s; set it to 60 s")
-        return self._timeout
+        self._timeout = seconds
 
     def receive(self, most: int) -> list[Message]:
         """Long-poll for 1 … `most` (10 at most) messages. Raises QueueError."""
@@ -89,6 +94,23 @@ class SqsQueue:
         ]
         return self._settle("ChangeMessageVisibilityBatch", entries, [message for message, _ in messages])
 
+    def _read_attributes(self, names: Sequence[str], **other: str) -> dict[str, str]:
+        attributes: dict[str, str] = self._polling.call(
+            "GetQueueAttributes", AttributeNames=[*names], **other
+        )["Attributes"]
+        return attributes
+
+    def _find_dead_letter_retention(self, arn: str) -> int | None:
+        """Seconds; None without a dead-letter queue, or without the right to read its attributes."""
+        if not arn:
+            return None
+        url = dead_letter_url(self._url, arn)
+        with suppress(BotoCoreError, ClientError):
+            return int(
+                self._read_attributes(["MessageRetentionPeriod"], QueueUrl=url)["MessageRetentionPeriod"]
+            )
+        return None
+
     def _settle(self, operation: str, entries: Sequence[Any], messages: Sequence[Message]) -> list[Refused]:
         with raise_as(QueueError):
             answer = self._settling.call(operation, Entries=entries)
@@ -104,6 +126,11 @@ class SqsQueue:
         date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
         theirs = parsedate_to_datetime(date) if date else now
         return now if abs((now - theirs).total_seconds()) < MAX_SKEW else theirs
+
+
+def dead_letter_url(queue_url: str, arn: str) -> str:
+    """Return the URL of a queue's dead-letter queue: both have the same account and region."""
+    return f"{queue_url.rsplit('/', 1)[0]}/{arn.rsplit(':', 1)[1]}"
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class SqsCalls:
 
         Raises botocore's errors, and ValueError for an answer that cannot be read.
         """
-        parameters["QueueUrl"] = self._url
+        parameters.setdefault("QueueUrl", self._url)
         answer = None if self._boto3_is_next else self._call_by_libcurl(operation, parameters)
         if answer is None:
             answer = self._routes.client.call(methodcaller(xform_name(operation), **parameters))
