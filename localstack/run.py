@@ -1,9 +1,12 @@
 """`make run` and `make demo`: the whole path on this machine, from an upload to the result in Redis."""
 
 import argparse
+import io
 import os
+import re
 import shlex
 import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,14 +20,17 @@ from localstack.playground.worker_log import WorkerLog
 from localstack.playground.workers import INTERRUPTS, Workers
 from localstack.samples import score_samples
 from localstack.services import HOST, ROOT, Services, ServicesError, free_port
-from localstack.table import results_table
 from localstack.worker_process import WorkerProcess
 from worker import settings
 from worker.client import Client
+from worker.commands.result_table import results_table
 from worker.errors import WorkerError
 from worker.result import Result
 
 PORTS = {"gateway": 4566, "redis": 6379, "door": 8080, "playground": 8000}
+FOREIGN = re.compile(
+    r"AWS_|WORKER_|(all|https?|ftp|no)_proxy$", re.IGNORECASE
+)  # variables that would mislead
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
 # What a killed worker had, and what nobody can read, comes back soon, for those who watch.
 VISIBILITY_TIMEOUT = 5  # seconds
@@ -41,9 +47,13 @@ console = Console()
 def main() -> int:
     """Run until Ctrl-C, or with --exit until the sample photos are scored; return the exit code."""
     options = _options()
-    # Both raise KeyboardInterrupt, so that everything is stopped in order.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter still shows the others
+    # All raise KeyboardInterrupt, so that everything is stopped in order.
     for number in INTERRUPTS:
-        signal.signal(number, signal.default_int_handler)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks
+            signal.signal(number, signal.default_int_handler)
+    _shield()
     try:
         with ExitStack() as stack:
             try:
@@ -58,6 +68,15 @@ def main() -> int:
     finally:
         _ignore_interrupts()
         console.print("stopped")
+
+
+def _shield() -> None:
+    """Leave out the person's own settings, and proxies: all parts find one another on this machine."""
+    ignored = sorted(name for name in os.environ if FOREIGN.match(name))
+    for name in ignored:
+        del os.environ[name]
+    if ignored:
+        console.print(f"Your own {', '.join(ignored)} count for nothing here.")
 
 
 def _options() -> argparse.Namespace:
@@ -89,7 +108,10 @@ def _run(stack: ExitStack, options: argparse.Namespace) -> int:
     if playground is None:
         return 0 if has_scored_all else 1
     with _environment_file(options.folder, environment):
-        return _watch(workers, playground.address, door)
+        try:
+            return _watch(workers, playground.address, door)
+        except KeyboardInterrupt:  # the way to end it
+            return 0
 
 
 def _show_playground(stack: ExitStack, port: int) -> PlaygroundServer:
@@ -112,7 +134,7 @@ def _start_services(stack: ExitStack, options: argparse.Namespace) -> Services:
 
 def _show(results: Sequence[tuple[str, Result]]) -> bool:
     """Print the results of the samples; returns whether all were scored."""
-    console.print(results_table(results))
+    console.print(results_table(results, "What came back, by queue and by HTTP"))
     unscored = [name for name, result in results if result.status != "scored"]
     if unscored:
         console.print(f"[red]not scored: {', '.join(unscored)}")
@@ -152,7 +174,7 @@ def _workers(
         gateway = Gateway(services.gateway_port)
         stack.callback(gateway.close)
         own |= {"AWS_ENDPOINT_URL": gateway.url, "WORKER_VISIBILITY_TIMEOUT": str(VISIBILITY_TIMEOUT)}
-        own.setdefault("WORKER_ENGINE", ENGINE)
+        own["WORKER_ENGINE"] = ENGINE
     tell = playground.tell if playground else lambda *_: None
     workers = Workers(folder, lambda log: WorkerProcess(log, environment=own), log.show, tell)
     stack.callback(workers.stop)

@@ -1,5 +1,6 @@
 """Shows the logs of the workers at the terminal."""
 
+import _thread
 import threading
 import time
 
@@ -33,6 +34,12 @@ class WorkerLog:
             while not has_ended:
                 has_ended = worker.has_ended()  # asked before reading: nothing is written after the end
                 for line in lines:
-                    text = Text.assemble(("worker │ ", "dim"), line.rstrip())  # not read as markup
-                    self._console.print(text, soft_wrap=True)
+                    self._show(Text.assemble(("worker │ ", "dim"), line.rstrip()))  # not read as markup
                 time.sleep(0.1)
+
+    def _show(self, line: Text) -> None:
+        try:
+            self._console.print(line, soft_wrap=True)
+        except SystemExit:  # rich's answer to a closed pipe, as of `make run | head`
+            _thread.interrupt_main()  # nobody reads any more
+            raise

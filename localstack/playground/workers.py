@@ -14,7 +14,7 @@ from localstack.worker_process import STOP, WorkerProcess
 POLLING = " polling"  # what the log of a worker says that is up
 TRIES = 10  # workers that may fail to start, one after another, while something is broken
 PAUSE = 1.0  # seconds between them
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 Tell = Callable[[str, str], None]
 
 
