@@ -13,8 +13,9 @@ import redis
 from bench.processes import ROOT, BenchError, busy_seconds, cpu_seconds
 from localstack.services import Services
 from localstack.worker_process import WorkerProcess
+from worker.settings.cores import cores
 
-CORES = os.cpu_count() or 1
+CORES = cores()
 WORKERS = "photos"  # the worker's bucket
 MODEL = ROOT / "models" / "reference" / "built" / "reference"
 MOST_OBJECTS = 1000  # keys that one S3 delete call takes

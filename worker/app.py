@@ -23,7 +23,8 @@ from worker.photos import hashes
 from worker.pipeline.beside import Beside
 from worker.pipeline.service_times import ServiceTimes
 from worker.settings import Settings
-from worker.settings.capacity import cores, decoders, make_decoder
+from worker.settings.capacity import decoders, make_decoder
+from worker.settings.cores import cores
 from worker.supervision.health import StateFile
 from worker.supervision.protection import ProtectionSchedule
 from worker.supervision.protector import Protector

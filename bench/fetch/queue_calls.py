@@ -33,7 +33,7 @@ def main() -> None:
 def calls() -> Mapping[str, Mapping[str, Way]]:
     """Make each way's client: call → way → what calls once."""
     queue = SqsQueue(URL, receive_wait=0, clock=time.monotonic, now=lambda: datetime.now(UTC))
-    queue.use_visibility_timeout(None)
+    queue.use_visibility_timeout(60)
     boto3 = sqs_client(connect=1, read=1, attempts=1)
     messages = queue.receive(MESSAGES)
     entries: Any = [{"Id": str(n), "ReceiptHandle": one.receipt_handle} for n, one in enumerate(messages)]

@@ -30,6 +30,7 @@ from worker.photos.hashes import PHASH
 from worker.photos.looks import are_alike
 from worker.photos.opening import open_photo
 from worker.photos.thumbnails import decode_cheapest
+from worker.settings.cores import cores
 
 Encode = Callable[[Image.Image], bytes]
 Means = Callable[[Pixels], list[float]]  # photos, [N, height, width, 3] → their scores before rounding
@@ -56,7 +57,7 @@ class Pair(NamedTuple):
 def main() -> None:
     """Compare all of them."""
     os.environ.update(NO_QUEUE)
-    means = Frozen(threads=os.cpu_count() or 1).means
+    means = Frozen(threads=cores()).means
     pairs = {kind: [compare(data, means) for data in made] for kind, made in photos_by_kind()}
     pairs["all"] = [pair for of_kind in pairs.values() for pair in of_kind]
     pairs[ROUGH] = [compare(encode_roughly(upright(picture)), means) for picture in photos()]

@@ -15,6 +15,7 @@ from bench.pages.tables import sections
 from bench.processes import ROOT
 from docs.tools.table import Table
 from worker.adapters.engines import Engines
+from worker.settings.cores import cores
 
 MUCH = 0.1  # share of the cores that other programs may take without a warning
 PACKAGES = (
@@ -55,7 +56,7 @@ def machine() -> dict[str, Any]:
     }
     engines = Engines()
     return {
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "cpu": model,
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} on {platform.machine()}",

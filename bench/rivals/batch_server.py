@@ -17,8 +17,9 @@ from mosec import Server, Worker
 from bench.rivals.photo_task import ENOUGH, Frozen
 from worker.inference import bundle
 from worker.photos import decoding
+from worker.settings.cores import cores
 
-CORES = os.cpu_count() or 1
+CORES = cores()
 LARGEST = 32  # photos a batch, as the worker's
 WAIT = 5  # milliseconds for a fuller batch; Mosec needs at least one
 

@@ -23,8 +23,9 @@ from celery.signals import worker_process_init, worker_ready
 
 from bench.processes import READY
 from bench.rivals.photo_task import Frozen, Photos, Results, photos_of
+from worker.settings.cores import cores
 
-CORES = os.cpu_count() or 1
+CORES = cores()
 TASK = "score"
 VISIBILITY = 60  # seconds, as the worker's queue has it
 LONGEST_START = 120.0  # seconds until a process of the pool has loaded its model; Celery's own limit is 4

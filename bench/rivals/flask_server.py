@@ -7,7 +7,6 @@ thread for each of the clients. They decode at the same time, with the worker's 
 model takes one photo at a time, on all cores, and a lock keeps the threads apart.
 """
 
-import os
 import sys
 import threading
 from typing import Any
@@ -17,8 +16,9 @@ from flask import Flask, request
 from gunicorn.app.base import BaseApplication
 
 from bench.rivals.photo_task import Frozen
+from worker.settings.cores import cores
 
-CORES = os.cpu_count() or 1
+CORES = cores()
 CLIENTS = 64  # the most at once
 OPTIONS = {
     "workers": 1,

@@ -8,7 +8,6 @@ A worker process decodes the photos of its batch, with the worker's own decoding
 LitServe has no stage before the batch.
 """
 
-import os
 import sys
 
 import litserve
@@ -17,8 +16,9 @@ import numpy.typing as npt
 
 from bench.door.wires import FIELD
 from bench.rivals.photo_task import Frozen
+from worker.settings.cores import cores
 
-CORES = os.cpu_count() or 1
+CORES = cores()
 LARGEST = 32  # photos a batch, as the worker's
 WAIT = 0.005  # seconds for a fuller batch, as Mosec's; with 0, its default, an idle process spins
 

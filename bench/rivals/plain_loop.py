@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 
 from bench.processes import READY
 from bench.rivals.photo_task import Frozen, Photos, Results, photos_of, round_score
+from worker.settings.cores import cores
 
 SIDE = 224  # pixels; the reference model's input
 
@@ -60,7 +61,7 @@ def _decode_in_full(data: bytes) -> npt.NDArray[np.uint8]:
 
 
 def _with_frozen_graph() -> Callable[[bytes], int]:
-    frozen = Frozen(threads=os.cpu_count() or 1)
+    frozen = Frozen(threads=cores())
     return lambda data: frozen.scores(frozen.prepare(data)[np.newaxis])[0]
 
 

@@ -17,6 +17,7 @@ from worker.errors import ConfigurationError, ConversionError
 from worker.inference import bundle, engine_trial
 from worker.inference.model_loader import ModelLoader
 from worker.inference.runtimes import Replicas
+from worker.settings.cores import cores
 from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
 
@@ -32,7 +33,7 @@ def main() -> None:
     for engine in ENGINES:
         try:
             one = base.model_copy(update={"engine": engine})
-            loader = ModelLoader(one, Telemetry(), Engines(), cores=os.cpu_count() or 1)
+            loader = ModelLoader(one, Telemetry(), Engines(), cores=cores())
             teams[engine] = loader.load([found])
         except (ConfigurationError, ConversionError) as error:
             print(error, file=sys.stderr)

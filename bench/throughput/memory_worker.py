@@ -16,7 +16,8 @@ from worker.intake.s3_uploads import S3Uploads
 from worker.pipeline.service_times import ServiceTimes
 from worker.pipeline.threads import Pipeline
 from worker.settings import Settings
-from worker.settings.capacity import cores, make_decoder
+from worker.settings.capacity import make_decoder
+from worker.settings.cores import cores
 from worker.telemetry.counters import Telemetry
 
 TICK = 0.25  # seconds between two checks of the leases, as in the worker

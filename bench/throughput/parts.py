@@ -17,7 +17,7 @@ import numpy as np
 from worker.inference.runtimes import Replicas
 from worker.messages import Pixels
 from worker.photos import decoding
-from worker.settings.capacity import cores
+from worker.settings.cores import cores
 
 LARGEST = 32  # photos a call of the model alone
 BATCH = 8  # photos that a thread decodes, and then scores: short turns, so that cores do unlike work

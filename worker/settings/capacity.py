@@ -1,6 +1,5 @@
-"""How much this machine does at a time: cores, helper threads, photos decoded at once."""
+"""How much this machine does at a time: helper threads, photos decoded at once."""
 
-import os
 import time
 from collections.abc import Callable
 
@@ -10,14 +9,10 @@ from worker.decoders.nursery import Nursery
 from worker.photos import hashes
 from worker.photos.decoding import Target
 from worker.settings import Settings
+from worker.settings.cores import cores
 from worker.telemetry.counters import Telemetry
 
 HELPERS_PER_CORE, MOST_HELPERS = 16, 256  # threads; they wait for S3 most of the time
-
-
-def cores() -> int:
-    """Count this machine's cores."""
-    return os.cpu_count() or 1
 
 
 def helper_threads(settings: Settings) -> int:

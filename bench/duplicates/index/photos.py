@@ -38,6 +38,7 @@ def result(number: int, bits: int) -> Result:
         status="unrecognised",
         score=None,
         score_mean=None,
+        inference={},
         image_hash=known.image_hash,
         image_colours=known.image_colours,
         source=source,
