@@ -186,3 +186,16 @@ def test_the_command_never_imports_tensorflow(rig: Rig) -> None:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_one_letter_is_deleted_and_no_other_but_only_if_somebody_is_sure(rig: Rig) -> None:
+    bury(rig, "one", "two", "three")
+    one, *others = (letter["message_id"] for letter in list_letters(rig))
+    code, out, err = rig.run("dead-letters", "delete", one)
+    assert (code, out) == (1, "")
+    assert "say --yes" in err
+    code, _, err = rig.run("dead-letters", "delete", "--yes", one)
+    assert (code, err) == (0, f"worker dead-letters: deleted {one}\n")
+    assert {letter["message_id"] for letter in list_letters(rig)} == set(others)
+    code, _, err = rig.run("dead-letters", "delete", "--yes", one)
+    assert (code, f"has no letter {one}" in err) == (1, True)

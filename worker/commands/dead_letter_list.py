@@ -9,6 +9,7 @@ from contextlib import closing
 from worker.adapters.aws import s3
 from worker.adapters.aws.dead_letters import VISIBILITY_TIMEOUT, DeadLetterQueue
 from worker.commands import dead_letter_report as report
+from worker.commands.terminal import console
 from worker.connections import result_store
 from worker.decoders.decoder import Decoder
 from worker.errors import ConfigurationError, QueueError
@@ -42,7 +43,7 @@ def show(
                 print(report.line(letter, findings), flush=True)
             tell(len(found))
     if found and not as_json:
-        report.console().print(report.letters(found), "", report.summary(found), sep="\n")
+        console().print(report.letters(found), "", report.summary(found), sep="\n")
     report.say(f"{len(found)} of about {max(len(found), queue.count())} dead letters of {queue.name}")
 
 

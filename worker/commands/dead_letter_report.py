@@ -1,21 +1,27 @@
 """Shows dead letters and their reasons: tables for people, JSON lines for programs."""
 
 import json
+import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from rich.console import Console
-from rich.table import Column, Table
+from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 
+from worker.commands.terminal import plain
 from worker.result import timestamp
 from worker.upkeep.dead_letters import Finding, Letter
 from worker.upkeep.remedies import ADVICE
 
+SHOWN = 30  # characters of a body
+SECRETS = re.compile(
+    r"""((?:password|secret|token|authorization|credential|signature)\w*["']?\s*[:=]\s*["']?)[^"'&\s,}]+""",
+    re.IGNORECASE,
+)
 Findings = Sequence[Finding]  # of one letter's records, the gravest first
-WIDE = 200  # columns of a table that does not go to a terminal
 
 
 def line(letter: Letter, findings: Findings) -> str:
@@ -28,6 +34,8 @@ def line(letter: Letter, findings: Findings) -> str:
             "first_received_at": _time(letter.first_received_at),
             "receive_count": letter.receive_count,
             "from": letter.source,
+            "sender": letter.sender,
+            "body": letter.body,
             "code": gravest.code,
             "reason": gravest.reason,
             "remedy": gravest.remedy.name.lower(),
@@ -36,28 +44,23 @@ def line(letter: Letter, findings: Findings) -> str:
     )
 
 
-def console() -> Console:
-    """Open standard output, with wide lines if it is not a terminal."""
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(width=WIDE, highlight=False)
+def letters(examined: Iterable[tuple[Letter, Findings]]) -> Group:
+    """Show each letter in two lines; what does not fit is cut off. `--json` has all of it."""
+    return Group(*_lines(examined))
 
 
-def letters(examined: Iterable[tuple[Letter, Findings]]) -> Table:
-    """Make a table with a row per letter."""
-    message = Column("message", no_wrap=True)  # people copy it
-    table = Table("sent (UTC)", "receives", message, "photo", "why it is here", box=None, pad_edge=False)
+def _lines(examined: Iterable[tuple[Letter, Findings]]) -> Iterator[Text]:
     for letter, findings in examined:
         gravest, more = findings[0], len(findings) - 1
-        why = f"{gravest.code}: {gravest.reason}" + (f" (and {more} more records)" if more else "")
-        cells = [
-            f"{letter.sent_at:%Y-%m-%d %H:%M}" if letter.sent_at else "?",
-            str(letter.receive_count),
-            letter.message_id,
-            _photo(gravest),
-            why,
-        ]
-        table.add_row(*(_plain(cell) for cell in cells))
-    return table
+        sent = f"{letter.sent_at:%Y-%m-%d %H:%M}" if letter.sent_at else f"{'?':16}"
+        code = gravest.code + (f" (and {more} more records)" if more else "")
+        yield _line(f"{sent} {letter.receive_count:>3}× {letter.message_id}  {code}")
+        where = (
+            f"{_photo(gravest)}: "
+            if gravest.object
+            else f"{letter.sender or 'somebody'} sent {_body(letter)}: "
+        )
+        yield _line(f"  {where}{gravest.reason}")
 
 
 def summary(examined: Iterable[tuple[Letter, Findings]]) -> Table:
@@ -88,16 +91,19 @@ def _record(finding: Finding) -> dict[str, str | None]:
 
 
 def _photo(finding: Finding) -> str:
-    if finding.object is None:
-        return "–"
-    return f"s3://{finding.object.bucket}/{finding.object.key}"
+    return f"s3://{finding.object.bucket}/{finding.object.key}" if finding.object else ""
 
 
-def _plain(text: str) -> Text:
-    """Escape control characters: text from strangers must not control the terminal."""
-    return Text(
-        "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text), overflow="fold"
-    )
+def _body(letter: Letter) -> str:
+    """The start of a letter's body, without what may be a secret."""
+    body = SECRETS.sub(r"\1***", letter.body)
+    return body if len(body) <= SHOWN else f"{body[:SHOWN]}…"
+
+
+def _line(text: str) -> Text:
+    line = plain(text)
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""dead-letters: list dead letters with what is wrong with each, move them back, or stop a move."""
+"""dead-letters: list dead letters with what is wrong with each, move them back, stop a move, or delete one."""
 
 import argparse
 import sys
@@ -25,6 +25,7 @@ RIGHTS = """\
 rights, beside those to read the photos:
   to list     on the queue: sqs:GetQueueAttributes
               on the dead-letter queue: sqs:ReceiveMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes
+  to delete   the same, and on the dead-letter queue: sqs:DeleteMessage
   to redrive  on the dead-letter queue: sqs:StartMessageMoveTask sqs:ListMessageMoveTasks sqs:CancelMessageMoveTask
               sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes; on the queue: sqs:SendMessage too
   where a queue is encrypted with a key of your own: kms:Decrypt, and kms:GenerateDataKey to redrive"""
@@ -47,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wait_help = "show the progress until the move has ended (default: on a terminal)"
     back.add_argument("--wait", action=argparse.BooleanOptionalAction, help=wait_help)
 
+    about = "Deletes a letter that nobody needs. It cannot be brought back. Its photo stays where it is."
+    away = actions.add_parser("delete", help="delete a letter", description=about)
+    away.set_defaults(action="delete")
+    away.add_argument("message_id", metavar="MESSAGE_ID")
+    away.add_argument("--yes", action="store_true", help="do not ask")
+
     cancel = actions.add_parser("cancel", help="stop the move; what was moved stays moved")
     cancel.set_defaults(action="cancel")
 
@@ -60,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
         return OK
     if options.action == "cancel":
         return _cancel(queue)
+    if options.action == "delete":
+        return _delete(queue, options.message_id, is_sure=options.yes)
     wait = sys.stderr.isatty() if options.wait is None else options.wait
     return _redrive(queue, telemetry, options.rate, wait)
 
@@ -67,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 def _redrive(queue: DeadLetterQueue, telemetry: Telemetry, rate: int, wait: bool) -> int:
     expected = queue.count()
     redrive.start(queue, rate)
-    report.say(f"about {expected} dead letters of {queue.name} go back to their queue, {rate} a second")
+    report.say(_expectation(expected, queue.name, rate))
     if not wait:
         report.say("SQS moves them by itself; `dead-letters cancel` stops it")
         return OK
@@ -85,6 +94,34 @@ def _redrive(queue: DeadLetterQueue, telemetry: Telemetry, rate: int, wait: bool
     why = f": {move.failure}" if move.failure else ""
     report.say(f"the move ended as {move.status}{why}; {move.moved} were moved, about {left} are left")
     return FAILED
+
+
+def _expectation(letters: int, queue: str, rate: int) -> str:
+    if not letters:
+        return f"{queue} seems to be empty; should SQS find dead letters there, they go back to their queue"
+    noun = "dead letter goes" if letters == 1 else "dead letters go"
+    return f"about {letters} {noun} back from {queue} to where they came from, {rate} a second"
+
+
+def _delete(queue: DeadLetterQueue, message_id: str, *, is_sure: bool) -> int:
+    letters = {letter.message_id: letter for letter in dead_letter_list.read(queue, LIMIT_MAX)}
+    if message_id not in letters:
+        report.say(f"{queue.name} has no letter {message_id} that can be seen now")
+        return FAILED
+    if not is_sure and not _confirm(f"Delete {message_id} for good? [y/N] "):
+        report.say("nothing was deleted")
+        return FAILED
+    queue.delete(letters[message_id])
+    report.say(f"deleted {message_id}")
+    return OK
+
+
+def _confirm(question: str) -> bool:
+    """Ask on a terminal. Elsewhere nobody answers."""
+    if not sys.stdin.isatty():
+        report.say("this is no terminal to ask on: say --yes")
+        return False
+    return input(question).strip().lower() in {"y", "yes"}
 
 
 def _cancel(queue: DeadLetterQueue) -> int:

@@ -33,6 +33,7 @@ class Letter:
     sent_at: datetime | None
     first_received_at: datetime | None
     source: str | None  # ARN of the queue it came from; None for a message that somebody put here
+    sender: str | None = None  # id that AWS has of the role, user or service that sent it
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -13,6 +14,7 @@ from tests.support import bodies, photos
 from tests.support.fakes import START, InlineDecoder, MemoryStore
 from worker.commands import dead_letter_report as report
 from worker.commands import dead_letters as command
+from worker.commands.terminal import WIDE
 from worker.errors import (
     MessageError,
     NotOursError,
@@ -117,8 +119,8 @@ def test_a_line_is_json_with_the_most_serious_reason_and_every_record() -> None:
     assert {"code", "reason", "bucket", "key"} <= set(line["records"][0])
 
 
-def render(found: Sequence[tuple[Letter, list[Finding]]]) -> str:
-    console = Console(file=io.StringIO(), width=report.WIDE)
+def render(found: Sequence[tuple[Letter, list[Finding]]], width: int = WIDE) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(report.letters(found), report.summary(found))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -136,6 +138,20 @@ def test_the_text_of_strangers_is_no_markup_and_does_not_steer_the_terminal() ->
     text = render([(letter(), [Finding("no_image_id", "[link=x]\nreason", where)])])
     assert "[red]\\x1b[2J\\u202e.jpg" in text
     assert "[link=x]\\nreason" in text
+
+
+def test_a_letter_takes_two_lines_of_eighty_columns_with_its_sender_and_no_secret() -> None:
+    sent = replace(letter(), body='{"token": "abc123", "photo": "' + "x" * 500, sender="AROAEXAMPLE:api")
+    other = replace(letter(), body="Password=geheim", sender=None)
+    findings = [Finding("unknown_body", "no known shape, " * 20)]
+    text = render([(sent, findings), (other, [*findings, *findings])], width=80)
+    first, second, third, fourth, *_ = text.splitlines()
+    assert first.endswith(f"{sent.message_id}  unknown_body")
+    assert second.startswith('  AROAEXAMPLE:api sent {"token": "***", "photo": "xxx…: no known shape')
+    assert third.endswith("unknown_body (and 1 more records)")
+    assert fourth.startswith("  somebody sent Password=***: no known shape")
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert json.loads(report.line(sent, findings))["body"] == sent.body
 
 
 # the command line

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from worker.adapters.aws.clients import Client, parse_time, raise_as, sqs_client
+from worker.adapters.aws.sqs import dead_letter_url
 from worker.errors import ConfigurationError, QueueError
 from worker.upkeep.dead_letters import Letter
 from worker.upkeep.redrive import Move
@@ -27,6 +28,7 @@ ATTRIBUTES: Any = [
     "ApproximateReceiveCount",
     "ApproximateFirstReceiveTimestamp",
     "DeadLetterQueueSourceArn",
+    "SenderId",
 ]
 
 
@@ -53,8 +55,7 @@ class DeadLetterQueue:
                 f"the queue {queue_url} has no redrive policy, and so no dead-letter queue: messages that cannot be "
                 "scored are redelivered for ever; localstack/init/ready.d/provision.py shows one"
             )
-        # Both queues have the same account and region: no call is needed to get the URL.
-        return cls(client, f"{queue_url.rsplit('/', 1)[0]}/{arn.rsplit(':', 1)[1]}", arn)
+        return cls(client, dead_letter_url(queue_url, arn), arn)
 
     @property
     def name(self) -> str:
@@ -96,6 +97,10 @@ class DeadLetterQueue:
         )
         return len(answer.get("Failed", []))
 
+    def delete(self, letter: Letter) -> None:
+        """Delete a letter, for good."""
+        self._call(lambda sqs: sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt_handle))
+
     def moves(self) -> list[Move]:
         """Return the last moves out of this queue, newest first."""
         answer = self._call(lambda sqs: sqs.list_message_move_tasks(SourceArn=self._arn, MaxResults=BATCH))
@@ -127,6 +132,7 @@ def _letter(raw: Any) -> Letter:
         sent_at=parse_time(attributes.get("SentTimestamp")),
         first_received_at=parse_time(attributes.get("ApproximateFirstReceiveTimestamp")),
         source=attributes.get("DeadLetterQueueSourceArn"),
+        sender=attributes.get("SenderId"),
     )
 
 
