@@ -21,11 +21,15 @@ def test_the_results_of_two_services_are_compared(rig: Rig) -> None:
     assert (code, err) == (0, "")
     assert "2 photos compared: 50.0% the same score" in out
     assert "1 only the other has" in out
-    assert f"furthest apart: {other}" in out.replace("\n", " ")
+    assert f"furthest apart, other → this one:\n  1 → {results[1].score}  {other}\n" in out
 
 
 @pytest.mark.parametrize(
-    ("key", "code", "message"), [("nowhere:{image_id}", 1, "0 photos"), ("old", 2, "{image_id} once")]
+    ("key", "code", "message"),
+    [
+        ("nowhere:{image_id}", 1, "no key in this Redis is like nowhere:{image_id}"),
+        ("old", 2, "{image_id} once"),
+    ],
 )
 def test_nothing_to_compare_is_reported(rig: Rig, key: str, code: int, message: str) -> None:
     ended, out, err = rig.run("compare", key)

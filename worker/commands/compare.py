@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from worker.commands import FAILED, OK
+from worker.commands.terminal import console, plain
 from worker.connections import result_store
 from worker.errors import ConfigurationError
 from worker.results.redis_keys import Keys
@@ -32,24 +33,33 @@ def run(options: argparse.Namespace) -> int:
     if other.names_owner is not Keys(settings.result_key).names_owner:
         raise ConfigurationError("either both WORKER_RESULT_KEY and KEY name an {owner}, or none of them")
     found = comparison.compare(result_store(settings).scan(other), options.score)
-    show(found, Console())
+    if not found.compared + found.missing + found.unreadable:
+        print(f"0 photos compared: no key in this Redis is like {options.other_key}")
+        return FAILED
+    show(found, console())
     return OK if found.compared else FAILED
 
 
-def show(found: Comparison, console: Console) -> None:
+def show(found: Comparison, out: Console) -> None:
     """Print a comparison as a table: rows are the other service's scores, columns are ours."""
     same, near = found.share_within(0), found.share_within(1)
-    console.print(f"{found.compared} photos compared: {same:.1%} the same score, {near:.1%} within one")
+    out.print(f"{found.compared} photos compared: {same:.1%} the same score, {near:.1%} within one")
     if found.missing or found.unreadable:
-        console.print(f"{found.missing} only the other has, {found.unreadable} cannot be read")
+        out.print(f"{found.missing} only the other has, {found.unreadable} cannot be read")
     if not found.compared:
         return
     table = Table(title="other ↓  this one →")
     for score in ("", *SCORES):
-        table.add_column("–" if score is None else str(score), justify="right")
+        table.add_column(_word(score), justify="right")
     for theirs in SCORES:
         counts = [found.pairs[theirs, ours] for ours in SCORES]
-        table.add_row("–" if theirs is None else str(theirs), *(str(count or "·") for count in counts))
-    console.print(table)
+        table.add_row(_word(theirs), *(str(count or "·") for count in counts))
+    out.print(table)
     if found.furthest:
-        console.print("furthest apart: " + ", ".join(image_id for _, image_id in found.furthest))
+        out.print("furthest apart, other → this one:")
+    for one in found.furthest:
+        out.print(plain(f"  {_word(one.theirs)} → {_word(one.ours)}  {one.image_id}"))
+
+
+def _word(score: int | str | None) -> str:
+    return "–" if score is None else str(score)

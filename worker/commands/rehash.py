@@ -12,6 +12,7 @@ from pathlib import Path
 from worker import connections
 from worker.adapters.aws.model_bucket import ModelBucket
 from worker.commands import FAILED, OK
+from worker.commands.terminal import plain
 from worker.errors import ConfigurationError
 from worker.inference.delivery.library import Library
 from worker.settings import Settings, load
@@ -58,4 +59,13 @@ def _rebuild(settings: Settings, telemetry: Telemetry, *, again: bool) -> Counte
         closing(make_decoder(settings, bundle.manifest.input.target, telemetry)) as decoder,
         progress.show("rehash", len(photos), telemetry=telemetry, clock=time.monotonic) as tell,
     ):
-        return rebuild(photos, storage, store.index, decoder, threads=threads, again=again, tell=tell)
+        return rebuild(
+            photos,
+            storage,
+            store.index,
+            decoder,
+            threads=threads,
+            again=again,
+            tell=tell,
+            complain=lambda text: print(plain(f"worker rehash: {text}"), file=sys.stderr),
+        )

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from worker.messages import PhotoId
 
@@ -15,6 +15,15 @@ NAMED = 10  # photos that differ most
 Lot = list[tuple[PhotoId, str | None, str | None]]
 
 
+class Difference(NamedTuple):
+    """A photo with two scores. The distance is infinite where one service gave none."""
+
+    distance: float
+    image_id: str
+    theirs: int | None
+    ours: int | None
+
+
 @dataclass(slots=True)
 class Comparison:
     """The result of a comparison. Scores are whole numbers, or None where a service gave none."""
@@ -22,7 +31,7 @@ class Comparison:
     missing: int = 0  # photos that only the other service has
     unreadable: int = 0  # photos with a value that is not JSON with a score
     pairs: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)  # (other's score, ours)
-    furthest: list[tuple[float, str]] = field(default_factory=list)  # distance and image id, largest first
+    furthest: list[Difference] = field(default_factory=list)  # the largest first
 
     @property
     def compared(self) -> int:
@@ -38,11 +47,12 @@ class Comparison:
 def compare(lots: Iterable[Lot], path: str = "score") -> Comparison:
     """Compare our scores with the other service's, which are at a dotted `path` in its JSON."""
     comparison = Comparison()
-    comparison.furthest = heapq.nlargest(NAMED, _differences(lots, path, comparison))
+    found = _differences(lots, path, comparison)
+    comparison.furthest = heapq.nlargest(NAMED, found, key=lambda one: (one.distance, one.image_id))
     return comparison
 
 
-def _differences(lots: Iterable[Lot], path: str, comparison: Comparison) -> Iterator[tuple[float, str]]:
+def _differences(lots: Iterable[Lot], path: str, comparison: Comparison) -> Iterator[Difference]:
     """Count every photo, and yield those whose scores differ."""
     for photo, theirs, ours in (values for lot in lots for values in lot):
         if ours is None:
@@ -55,7 +65,7 @@ def _differences(lots: Iterable[Lot], path: str, comparison: Comparison) -> Iter
             continue
         comparison.pairs[pair] += 1
         if distance := _distance(*pair):
-            yield distance, photo.image_id
+            yield Difference(distance, photo.image_id, *pair)
 
 
 def _score(text: str | None, path: str) -> int | None:

@@ -75,11 +75,13 @@ def rebuild(
     threads: int,
     again: bool,
     tell: Callable[[int], None],
+    complain: Callable[[str], None] = lambda _: None,
 ) -> Counter[str]:
     """Hash and enter photos. Count those entered, known, unreadable, and failed: try these again.
 
     `again`: hash those that the index knows, too; one that looks different now is entered
-    anew. Calls `tell` with the number of photos done. Raises StoreError.
+    anew. Calls `tell` with the number of photos done, and `complain` of each that was not read. Raises
+    StoreError.
     """
     counts, pool = Counter[str](), ThreadPoolExecutor(threads)
     try:
@@ -96,7 +98,9 @@ def rebuild(
                 if isinstance(fingerprint, Fingerprint):
                     entries.append((one.photo, fingerprint, int(one.stored_at.timestamp() * 1_000_000)))
                 else:
-                    counts[fingerprint] += 1
+                    what, why = fingerprint
+                    counts[what] += 1
+                    complain(f"s3://{one.object.bucket}/{one.object.key}: {what}: {why}")
                 tell(counts.total() + len(entries))
             counts.update("entered" if is_new else "known" for is_new in index.enter(entries))
             tell(counts.total())
@@ -109,13 +113,13 @@ def _is_current(fingerprint: Fingerprint | None, decoder: PhotoDecoder) -> bool:
     return fingerprint is not None and decoder.algorithm.made(fingerprint.image_hash)
 
 
-def _fingerprint(one: StoredPhoto, storage: Storage, decoder: PhotoDecoder) -> Fingerprint | str:
-    """Fetch and hash a photo as a worker does. If that fails, return what to count it as."""
+def _fingerprint(one: StoredPhoto, storage: Storage, decoder: PhotoDecoder) -> Fingerprint | tuple[str, str]:
+    """Fetch and hash a photo as a worker does. If that fails, return what to count it as, and why."""
     try:
         fetched = storage.fetch(one.object, decoder.max_bytes)
         look = decoder.decode(fetched.pieces, fetched.sha256).look
-    except PhotoError:
-        return "unreadable"
-    except (MessageError, MemoryError):
-        return "failed"
+    except PhotoError as error:
+        return "unreadable", str(error)
+    except (MessageError, MemoryError) as error:
+        return "failed", str(error)
     return Fingerprint(fetched.sha256 or "", *look)

@@ -27,7 +27,15 @@ def test_scores_are_counted_in_pairs_and_the_photos_that_differ_most_are_named()
     assert found.pairs[4, 4] == 2
     assert found.pairs[None, 2] == 1
     assert (found.share_within(0), found.share_within(1)) == (3 / 6, 4 / 6)
-    assert [image_id for _, image_id in found.furthest] == ["e", "d", "c"]
+    assert [tuple(one[1:]) for one in found.furthest] == [("e", None, 2), ("d", 1, 5), ("c", 3, 4)]
+
+
+def test_photos_of_two_owners_may_have_one_id() -> None:
+    lot: Lot = [
+        (PhotoId("a", "ada"), result_json(None), result_json(4)),
+        (PhotoId("a", "bob"), result_json(3), result_json(None)),
+    ]
+    assert len(compare([lot]).furthest) == 2
 
 
 def test_the_other_score_may_be_nested() -> None:

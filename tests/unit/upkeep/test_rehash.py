@@ -73,9 +73,14 @@ def find(bucket: FakeBucket) -> list[StoredPhoto]:
 
 
 def rebuild_all(
-    bucket: FakeBucket, index: FakeIndex, tell: Callable[[int], None] = lambda _: None, *, again: bool = False
+    bucket: FakeBucket,
+    index: FakeIndex,
+    tell: Callable[[int], None] = lambda _: None,
+    *,
+    again: bool = False,
+    complain: Callable[[str], None] = lambda _: None,
 ) -> Counter[str]:
-    return rebuild(find(bucket), bucket, index, DECODER, threads=2, again=again, tell=tell)
+    return rebuild(find(bucket), bucket, index, DECODER, threads=2, again=again, tell=tell, complain=complain)
 
 
 def test_the_oldest_photo_comes_first_and_too_old_ones_and_other_objects_are_left_out() -> None:
@@ -114,11 +119,14 @@ def test_a_known_photo_is_fetched_again_if_asked_for() -> None:
     assert bucket.fetched == [image_id(0)]
 
 
-def test_photos_that_cannot_be_read_are_counted_and_do_not_stop_the_others() -> None:
-    away = StorageError("503")
+def test_photos_that_cannot_be_read_are_named_and_do_not_stop_the_others() -> None:
+    away, told = StorageError("503"), list[str]()
     bucket = FakeBucket({image_id(0): (0, away), image_id(1): (1, b"text"), image_id(2): (2, photo(2))})
-    counts = rebuild_all(bucket, FakeIndex())
+    counts = rebuild_all(bucket, FakeIndex(), complain=told.append)
     assert counts == {"failed": 1, "unreadable": 1, "entered": 1, "known": 0}
+    assert told[0] == f"s3://photos/{image_id(0)}: failed: 503"
+    assert told[1].startswith(f"s3://photos/{image_id(1)}: unreadable: not an image")
+    assert len(told) == 2
 
 
 def test_more_photos_than_one_lot_are_all_entered() -> None:
