@@ -24,7 +24,7 @@ Word = Literal["starting", "idle", "busy", "draining", "wedged", "gone"]
 class State:
     """What the main thread knew at the monotonic second `at`.
 
-    `ages`: seconds since each thread last moved.
+    `ages`: seconds since each thread last moved. `outages`: seconds since each part began to fail, by its name.
     """
 
     pid: int
@@ -33,6 +33,7 @@ class State:
     in_flight: int
     ages: Mapping[str, float]
     stall_after: float
+    outages: Mapping[str, float]
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
@@ -54,7 +55,8 @@ class State:
         if age > limit:
             return "wedged", f"{slowest} has not moved for {age + silence:.0f} s"
         word = self.phase if self.phase != "polling" else "busy" if self.in_flight else "idle"
-        return word, f"{self.in_flight} in flight; slowest: {slowest}, {age:.1f} s"
+        failing = "".join(f"; {name} has failed for {age:.0f} s" for name, age in self.outages.items())
+        return word, f"{self.in_flight} in flight; slowest: {slowest}, {age:.1f} s{failing}"
 
 
 class StateFile:
@@ -67,13 +69,21 @@ class StateFile:
         self._written_at = float("-inf")
         self._phase: Phase | None = None
 
-    def write(self, phase: Phase, in_flight: int = 0, ages: Mapping[str, float] | None = None) -> None:
+    def write(
+        self,
+        phase: Phase,
+        in_flight: int = 0,
+        ages: Mapping[str, float] | None = None,
+        outages: Mapping[str, float] | None = None,
+    ) -> None:
         """Write the state if it is due. Raises OSError when the folder is not writable."""
         now = self._clock()
         if phase == self._phase and now - self._written_at < WRITE_INTERVAL:
             return
         self._written_at, self._phase = now, phase
-        state = State(os.getpid(), phase, now, in_flight, dict(ages or {}), self._stall_after)
+        state = State(
+            os.getpid(), phase, now, in_flight, dict(ages or {}), self._stall_after, dict(outages or {})
+        )
         # In a folder of its own, so that a write that fails leaves nothing behind on a full disk.
         with tempfile.TemporaryDirectory(prefix=".state-", dir=self._path.parent) as folder:
             written = Path(folder) / self._path.name

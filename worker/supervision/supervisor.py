@@ -132,8 +132,9 @@ class Supervisor:
         if phase == "polling" and self.worker.protector:  # ECS has already chosen a draining task
             self.worker.protector.tick(in_flight)
         ages = {thread: min(age, awake) for thread, age in self._pipeline.ages().items()}
+        outages = {part: seconds for part, seconds, _ in self.worker.outages.list()}
         try:
-            self.worker.state.write(phase, in_flight, ages)
+            self.worker.state.write(phase, in_flight, ages, outages)
         except OSError as error:  # a full disk: keep scoring
             self._telemetry.warn("state_file_failed", reason=str(error))
         fatal = self._find_fatal_error(ages)

@@ -27,8 +27,9 @@ def state(
     in_flight: int = 0,
     ages: dict[str, float] | None = None,
     pid: int = os.getpid(),
+    outages: dict[str, float] | None = None,
 ) -> State:
-    return State(pid, phase, at, in_flight, ages or {}, STALL_AFTER)
+    return State(pid, phase, at, in_flight, ages or {}, STALL_AFTER, outages or {})
 
 
 def judge(what: State, *, alive: bool = True) -> tuple[str, str]:
@@ -101,13 +102,20 @@ def test_a_healthy_worker_reports_messages_in_flight_and_its_slowest_thread() ->
     assert text == "3 in flight; slowest: poll, 4.2 s"
 
 
+def test_what_fails_is_named_with_how_long_it_has_failed() -> None:
+    word, text = judge(state(in_flight=3, ages={"poll": 4.2}, outages={"Redis": 42.4, "S3": 1.0}))
+    assert word == "busy"
+    assert text == "3 in flight; slowest: poll, 4.2 s; Redis has failed for 42 s; S3 has failed for 1 s"
+
+
 # The file
 
 
 def test_a_written_state_is_read_back(tmp_path: Path) -> None:
     file, clock, path = file_in(tmp_path)
-    file.write("polling", 3, {"poll": 0.5})
-    assert State.read(path) == State(os.getpid(), "polling", clock.seconds, 3, {"poll": 0.5}, STALL_AFTER)
+    file.write("polling", 3, {"poll": 0.5}, {"S3": 2.0})
+    written = State(os.getpid(), "polling", clock.seconds, 3, {"poll": 0.5}, STALL_AFTER, {"S3": 2.0})
+    assert State.read(path) == written
 
 
 def test_the_file_is_written_at_most_once_a_second(tmp_path: Path) -> None:

@@ -73,9 +73,13 @@ class RecordingState:
     phases: list[Phase] = field(default_factory=list)
     removed: bool = False
     broken: bool = False
+    outages: set[str] = field(default_factory=set)
 
-    def write(self, phase: Phase, in_flight: int, ages: Mapping[str, float]) -> None:
+    def write(
+        self, phase: Phase, in_flight: int, ages: Mapping[str, float], outages: Mapping[str, float]
+    ) -> None:
         self.phases.append(phase)
+        self.outages |= set(outages)
         if self.broken:
             raise OSError("no space left")
 
@@ -337,6 +341,7 @@ def test_an_outage_that_lasts_too_long_ends_the_process() -> None:
     assert isinstance(worker.pipeline.error, GivenUpError)
     assert worker.uploads.survived == {True}
     assert "S3 fails: 503" in str(worker.pipeline.error)
+    assert worker.state.outages == {"S3"}
 
 
 def test_a_full_disk_does_not_stop_the_work() -> None:
