@@ -1,13 +1,16 @@
 """The result record: what the API finds in Redis."""
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import GenerateJsonSchema
 
 Via = Literal["queue", "http"]
 Picture = Literal["photo", "thumbnail"]
 
+VERSION: Literal[1] = 1  # raised when readers of the version before could not read a result
 NULL_VERSION = "null"  # S3's name of every object that it stores without versioning
 
 
@@ -88,7 +91,7 @@ class Fault(Record):
 class Result(Record):
     """One photo's result: the value of `result:{image_id}`, published on that channel too."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1] = VERSION
     image_id: str
     owner: str | None = Field(default=None, description="owner of the photo, if object keys name owners")
     status: Literal["scored", "unrecognised", "failed"]
@@ -96,7 +99,7 @@ class Result(Record):
         None, ge=1, le=5, description="1 (least) to 5 (most healthy); null unless scored"
     )
     score_mean: float | None = Field(None, ge=1, le=5)
-    inference: dict[str, Inference] = Field(default_factory=dict, description="by model name")
+    inference: dict[str, Inference] = Field(description="by model name; empty if no model saw the photo")
     tip: Tip | None = None
     image_hash: str | None = Field(
         None, description="perceptual hash, `algorithm-version:hex`; null if the photo has no content"
@@ -118,7 +121,9 @@ class Result(Record):
     models: dict[str, str] = Field(description="model name → version")
     timings_ms: dict[str, float] = Field(description="milliseconds by step; see docs/contract.md")
     error: Fault | None = None
-    scored_at: str = Field(description="UTC, ISO 8601 with milliseconds")
+    scored_at: str = Field(
+        description="UTC, ISO 8601 with milliseconds", json_schema_extra={"format": "date-time"}
+    )
 
     def is_of_same_try(self, other: "Result") -> bool:
         """Whether two results come from one try of a photo: only the attempts to write them differ.
@@ -131,6 +136,12 @@ class Result(Record):
         steps = {step: ms for step, ms in self.timings_ms.items() if step not in {"commit", "total"}}
         bytes_ = self.source.sha256 or self.source  # one that was stored before may have kept its source
         return self.image_id, self.owner, self.status, self.image_hash, bytes_, self.models, steps
+
+
+def schema() -> str:
+    """Return the JSON Schema of a result."""
+    head = {"$schema": GenerateJsonSchema.schema_dialect, "$id": f"urn:photo-score-worker:result:{VERSION}"}
+    return json.dumps({**head, **Result.model_json_schema(mode="serialization")}, indent=2)
 
 
 def parse(text: str | None) -> Result | None:

@@ -13,6 +13,7 @@ from tests.unit.test_layers import ROOMS
 from worker import settings
 from worker.door.api.operations import OPERATIONS, UNASKED, UNREAD
 from worker.door.problems import CODES
+from worker.result import schema
 from worker.telemetry.metrics import (
     COUNTERS,
     DISTRIBUTIONS,
@@ -160,12 +161,17 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
 }
 
 
+FILES: dict[str, Callable[[], str]] = {"docs/result.schema.json": lambda: f"{schema()}\n"}
+
+
 def generate(document: str) -> str:
-    """A document's text with each part between its marks written anew."""
+    """A document's text, all of it or each part between its marks written anew."""
+    if document in FILES:
+        return FILES[document]()
     parts = {name: write() for name, write in PARTS[document].items()}
     return marked.fill((ROOT / document).read_text(), parts)
 
 
 if __name__ == "__main__":
-    for document in PARTS:
+    for document in [*PARTS, *FILES]:
         (ROOT / document).write_text(generate(document))

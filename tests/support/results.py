@@ -23,6 +23,7 @@ def make_result(
         status="failed" if code else "scored",
         score=None,
         score_mean=None,
+        inference={},
         image_hash=image_hash,
         image_colours=image_colours,
         source=SourceObject(**s3_object),

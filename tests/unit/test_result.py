@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from worker.result import Result, timestamp
+from worker.result import Result, schema, timestamp
 
 SCORED: dict[str, Any] = {
     "schema_version": 1,
@@ -73,10 +73,14 @@ def test_the_fields_have_the_order_of_the_contract() -> None:
 
 
 def test_the_schema_has_every_field_and_says_which_are_required() -> None:
-    schema = Result.model_json_schema()
-    assert set(schema["properties"]) == set(SCORED)
-    assert set(schema["required"]) == {"image_id", "status", "source", "models", "timings_ms", "scored_at"}
-    assert schema["properties"]["status"]["enum"] == ["scored", "unrecognised", "failed"]
+    found = json.loads(schema())
+    always = {"image_id", "status", "inference", "source", "models", "timings_ms", "scored_at"}
+    assert set(found["properties"]) == set(SCORED)
+    assert set(found["required"]) == always
+    assert found["properties"]["status"]["enum"] == ["scored", "unrecognised", "failed"]
+    assert found["properties"]["scored_at"]["format"] == "date-time"
+    assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert found["$id"] == "urn:photo-score-worker:result:1"
 
 
 def test_fields_of_a_later_version_are_ignored() -> None:

@@ -1,12 +1,11 @@
 """schema: print the JSON Schema of a result."""
 
 import argparse
-import json
 
 from worker.commands import OK
-from worker.result import Result
+from worker.result import schema
 
 
 def run(_options: argparse.Namespace) -> int:
-    print(json.dumps(Result.model_json_schema(mode="serialization"), indent=2))
+    print(schema())
     return OK

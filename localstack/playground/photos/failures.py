@@ -13,6 +13,7 @@ def failure(image_id: str, code: str, message: str) -> Result:
         status="failed",
         score=None,
         score_mean=None,
+        inference={},
         image_hash=None,
         source=nowhere,
         models={},
