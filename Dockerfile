@@ -66,7 +66,8 @@ LABEL org.opencontainers.image.title="photo-score-worker" \
 FROM runtime AS cpu
 COPY --from=cpu-venv /venv /venv
 COPY --from=app /app /app
-ARG VERSION=unknown
+ARG VERSION=
+ENV PHOTO_SCORE_VERSION=${VERSION}
 LABEL org.opencontainers.image.version=${VERSION}
 
 FROM builder AS slim-venv
@@ -76,7 +77,8 @@ RUN /venv/bin/pip install --require-hashes -r /build/slim.txt && /build/slim.sh 
 FROM runtime AS cpu-slim
 COPY --from=slim-venv /venv /venv
 COPY --from=app /app /app
-ARG VERSION=unknown
+ARG VERSION=
+ENV PHOTO_SCORE_VERSION=${VERSION}
 LABEL org.opencontainers.image.version=${VERSION}
 
 # CUDA libraries come as wheels with tensorflow[and-cuda]; the driver comes from the NVIDIA container runtime.
@@ -88,7 +90,8 @@ FROM runtime AS gpu
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 COPY --from=gpu-venv /venv /venv
 COPY --from=app /app /app
-ARG VERSION=unknown
+ARG VERSION=
+ENV PHOTO_SCORE_VERSION=${VERSION}
 LABEL org.opencontainers.image.version=${VERSION}
 
 FROM cpu

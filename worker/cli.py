@@ -25,6 +25,18 @@ COMMANDS = {  # each is a file of worker/commands/
     "health": "report the state of the worker on this machine; exits with 1 when it is wedged or gone",
     "schema": "print the JSON Schema of a result",
 }
+EXAMPLES = {
+    "run": "WORKER_DOOR_PORT=8080 python -m worker run",
+    "submit": "python -m worker submit --json photos/ | jq .score",
+    "forget": "python -m worker forget 3f0e8a52-6a0f-4c11-9f0e-0a1b2c3d4e5f",
+    "rehash": "python -m worker rehash",
+    "dead-letters": "python -m worker dead-letters --json | jq .reason",
+    "publish-model": "python -m worker publish-model meals/3 s3://models/meals/",
+    "translate-model": "python -m worker translate-model meals/3",
+    "compare": "python -m worker compare 'old:{image_id}' --score rating.stars",
+    "health": "python -m worker health || docker restart worker",
+    "schema": "python -m worker schema > result.schema.json",
+}
 EXIT_CODES = "exit codes: 0 drained, 1 a stage failed, 2 configuration, 3 drain unfinished"
 INDENT = " " * 6
 
@@ -69,7 +81,8 @@ def _parser(first: str) -> argparse.ArgumentParser:
     """Build a parser. It imports the command `first` only, and knows the arguments of no other."""
     raw = argparse.RawDescriptionHelpFormatter
     epilog = _settings_help() if first in {"-h", "--help"} else None
-    parser = argparse.ArgumentParser("python -m worker", None, worker.__doc__, epilog, formatter_class=raw)
+    about = f"{worker.__doc__}\nAlso installed as the command photo-score-worker."
+    parser = argparse.ArgumentParser("python -m worker", None, about, epilog, formatter_class=raw)
     parser.add_argument("--version", action="version", version=f"photo-score-worker {worker.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
@@ -79,6 +92,8 @@ def _parser(first: str) -> argparse.ArgumentParser:
             command.set_defaults(run=module.run)
             if hasattr(module, "add_arguments"):
                 module.add_arguments(command)
+            example = f"example:\n  {EXAMPLES[name]}"
+            command.epilog = f"{command.epilog}\n\n{example}" if command.epilog else example
     return parser
 
 

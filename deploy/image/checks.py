@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from deploy.image.build import version
 from deploy.image.container import Container, run_once, start
 from deploy.image.engine import ROOT, Engine
 from deploy.image.report import FailedError
@@ -73,6 +74,12 @@ def is_small(image: Image) -> str:
     """Size on disk."""
     size, limit = image.engine.image(image.tag)["Size"], MAX_SIZE[image.target]
     return expect(size <= limit, f"{size / 1e6:.0f} MB, of {limit / 1e6:.0f} MB allowed")
+
+
+def tells_its_version(image: Image) -> str:
+    """`--version` names the commit that the image was built from."""
+    code, lines = run_once(image.engine, image.tag, ("python", "-m", "worker", "--version"))
+    return expect(code == 0 and lines == [f"photo-score-worker {version()}"], " / ".join(lines))
 
 
 def misses_a_worker(image: Image) -> str:
@@ -203,6 +210,7 @@ def inside_tmp(path: str) -> bool:
 IMAGE_CHECKS: tuple[tuple[str, Callable[[Image], str]], ...] = (
     ("declares user, signal, exec form", declares),
     ("is small", is_small),
+    ("tells its version", tells_its_version),
     ("is unhealthy without a worker", misses_a_worker),
     ("stops while it starts", stops_while_it_starts),
 )

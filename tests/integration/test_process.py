@@ -23,7 +23,7 @@ from tests.support.waiting import eventually
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"batch_size": "0"}, "WORKER_BATCH_SIZE is '0', must be 1 … 512"),
+        ({"batch_size": "0"}, "WORKER_BATCH_SIZE must be 1 … 512; it is '0'"),
         ({"batchsize": "8"}, "WORKER_BATCHSIZE is no setting; did you mean WORKER_BATCH_SIZE?"),
         ({"receive_wait": "20", "drain_deadline": "10"}, "WORKER_DRAIN_DEADLINE (10 s) is too short"),
         ({"buckets": "no-such-bucket"}, "the bucket 'no-such-bucket' cannot be reached"),
@@ -143,7 +143,7 @@ def test_every_line_of_the_log_is_json_and_each_photo_has_one(rig: Rig) -> None:
 
 def test_submit_asks_for_scores_itself_and_prints_the_results(rig: Rig) -> None:
     with rig.worker():
-        code, out, err = rig.run("submit", str(photos.COFFEE))
+        code, out, err = rig.run("submit", "--json", str(photos.COFFEE))
         rig.settles()
     assert (code, err) == (0, "")
     assert json.loads(out)["status"] == "scored"
@@ -154,7 +154,7 @@ def test_submit_by_notification_sends_no_request(rig: Rig) -> None:
     assert (code, rig.left()) == (1, 0)
     rig.announce_uploads()
     with rig.worker() as telemetry:
-        code, out, err = rig.run("submit", "--by-notification", str(photos.COFFEE))
+        code, out, err = rig.run("submit", "--json", "--by-notification", str(photos.COFFEE))
         rig.settles()
         assert telemetry.counts["messages_received"] == 2  # S3's test event, and the upload
     assert (code, err) == (0, "")
@@ -164,7 +164,7 @@ def test_submit_by_notification_sends_no_request(rig: Rig) -> None:
 def test_submit_waits_for_the_notification_if_its_request_cannot_be_sent(rig: Rig) -> None:
     rig.announce_uploads()
     with rig.worker():
-        code, out, err = rig.run("submit", str(photos.COFFEE), queue_url=f"{rig.queue_url}-none")
+        code, out, err = rig.run("submit", "--json", str(photos.COFFEE), queue_url=f"{rig.queue_url}-none")
     assert (code, json.loads(out)["status"]) == (0, "scored")
     (line,) = err.splitlines()
     assert json.loads(line)["event"] == "request_failed"
@@ -173,6 +173,37 @@ def test_submit_waits_for_the_notification_if_its_request_cannot_be_sent(rig: Ri
 def test_submit_fails_if_no_result_comes_in_time(rig: Rig) -> None:
     code, _, err = rig.run("submit", "--timeout", "0.2", str(photos.COFFEE))
     assert (code, "no result" in err) == (1, True)
+
+
+def test_submit_shows_a_folder_of_photos_in_a_table_and_fails_if_one_has_failed(
+    rig: Rig, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mein Möhren\udce9 [bold]Teller"  # a name that is not valid Unicode, too
+    folder.mkdir()
+    for name in ("b.JPG", "a.jpeg"):
+        (folder / name).write_bytes(photos.coffee())
+    (folder / "notes.txt").write_text("no photo")
+    with rig.worker():
+        code, out, err = rig.run("submit", str(folder))
+        assert (code, err) == (0, "")
+        assert out.index("a.jpeg") < out.index("b.JPG")
+        assert "M\xf6hren\\udce9 [bold]Teller" in out
+        assert out.count("★") == 8
+        (folder / "c.png").write_bytes(b"no photo either")
+        code, out, err = rig.run("submit", str(folder))
+        assert (code, err) == (1, "")
+        assert "unsupported_format" in out
+
+
+@pytest.mark.parametrize("timeout", ["-1", "nan", "inf", "soon"])
+def test_submit_refuses_a_time_that_is_none(timeout: str, rig: Rig) -> None:
+    code, _, err = rig.run("submit", f"--timeout={timeout}", str(photos.COFFEE))
+    assert (code, "--timeout" in err) == (2, True)
+
+
+def test_submit_says_which_folder_has_no_photos(rig: Rig, tmp_path: Path) -> None:
+    code, _, err = rig.run("submit", str(tmp_path))
+    assert (code, err.startswith(f"worker submit: {tmp_path} has no photos")) == (1, True)
 
 
 def test_submit_fails_if_the_photo_does_not_exist(rig: Rig) -> None:

@@ -1,6 +1,7 @@
 """The command line: one file a command, the version, and what `health` must not import."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -31,7 +32,23 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main([command, "--help"])
-    assert (end.value.code, f"usage: python -m worker {command}" in capsys.readouterr().out) == (0, True)
+    out = capsys.readouterr().out
+    assert end.value.code == 0
+    assert out.startswith(f"usage: python -m worker {command}")
+    assert re.search(rf"^example:\n  .*python -m worker {command}\b", out, re.MULTILINE)
+
+
+def test_an_image_tells_its_commit() -> None:
+    code = "from worker import cli; cli.main(['--version'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PHOTO_SCORE_VERSION": "0.1.0+abc1234"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "photo-score-worker 0.1.0+abc1234\n"
 
 
 @pytest.mark.parametrize(

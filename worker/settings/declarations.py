@@ -10,6 +10,7 @@ from worker.settings.door import DoorSettings
 from worker.settings.values import (
     UUID_SEGMENT,
     BatchSizes,
+    Buckets,
     ImageIdPattern,
     MetricsNamespace,
     Names,
@@ -29,7 +30,7 @@ class CommonSettings(BaseModel):
     # Where things are
     queue_url: QueueUrl
     """URL of the SQS queue that announces uploads."""
-    buckets: Names
+    buckets: Buckets
     """Buckets that photos may come from, separated by commas. Others are refused."""
     redis_url: RedisUrl
     """Redis as `redis://[user:password@]host:port/db`, or `rediss://` for TLS."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from worker.settings.values import Names, Tokens, number
+from worker.settings.values import Bucket, Names, Tokens, number
 
 
 class DoorSettings(BaseModel):
@@ -42,7 +42,7 @@ class DoorSettings(BaseModel):
     """Whether the door shows a page where one sees the worker at work: not at all, without any names, or with the
     image ids of photos and the reasons of outages. Nothing can be sent or changed there. Where there are tokens, it
     asks for one."""
-    door_bucket: str = ""
+    door_bucket: Bucket = ""
     """Bucket to store photos in that come by HTTP. Empty: they are stored nowhere."""
     door_prefix: str = ""
     """What the keys of stored photos begin with, such as `uploads/`."""

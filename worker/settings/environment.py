@@ -25,8 +25,9 @@ def load(environ: Mapping[str, str] = os.environ, needs: Sequence[str] = ()) -> 
     variable that is no setting is wrong too.
     """
     given = {name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)}
+    values = {name.lower(): _lower_choice(name.lower(), value) for name, value in given.items() if value}
     try:
-        settings = Settings.model_validate({name.lower(): value for name, value in given.items() if value})
+        settings = Settings.model_validate(values)
     except ValidationError as errors:
         raise ConfigurationError("; ".join(map(_explain, errors.errors()))) from None
     missing = [name for name in needs if not given.get(name.upper())]
@@ -40,6 +41,16 @@ def rows() -> Iterator[tuple[str, str, str, str, str]]:
     for name, field in Settings.model_fields.items():
         unit = str(_extra(field, "unit"))
         yield _variable(name), _default(field), _bounds(field), unit, _description(field)
+
+
+def _lower_choice(name: str, value: str) -> str:
+    """Let choices be written in capitals too, as in LOG_LEVEL=INFO."""
+    field = Settings.model_fields.get(name)
+    return value.lower() if field and value.lower() in _choices(field) else value
+
+
+def _choices(field: FieldInfo) -> list[str]:
+    return [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
 
 
 def _extra(field: FieldInfo, name: str) -> object:
@@ -70,7 +81,7 @@ def _bounds(field: FieldInfo) -> str:
     high = next((m.le for m in field.metadata if hasattr(m, "le")), None)
     if low is not None:
         return f"{low} … {high}"
-    return ", ".join(choice for choice in get_args(field.annotation) if isinstance(choice, str))
+    return ", ".join(_choices(field))
 
 
 def _explain(error: ErrorDetails) -> str:
@@ -83,9 +94,9 @@ def _explain(error: ErrorDetails) -> str:
     field = Settings.model_fields[name]
     if error["type"] == "missing":
         return _missing(name)
-    value = "its value (not shown)" if field.annotation is SecretStr else repr(error["input"])
-    bounds = _bounds(field)
-    return f"{_variable(name)} is {value}, {f'must be {bounds}' if bounds else _text(error)}"
+    value = "its value is not shown" if field.annotation is SecretStr else f"it is {error['input']!r}"
+    bounds = f"one of {_bounds(field)}" if _choices(field) else _bounds(field)
+    return f"{_variable(name)} {f'must be {bounds}' if bounds else _text(error)}; {value}"
 
 
 def _missing(name: str) -> str:

@@ -68,6 +68,11 @@ def number(default: float | None, low: float, high: float, unit: str) -> Any:
     return Field(default, ge=low, le=high, json_schema_extra={"unit": unit})
 
 
+Bucket = Annotated[
+    str,
+    _matches(r"[^:/]*", "must be the name of a bucket, such as photos, without s3:// and without a prefix"),
+]
+Buckets = Annotated[tuple[Bucket, ...], BeforeValidator(_split_names)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
 Tokens = Annotated[tuple[SecretStr, ...], BeforeValidator(_split_names)]
 BatchSizes = Annotated[tuple[int, ...], BeforeValidator(_read_sizes)]

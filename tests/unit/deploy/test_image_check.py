@@ -79,6 +79,8 @@ SAID: dict[str, tuple[int, str]] = {
     "stutters": (2, f"{BARE}\nTraceback"),
     "chosen": (0, f'{{"event":"model_found"}}\n{CHOSEN}'),
     "refused": (0, f'{{"event":"translation_refused"}}\n{CHOSEN}'),
+    "named": (0, "photo-score-worker 0.1.0+abc1234"),
+    "unnamed": (0, "photo-score-worker 0.1.0"),
     "silent": (0, '{"event":"model_found"}'),
 }
 
@@ -98,6 +100,13 @@ def test_a_good_image_passes() -> None:
 def test_a_wrong_declaration_fails(tag: str) -> None:
     with pytest.raises(FailedError, match=r"User .*StopSignal .*Entrypoint"):
         checks.declares(image(tag))
+
+
+def test_an_image_tells_the_commit_that_it_was_built_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "version", lambda: "0.1.0+abc1234")
+    assert checks.tells_its_version(image("named")) == "photo-score-worker 0.1.0+abc1234"
+    with pytest.raises(FailedError, match=r"^photo-score-worker 0\.1\.0$"):
+        checks.tells_its_version(image("unnamed"))
 
 
 def by_http(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], httpx.Response]) -> str:

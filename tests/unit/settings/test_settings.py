@@ -87,7 +87,9 @@ def test_a_setting_outside_its_bounds_is_refused_with_name_value_and_bounds(
 ) -> None:
     for value in (f"{low - 1:.0f}", f"{high + 1:.0f}"):
         bounds = f"{low:.10g} … {high:.10g}"
-        assert refusal(REQUIRED | ROOMY | {variable: value}) == f"{variable} is {value!r}, must be {bounds}"
+        assert (
+            refusal(REQUIRED | ROOMY | {variable: value}) == f"{variable} must be {bounds}; it is {value!r}"
+        )
 
 
 @pytest.mark.parametrize("variable", [variable for variable, _, _ in BOUNDS])
@@ -112,6 +114,19 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         ("WORKER_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/1 2", "must be a queue's URL"),
         ("WORKER_QUEUE_URL", "arn:aws:sqs:eu-central-1:111122223333:uploads", "must be a queue's URL"),
         ("WORKER_BUCKETS", ",", "must name at least one"),
+        (
+            "WORKER_BUCKETS",
+            "photos,s3://photos",
+            "must be the name of a bucket, such as photos, without s3://",
+        ),
+        ("WORKER_BUCKETS", "photos/uploads", "without a prefix; it is 'photos/uploads'"),
+        ("WORKER_BUCKETS", "arn:aws:s3:::photos", "must be the name of a bucket"),
+        ("WORKER_DOOR_BUCKET", "s3://photos", "must be the name of a bucket"),
+        (
+            "WORKER_REDIS_URL",
+            "redis.internal",
+            "must start with redis://, rediss:// or unix://; its value is not shown",
+        ),
         ("WORKER_MODEL", " , ", "must name at least one"),
         ("WORKER_IMAGE_ID_PATTERN", "(", "must be a regular expression"),
         ("WORKER_IMAGE_ID_PATTERN", r"\d+", "must have a group named image_id"),
@@ -127,9 +142,9 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         ("WORKER_PAD_TO", "0,32", "must be whole numbers above 0"),
         ("WORKER_PAD_TO", "8,8,32", "each larger than the one before"),
         ("WORKER_PAD_TO", "16,8,32", "each larger than the one before"),
-        ("WORKER_ENGINE", "torch", "must be auto, tensorflow, litert, openvino"),
-        ("WORKER_PRECISION", "float16", "must be float32, mixed"),
-        ("WORKER_PROTECTION", "yes", "must be on, off"),
+        ("WORKER_ENGINE", "torch", "must be one of auto, tensorflow, litert, openvino"),
+        ("WORKER_PRECISION", "float16", "must be one of float32, mixed"),
+        ("WORKER_PROTECTION", "yes", "must be one of on, off"),
         ("WORKER_SERVICE", " ", "must be printable ASCII"),
         ("WORKER_SERVICE", ":meals", "must be printable ASCII"),
         ("WORKER_SERVICE", "café", "must be printable ASCII"),
@@ -137,16 +152,23 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         ("WORKER_METRICS_NAMESPACE", "Photo Score", "must be letters, digits"),
         ("WORKER_METRICS_NAMESPACE", ":Photos", "no colon first"),
         ("WORKER_METRICS_NAMESPACE", "P" * 256, "255 at most"),
-        ("WORKER_LOG_FORMAT", "xml", "must be auto, json, console"),
-        ("WORKER_LOG_LEVEL", "INFO", "must be debug, info, warning, error"),
+        ("WORKER_LOG_FORMAT", "xml", "must be one of auto, json, console"),
+        ("WORKER_LOG_LEVEL", "LOUD", "must be one of debug, info, warning, error"),
     ],
 )
 def test_an_invalid_text_is_refused_with_name_value_and_reason(
     variable: str, value: str, reason: str
 ) -> None:
     message = refusal(REQUIRED | {variable: value})
-    assert message.startswith(f"{variable} is ")
+    assert message.startswith(f"{variable} must ")
     assert reason in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("LOG_LEVEL", "INFO"), ("ENGINE", "LiteRT"), ("REUSE", "Near")]
+)
+def test_a_choice_may_be_written_in_capitals(variable: str, value: str) -> None:
+    assert getattr(load(REQUIRED | {f"WORKER_{variable}": value}), variable.lower()) == value.lower()
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,12 @@ def make_client(
     # Not "adaptive": its rate limit holds threads back long after throttling has ended.
     retries: Any = {"mode": "standard", "total_max_attempts": attempts}
     config = Config(connect_timeout=connect, read_timeout=read, retries=retries, **options)
-    return (session or boto3.Session()).client(service, config=config)
+    return (session or new_session()).client(service, config=config)
+
+
+def new_session() -> boto3.Session:
+    """Make a session. It takes AWS_REGION too, as AWS's other tools do; boto3 alone reads AWS_DEFAULT_REGION only."""
+    return boto3.Session(region_name=os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION"))
 
 
 @contextmanager

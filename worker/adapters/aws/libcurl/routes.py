@@ -11,10 +11,9 @@ from operator import methodcaller
 from typing import Any, ClassVar, Generic
 from urllib.parse import parse_qs
 
-import boto3
 from botocore.credentials import ReadOnlyCredentials
 
-from worker.adapters.aws.clients import C, Client, make_client
+from worker.adapters.aws.clients import C, Client, make_client, new_session
 
 # What a URL has that anybody can sign who has a key, region and service (AWS Signature Version 4).
 # One that botocore signs otherwise, for instance of S3 Express, has other fields.
@@ -58,7 +57,7 @@ class Routes(Generic[C]):
 
     def _make(self) -> C:
         """Make a client, with routes and credentials of its own: those it replaces were refused."""
-        session = boto3.Session()
+        session = new_session()
         client: C = make_client(self.service, session=session, **self._options)
         self._credentials, self._routes = session.get_credentials(), dict[str, Route]()
         return client
