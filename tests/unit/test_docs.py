@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
 
 from docs.tools import generate
 from worker import settings
 from worker.errors import PhotoError
-from worker.result import Result
+from worker.result import Result, schema
 
 ROOT = generate.ROOT
 FOLDERS = ("worker", "tests", "bench", "docs", "deploy", "localstack", "models")
@@ -28,7 +29,7 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("document", generate.PARTS)
+@pytest.mark.parametrize("document", [*generate.PARTS, *generate.FILES])
 def test_generated_parts_are_up_to_date(document: str) -> None:
     assert generate.generate(document) == (ROOT / document).read_text(), "run `make docs`"
 
@@ -37,6 +38,7 @@ def test_the_result_in_the_contract_is_a_result_with_every_field() -> None:
     (example,) = re.findall(r'```json\n(\{\n  "schema_version".*?\n\})\n```', CONTRACT, re.DOTALL)
     result = json.loads(example)
     assert Result.model_validate(result)
+    Draft202012Validator(json.loads(schema()), format_checker=FormatChecker()).validate(result)
     assert set(result) == set(Result.model_fields)
 
 
@@ -110,3 +112,28 @@ def test_every_name_in_a_document_about_the_code_is_in_the_code(document: str) -
         re.findall(r"\w+", "".join(sources))
     )
     assert not missing, "was it renamed?"
+
+
+def events() -> dict[str, Path]:
+    """The names of what worker/ logs, where they are written out: name → file."""
+    found = dict[str, Path]()
+    for path in (ROOT / "worker").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                first, logs = node.args[0], node.func.attr in {"event", "warn", "fail", "debug"}
+                if logs and isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    found[first.value] = path
+    return found
+
+
+def test_every_event_of_the_log_is_in_the_table_of_the_runbook_and_no_other() -> None:
+    runbook = (ROOT / "docs" / "operations.md").read_text()
+    table = runbook.partition("| event | what it means | what to do |\n")[2].partition("\n\n")[0]
+    documented = {
+        name for row in table.splitlines()[1:] for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    assert len(documented) > 50
+    assert not {name: path for name, path in events().items() if name not in documented}
+    code = "".join(path.read_text() for path in (ROOT / "worker").rglob("*.py"))
+    ends = ("_failed", "_refused", "_given_up")  # of names that begin with what was tried
+    assert not [name for name in documented if f'"{name}"' not in code and not name.endswith(ends)]
