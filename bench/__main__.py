@@ -1,5 +1,8 @@
 """`make bench`: starts, throughput beside rivals, PUT to result, the door, an accelerator, duplicates."""
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import argparse
 import json
 import signal

@@ -1,10 +1,10 @@
-"""`python -m localstack`. Ctrl-C leaves no traceback, not even during the imports."""
+"""`python -m localstack`."""
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import sys
 
-try:
-    from localstack.run import main
-except KeyboardInterrupt:
-    sys.exit(130)
+from localstack.run import main
 
 sys.exit(main())

@@ -1,5 +1,8 @@
-"""Entry point of `python -m worker`."""
+"""Entry point of `python -m worker`, and of the command photo-score-worker."""
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import signal
 import sys
 
@@ -11,8 +14,13 @@ def stop(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Run the command that the arguments name."""
     signal.signal(signal.SIGTERM, stop)
-    from worker.cli import main
+    from worker.cli import main as run  # noqa: PLC0415 - a signal may come meanwhile
 
+    return run()
+
+
+if __name__ == "__main__":
     sys.exit(main())

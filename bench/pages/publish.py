@@ -7,6 +7,9 @@ it: figures of different runs must not stand side by side. What was measured par
 machine and the same code of the worker, counts as one run.
 """
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import json
 import shutil
 import sys

@@ -1,5 +1,8 @@
 """`make image`: builds the worker's image with Docker, Podman or Buildah."""
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import argparse
 import subprocess
 import sys

@@ -1,5 +1,8 @@
 """`make image-check`: builds the image, runs it on LocalStack and Valkey, and reports on it."""
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import argparse
 import os
 import signal

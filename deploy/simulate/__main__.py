@@ -3,6 +3,9 @@
 python -m deploy.simulate [--write] [--figures FILE]
 """
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import argparse
 import sys
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,8 @@
 """Writes the tables of the documents that come from the code; run by `make docs`."""
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import ast
 from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile

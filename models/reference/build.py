@@ -5,6 +5,9 @@
 The bundle appears at built/reference/1/ in one step, or not at all.
 """
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import shutil
 import sys
 import tempfile

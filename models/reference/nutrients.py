@@ -7,6 +7,9 @@ facts needed are kept here (they are in the public domain), and the archive is o
 file.
 """
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import csv
 import sys
 import tarfile

@@ -1,5 +1,8 @@
 """Takes the pictures of README.md and docs/page.md: a visit to `make run`. Look at each before it is committed."""
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import base64
 import io
 from collections.abc import Iterable

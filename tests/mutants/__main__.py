@@ -5,6 +5,9 @@ no tool would think of, and those of the Lua scripts. survivors.toml explains th
 exit code is 1 if too many of a module do, one without an explanation, or an explanation has none.
 """
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import argparse
 import fnmatch
 import shutil

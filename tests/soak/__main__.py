@@ -5,6 +5,9 @@ is a dead letter, every request that a worker accepted was answered once, with w
 promise was broken on the wire, and no worker ended without being told to.
 """
 
+import worker.interrupts  # noqa: F401 - before all else
+
+# isort: split
 import argparse
 import json
 import os

@@ -12,6 +12,7 @@ FILES = sorted(WORKER.rglob("*.py"))
 # Packages and top-level modules of worker/, from the ground up: each may import those above it in this table, and
 # itself. The stages do not import one another.
 ROOMS = (
+    "interrupts",
     "errors",
     "result",
     "messages",
