@@ -28,9 +28,7 @@ from worker.errors import WorkerError
 from worker.result import Result
 
 PORTS = {"gateway": 4566, "redis": 6379, "door": 8080, "playground": 8000}
-FOREIGN = re.compile(
-    r"AWS_|WORKER_|(all|https?|ftp|no)_proxy$", re.IGNORECASE
-)  # variables that would mislead
+FOREIGN = re.compile(r"AWS_|WORKER_|(all|https?|ftp|no)_proxy$", re.IGNORECASE)  # variables that mislead
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
 # What a killed worker had, and what nobody can read, comes back soon, for those who watch.
 VISIBILITY_TIMEOUT = 5  # seconds
@@ -54,12 +52,14 @@ def main() -> int:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks
             signal.signal(number, signal.default_int_handler)
     _shield()
+    stopping = console.status("stopping")
     try:
         with ExitStack() as stack:
             try:
                 return _run(stack, options)
             finally:
-                console.print("stopping")
+                console.print("stopping")  # where there is no terminal, too
+                stopping.start()
     except KeyboardInterrupt:
         return INTERRUPTED
     except (ServicesError, WorkerError, TimeoutError) as error:
@@ -67,16 +67,17 @@ def main() -> int:
         return 1
     finally:
         _ignore_interrupts()
+        stopping.stop()
         console.print("stopped")
 
 
 def _shield() -> None:
-    """Leave out the person's own settings, and proxies: all parts find one another on this machine."""
+    """Leave out the person's own settings, and proxies, and say which."""
     ignored = sorted(name for name in os.environ if FOREIGN.match(name))
     for name in ignored:
         del os.environ[name]
     if ignored:
-        console.print(f"Your own {', '.join(ignored)} count for nothing here.")
+        console.print(f"Ignored here, so that all parts find one another: {', '.join(ignored)}")
 
 
 def _options() -> argparse.Namespace:
@@ -99,8 +100,10 @@ def _run(stack: ExitStack, options: argparse.Namespace) -> int:
     if playground:
         playground.open(settings.load(environment), door)
         console.print(WHY_IT_WARNS)
-    workers.start()
-    results = score_samples(Client(settings.load(environment)), door)
+    with console.status("starting the worker"):
+        workers.start()
+    with console.status("scoring the sample photos"):
+        results = score_samples(Client(settings.load(environment)), door)
     has_scored_all = _show(results)
     if playground:
         playground.adopt(results)
