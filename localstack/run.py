@@ -77,7 +77,9 @@ def _shield() -> None:
     for name in ignored:
         del os.environ[name]
     if ignored:
-        console.print(f"Ignored here, so that all parts find one another: {', '.join(ignored)}")
+        console.print(
+            f"Ignored here, so that all parts find one another: {', '.join(ignored)}", soft_wrap=True
+        )
 
 
 def _options() -> argparse.Namespace:
