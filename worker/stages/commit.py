@@ -145,8 +145,7 @@ class Commit:
                 self.settle(same_source[0].source, same_source[start : start + SETTLED_TOGETHER])
 
     def _result(self, outcome: Writable) -> Result:
-        timings = {**outcome.timings, "commit": max(0.0, (self.clock() - outcome.at) * 1000)}
-        timings["total"] = sum(timings.values())
+        commit = max(0.0, (self.clock() - outcome.at) * 1000)
         photo = outcome.upload.photo
         scores = (
             outcome.scores if isinstance(outcome, Scored) else Scores(None, None, None, {}, self.models())
@@ -165,10 +164,16 @@ class Commit:
             reused_from=scores.reused_from,
             source=SourceObject.model_validate(outcome.upload.object),
             models=dict(scores.models),
-            timings_ms={step: round(ms, 2) for step, ms in timings.items()},
+            timings_ms=_add_up({**outcome.timings, "commit": commit}),
             error=_fault(outcome),
             scored_at=timestamp(self.now()),
         )
+
+
+def _add_up(timings: Mapping[str, float]) -> dict[str, float]:
+    """Round each step, and then add a total: so readers who add up what they see find that total."""
+    steps = {step: round(ms, 2) for step, ms in timings.items()}
+    return {**steps, "total": round(sum(steps.values()), 2)}
 
 
 def _is_writable(outcome: Outcome) -> TypeGuard[Writable]:

@@ -202,12 +202,18 @@ def _name_refused(upload: Upload, error: MessageError) -> Upload:
 
 
 def _timings_until_work(upload: Upload, begun: float) -> dict[str, float]:
-    """Milliseconds by step until the work began, never negative: other machines' clocks may be ahead."""
+    """Milliseconds by step until the work began, never negative: other machines' clocks may be ahead.
+
+    A photo by HTTP was in no queue, and a request may not say when its photo was uploaded: such steps are absent.
+    """
     message = upload.message
-    notify = _milliseconds(upload.uploaded_at, message.sent_at)
-    queue = _milliseconds(message.sent_at or upload.uploaded_at, message.received_at)
-    return {"notify": notify, "queue": queue, "wait": max(0.0, (begun - message.received) * 1000)}
+    timings = {}
+    if upload.uploaded_at and message.sent_at:
+        timings["notify"] = _milliseconds(upload.uploaded_at, message.sent_at)
+    if message.sent_at:
+        timings["queue"] = _milliseconds(message.sent_at, message.received_at)
+    return {**timings, "wait": max(0.0, (begun - message.received) * 1000)}
 
 
-def _milliseconds(since: datetime | None, until: datetime | None) -> float:
-    return max(0.0, (until - since).total_seconds() * 1000) if since and until else 0.0
+def _milliseconds(since: datetime, until: datetime) -> float:
+    return max(0.0, (until - since).total_seconds() * 1000)
