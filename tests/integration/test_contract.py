@@ -23,8 +23,9 @@ def copied() -> dict[str, Any]:
 def submit(rig: Rig, copied: dict[str, Any]) -> Callable[..., str]:
     """The page's `submit_photo` for the test's bucket and queue."""
 
-    def submit_photo(photo: bytes, queue_url: str = rig.queue_url) -> str:
-        return str(copied["submit_photo"](rig.s3, rig.sqs, photo, bucket=rig.bucket, queue_url=queue_url))
+    def submit_photo(photo: bytes, queue_url: str = rig.queue_url, image_id: str | None = None) -> str:
+        names = {"bucket": rig.bucket, "queue_url": queue_url, "image_id": image_id}
+        return str(copied["submit_photo"](rig.s3, rig.sqs, photo, **names))
 
     return submit_photo
 
@@ -81,6 +82,33 @@ def test_a_request_that_cannot_be_sent_is_a_warning_and_the_photo_is_scored(
 def test_a_missing_result_is_a_timeout(rig: Rig, copied: dict[str, Any]) -> None:
     with pytest.raises(TimeoutError, match="no-such-photo"):
         copied["wait_for_result"](rig.redis, "no-such-photo", 0.1)
+
+
+@pytest.mark.parametrize("by", ["page", "client"])
+def test_after_a_timeout_the_same_photo_under_the_same_id_is_one_photo(
+    rig: Rig, copied: dict[str, Any], submit: Callable[..., str], by: str
+) -> None:
+    rig.announce_uploads()
+    image_id = submit(photos.coffee())
+    with pytest.raises(TimeoutError):  # no worker runs
+        copied["wait_for_result"](rig.redis, image_id, 0.1)
+    if by == "page":
+        assert submit(photos.coffee(), image_id=image_id) == image_id
+    else:
+        assert rig.client.submit(photos.coffee(), ".jpg", image_id=image_id) == image_id
+    with rig.redis.pubsub() as pubsub, rig.worker() as telemetry:
+        pubsub.subscribe(f"result:{image_id}")
+        text = copied["wait_for_result"](rig.redis, image_id, PATIENCE)
+        eventually(lambda: count_known(telemetry) == 3, rig.counts)  # of two requests and two notifications
+        rig.settles()
+        assert telemetry.counts["photos_scored"] == 1
+        assert submit(photos.coffee(), image_id=image_id) == image_id  # long after
+        eventually(lambda: count_known(telemetry) == 5, rig.counts)
+        rig.settles()
+        heard = [message["type"] for message in iter(pubsub.get_message, None)]
+    assert heard == ["subscribe", "message"]
+    assert rig.stored() == {f"result:{image_id}": json.loads(text)}
+    assert json.loads(text)["duplicate_of"] is None
 
 
 def test_the_page_names_the_rights_that_its_code_needs(rig: Rig, submit: Callable[..., str]) -> None:

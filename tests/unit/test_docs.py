@@ -15,7 +15,11 @@ from worker.result import Result, schema
 
 ROOT = generate.ROOT
 FOLDERS = ("worker", "tests", "bench", "docs", "deploy", "localstack", "models")
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(path for name in FOLDERS for path in (ROOT / name).rglob("*.md"))])
+DOCUMENTS = sorted(
+    path
+    for path in [*ROOT.glob("*.md"), *(path for name in FOLDERS for path in (ROOT / name).rglob("*.md"))]
+    if "node_modules" not in path.parts  # not ours
+)
 CONTRACT = (ROOT / "docs" / "contract.md").read_text()
 
 

@@ -1,0 +1,1 @@
+"""Programs that use the clients of docs/clients as an API does, for their tests."""
