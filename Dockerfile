@@ -24,7 +24,7 @@ FROM cpu-packages AS model
 COPY models models
 COPY localstack/photos localstack/photos
 COPY tests/data tests/data
-COPY worker/__init__.py worker/errors.py worker/messages.py worker/result.py worker/
+COPY worker/__init__.py worker/errors.py worker/interrupts.py worker/messages.py worker/result.py worker/
 COPY worker/photos worker/photos
 COPY worker/inference/__init__.py worker/inference/bundle.py worker/inference/manifest.py worker/inference/tips.py \
   worker/inference/

@@ -39,7 +39,7 @@ class Keys:
             raise ValueError("must contain {image_id} once")
         sample = _fill(template, PhotoId(_ANY, "OWNER"))
         if re.search(r"[{}]", _TAG.sub("", sample, count=1)):
-            raise ValueError("may have one more pair of braces, for a hash tag, and no others")
+            raise ValueError("must have at most one more pair of braces, for a hash tag, and no others")
         tag = _TAG.search(sample)
         if tag and _ANY in tag[0]:
             raise ValueError("must not have {image_id} in its hash tag: photos are compared with one another")
