@@ -14,7 +14,7 @@ class Counter:
     name: str  # in CloudWatch
     counts: tuple[str, ...]  # their names in the telemetry
     family: str  # in Prometheus, without prefix and suffix
-    doc: str
+    doc: str  # read alone in the documents, and in Prometheus if there are no labels
     labels: Mapping[str, str] = field(default_factory=dict)
     is_rare: bool = (
         False  # CloudWatch, which bills each metric by the hour, hears of it only if there was any
@@ -62,65 +62,111 @@ def _camel(snake: str) -> str:
 
 
 COUNTERS = (
-    _counter("photos", "result written with a score", outcome="scored"),
-    _counter("photos", "result written; the model knows no such food", outcome="unrecognised"),
-    _counter("photos", "result written; the photo itself cannot be scored", outcome="failed"),
+    _counter("photos", "Photos that got a result with a score.", outcome="scored"),
     _counter(
         "photos",
-        "nothing new: redelivered, or scored before",
+        "Photos that got a result without a score, because the model knows no such food.",
+        outcome="unrecognised",
+    ),
+    _counter(
+        "photos",
+        "Photos that got a failed result, because the photo itself cannot be scored.",
+        outcome="failed",
+    ),
+    _counter(
+        "photos",
+        "Photos that needed no new result, because they were redelivered or had been scored before.",
         "photos_already_scored",
         "already_scored",
         outcome="already_scored",
     ),
     _counter(
-        "photos", "not scored because something failed; will be retried", "released", outcome="released"
+        "photos",
+        "Photos that got no result because something other than the photo failed; their messages come back.",
+        "released",
+        outcome="released",
     ),
-    _counter("photos", "not started before a stop; visible again at once", "returned", outcome="returned"),
-    _counter("messages_received", "messages received from the queue"),
-    _counter("redeliveries", "received messages that had been received before"),
-    _counter("messages_ignored", "events that are not uploads; deleted", "ignored"),
+    _counter(
+        "photos",
+        "Photos that a stop gave back before they were in work; their messages are visible again at once.",
+        "returned",
+        outcome="returned",
+    ),
+    _counter("messages_received", "SQS messages received from the queue."),
+    _counter("redeliveries", "SQS messages received from the queue that had been received before."),
+    _counter("messages_ignored", "Events from the queue that are no uploads, and were deleted.", "ignored"),
     _counter(
         "messages_left",
-        "records that are unreadable or not for this worker, counted at each receive; left for the dead-letter queue",
+        "Records from the queue that are unreadable or not for this worker, counted at each receive; they are left for "
+        "the dead-letter queue.",
         "left_to_dead_letter_queue",
     ),
-    _counter("objective", "results written in time", result="met"),
-    _counter("objective", "results written late", result="missed"),
-    _counter("duplicates", "photos with the same bytes as an earlier one", kind="exact"),
-    _counter("duplicates", "photos that look like an earlier one", kind="near"),
-    _counter("scores_reused", "photos that took the score of a duplicate instead of running the model"),
-    _counter("leases_extended", "messages whose visibility timeout was extended"),
-    _counter("leases_lost", "messages that another worker may have received", "lease_lost"),
-    _counter("batches", "batches run by the models"),
-    _counter("batches_closed", "closed because it reached the largest size", why="full"),
+    _counter("objective", "Results written within the objective (WORKER_OBJECTIVE).", result="met"),
     _counter(
-        "batches_closed", "closed because no photo was ready and the device was free", why="device_free"
+        "objective", "Results written later than the objective (WORKER_OBJECTIVE) asks for.", result="missed"
     ),
-    _counter("batches_closed", "closed because a photo in it was about to be late", why="deadline"),
-    _counter("batched_photos", "photos in all batches"),
+    _counter("duplicates", "Photos with the same bytes as an earlier photo.", kind="exact"),
+    _counter("duplicates", "Photos that look like an earlier photo.", kind="near"),
+    _counter("scores_reused", "Photos that took the score of a duplicate instead of running the model."),
+    _counter(
+        "leases_extended", "SQS messages whose visibility timeout was extended while the worker held them."
+    ),
+    _counter(
+        "leases_lost",
+        "SQS messages that another worker may have received while the worker held them.",
+        "lease_lost",
+    ),
+    _counter("batches", "Batches of photos that the models ran."),
+    _counter("batches_closed", "Batches closed because they had reached the largest size.", why="full"),
+    _counter(
+        "batches_closed",
+        "Batches closed because no other photo was ready and the device was free.",
+        why="device_free",
+    ),
+    _counter(
+        "batches_closed", "Batches closed because a photo in them was about to be late.", why="deadline"
+    ),
+    _counter("batched_photos", "Photos in all batches that the models ran."),
     _counter(
         "photos_too_costly",
-        "photos that cost too much to decode, or crashed their decoder",
+        "Photos that took too much time or memory to decode, or crashed their decoder.",
         "photo_too_costly",
     ),
-    _counter("decoders_replaced", "decoder processes that ended while they had a photo", "decoder_replaced"),
-    _counter("padded_rows", "padding rows computed to reach an allowed batch size"),
-    _counter("starts", "workers that started to poll", "polling"),
+    _counter(
+        "decoders_replaced",
+        "Decoder processes that ended while they had a photo, and were replaced.",
+        "decoder_replaced",
+    ),
+    _counter("padded_rows", "Rows of padding that the models computed to reach an allowed batch size."),
+    _counter("starts", "Starts of a worker, counted when it begins to poll.", "polling"),
 )
 
 DISTRIBUTIONS = (
-    _latency("notify", "upload → SQS"),
-    _latency("queue", "SQS → received"),
-    _latency("wait", "received → taken by a helper"),
-    _latency("fetch", "S3 → memory"),
-    _latency("decode", "bytes → pixels and hash"),
-    _latency("batch_wait", "ready → model starts"),
-    _latency("infer", "model run"),
-    _latency("commit", "scored → confirmed by Redis"),
-    _latency("total", "upload → confirmed by Redis"),
-    Distribution("BatchSize", "batch_size", "batch_size", "Count", "photos in a batch"),
+    _latency("notify", "Time from a photo's upload to its message in SQS."),
+    _latency("queue", "Time that a photo's message waited in SQS until it was received."),
+    _latency("wait", "Time that a received photo waited until a helper took it."),
+    _latency("fetch", "Time to fetch a photo from S3 into memory."),
+    _latency("decode", "Time to turn a photo's bytes into pixels and a hash."),
+    _latency("batch_wait", "Time that a decoded photo waited until the model began on its batch."),
+    _latency("infer", "Time that the models took for a photo's batch."),
+    _latency("commit", "Time from a photo's score until Redis had confirmed its result."),
+    _latency(
+        "total", "Time from a photo's upload, or its last byte by HTTP, until Redis had confirmed its result."
+    ),
     Distribution(
-        "InFlight", "in_flight", "in_flight", "Count", "messages received and not yet settled", gauge=True
+        "BatchSize",
+        "batch_size",
+        "batch_size",
+        "Count",
+        "Number of photos in each batch that the models ran.",
+    ),
+    Distribution(
+        "InFlight",
+        "in_flight",
+        "in_flight",
+        "Count",
+        "SQS messages that the worker has received and not yet settled.",
+        gauge=True,
     ),
 )
 
@@ -160,31 +206,33 @@ REFUSALS = {  # by code; docs/contract.md says what each means
 # What only a worker with both ways in tells CloudWatch, which bills each metric. Prometheus gets all.
 DOOR_COUNTERS = (
     _counter(
-        "photos_by_way", "photos from the queue that were taken into work", "photos_by_queue", way="queue"
+        "photos_by_way", "Photos from the queue that were taken into work.", "photos_by_queue", way="queue"
     ),
-    _counter("photos_by_way", "photos by HTTP that were taken into work", "photos_by_http", way="http"),
+    _counter("photos_by_way", "Photos by HTTP that were taken into work.", "photos_by_http", way="http"),
     _counter(
-        "photos_abandoned", "photos by HTTP that were not scored because their client had gone", "abandoned"
+        "photos_abandoned", "Photos by HTTP that were not scored because their client had gone.", "abandoned"
     ),
     _counter(
         "connections_closed",
-        "connections without a request that made room for new ones",
+        "HTTP connections without a request that were closed to make room for new ones.",
         "door_connection_evicted",
         why="idle",
     ),
     _counter(
         "connections_closed",
-        "connections on which nothing came in time",
+        "HTTP connections that were closed because nothing came on them in time.",
         "door_connection_silent",
         why="silent",
     ),
-    _counter("door_errors", "errors of the door's own: bugs", "door_error", "request_crashed"),
+    _counter(
+        "door_errors", "Errors of the door's own code, each of them a bug.", "door_error", "request_crashed"
+    ),
     *(
         Counter(
             _camel(f"refusals_{code}"),
             (f"refusals_{code}",),
             "refusals",
-            f"requests answered with {status}",
+            f"HTTP requests refused with status {status} and code {code}.",
             {"code": code, "status": str(status)},
             is_rare=True,
         )
@@ -193,14 +241,14 @@ DOOR_COUNTERS = (
 )
 
 DOOR_DISTRIBUTIONS = (
-    _latency("receive", "the client's first byte → its last one; no part of the total"),
-    _depth("uploads", "photos from the queue that wait for a helper"),
-    _depth("door", "photos by HTTP that wait for a helper"),
-    _depth("ready", "decoded photos that wait for the model"),
-    _depth("outcomes", "scored or failed photos that wait for Redis"),
-    _depth("acknowledge", "photos from the queue whose messages wait to be deleted"),
-    _depth("waiting_for_s3", "photos that wait until S3 answers again"),
-    _depth("waiting_for_model", "photos that wait until the model works again"),
-    _held("door_in_work", "Count", "photos by HTTP that were accepted and have no outcome yet"),
-    _held("door_bytes_held", "Bytes", "bytes of photos by HTTP that count for WORKER_DOOR_MEMORY"),
+    _latency("receive", "Time from the first byte of a photo by HTTP to its last one; no part of the total."),
+    _depth("uploads", "Photos from the queue that wait for a helper."),
+    _depth("door", "Photos by HTTP that wait for a helper."),
+    _depth("ready", "Decoded photos that wait for the model."),
+    _depth("outcomes", "Scored or failed photos that wait for Redis."),
+    _depth("acknowledge", "Photos from the queue whose messages wait to be deleted."),
+    _depth("waiting_for_s3", "Photos that wait until S3 answers again."),
+    _depth("waiting_for_model", "Photos that wait until the model works again."),
+    _held("door_in_work", "Count", "Photos by HTTP that were accepted and have no outcome yet."),
+    _held("door_bytes_held", "Bytes", "Bytes of photos by HTTP that count for WORKER_DOOR_MEMORY."),
 )

@@ -12,6 +12,17 @@ PREFIX = "photo_score_"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30, 60, 300)
 CLIENT_TIMEOUT = 10.0  # seconds
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+HELP = {  # of the families whose metrics differ in their labels
+    "photos": "Photos that the worker is done with, by outcome: what became of each.",
+    "objective": "Results written, by result: within the objective (met), or later (missed).",
+    "duplicates": "Photos that are duplicates of an earlier one, by kind: its bytes (exact), or its look (near).",
+    "batches_closed": "Batches of photos given to the models, by why each was closed.",
+    "photos_by_way": "Photos taken into work, by way: from the queue, or by HTTP.",
+    "connections_closed": "HTTP connections that the door closed, by why: to make room, or for their silence.",
+    "refusals": "HTTP requests that the door answered with an error, by code and status.",
+    "latency": "Seconds that a photo took, by step of its way; total is all of them but receive.",
+    "queue_depth": "Photos that wait inside the worker now, by queue: what they wait for.",
+}
 
 Family = TypeVar("Family", Counter, Gauge)
 Row = metrics.Counter | metrics.Distribution
@@ -67,7 +78,7 @@ class PrometheusMetrics:
     def _register_distributions(self, registry: CollectorRegistry) -> None:
         gauges: dict[str, Gauge] = {}
         latency = Histogram(
-            f"{PREFIX}latency_seconds", "by step", ["step"], registry=registry, buckets=SECONDS
+            f"{PREFIX}latency_seconds", HELP["latency"], ["step"], registry=registry, buckets=SECONDS
         )
         for one in (*DISTRIBUTIONS, *DOOR_DISTRIBUTIONS):
             if one.gauge:
@@ -83,7 +94,7 @@ class PrometheusMetrics:
 def _child(kind: type[Family], one: Row, families: dict[str, Family], registry: CollectorRegistry) -> Family:
     """Return the child of a row of the table. Rows of one family differ in their labels."""
     if one.family not in families:
-        doc = f"by {', '.join(one.labels)}" if one.labels else one.doc
+        doc = HELP[one.family] if one.labels else one.doc
         families[one.family] = kind(PREFIX + one.family, doc, list(one.labels), registry=registry)
     family = families[one.family]
     return family.labels(**one.labels) if one.labels else family
