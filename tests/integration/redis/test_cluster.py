@@ -14,9 +14,9 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS as SLOTS
 
 from tests.integration.redis.cluster import NODES, Nodes, alive, ask, cluster, holder, move, url_of
 from tests.integration.redis.photos import connect, enter, exact, find_look_alike, near, phash, photo, write
-from tests.integration.redis.rights import RIGHTS
 from tests.support.door_readers import ReadersRig, until
 from tests.support.photos import coffee
+from tests.support.redis_rights import RIGHTS
 from tests.support.rig import Rig
 from tests.support.waiting import PATIENCE
 from worker import settings

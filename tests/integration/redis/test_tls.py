@@ -13,8 +13,8 @@ import trustme
 
 from localstack.services import Services
 from tests.integration.redis.photos import connect, find_look_alike, photo
-from tests.integration.redis.rights import RIGHTS
 from tests.support.door_readers import ReadersRig, until
+from tests.support.redis_rights import RIGHTS
 from tests.support.results import make_result
 from tests.support.rig import Rig
 from worker.adapters.redis.store import RedisStore

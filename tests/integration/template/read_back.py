@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.integration.template.by_call import Clients
+from tests.support.template.by_call import Clients
 
 # Values that the API names differently from the template.
 NAMES = {

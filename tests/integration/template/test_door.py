@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from localstack.worker_process import WorkerProcess
-from tests.integration.template.by_call import CREATE_BY_CALL, Clients
-from tests.integration.template.emulated import Stack, moto
 from tests.integration.template.read_back import READ, find_lost, read_back
-from tests.integration.template.rendered import ALONE, BOTH, DOOR, DOOR_GUEST, MAX_BYTES, Rendered, load
 from tests.support import photos
 from tests.support.doors import door_client
+from tests.support.template.by_call import CREATE_BY_CALL, Clients
+from tests.support.template.emulated import Stack, moto
+from tests.support.template.rendered import ALONE, BOTH, DOOR, DOOR_GUEST, MAX_BYTES, Rendered, load
 from worker import settings
 
 # What moto 5.2.5 cannot do. The list is exact: a test fails when moto learns something.

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from botocore import xform_name
 
-from tests.integration.template.rendered import (
+from tests.support import ROOT
+from tests.support.template.rendered import (
     ACCOUNT,
     ALONE,
     BOTH,
@@ -19,8 +20,7 @@ from tests.integration.template.rendered import (
     TEMPLATE,
     Rendered,
 )
-from tests.integration.template.rights import allows, as_list, find_statements, statements_of
-from tests.support import ROOT
+from tests.support.template.rights import allows, as_list, find_statements, statements_of
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:photo-score"
 DEAD = f"{QUEUE}-dead"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration.template.by_call import CREATE_BY_CALL, Clients
-from tests.integration.template.emulated import Stack, moto
 from tests.integration.template.read_back import READ, find_lost, read_back
-from tests.integration.template.rendered import GPU, GUEST, MAX_BYTES, TEMPLATE, load
 from tests.support import ROOT
+from tests.support.template.by_call import CREATE_BY_CALL, Clients
+from tests.support.template.emulated import Stack, moto
+from tests.support.template.rendered import GPU, GUEST, MAX_BYTES, TEMPLATE, load
 from worker import settings
 from worker.cli import main
 from worker.intake.events import Announced, Ignored, read

@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.integration.template.rendered import ALONE, DOOR, REQUIRED, Rendered
 from tests.integration.template.watching import (
     AWS_METRICS,
     METRICS,
@@ -15,6 +14,7 @@ from tests.integration.template.watching import (
     widgets,
 )
 from tests.support import ROOT
+from tests.support.template.rendered import ALONE, DOOR, REQUIRED, Rendered
 
 NUMBERS = {"MillisecondsPerPhoto": "20", "LoadTarget": "0.6", "MaxTasks": "7"}
 NETWORK = {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"}

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.integration.template.rendered import Rendered
+from tests.support.template.rendered import Rendered
 from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS, DOOR_COUNTERS, DOOR_DISTRIBUTIONS
 
 THE_DOORS = {one.name for one in DOOR_COUNTERS} | {one.name for one in DOOR_DISTRIBUTIONS}

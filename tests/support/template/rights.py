@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tests.integration.template.rendered import Rendered
+from tests.support.template.rendered import Rendered
 
 Statement = dict[str, Any]
 

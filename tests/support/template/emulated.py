@@ -11,8 +11,8 @@ import boto3
 from mirakuru import HTTPExecutor
 
 from localstack.services import HOST, die_with_parent, free_port, stop
-from tests.integration.template.by_call import AMEND_BY_CALL, CREATE_BY_CALL, RECREATE_BY_CALL, Clients
-from tests.integration.template.rendered import REGION, REQUIRED, Rendered, load
+from tests.support.template.by_call import AMEND_BY_CALL, CREATE_BY_CALL, RECREATE_BY_CALL, Clients
+from tests.support.template.rendered import REGION, REQUIRED, Rendered, load
 
 
 @contextmanager
