@@ -27,7 +27,8 @@ rights, beside those to read the photos:
               on the dead-letter queue: sqs:ReceiveMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes
   to delete   the same, and on the dead-letter queue: sqs:DeleteMessage
   to redrive  on the dead-letter queue: sqs:StartMessageMoveTask sqs:ListMessageMoveTasks sqs:CancelMessageMoveTask
-              sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes; on the queue: sqs:SendMessage too
+              sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes
+              on the queue: sqs:GetQueueAttributes sqs:SendMessage
   where a queue is encrypted with a key of your own: kms:Decrypt, and kms:GenerateDataKey to redrive"""
 
 

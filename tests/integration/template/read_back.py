@@ -92,7 +92,9 @@ def _managed_policy(aws: Clients, arn: str) -> Any:
     iam = aws("iam")
     policy = iam.get_policy(PolicyArn=arn)["Policy"]
     version = policy["DefaultVersionId"]
-    return [policy, iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]]
+    roles = [role["RoleName"] for role in iam.list_entities_for_policy(PolicyArn=arn)["PolicyRoles"]]
+    document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    return [policy, document, {"Roles": roles}]
 
 
 def _service(aws: Clients, arn: str) -> Any:

@@ -43,10 +43,11 @@ RIGHTS: dict[str, tuple[str, str] | None] = {
     "send_message": None,
     "upload_file": None,
 }
-OPERATORS = "dead_letters.py"  # called by a person, with that person's rights
+OPERATORS = "dead_letters.py"  # called by operators, with their rights
 OPERATORS_RIGHTS: dict[str, tuple[str, str]] = {
     "cancel_message_move_task": ("sqs:CancelMessageMoveTask", DEAD),
     "change_message_visibility_batch": ("sqs:ChangeMessageVisibility", DEAD),
+    "delete_message": ("sqs:DeleteMessage", DEAD),
     "get_queue_attributes": ("sqs:GetQueueAttributes", DEAD),
     "list_message_move_tasks": ("sqs:ListMessageMoveTasks", DEAD),
     "receive_message": ("sqs:ReceiveMessage", DEAD),
@@ -172,7 +173,6 @@ def test_only_operators_have_rights_on_the_dead_letter_queue(guest: Rendered) ->
     assert called == set(OPERATORS_RIGHTS), "add the right of the new call here and to deploy/template.yaml"
     operator = guest.properties("OperatorPolicy")["PolicyDocument"]["Statement"]
     assert all(allows(operator, action, resource) for action, resource in OPERATORS_RIGHTS.values())
-    assert allows(operator, "sqs:DeleteMessage", DEAD), "a redrive deletes there"
     assert allows(operator, "sqs:SendMessage", QUEUE)
     assert allows(operator, "sqs:GetQueueAttributes", QUEUE)
     assert allows(operator, "s3:GetObject", PHOTO)
@@ -203,7 +203,7 @@ def test_the_worker_can_tell_a_missing_model_file_from_a_forbidden_one(gpu: Rend
 
 
 def test_decryption_is_allowed_only_with_the_given_keys(gpu: Rendered, guest: Rendered) -> None:
-    for role in ("TaskRole", "ExecutionRole"):
+    for role in ("TaskRole", "ExecutionRole", "OperatorRole"):
         assert allows(statements_of(gpu, role), "kms:Decrypt", GPU["DecryptKeyArns"])
         assert allows(statements_of(gpu, role), "kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/its-own")
         assert not allows(

@@ -14,7 +14,8 @@ def statements_of(rendered: Rendered, role: str) -> list[Statement]:
     statements: list[Statement] = []
     for policy in rendered.properties(role).get("Policies", []):
         statements += policy["PolicyDocument"]["Statement"]
-    for policy in rendered.of_type("AWS::IAM::Policy").values():
+    attached = {**rendered.of_type("AWS::IAM::Policy"), **rendered.of_type("AWS::IAM::ManagedPolicy")}
+    for policy in attached.values():
         if rendered.ids.get(role, f"<{role}>") in policy["Roles"]:
             statements += policy["PolicyDocument"]["Statement"]
     return statements

@@ -4,12 +4,20 @@ import re
 
 import pytest
 
-from worker.telemetry.metrics import COUNTERS, DISTRIBUTIONS, DOOR_COUNTERS, DOOR_DISTRIBUTIONS
+from worker.telemetry.metrics import (
+    COUNTERS,
+    DISTRIBUTIONS,
+    DOOR_COUNTERS,
+    DOOR_DISTRIBUTIONS,
+    Counter,
+    Distribution,
+)
 from worker.telemetry.prometheus import HELP, PrometheusMetrics
 
 PAGE = PrometheusMetrics().text().decode()
 HELPS = dict(re.findall(r"^# HELP (\w+) (.*)$", PAGE, re.MULTILINE))
-ROWS = {one.name: one.doc for one in (*COUNTERS, *DISTRIBUTIONS, *DOOR_COUNTERS, *DOOR_DISTRIBUTIONS)}
+ALL: tuple[Counter | Distribution, ...] = (*COUNTERS, *DISTRIBUTIONS, *DOOR_COUNTERS, *DOOR_DISTRIBUTIONS)
+ROWS = {one.name: one.doc for one in ALL}
 TEXTS = HELPS | ROWS
 POINTS_BACK = (
     r"(The same|The other|Of (these|those|them)|These|Those|This|That|It|They|Their|Such|As above|Also)\b"
@@ -40,8 +48,7 @@ def test_the_unit_in_a_name_is_in_its_text(name: str) -> None:
 
 
 def test_a_text_names_the_labels_of_its_metric() -> None:
-    rows = (*COUNTERS, *DISTRIBUTIONS, *DOOR_COUNTERS, *DOOR_DISTRIBUTIONS)
-    labels = {one.family: tuple(one.labels) for one in rows if one.labels}
+    labels = {one.family: tuple(one.labels) for one in ALL if one.labels}
     assert set(HELP) == set(labels)
     for family, names in labels.items():
         assert f"by {' and '.join(names)}" in HELP[family], family

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError, ProtocolError
 
@@ -82,7 +83,7 @@ class ModelBucket:
     def upload(self, path: Path, bucket: str, key: str) -> None:
         """Upload a file."""
         with _translate_errors(f"s3://{bucket}/{key}"):
-            self._s3.call(lambda s3: s3.upload_file(str(path), bucket, key))
+            self._s3.call(lambda s3: _upload(s3, path, bucket, key))
 
     def _pages(self, bucket: str, prefix: str, delimiter: str) -> Any:
         options: Any = {"Bucket": bucket, "Prefix": prefix, "Delimiter": delimiter}
@@ -107,6 +108,14 @@ class ModelBucket:
                     mark, deadline = size + SLOWEST, self._clock() + PATIENCE
                 elif self._clock() > deadline:
                     raise ProtocolError(f"less than {SLOWEST} bytes in {PATIENCE:.0f} s")
+
+
+def _upload(s3: "S3Client", path: Path, bucket: str, key: str) -> None:
+    """Upload a file, and raise what S3 answered: boto3 wraps that into an error of another kind."""
+    try:
+        s3.upload_file(str(path), bucket, key)
+    except S3UploadFailedError as error:
+        raise error.__context__ or error from None
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Commands that operators run on AWS, as docs/commands.md shows them."""
