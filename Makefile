@@ -110,8 +110,8 @@ $(NODE): docs/clients/package-lock.json $(VENV)
 	@touch $@
 
 define install_into
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "Python 3.11 to 3.13 is needed, which $(PYTHON) is not; name one: make PYTHON=python3.13"; exit 1; }
 	@test -x $(1)/bin/pip || $(PYTHON) -m venv $(1) \
 	  || { rm -rf $(1); echo "Python cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
 	@echo "installing into $(1) (once, and when $(2) changes)"

@@ -89,8 +89,8 @@ def simulate(
         waiting -= done[second]
         backlog[second] = waiting
         fleet.end(second, asked=came, visible=0.0, busy=done[second] / capacity)
-    entered, rate = np.sum(sent.enters, axis=0), fleet.tasks * task.photos_per_second
-    took = wait_seconds(entered, done, rate)[:, None] + figures.latencies(load(entered, rate))
+    let_in, rate = np.sum(sent.enters, axis=0), fleet.tasks * task.photos_per_second
+    took = wait_seconds(let_in, done, rate)[:, None] + figures.latencies(load(let_in, rate))
     # Further tries come after the objective anyway: the median stands for all of them.
     later = [took[:, MEDIAN] + sent.seconds_before(number) for number in range(1, tries)]
     since_first = np.column_stack([took, *later])

@@ -77,4 +77,5 @@ def _edges(chance: np.random.Generator, size: int, count: int) -> npt.NDArray[np
     least = max(SIDE, int(size * LEAST))
     lengths = chance.integers(least, size + 1, count)
     starts = chance.integers(0, size - lengths + 1)
-    return starts[:, None] + np.arange(SIDE + 1) * lengths[:, None] // SIDE
+    edges: npt.NDArray[np.int64] = starts[:, None] + np.arange(SIDE + 1) * lengths[:, None] // SIDE
+    return edges

@@ -40,6 +40,22 @@ class Pipe:
         size = fcntl.fcntl(self.write_end, fcntl.F_GETPIPE_SZ)
         return os.write(self.write_end, b"\n" * size)
 
+    def block(self, monkeypatch: pytest.MonkeyPatch) -> tuple[int, list[int]]:
+        """Let the writer stand still in the write of its first line.
+
+        Returns how many bytes to read until it goes on, and the sizes of all its writes.
+        """
+        filled, write, sizes = self.fill(), os.write, list[int]()
+
+        def record(descriptor: int, data: bytes) -> int:
+            sizes.append(len(data))
+            return write(descriptor, data)
+
+        monkeypatch.setattr(os, "write", record)
+        self.writer.write("first\n")
+        eventually(lambda: bool(sizes))
+        return filled, sizes
+
     def read(self, size: int) -> str:
         found = b""
         while len(found) < size:
@@ -71,21 +87,12 @@ def test_a_drain_writes_all_lines_in_order(pipe: Pipe) -> None:
 def test_no_more_is_written_at_once_than_a_pipe_takes_whole(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, sizes = os.write, list[int]()
-
-    def record(descriptor: int, data: bytes) -> int:
-        sizes.append(len(data))
-        return write(descriptor, data)
-
-    filled = pipe.fill()
-    pipe.writer.write("first\n")
-    eventually(pipe.writer._waiting.empty)  # it is in a write that blocks
-    monkeypatch.setattr(os, "write", record)
+    filled, sizes = pipe.block(monkeypatch)
     for _ in range(5):
         pipe.writer.write("é" * 700 + "\n")
     pipe.read(filled)
     pipe.writer.drain()
-    assert sizes == [2 * 1401, 2 * 1401, 1401]
+    assert sizes == [len("first\n"), 2 * 1401, 2 * 1401, 1401]
 
 
 def test_a_line_longer_than_a_pipe_is_written_whole(pipe: Pipe) -> None:
@@ -97,9 +104,7 @@ def test_a_reader_that_stalls_blocks_nobody_and_the_lines_it_missed_are_counted_
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(line_writer, "DRAIN_TIMEOUT", 0.05)
-    filled = pipe.fill()
-    pipe.writer.write("first\n")
-    eventually(pipe.writer._waiting.empty)  # it is in a write that blocks
+    filled, _ = pipe.block(monkeypatch)
     for number in range(line_writer.MAX_WAITING + 5):
         pipe.writer.write(f"{number}\n")
     begun = time.monotonic()

@@ -1,5 +1,6 @@
 """Viewers who read nothing, on real sockets: they are let go, and little is kept for them meanwhile."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -44,9 +45,13 @@ class Shown:
         return self.page.viewers._watching
 
     def unread(self) -> int:
-        """Bytes that the server's own process keeps for its clients."""
+        """Bytes that the server's own process keeps for its clients. Only its loop may count them."""
+        assert self.server.loop
+        return asyncio.run_coroutine_threadsafe(self._unread(), self.server.loop).result(10)
+
+    async def _unread(self) -> int:
         state = self.server._uvicorn.server_state
-        return sum(one.transport._transport.get_write_buffer_size() for one in list(state.connections))  # type: ignore[attr-defined]
+        return sum(one.transport._transport.get_write_buffer_size() for one in state.connections)  # type: ignore[attr-defined]
 
 
 @pytest.fixture
