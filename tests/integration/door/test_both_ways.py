@@ -59,7 +59,7 @@ def test_a_photo_is_answered_with_the_result_that_is_stored(rig: Rig, client: Do
         assert rig.stored() == {f"result:{image_id}": answer.json()}
         source = answer.json()["source"]
         assert (source["bucket"], source["key"], source["via"]) == (None, None, "http")
-        assert telemetry.counts["photos_scored"] == 1
+    assert telemetry.counts["photos_scored"] == 1  # counted after the answer
 
 
 def test_a_form_brings_the_same_photo_whose_scores_are_reused(rig: Rig, client: DoorClient) -> None:
@@ -132,7 +132,7 @@ def test_a_photo_that_comes_both_ways_at_once_is_one_result(rig: Rig, client: Do
         rig.settles()
         assert rig.stored() == answers, "the answer is what is stored, its source kept"
         assert [len(heard[image_id]()) for image_id in ids] == [1] * 6
-        assert telemetry.counts["photos_scored"] == 6
+    assert telemetry.counts["photos_scored"] == 6
 
 
 def test_photos_of_an_owner_are_theirs_alone(rig: Rig, client: DoorClient) -> None:
