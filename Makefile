@@ -37,7 +37,7 @@ unit: $(VENV) ## the unit tests alone, in about two minutes
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit
 
 test: install model $(NODE) ## unit, integration, fault, fuzz and browser tests, on a real LocalStack, Valkey and model
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 -m "not alone"
 	$(BIN)/python -m pytest -m alone tests/browser
 
 check: $(VENV) ## lint, format, types, layers

@@ -1,6 +1,5 @@
 """The SQS adapter on a real queue: with a wrong clock, and with redrive policies that forgive too little."""
 
-import json
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -44,26 +43,40 @@ def test_a_redrive_policy_that_leaves_no_receive_for_a_try_alone_is_reported_at_
 
 def warnings_of(rig: Rig) -> set[str]:
     telemetry = Telemetry()
-    connections.connect(settings.load(rig.settings()), telemetry, time.monotonic)
+    connections.connect(settings.load(rig.settings(alone_after="2")), telemetry, time.monotonic)
     return set(telemetry.counts)
 
 
-def test_a_queue_without_a_redrive_policy_is_reported_at_the_start(rig: Rig) -> None:
-    assert not warnings_of(rig)
-    rig.sqs.set_queue_attributes(QueueUrl=rig.queue_url, Attributes={"RedrivePolicy": ""})
-    assert warnings_of(rig) == {"no_dead_letters"}
+def set_rules(rig: Rig, url: str, **rules: str) -> None:
+    rig.sqs.set_queue_attributes(QueueUrl=url, Attributes=rules)
 
 
-def test_dead_letters_that_are_gone_as_soon_as_messages_are_reported_at_the_start(rig: Rig) -> None:
-    answer = rig.sqs.get_queue_attributes(QueueUrl=rig.queue_url, AttributeNames=["RedrivePolicy"])
-    arn = json.loads(answer["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
-    dead = rig.sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"]
-    rig.sqs.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": "345600"})
-    assert warnings_of(rig) == {"short_dead_letters"}
-    rig.sqs.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": "345601"})
-    assert not warnings_of(rig)
-    rig.sqs.delete_queue(QueueUrl=dead)  # as good as one whose attributes the worker may not read
-    assert not warnings_of(rig)
+@pytest.fixture
+def sound(rig: Rig) -> Rig:
+    """With a queue of which nothing is to be reported."""
+    set_rules(rig, rig.queue_url, VisibilityTimeout="60")
+    set_rules(rig, rig.dead_url, MessageRetentionPeriod="1209600")
+    return rig
+
+
+def test_a_queue_without_a_redrive_policy_is_reported_at_the_start(sound: Rig) -> None:
+    assert warnings_of(sound) == set()
+    set_rules(sound, sound.queue_url, RedrivePolicy="")
+    assert warnings_of(sound) == {"no_dead_letters"}
+
+
+def test_dead_letters_that_are_gone_as_soon_as_messages_are_reported_at_the_start(sound: Rig) -> None:
+    set_rules(sound, sound.dead_url, MessageRetentionPeriod="345600")
+    assert warnings_of(sound) == {"short_dead_letters"}
+    set_rules(sound, sound.dead_url, MessageRetentionPeriod="345601")
+    assert warnings_of(sound) == set()
+    sound.sqs.delete_queue(QueueUrl=sound.dead_url)  # as good as one whose attributes the worker may not read
+    assert warnings_of(sound) == set()
+
+
+def test_short_times_are_reported_at_the_start(sound: Rig) -> None:
+    set_rules(sound, sound.queue_url, VisibilityTimeout="19", MessageRetentionPeriod="86399")
+    assert warnings_of(sound) == {"short_visibility_timeout", "short_retention"}
 
 
 def test_a_message_names_the_span_that_sent_it(rig: Rig) -> None:

@@ -81,6 +81,32 @@ def test_it_reports_to_nobody(tmp_path: Path) -> None:
     assert child.stdout.strip() == "[]", "whatever it would report would go through this package"
 
 
+# As a worker whose two models were replaced by newer versions: in the order in which they came.
+STOPPED = """
+import gc, os, signal, sys, threading
+from pathlib import Path
+from worker.adapters.openvino.runtime import OpenVINO
+from worker.inference import bundle
+one = (bundle.read(sys.argv[1]), Path(sys.argv[2]))
+models = [OpenVINO().replicas([one], 1, 1, 1, lambda: None) for _ in range(2)]
+while models:
+    models.pop(0)
+    gc.collect()
+asked = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: asked.set())
+os.kill(os.getpid(), signal.SIGTERM)
+print(asked.wait(10))
+"""
+
+
+def test_a_stop_is_heard_after_models_came_and_went(tmp_path: Path) -> None:
+    """OpenVINO gives the thread a stack for signals, and with it, it may take away memory that is in use."""
+    halves = make_bundle(Halves(), tmp_path)
+    command = [sys.executable, "-c", STOPPED, str(halves.path), str(translate(halves, tmp_path))]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_SECONDS, check=False)
+    assert (child.returncode, child.stdout) == (0, "True\n"), child.stderr
+
+
 def test_numbers_stay_float32_whatever_the_cpu_offers(tmp_path: Path) -> None:
     halves = make_bundle(Halves(), tmp_path)
     compiled = Compiled(halves, translate(halves, tmp_path), streams=1, threads=1).model

@@ -1,6 +1,7 @@
 """The package `openvino`, imported so that it reports nothing to anybody."""
 
 import sys
+from typing import Final
 
 # Its converter, which nobody here needs, tells Google Analytics of each import. `openvino` does
 # without it where it cannot be imported, and None makes that so.
@@ -8,4 +9,8 @@ sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment] # Python's 
 
 import openvino  # noqa: E402 - after that line
 
-__all__ = ["openvino"]
+__all__ = ["CORE", "openvino"]
+
+# One for the process. OpenVINO gives the thread that compiles with a new one a stack for signals, and takes
+# the memory back with the last model, also from under another's: the next signal then ends the process.
+CORE: Final = openvino.Core()

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from worker.adapters.openvino.library import openvino
+from worker.adapters.openvino.library import CORE
 from worker.adapters.photo_by_photo import PhotoByPhoto
 from worker.errors import ConversionError, first_line
 from worker.inference.bundle import Bundle
@@ -32,10 +32,9 @@ class Compiled:
         }
         self.bundle = bundle
         try:
-            core = openvino.Core()
-            model = core.read_model(translation)
+            model = CORE.read_model(translation)
             self.outputs = _places(bundle, [min(output.names) for output in model.outputs])
-            self.model = core.compile_model(model, "CPU", options)
+            self.model = CORE.compile_model(model, "CPU", options)
         except (RuntimeError, ValueError) as error:
             raise ConversionError(f"{bundle.path} does not load in OpenVINO: {first_line(error)}") from None
 
