@@ -33,8 +33,22 @@ hypothesis.register_profile(
 )
 
 
-def pytest_configure() -> None:
-    """A shell's background jobs ignore Ctrl-C, and so would the processes that tests interrupt."""
+class Failures:
+    """Names each failed test at once: a long run that is cut off has no summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Hear of a test that was run, here or in another process."""
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal:
+            terminal.write_line(f" FAILED {report.nodeid}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name failures. A shell's background jobs ignore Ctrl-C, and so would the processes that tests interrupt."""
+    config.pluginmanager.register(Failures(config))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
