@@ -248,5 +248,5 @@ def test_open_pages_do_not_hold_up_the_end(page: Playground, world: MakeRun, chr
         one.state("lost").wait_for()
         seen: dict[str, float] = dict(one.page.evaluate("states"))
         assert seen["lost"] - seen["stopping"] < MS * MORE
-    assert world.wait(STOP) == 130
+    assert world.wait(STOP) == 0
     pages[1].close()
