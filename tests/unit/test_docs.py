@@ -55,6 +55,11 @@ def test_every_code_of_a_failed_result_is_in_the_contract() -> None:
     assert all(f"`{error.code}`" in CONTRACT for error in PhotoError.__subclasses__())
 
 
+def test_the_api_has_the_same_rights_in_elasticache() -> None:
+    (rights,) = re.findall("^ACL SETUSER api on >… resetkeys (.*)$", CONTRACT, re.MULTILINE)
+    assert f"--access-string 'on {rights}'" in CONTRACT
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
     for link in re.findall(r"\]\((?!https?:)([^)]+)\)", document.read_text()):

@@ -23,12 +23,15 @@ def test_make_refuses_all_others() -> None:
 
 
 def test_the_checks_run_on_each() -> None:
-    [matrix] = re.findall(r"python: \[(.*)\]", (ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    jobs = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    [(matrix, job)] = re.findall(r"python: \[(.*)\]((?:\n {4,}.*)*)", jobs)
     assert re.findall(r'"(.*?)"', matrix) == PYTHONS
+    assert "run: make check unit" in job
 
 
-def test_the_locks_begin_with_the_oldest() -> None:
-    assert f"--python-version {PYTHONS[0]} " in (ROOT / "deploy" / "locks" / "lock.sh").read_text()
+def test_the_locks_are_for_all_of_them() -> None:
+    lock = (ROOT / "deploy" / "locks" / "lock.sh").read_text()
+    assert f"--universal --python-version {PYTHONS[0]} " in lock
 
 
 def test_the_image_has_one_of_them() -> None:

@@ -22,14 +22,18 @@ wrong with it. Nothing is consumed or changed; only each letter's receive count 
 means nothing in a dead-letter queue. Photos are read with the rights of whoever runs this, not with
 those of the workers."""
 RIGHTS = """\
-rights, beside those to read the photos:
-  to list     on the queue: sqs:GetQueueAttributes
-              on the dead-letter queue: sqs:ReceiveMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes
-  to delete   the same, and on the dead-letter queue: sqs:DeleteMessage
-  to redrive  on the dead-letter queue: sqs:StartMessageMoveTask sqs:ListMessageMoveTasks sqs:CancelMessageMoveTask
-              sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes
-              on the queue: sqs:GetQueueAttributes sqs:SendMessage
-  where a queue is encrypted with a key of your own: kms:Decrypt, and kms:GenerateDataKey to redrive"""
+rights:
+  list     on the queue: sqs:GetQueueAttributes
+           on the dead-letter queue: sqs:GetQueueAttributes sqs:ReceiveMessage sqs:ChangeMessageVisibility
+           on the photos' bucket: s3:ListBucket s3:GetObject s3:GetObjectVersion
+  redrive  on the queue: sqs:GetQueueAttributes sqs:SendMessage
+           on the dead-letter queue: sqs:GetQueueAttributes sqs:ListMessageMoveTasks
+             sqs:StartMessageMoveTask sqs:ReceiveMessage sqs:DeleteMessage
+  cancel   on the queue: sqs:GetQueueAttributes
+           on the dead-letter queue: sqs:ListMessageMoveTasks sqs:CancelMessageMoveTask
+  delete   on the queue: sqs:GetQueueAttributes
+           on the dead-letter queue: sqs:ReceiveMessage sqs:ChangeMessageVisibility sqs:DeleteMessage
+where something is encrypted with a key of your own: kms:Decrypt, and kms:GenerateDataKey to redrive"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

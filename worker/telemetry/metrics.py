@@ -145,13 +145,14 @@ DISTRIBUTIONS = (
     _latency("notify", "Time from a photo's upload to its message in SQS."),
     _latency("queue", "Time that a photo's message waited in SQS until it was received."),
     _latency("wait", "Time that a received photo waited until a helper took it."),
-    _latency("fetch", "Time to fetch a photo from S3 into memory."),
+    _latency("fetch", "Time to bring a photo's bytes into memory and look them up."),
     _latency("decode", "Time to turn a photo's bytes into pixels and a hash."),
     _latency("batch_wait", "Time that a decoded photo waited until the model began on its batch."),
     _latency("infer", "Time that the models took for a photo's batch."),
-    _latency("commit", "Time from a photo's score until Redis had confirmed its result."),
+    _latency("commit", "Time from a photo's outcome until its result was about to be written to Redis."),
     _latency(
-        "total", "Time from a photo's upload, or its last byte by HTTP, until Redis had confirmed its result."
+        "total",
+        "Time from a photo's upload, or its last byte by HTTP, until its result was about to be written to Redis.",
     ),
     Distribution(
         "BatchSize",
