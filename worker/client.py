@@ -85,13 +85,14 @@ class Client:
 
     def _choose_prefix(self, prefix: str) -> tuple[str, str]:
         """Return the prefix, with a slash if keys name no photo without it, and the owner that it names."""
-        sample, error = str(uuid.uuid4()), ""
-        for start, suffix in product((prefix, f"{prefix}/"), ("", ".jpg")):  # a pattern may ask for either
+        sample, reason = str(uuid.uuid4()), ""
+        starts = [prefix] if prefix.endswith("/") else [prefix, f"{prefix}/"]
+        for start, suffix in product(starts, ("", ".jpg")):  # a pattern may ask for either
             try:
                 return start, self._read_key(f"{start}{sample}{suffix}", sample).owner
-            except NoImageIdError as found:
-                error = error or str(found)
-        raise ConfigurationError(error)
+            except NoImageIdError as error:
+                reason = str(error)  # the last one, of a key with all its parts, says most
+        raise ConfigurationError(reason)
 
     def _read_key(self, key: str, image_id: str) -> PhotoId:
         """Read a key as the worker reads it in S3's notification. Raises NoImageIdError if that is another photo."""

@@ -173,7 +173,7 @@ def test_a_key_that_names_another_photo_is_not_stored(rig: Rig) -> None:
 
 def test_a_prefix_whose_keys_name_no_photo_is_refused(rig: Rig) -> None:
     changed = rig.environment | {"WORKER_IMAGE_ID_PATTERN": r"^photos/(?P<image_id>[^/.]+)"}
-    with pytest.raises(ConfigurationError, match=r"the key 'uploads/[0-9a-f-]+' names no image id"):
+    with pytest.raises(ConfigurationError, match=r"the key 'uploads/[0-9a-f-]+\.jpg' names no image id"):
         Client(settings.load(changed), prefix="uploads/")
 
 

@@ -234,4 +234,4 @@ def test_a_key_without_a_required_owner_is_refused(rig: Rig) -> None:
     rig.environment.update(PER_OWNER)
     code, _, err = rig.run("submit", str(COFFEE))
     assert code == 2
-    assert "names no owner" in err
+    assert "names no image id" in err  # nor an owner: the pattern asks for both
