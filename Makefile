@@ -31,7 +31,8 @@ demo: install model ## the same, and exit: 0 when every sample photo was scored
 submit: $(VENV) ## send PHOTO=path to the worker of `make run` and print its result
 	@test -n "$(PHOTO)" || { echo "usage: make submit PHOTO=path"; exit 2; }
 	@test -f .run/env || { echo "nothing runs here: start \`make run\` in another terminal first"; exit 1; }
-	@set -a; . ./.run/env; exec $(BIN)/python -m worker submit "$(PHOTO)"
+	@unset $${!AWS_@} $${!WORKER_@} {http,https,all,HTTP,HTTPS,ALL}_{proxy,PROXY}; \
+	  set -a; . ./.run/env; exec $(BIN)/python -m worker submit "$(PHOTO)"
 
 unit: $(VENV) ## the unit tests alone, in about two minutes
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit

@@ -2,6 +2,7 @@
 
 import atexit
 import json
+import os
 import shutil
 import signal
 import socket
@@ -107,6 +108,7 @@ class Services:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": os.devnull,  # the person's own may send calls elsewhere
             "WORKER_QUEUE_URL": f"http://{HOST}:{self.gateway_port}/000000000000/photo-uploads",
             "WORKER_BUCKETS": "photos",
             "WORKER_REDIS_URL": f"redis://{HOST}:{self.redis_port}/0",

@@ -108,7 +108,10 @@ def test_after_a_timeout_the_same_photo_under_the_same_id_is_one_photo(
         heard = [message["type"] for message in iter(pubsub.get_message, None)]
     assert heard == ["subscribe", "message"]
     first, (last,) = json.loads(text), rig.stored().values()
-    del first["source"]["sequencer"], last["source"]["sequencer"]  # of the first message, or of the notification
+    del (
+        first["source"]["sequencer"],
+        last["source"]["sequencer"],
+    )  # of the first message, or of the notification
     assert last == first
     assert json.loads(text)["duplicate_of"] is None
 

@@ -245,8 +245,7 @@ def test_a_service_that_died_or_hangs_does_not_hold_up_the_stop(tmp_path: Path, 
         for pid in processes_of(os.getpid()) - others:
             os.kill(pid, sent)
         began = time.monotonic()
-    # Both may need STOP seconds; START is mirakuru's own patience.
-    assert time.monotonic() - began < module.START / 2
+    assert time.monotonic() - began < module.START / 6  # START is mirakuru's own patience
     assert processes_of(os.getpid()) == others
 
 

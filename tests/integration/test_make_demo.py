@@ -43,8 +43,9 @@ def test_the_persons_own_settings_and_a_poor_terminal_change_nothing(tmp_path: P
 def test_it_ends_when_nobody_reads_its_output_any_more(options: list[str], tmp_path: Path) -> None:
     with start(tmp_path, *options) as run:
         assert run.stdout
-        assert run.stdout.readline()
+        assert any("LocalStack on port" in line for line in run.stdout)
         left = psutil.Process(run.pid).children(recursive=True)
+        assert left
         run.stdout.close()
         run.wait(WITHIN)
     assert not [one for one in left if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
@@ -61,3 +62,28 @@ def test_a_terminal_that_is_closed_leaves_nothing_behind(number: signal.Signals,
     assert "stopping" in out
     assert not (tmp_path / "env").exists()
     assert not [one for one in left if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_make_submit_takes_the_settings_of_make_run_alone(tmp_path: Path) -> None:
+    recipe = subprocess.run(
+        ["make", "--dry-run", "submit", "PHOTO=photo.jpg"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    command = recipe[recipe.index("unset ") :]
+    assert command.endswith('worker submit "photo.jpg"\n')
+    (tmp_path / ".run").mkdir()
+    (tmp_path / ".run" / "env").write_text("WORKER_BUCKETS=photos\n")
+    own = {"WORKER_BATCH_SIZE": "0", "AWS_PROFILE": "nobody", "http_proxy": "http://127.0.0.1:9", "NICE": "1"}
+    shown = subprocess.run(
+        ["bash", "-c", command.replace("exec ", "env; true ")],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], **own},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert {"WORKER_BUCKETS=photos", "NICE=1"} <= set(shown)
+    assert not [line for line in shown if line.startswith(("AWS_", "WORKER_BATCH", "http_proxy"))]

@@ -13,7 +13,11 @@ def cores(root: Path = Path("/")) -> int:
 
     `root` has the folders `proc` and `sys`.
     """
-    return max(1, min([_allowed(), *map(math.ceil, _quotas(root))]))
+    try:
+        quotas = [*_quotas(root)]
+    except (ValueError, ZeroDivisionError):  # written otherwise than known
+        quotas = []
+    return max(1, min([_allowed(), *map(math.ceil, quotas)]))
 
 
 def _allowed() -> int:

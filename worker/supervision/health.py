@@ -9,7 +9,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
@@ -33,7 +33,7 @@ class State:
     in_flight: int
     ages: Mapping[str, float]
     stall_after: float
-    outages: Mapping[str, float]
+    outages: Mapping[str, float] = field(default_factory=dict)  # a version before this one wrote none
 
     @classmethod
     def read(cls, path: Path) -> Self | None:

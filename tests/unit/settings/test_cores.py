@@ -67,3 +67,19 @@ def test_a_process_that_may_run_on_one_core_counts_one() -> None:
     program += "from worker.settings.cores import cores; print(cores())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("groups", "files"),
+    [
+        ("\n", {}),
+        ("0::\n", {}),
+        ("0::/\n", {"cpu.max": "half 100000\n"}),
+        ("0::/\n", {"cpu.max": "50000 0\n"}),
+    ],
+    ids=["blank line", "no path", "no number", "no period"],
+)
+def test_what_is_written_otherwise_than_known_is_no_bound(
+    groups: str, files: dict[str, str], tmp_path: Path
+) -> None:
+    assert cores(machine(tmp_path, groups, **files)) == MINE

@@ -118,6 +118,12 @@ def test_a_written_state_is_read_back(tmp_path: Path) -> None:
     assert State.read(path) == written
 
 
+def test_a_state_that_an_older_version_wrote_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps({name: value for name, value in asdict(state()).items() if name != "outages"}))
+    assert State.read(path) == state()
+
+
 def test_the_file_is_written_at_most_once_a_second(tmp_path: Path) -> None:
     file, clock, path = file_in(tmp_path)
     file.write("polling", 1)

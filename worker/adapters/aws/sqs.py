@@ -104,11 +104,9 @@ class SqsQueue:
         """Seconds; None without a dead-letter queue, or without the right to read its attributes."""
         if not arn:
             return None
-        url = dead_letter_url(self._url, arn)
-        with suppress(BotoCoreError, ClientError):
-            return int(
-                self._read_attributes(["MessageRetentionPeriod"], QueueUrl=url)["MessageRetentionPeriod"]
-            )
+        name = "MessageRetentionPeriod"
+        with suppress(BotoCoreError, ClientError, LookupError, ValueError):  # nothing depends on it
+            return int(self._read_attributes([name], QueueUrl=dead_letter_url(self._url, arn))[name])
         return None
 
     def _settle(self, operation: str, entries: Sequence[Any], messages: Sequence[Message]) -> list[Refused]:
