@@ -1,6 +1,7 @@
 """`python -m worker COMMAND`: imports and runs one command, and reports its errors in one line."""
 
 import argparse
+import io
 import os
 import shutil
 import sys
@@ -43,6 +44,8 @@ INDENT = " " * 6
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter still shows the others
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["run"]
     try:
         options = _parser(arguments[0]).parse_args(arguments)

@@ -30,12 +30,40 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    check_help(capsys, command)
+
+
+def test_every_command_of_a_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    commands = check_help(capsys, "dead-letters")
+    assert commands == ["redrive", "delete", "cancel"]
+    for command in commands:
+        check_help(capsys, "dead-letters", command)
+
+
+def check_help(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+    """Look at a command's usage, description and example. Return the commands that it has itself."""
     with pytest.raises(SystemExit) as end:
-        cli.main([command, "--help"])
-    out = capsys.readouterr().out
+        cli.main([*words, "--help"])
+    out, command = capsys.readouterr().out, " ".join(words)
     assert end.value.code == 0
     assert out.startswith(f"usage: python -m worker {command}")
+    assert not out.split("\n\n")[1].startswith(("options:", "positional arguments:"))
     assert re.search(rf"^example:\n  .*python -m worker {command}\b", out, re.MULTILINE)
+    return re.findall(r"^    ([\w-]+)  ", out.partition("\ncommands:\n")[2], re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [["--help"], ["dead-letters", "--help"]])
+def test_a_terminal_that_lacks_letters_shows_the_others(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", *command],
+        env={"PYTHONIOENCODING": "ascii"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage: python -m worker" in done.stdout
 
 
 def test_an_image_tells_its_commit() -> None:

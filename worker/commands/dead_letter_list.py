@@ -2,9 +2,9 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 from worker.adapters.aws import s3
 from worker.adapters.aws.dead_letters import VISIBILITY_TIMEOUT, DeadLetterQueue
@@ -34,10 +34,10 @@ def show(
     letters = read(queue, limit)
     found = list[tuple[Letter, list[Finding]]]()
     with (
-        closing(make_decoder(settings, TARGET, telemetry)) as decoder,
+        closing(examine(letters, settings, telemetry)) as examined,
         progress.show("dead-letters", len(letters), telemetry=telemetry, clock=time.monotonic) as tell,
     ):
-        for letter, findings in _examine(_examiner(settings, decoder), letters):
+        for letter, findings in examined:
             found.append((letter, findings))
             if as_json:
                 print(report.line(letter, findings), flush=True)
@@ -47,27 +47,34 @@ def show(
     report.say(f"{len(found)} of about {max(len(found), queue.count())} dead letters of {queue.name}")
 
 
-def read(queue: DeadLetterQueue, limit: int) -> list[Letter]:
-    """Receive up to `limit` letters, then make all of them visible again, also after an error.
+def read(queue: DeadLetterQueue, limit: int, wanted: str = "") -> list[Letter]:
+    """Receive letters as `hiding` does, and make all of them visible again. Raises QueueError."""
+    with hiding(queue, limit, wanted) as letters:
+        return list(letters.values())
 
-    Their receive counts rise by one, which means nothing in a dead-letter queue: it has no redrive
-    policy. Raises QueueError.
+
+@contextmanager
+def hiding(queue: DeadLetterQueue, limit: int, wanted: str = "") -> Iterator[dict[str, Letter]]:
+    """Receive up to `limit` letters, or until the `wanted` one is there; others do not see them meanwhile.
+
+    At the end those that are still in the dict become visible again, also after an error. Their receive
+    counts rise by one, which means nothing in a dead-letter queue: it has no redrive policy. Raises QueueError.
     """
     letters = dict[str, Letter]()
     try:
         new = True
-        while new and len(letters) < limit:
+        while new and wanted not in letters and len(letters) < limit:
             received = {letter.message_id: letter for letter in queue.receive(limit - len(letters))}
             # Nothing new: none are left, or those that were hidden first are visible again.
             new = bool(received.keys() - letters.keys())
             letters |= received
+        yield letters
     finally:
         hidden = _release(queue, list(letters.values()))
         if hidden:
             report.say(
                 f"SQS did not release {hidden} letters; they stay hidden for up to {VISIBILITY_TIMEOUT} s"
             )
-    return list(letters.values())
 
 
 def _release(queue: DeadLetterQueue, letters: list[Letter]) -> int:
@@ -78,12 +85,16 @@ def _release(queue: DeadLetterQueue, letters: list[Letter]) -> int:
         return len(letters)
 
 
-def _examine(examiner: Examiner, letters: list[Letter]) -> Iterator[tuple[Letter, list[Finding]]]:
-    pool = ThreadPoolExecutor(READERS)
-    try:
-        yield from zip(letters, pool.map(examiner.examine, letters), strict=True)
-    finally:
-        pool.shutdown(cancel_futures=True)
+def examine(
+    letters: list[Letter], settings: Settings, telemetry: Telemetry
+) -> Generator[tuple[Letter, list[Finding]]]:
+    """Try each letter again, and find what is wrong with it."""
+    with closing(make_decoder(settings, TARGET, telemetry)) as decoder:
+        examiner, pool = _examiner(settings, decoder), ThreadPoolExecutor(READERS)
+        try:
+            yield from zip(letters, pool.map(examiner.examine, letters), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _results(settings: Settings) -> ResultStore | None:

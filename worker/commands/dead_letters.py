@@ -2,12 +2,14 @@
 
 import argparse
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from worker.adapters.aws.dead_letters import DeadLetterQueue
-from worker.commands import FAILED, OK, dead_letter_list
+from worker.commands import FAILED, OK, dead_letter_delete, dead_letter_list
 from worker.commands import dead_letter_report as report
 from worker.settings import load
 from worker.telemetry import progress
@@ -44,9 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="a JSON object a line instead of a table")
     actions = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    about = "Lets SQS move all letters back to the queues they came from. It goes on without this command."
-    back = actions.add_parser("redrive", help="move all letters back to their queues", description=about)
-    back.set_defaults(action="redrive")
+    about = "Lets SQS move all letters back to the queues they came from. SQS goes on without this command."
+    back = _add(
+        actions, "redrive", "move all letters back to their queues", about, "redrive --rate 100 --wait"
+    )
     slowest, fastest = redrive.RATES[0], redrive.RATES[-1]
     rate_help = f"letters a second, {slowest} … {fastest} (default {redrive.RATE})"
     back.add_argument("--rate", type=_within(slowest, fastest), default=redrive.RATE, help=rate_help)
@@ -54,13 +57,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     back.add_argument("--wait", action=argparse.BooleanOptionalAction, help=wait_help)
 
     about = "Deletes a letter that nobody needs. It cannot be brought back. Its photo stays where it is."
-    away = actions.add_parser("delete", help="delete a letter", description=about)
-    away.set_defaults(action="delete")
+    away = _add(actions, "delete", "delete a letter", about, "delete 5f0c2b1e-8d3a-4c47-9e65-0d1f2a3b4c5d")
     away.add_argument("message_id", metavar="MESSAGE_ID")
     away.add_argument("--yes", action="store_true", help="do not ask")
 
-    cancel = actions.add_parser("cancel", help="stop the move; what was moved stays moved")
-    cancel.set_defaults(action="cancel")
+    about = (
+        "Stops the move that redrive has started. Letters that were moved stay moved, the others stay here."
+    )
+    _add(actions, "cancel", "stop the move; what was moved stays moved", about, "cancel")
+
+
+def _add(actions: Any, name: str, about: str, description: str, example: str) -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    epilog = f"example:\n  python -m worker dead-letters {example}"
+    parser: argparse.ArgumentParser = actions.add_parser(
+        name, help=about, description=textwrap.fill(description, 80), epilog=epilog, formatter_class=raw
+    )
+    parser.set_defaults(action=name)
+    return parser
 
 
 def run(options: argparse.Namespace) -> int:
@@ -73,7 +87,9 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "cancel":
         return _cancel(queue)
     if options.action == "delete":
-        return _delete(queue, options.message_id, is_sure=options.yes)
+        return dead_letter_delete.delete(
+            queue, options.message_id, settings, telemetry, most=LIMIT_MAX, is_sure=options.yes
+        )
     wait = sys.stderr.isatty() if options.wait is None else options.wait
     return _redrive(queue, telemetry, options.rate, wait)
 
@@ -106,27 +122,6 @@ def _expectation(letters: int, queue: str, rate: int) -> str:
         return f"{queue} seems to be empty; should SQS find dead letters there, they go back to their queue"
     noun = "dead letter goes" if letters == 1 else "dead letters go"
     return f"about {letters} {noun} back from {queue} to where they came from, {rate} a second"
-
-
-def _delete(queue: DeadLetterQueue, message_id: str, *, is_sure: bool) -> int:
-    letters = {letter.message_id: letter for letter in dead_letter_list.read(queue, LIMIT_MAX)}
-    if message_id not in letters:
-        report.say(f"{queue.name} has no letter {message_id} that can be seen now")
-        return FAILED
-    if not is_sure and not _confirm(f"Delete {message_id} for good? [y/N] "):
-        report.say("nothing was deleted")
-        return FAILED
-    queue.delete(letters[message_id])
-    report.say(f"deleted {message_id}")
-    return OK
-
-
-def _confirm(question: str) -> bool:
-    """Ask on a terminal. Elsewhere nobody answers."""
-    if not sys.stdin.isatty():
-        report.say("this is no terminal to ask on: say --yes")
-        return False
-    return input(question).strip().lower() in {"y", "yes"}
 
 
 def _cancel(queue: DeadLetterQueue) -> int:

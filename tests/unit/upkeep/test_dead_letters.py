@@ -140,17 +140,38 @@ def test_the_text_of_strangers_is_no_markup_and_does_not_steer_the_terminal() ->
     assert "[link=x]\\nreason" in text
 
 
-def test_a_letter_takes_two_lines_of_eighty_columns_with_its_sender_and_no_secret() -> None:
-    sent = replace(letter(), body='{"token": "abc123", "photo": "' + "x" * 500, sender="AROAEXAMPLE:api")
-    other = replace(letter(), body="Password=geheim", sender=None)
-    findings = [Finding("unknown_body", "no known shape, " * 20)]
-    text = render([(sent, findings), (other, [*findings, *findings])], width=80)
-    first, second, third, fourth, *_ = text.splitlines()
-    assert first.endswith(f"{sent.message_id}  unknown_body")
-    assert second.startswith('  AROAEXAMPLE:api sent {"token": "***", "photo": "xxx…: no known shape')
-    assert third.endswith("unknown_body (and 1 more records)")
-    assert fourth.startswith("  somebody sent Password=***: no known shape")
-    assert all(len(line) <= 80 for line in text.splitlines())
+SECRETS = [
+    "Authorization: Bearer geheim",
+    '{"api_key": "geheim"}',
+    '{"pw": "geheim"}',
+    "https://user:geheim@host/x",
+    json.dumps({"Type": "Notification", "Message": json.dumps({"token": "geheim"})}),
+    json.dumps(["geheim"]),
+    json.dumps("geheim"),
+]
+
+
+@pytest.mark.parametrize("body", SECRETS)
+def test_the_list_shows_no_value_of_a_body(body: str) -> None:
+    text = render([(letter(body), examine(FakeStorage(b""), body))])
+    assert f"sent {len(body)} characters" in text
+    assert "geheim" not in text
+
+
+@pytest.mark.parametrize("where", [None, S3Object("photos", KEY)])
+def test_a_letter_takes_two_lines_of_eighty_columns_with_its_sender_and_body(where: S3Object | None) -> None:
+    sent = replace(letter({"token": "abc", "photo": "x"}), sender="AROAEXAMPLE:api")
+    long = replace(letter({"x" * 90: "y" * 100_000}), sender="AROA" * 20)
+    findings = [Finding("unknown_body", "no known shape, " * 20, where)]
+    what = "s3://photos/uploads/" if where else "no known shape"
+    text = render([(sent, findings), (long, findings), (letter("5"), [*findings, *findings])], width=80)
+    lines = text.splitlines()
+    assert lines[0].endswith(f"{sent.message_id}  unknown_body")
+    assert lines[1].startswith(f"  AROAEXAMPLE:api sent 30 characters (token, photo): {what}")
+    assert lines[3].startswith(f"  {'AROA' * 6}… sent 100098 characters ({'x' * 24}…):")
+    assert lines[4].endswith("unknown_body (and 1 more records)")
+    assert lines[5].startswith(f"  somebody sent 1 characters: {what}")
+    assert all(len(line) <= 80 for line in lines)
     assert json.loads(report.line(sent, findings))["body"] == sent.body
 
 
