@@ -88,10 +88,10 @@ def stop_a_move(operator: Operator) -> bool:
 
 def delete_a_dead_letter(operator: Operator) -> bool:
     rig = operator.rig
-    bury(rig, "a letter")
-    (letter,) = rig.sqs.receive_message(QueueUrl=rig.dead_url, VisibilityTimeout=0)["Messages"]
+    bury(rig, "a letter", "another that comes with it and must be visible again")
+    letter, *_ = rig.sqs.receive_message(QueueUrl=rig.dead_url, VisibilityTimeout=0)["Messages"]
     code, _, err = rig.run("dead-letters", "delete", letter["MessageId"], "--yes")
-    return code == 0 and rig.left(rig.dead_url) == 0 and "hidden" not in err
+    return code == 0 and rig.left(rig.dead_url) == 1 and "hidden" not in err
 
 
 def forget(operator: Operator) -> bool:
