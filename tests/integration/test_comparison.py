@@ -36,6 +36,14 @@ def test_nothing_to_compare_is_reported(rig: Rig, key: str, code: int, message: 
     assert (ended, message in out + err) == (code, True)
 
 
+def test_a_path_at_which_nothing_has_a_score_is_reported(rig: Rig) -> None:
+    with rig.worker():
+        result = rig.result(rig.client.submit(photos.coffee(), ".jpg"))
+    rig.redis.set(f"old:{result.image_id}", json.dumps({"score": 4}))
+    code, out, _ = rig.run("compare", "old:{image_id}", "--score", "nope")
+    assert (code, out) == (1, "0 photos compared: nothing that both have has a score at nope (1 looked at)\n")
+
+
 def test_templates_of_which_only_one_names_an_owner_are_refused(rig: Rig) -> None:
     code, _, err = rig.run("compare", "old:{owner}:{image_id}")
     assert (code, "name an {owner}" in err) == (2, True)

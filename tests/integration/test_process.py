@@ -178,16 +178,15 @@ def test_submit_fails_if_no_result_comes_in_time(rig: Rig) -> None:
 def test_submit_shows_a_folder_of_photos_in_a_table_and_fails_if_one_has_failed(
     rig: Rig, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "mein Möhren\udce9 [bold]Teller"  # a name that is not valid Unicode, too
+    folder = tmp_path / "mein Teller"
     folder.mkdir()
-    for name in ("b.JPG", "a.jpeg"):
+    for name in ("b Öl\udce9 [bold].JPG", "a.jpeg"):  # a name that is not valid Unicode, too
         (folder / name).write_bytes(photos.coffee())
     (folder / "notes.txt").write_text("no photo")
     with rig.worker():
         code, out, err = rig.run("submit", str(folder))
         assert (code, err) == (0, "")
-        assert out.index("a.jpeg") < out.index("b.JPG")
-        assert "M\xf6hren\\udce9 [bold]Teller" in out
+        assert out.index("a.jpeg") < out.index("b Öl\\udce9 [bold].JPG")
         assert out.count("★") == 8
         (folder / "c.png").write_bytes(b"no photo either")
         code, out, err = rig.run("submit", str(folder))

@@ -33,11 +33,19 @@ def run(options: argparse.Namespace) -> int:
     if other.names_owner is not Keys(settings.result_key).names_owner:
         raise ConfigurationError("either both WORKER_RESULT_KEY and KEY name an {owner}, or none of them")
     found = comparison.compare(result_store(settings).scan(other), options.score)
-    if not found.compared + found.missing + found.unreadable:
-        print(f"0 photos compared: no key in this Redis is like {options.other_key}")
+    if not found.compared:
+        print(f"0 photos compared: {_why_none(found, options)}")
         return FAILED
     show(found, console())
-    return OK if found.compared else FAILED
+    return OK
+
+
+def _why_none(found: Comparison, options: argparse.Namespace) -> str:
+    if found.unreadable:
+        return f"nothing that both have has a score at {options.score} ({found.unreadable} looked at)"
+    if found.missing:
+        return f"only the other has results, {found.missing} of them"
+    return f"no key in this Redis is like {options.other_key}"
 
 
 def show(found: Comparison, out: Console) -> None:
@@ -46,8 +54,6 @@ def show(found: Comparison, out: Console) -> None:
     out.print(f"{found.compared} photos compared: {same:.1%} the same score, {near:.1%} within one")
     if found.missing or found.unreadable:
         out.print(f"{found.missing} only the other has, {found.unreadable} cannot be read")
-    if not found.compared:
-        return
     table = Table(title="other ↓  this one →")
     for score in ("", *SCORES):
         table.add_column(_word(score), justify="right")

@@ -4,24 +4,29 @@ from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from worker.commands.terminal import plain
 from worker.result import Result
 
+HASH = 25  # columns: a hash, and one more that rich takes for the padding
+
 
 def results_table(results: Sequence[tuple[str, Result]], title: str = "") -> Table:
-    """Build a table with a row for each photo, 80 columns wide. `results` are pairs of file name and result."""
+    """Build a table with a row for each photo. `results` are pairs of file name and result.
+
+    It fits into 80 columns. In fewer, the steps' times are cut before the score is.
+    """
     names = {result.image_id: name for name, result in results}
-    table = Table(title=title, box=box.HORIZONTALS, show_lines=True, padding=(0, 1))
-    table.add_column("photo\nhash\nduplicate of", no_wrap=True)
+    table = Table(title=title, box=box.HORIZONTALS, show_lines=True, padding=(0, 1), collapse_padding=True)
+    table.add_column("photo\nhash\nduplicate of", width=HASH)
     table.add_column("score\nway in", no_wrap=True)
-    table.add_column("tip\nbest labels", min_width=22, max_width=60)
-    table.add_column("milliseconds\nby step", no_wrap=True)
+    table.add_column("tip\nbest labels", max_width=60)
+    table.add_column("milliseconds\nby step")
     for name, result in results:
         photo = plain(name, *_photo(result, names))
         photo.stylize("bold", 0, photo.plain.find("\n"))
-        text = plain(result.tip.text if result.tip else "", *_labels(result))
-        table.add_row(photo, _score(result), text, _timings(result.timings_ms))
+        table.add_row(photo, _score(result), plain(*_text(result)), _timings(result.timings_ms))
     return table
 
 
@@ -37,7 +42,14 @@ def _photo(result: Result, names: Mapping[str, str]) -> list[str]:
 def _score(result: Result) -> str:
     if result.score is not None:
         return f"{'★' * result.score}{'☆' * (5 - result.score)}\n{result.score_mean:.2f}\n{result.source.via}"
-    return f"{result.status}\n{result.error.code if result.error else result.source.via}"
+    return f"{result.status}\n{result.source.via}"
+
+
+def _text(result: Result) -> list[str]:
+    """The tip and what was seen; or what is wrong with the photo."""
+    if result.error:
+        return [result.error.code, result.error.message]
+    return [result.tip.text if result.tip else "", *_labels(result)]
 
 
 def _labels(result: Result) -> list[str]:
@@ -45,5 +57,6 @@ def _labels(result: Result) -> list[str]:
     return [f"{label.probability:4.0%} {label.name}" for label in (labels or [])[:3]]
 
 
-def _timings(timings: Mapping[str, float]) -> str:
-    return "\n".join(f"{step:<10} {ms:6.1f}" for step, ms in timings.items())
+def _timings(timings: Mapping[str, float]) -> Text:
+    lines = "\n".join(f"{step:<10} {ms:6.1f}" for step, ms in timings.items())
+    return Text(lines, no_wrap=True, overflow="ellipsis")

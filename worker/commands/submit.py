@@ -2,10 +2,9 @@
 
 import argparse
 import json
-import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +12,7 @@ from typing import TypeVar
 from worker.client import Client
 from worker.commands import FAILED, OK
 from worker.commands.result_table import results_table
-from worker.commands.terminal import console
+from worker.commands.terminal import console, plain
 from worker.errors import NoImageIdError, StorageError, StoreError
 from worker.result import Result
 from worker.settings import load
@@ -22,8 +21,10 @@ from worker.telemetry.counters import Telemetry
 from worker.telemetry.log import set_up_logs
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".heif"}  # of photos in a folder
+LONGEST_WAIT = 86400  # seconds: a day
 DESCRIPTION = """\
 Uploads photos the way the API does, asks for their scores, and prints what comes back. Exits with 1 if a
 photo has no score because it failed, or no result at all."""
@@ -32,9 +33,9 @@ photo has no score because it failed, or no result at all."""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     photos_help = "a photo, or a folder with photos"
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help=photos_help)
+    parser.add_argument("photos", nargs="+", type=_path, metavar="PHOTO", help=photos_help)
     parser.add_argument("--json", action="store_true", help="a JSON object a line instead of a table")
-    timeout_help = "longest wait for each result in seconds (default 30)"
+    timeout_help = "longest wait for all results, in seconds from the last upload (default 30)"
     parser.add_argument("--timeout", type=_seconds, default=30.0, help=timeout_help)
     notification_help = "send no request; wait for S3's notification, which takes a second longer on AWS"
     parser.add_argument("--by-notification", action="store_true", help=notification_help)
@@ -50,33 +51,48 @@ def run(options: argparse.Namespace) -> int:
     try:
         paths = [path for given in options.photos for path in _photos(given)]
     except OSError as error:
-        return _complain(error)
-    results = list[tuple[str, Result]]()
-    with progress.show("photos", len(paths), telemetry=telemetry, clock=time.monotonic) as tell:
-        sent = [(path, _try(partial(_send, send, path))) for path in paths]
-        for done, (path, image_id) in enumerate(sent, 1):
-            if image_id and (result := _try(partial(client.wait, image_id, options.timeout))):
-                results.append((str(path), result))
+        return _complain(str(error))
+    results = list[tuple[Path, Result]]()
+    show = partial(progress.show, telemetry=telemetry, clock=time.monotonic)
+    try:
+        with show("uploads", len(paths)) as tell:
+            sent = list(_each([(path, path) for path in paths], partial(_send, send), tell))
+        deadline = time.monotonic() + options.timeout
+        with show("results", len(sent)) as tell:
+            for path, result in _each(sent, partial(_wait, client, deadline, options.timeout), tell):
+                results.append((path, result))
                 if options.json:
-                    _print_line(str(path), result)
-            tell(done)
-    if results and not options.json:
-        console().print(results_table(results))
+                    _print_line(path, result)
+    finally:  # also after Ctrl-C
+        if results and not options.json:
+            console(wide=False).print(results_table([(path.name, result) for path, result in results]))
     has_all = len(results) == len(paths) and all(result.status != "failed" for _, result in results)
     return OK if has_all else FAILED
+
+
+def _each(
+    photos: Sequence[tuple[Path, T]], act: Callable[[T], R], tell: Callable[[int], None]
+) -> Iterator[tuple[Path, R]]:
+    """Do the same for each photo. Say which one failed, and why: the others may do better."""
+    for done, (path, argument) in enumerate(photos, 1):
+        try:
+            yield path, act(argument)
+        except (OSError, NoImageIdError, StorageError, StoreError) as error:  # TimeoutError is an OSError
+            _complain(f"{path}: {error}")
+        tell(done)
 
 
 def _send(send: Callable[[bytes, str], str], path: Path) -> str:
     return send(path.read_bytes(), path.suffix.lower())
 
 
-def _try(act: Callable[[], T]) -> T | None:
-    """Say what failed, and return None: the others may do better."""
+def _wait(client: Client, deadline: float, timeout: float, image_id: str) -> Result:
+    """Wait until the deadline that all photos share. Raises TimeoutError, which names the whole `timeout`."""
     try:
-        return act()
-    except (OSError, NoImageIdError, StorageError, StoreError) as error:  # TimeoutError is an OSError
-        _complain(error)
-        return None
+        return client.wait(image_id, deadline - time.monotonic())
+    except TimeoutError:
+        hint = "is a worker running, and what does it log?"
+        raise TimeoutError(f"no result for {image_id} within {timeout:g} s; {hint}") from None
 
 
 def _photos(given: Path) -> Sequence[Path]:
@@ -84,23 +100,32 @@ def _photos(given: Path) -> Sequence[Path]:
     if not given.is_dir():
         given.open("rb").close()
         return [given]
-    found = sorted(path for path in given.iterdir() if path.suffix.lower() in SUFFIXES)
+    found = sorted(path for path in given.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     if not found:
         raise FileNotFoundError(f"{given} has no photos: no file ends with {', '.join(sorted(SUFFIXES))}")
     return found
 
 
-def _print_line(name: str, result: Result) -> None:
-    print(json.dumps({"photo": name, **result.model_dump(mode="json")}), flush=True)
+def _print_line(path: Path, result: Result) -> None:
+    print(json.dumps({"photo": str(path), **result.model_dump(mode="json")}), flush=True)
+
+
+def _path(text: str) -> Path:
+    if not text:  # Path("") is the current folder
+        raise argparse.ArgumentTypeError("a photo needs a name, and this one is empty")
+    return Path(text)
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds < math.inf:  # false for NaN
-        raise ValueError
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= LONGEST_WAIT:  # false for NaN
+        raise argparse.ArgumentTypeError(f"must be 0 to {LONGEST_WAIT} seconds, not {text!r}")
     return seconds
 
 
-def _complain(error: Exception) -> int:
-    print(f"worker submit: {error}", file=sys.stderr)
+def _complain(text: str) -> int:
+    print(plain(f"worker submit: {text}"), file=sys.stderr)
     return FAILED

@@ -1,4 +1,4 @@
-"""What commands print: on a terminal as wide as it is, elsewhere in wide lines."""
+"""What commands print: on a terminal as wide as it is, elsewhere in wide lines or in 80 columns."""
 
 from rich.console import Console
 from rich.text import Text
@@ -6,10 +6,17 @@ from rich.text import Text
 WIDE = 200  # columns of a table that does not go to a terminal
 
 
-def console() -> Console:
-    """Open standard output."""
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(width=WIDE, highlight=False)
+class _Output(Console):
+    """Standard output. A reader that has gone is for the command line to report."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console(*, wide: bool = True) -> Console:
+    """Open standard output. Off a terminal it is `wide`, or has 80 columns, or as many as COLUMNS says."""
+    out = _Output(highlight=False)
+    return _Output(width=WIDE, highlight=False) if wide and not out.is_terminal else out
 
 
 def plain(*lines: str) -> Text:

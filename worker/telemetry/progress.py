@@ -35,7 +35,9 @@ def show(
     if console.is_terminal:
         amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
         columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
-        with Progress(*columns, console=console) as bar:
+        # Progress prints what goes to stdout on its own console, which is stderr: a pipe must get its lines.
+        to_terminal = sys.stdout is not None and sys.stdout.isatty()
+        with Progress(*columns, console=console, redirect_stdout=to_terminal) as bar:
             task = bar.add_task(what, total=total)
             yield lambda done: bar.update(task, completed=done)
     else:
