@@ -1,6 +1,8 @@
 """Waits for the results of any number of photos in one process, on one subscription to Redis. Copy it into your API."""
 
 import asyncio
+import logging
+import random
 import time
 from collections import defaultdict
 from contextlib import suppress
@@ -11,9 +13,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+LOG = logging.getLogger(__name__)
 LOOK_AGAIN = 5.0  # seconds; a connection can be dead without a word, and then nothing is heard on it
 TURN = 0.05  # seconds until new channels are subscribed to, if nothing is heard meanwhile
+SILENCE = 3.0  # seconds; then Redis is asked whether it is there
+ANSWER = 2.0  # seconds that it has for the answer
+PAUSE = 1.0  # seconds until a subscription that failed is tried again
 OPTIONS: dict[str, Any] = {  # calls end within seconds, whatever Redis does
+    "timeout": 2,  # for a free connection
     "max_connections": 10,  # one is for the subscription, all looks share the others
     "socket_timeout": 1,
     "socket_connect_timeout": 1,
@@ -28,6 +35,8 @@ class Results:
     def __init__(self, url: str) -> None:
         self._redis = Redis.from_pool(BlockingConnectionPool.from_url(url, **OPTIONS))
         self._waiting = defaultdict[str, set[asyncio.Event]](set)  # by channel, named as the result's key
+        self._changed = set[str]()  # channels to which the first has come, or which the last has left
+        self._is_deaf = False
 
     async def __aenter__(self) -> Self:
         self._hearing = asyncio.create_task(self._hear())
@@ -41,7 +50,9 @@ class Results:
     async def wait(self, image_id: str, timeout: float = 30.0) -> str:
         """Return a photo's result as JSON, also a `failed` one. Raises TimeoutError; a RedisError may be its cause."""
         key, deadline, reason = f"result:{image_id}", time.monotonic() + timeout, asyncio.Event()
-        self._waiting[key].add(reason)  # soon subscribed to; the confirmation is a reason to look again
+        self._waiting[key].add(reason)
+        if len(self._waiting[key]) == 1:
+            self._changed.add(key)  # soon subscribed to; the confirmation is a reason to look again
         try:
             while True:
                 reason.clear()
@@ -59,21 +70,45 @@ class Results:
             self._waiting[key].discard(reason)
             if not self._waiting[key]:
                 del self._waiting[key]
+                self._changed.add(key)
 
     async def _hear(self) -> None:
-        """Wake who waits: a result was published, or Redis confirmed a subscription, perhaps a renewed one."""
-        subscription: Any = self._redis.pubsub()  # for this task alone: it connects again by itself
-        channels = set[str]()
+        """Keep a subscription; make a new one if it fails."""
         while True:
             try:
-                await subscription.connect()
-                if new := self._waiting.keys() - channels:
+                async with self._redis.pubsub() as subscription:
+                    await self._follow(subscription)
+            except Exception:  # whatever it is: nobody would hear of a result any more
+                if not self._is_deaf:  # once until it works again
+                    LOG.exception("cannot hear of results; who waits looks every %g s", LOOK_AGAIN)
+                self._is_deaf = True
+            await asyncio.sleep(PAUSE * random.uniform(0.5, 1.5))  # noqa: S311 - so that not all APIs come at once
+
+    async def _follow(self, subscription: Any) -> None:
+        """Subscribe to what is waited for, and wake who waits, until Redis gives no more sign of life."""
+        await subscription.connect()
+        self._changed.update(self._waiting)
+        heard, asked = time.monotonic(), False
+        while True:
+            if changed := self._changed:
+                self._changed = set()
+                if new := [channel for channel in changed if channel in self._waiting]:
                     await subscription.subscribe(*new)
-                if gone := channels - self._waiting.keys():
+                if gone := changed.difference(new):
                     await subscription.unsubscribe(*gone)
-                channels = channels - gone | new
-                message = await subscription.get_message(timeout=TURN)
-                for reason in self._waiting.get(message["channel"], ()) if message else ():
-                    reason.set()
-            except RedisError:
-                await asyncio.sleep(TURN)
+            if message := await subscription.get_message(timeout=TURN):
+                heard, asked = time.monotonic(), False
+                self._wake(message)
+            elif time.monotonic() > heard + (SILENCE + ANSWER if asked else SILENCE):
+                if asked:
+                    raise ConnectionError(f"no answer within {ANSWER:g} s")
+                asked = True
+                await subscription.ping()
+
+    def _wake(self, message: dict[str, Any]) -> None:
+        """A result was published, or Redis confirmed a subscription, perhaps one that redis-py renewed."""
+        self._is_deaf = False
+        for reason in self._waiting.get(message["channel"], ()):
+            reason.set()
+        if message["type"] == "subscribe" and message["channel"] not in self._waiting:
+            self._changed.add(message["channel"])  # renewed for nobody

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -37,31 +38,60 @@ Start = Callable[..., "Driver"]
 
 
 class Driver:
-    """An API in a process of its own, with one client that waits for all its photos."""
+    """An API in a process of its own, with one client that waits for all its photos, until `end`."""
 
-    def __init__(self, language: str, job: dict[str, Any]) -> None:
-        self._process = subprocess.Popen(
-            COMMANDS[language], cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+    def __init__(self, language: str, job: dict[str, Any], log: Path) -> None:
+        self._log = log
+        with log.open("w") as errors:
+            self._process = subprocess.Popen(
+                COMMANDS[language],
+                cwd=ROOT,
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+        self._limit = threading.Timer(3 * PATIENCE, self._process.kill)
+        self._limit.start()
+        self._ended = dict[int, tuple[Any, float]]()
+        self._count = len(job["waits"]) + len(job["late"])
         self._write(json.dumps(job))
 
-    def go_on(self) -> None:
-        """Let it upload, and begin with the late waits."""
+    def go_on(self) -> dict[str, str]:
+        """Let it upload, and begin with the late waits; the ETags."""
         self._write("go on")
-        assert self._process.stdout
-        assert self._process.stdout.readline() == "begun\n"
+        while isinstance(said := self._read(), list):
+            self._note(said)
+        return dict(said)
 
-    def finish(self) -> tuple[dict[str, str], list[Any]]:
-        """The ETags, and a result or an error for each wait."""
-        said, _ = self._process.communicate(timeout=2 * PATIENCE)
-        assert self._process.returncode == 0
-        answer = json.loads(said)
-        return answer["etags"], answer["outcomes"]
+    def outcome(self, number: int) -> Any:
+        """What came of a wait: a result or an error."""
+        while number not in self._ended:
+            self._note(self._read())
+        return self._ended[number][0]
+
+    def outcomes(self) -> list[Any]:
+        return [self.outcome(number) for number in range(self._count)]
+
+    def lateness(self) -> float:
+        """How many seconds after its time the latest of the ended waits ended."""
+        return max(late for _, late in self._ended.values())
+
+    def log(self) -> str:
+        return self._log.read_text()
 
     def end(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
+        self._process.communicate(timeout=PATIENCE)
+        self._limit.cancel()
+        assert self._process.returncode == 0, self.log()
+
+    def _note(self, said: list[Any]) -> None:
+        number, outcome, late = said
+        self._ended[number] = outcome, late
+
+    def _read(self) -> Any:
+        assert self._process.stdout
+        return json.loads(self._process.stdout.readline())
 
     def _write(self, line: str) -> None:
         assert self._process.stdin
@@ -85,17 +115,19 @@ def wire(services: Services) -> Iterator[Wire]:
 
 
 @pytest.fixture(params=COMMANDS)
-def start(request: pytest.FixtureRequest, user: str, wire: Wire) -> Iterator[Start]:
+def start(request: pytest.FixtureRequest, user: str, wire: Wire, tmp_path: Path) -> Iterator[Start]:
     """How to start an API that waits, and uploads when it is told to."""
     if request.param == "node" and not (ROOT / "docs" / "clients" / "node_modules").is_dir():
         pytest.fail("docs/clients/node_modules is missing: run `make docs/clients/node_modules/.installed`")
     started = list[Driver]()
 
     def start_driver(
-        waits: Sequence[tuple[str, float]], uploads: dict[str, Any], late: Sequence[tuple[str, float]] = ()
+        waits: Sequence[tuple[str, float]],
+        uploads: dict[str, Any] | None = None,
+        late: Sequence[tuple[str, float, float]] = (),
     ) -> Driver:
-        job = {"redis": f"{user}:{wire.port}/0", "waits": waits, "uploads": uploads, "late": late}
-        started.append(Driver(request.param, job))
+        job = {"redis": f"{user}:{wire.port}/0", "waits": waits, "uploads": uploads or {}, "late": late}
+        started.append(Driver(request.param, job, tmp_path / "driver.log"))
         return started[-1]
 
     yield start_driver
@@ -131,8 +163,8 @@ def test_one_subscription_serves_all_who_wait_in_a_process(rig: Rig, start: Star
     with rig.worker():
         driver = start([*((image_id, PATIENCE) for image_id in ids), ("none", 0.5)], uploads)
         eventually(lambda: subscribers(rig, list(uploads)) == (1, 4), lambda: subscribers(rig, list(uploads)))
-        driver.go_on()
-        etags, (*results, missing) = driver.finish()
+        etags = driver.go_on()
+        *results, missing = driver.outcomes()
         rig.settles()
     assert [one["image_id"] for one in results] == ids
     assert [one["status"] for one in results] == ["scored", "scored", "unrecognised", "failed", "scored"]
@@ -142,44 +174,92 @@ def test_one_subscription_serves_all_who_wait_in_a_process(rig: Rig, start: Star
     eventually(lambda: subscribers(rig, ids) == (0, 0))
 
 
+def announce(rig: Rig, image_ids: Sequence[str]) -> None:
+    for image_id in image_ids:
+        rig.redis.set(f"result:{image_id}", json.dumps(image_id))
+        rig.redis.publish(f"result:{image_id}", "")
+
+
 def test_a_result_wakes_who_waits_also_after_a_cut(rig: Rig, start: Start, wire: Wire) -> None:
     ids = ["one", "another"]
-    driver = start([(image_id, PATIENCE) for image_id in ids], {})
+    driver = start([(image_id, PATIENCE) for image_id in ids])
     eventually(lambda: subscribers(rig, ids) == (1, 2))
     (first,) = rig.redis.client_list(_type="pubsub")
     wire.cut()
     eventually(lambda: first["id"] not in {one["id"] for one in rig.redis.client_list(_type="pubsub")})
     eventually(lambda: subscribers(rig, ids) == (1, 2))
     begun = time.monotonic()
-    for image_id in ids:
-        rig.redis.set(f"result:{image_id}", json.dumps(image_id))
-        rig.redis.publish(f"result:{image_id}", "")
+    announce(rig, ids)
     driver.go_on()
-    assert driver.finish()[1] == ids
+    assert driver.outcomes() == ids
     assert time.monotonic() - begun < LOOK_AGAIN - 1.0, "it was found by a look without a reason"
 
 
 def test_who_waits_when_redis_goes_away_has_the_result_when_it_is_back(
     rig: Rig, start: Start, wire: Wire
 ) -> None:
-    driver = start([("one", PATIENCE)], {}, late=[("another", PATIENCE)])
-    eventually(lambda: subscribers(rig, ["one"]) == (1, 1))
+    ids = ["one", "a brief one", "another"]
+    driver = start([("one", PATIENCE), ("a brief one", 3.0)], late=[("another", PATIENCE, 0.0)])
+    eventually(lambda: subscribers(rig, ids) == (1, 2))
     wire.set("refuse")
-    eventually(lambda: subscribers(rig, ["one"]) == (0, 0))
+    before = wire.accepted
+    eventually(lambda: subscribers(rig, ids) == (0, 0))
     driver.go_on()
-    rig.redis.mset({"result:one": '"a result"', "result:another": '"another"'})  # nobody hears of it
+    assert "no result" in driver.outcome(1)
+    assert wire.accepted - before < 30, "it comes too often"
     wire.set("open")
-    assert driver.finish()[1] == ["a result", "another"]
+    eventually(lambda: subscribers(rig, ids) == (1, 2), lambda: subscribers(rig, ids))
+    eventually(lambda: subscribers(rig, [ids[1]])[1] == 0)
+    rig.redis.mset({"result:one": '"a result"', "result:another": '"another"'})  # nobody hears of it
+    assert [driver.outcome(0), driver.outcome(2)] == ["a result", "another"]
+    eventually(lambda: subscribers(rig, ids) == (0, 0))
 
 
-def test_a_wait_ends_in_time_while_redis_hangs(rig: Rig, start: Start, wire: Wire) -> None:
-    driver = start([("one", 2.0), ("another", 2.0)], {}, late=[("a late one", 2.0)])
-    eventually(lambda: subscribers(rig, ["one", "another"]) == (1, 2))
+def test_a_client_starts_while_redis_is_away(rig: Rig, start: Start, wire: Wire) -> None:
+    wire.set("refuse")
+    driver = start([("one", PATIENCE)])
+    driver.go_on()
+    rig.redis.set("result:one", '"a result"')
+    wire.set("open")
+    assert driver.outcomes() == ["a result"]
+
+
+def test_waits_end_in_time_while_redis_hangs_and_leave_no_subscription(
+    rig: Rig, start: Start, wire: Wire
+) -> None:
+    early = [str(number) for number in range(200)]
+    late = [f"late {number}" for number in range(40)]
+    ids = ["lasting", *early, *late]
+    driver = start(
+        [("lasting", 2 * PATIENCE), *((image_id, 4.0) for image_id in early)],
+        late=[(image_id, 2.0, 0.2 * number) for number, image_id in enumerate(late)],
+    )
+    eventually(lambda: subscribers(rig, early) == (1, len(early)))
     wire.set("hang")
     driver.go_on()
+    ended = [driver.outcome(number) for number in range(1, len(ids))]
+    assert all("no result" in one for one in ended)
+    assert driver.lateness() < 4.0
+    wire.set("open")
+    eventually(lambda: subscribers(rig, ids) == (1, 1), lambda: subscribers(rig, ids))
     begun = time.monotonic()
-    assert [type(one) for one in driver.finish()[1]] == [str, str, str]
-    assert time.monotonic() - begun < 2.0 + 8.0
+    announce(rig, ["lasting"])
+    assert driver.outcome(0) == "lasting"
+    assert time.monotonic() - begun < LOOK_AGAIN - 1.0, "it was found by a look without a reason"
+    eventually(lambda: subscribers(rig, ids) == (0, 0))
+
+
+def test_without_the_right_to_subscribe_looks_find_the_result_and_the_log_says_it_once(
+    rig: Rig, start: Start
+) -> None:
+    rig.redis.execute_command("ACL", "SETUSER", "api", "resetchannels", "&other:*")
+    driver = start([("one", PATIENCE), ("none", 2 * LOOK_AGAIN)])
+    driver.go_on()
+    eventually(lambda: "permissions" in driver.log())
+    rig.redis.set("result:one", '"a result"')
+    assert driver.outcome(0) == "a result"
+    assert "no result" in driver.outcome(1)
+    assert len(re.findall(r"^.*Error.* permissions", driver.log(), re.MULTILINE)) == 1, driver.log()
 
 
 def test_the_clients_of_the_page_need_no_other_rights(rig: Rig, user: str, services: Services) -> None:

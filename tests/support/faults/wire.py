@@ -13,7 +13,8 @@ Mode = Literal["open", "refuse", "hang"]
 class Wire:
     """`open` passes bytes on, `refuse` closes connections, `hang` accepts them and passes nothing on.
 
-    `answers_to_lose`: so many calls of scripts reach Redis, and their connections are cut instead of an answer.
+    `accepted`: how many connections came. `answers_to_lose`: so many calls of scripts reach Redis, and their
+    connections are cut instead of an answer.
     """
 
     def __init__(self, upstream_port: int) -> None:
@@ -22,6 +23,7 @@ class Wire:
         self._passing.set()
         self._refusing = False
         self._ended = False
+        self.accepted = 0
         self.answers_to_lose = 0
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
@@ -61,6 +63,7 @@ class Wire:
         while not self._ended:
             with suppress(OSError):  # `close` has closed the listener
                 client, _ = self._listener.accept()
+                self.accepted += 1
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
