@@ -1,6 +1,5 @@
 """The documents agree with the code: generated parts, examples, links and file names."""
 
-import ast
 import json
 import re
 from pathlib import Path
@@ -87,25 +86,6 @@ def test_pre_commit_runs_what_make_check_runs() -> None:
     assert set(entries) == hooks
 
 
-def warnings_of(path: Path) -> set[str]:
-    """The names under which a file logs warnings and errors."""
-    calls = (
-        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and node.args
-    )
-    named = [call.args[0] for call in calls if getattr(call.func, "attr", "") in {"warn", "_warn", "fail"}]
-    return {one.value for one in named if isinstance(one, ast.Constant) and isinstance(one.value, str)}
-
-
-def test_every_warning_and_error_of_a_worker_is_in_the_runbook() -> None:
-    files = set((ROOT / "worker").rglob("*.py")) - {
-        ROOT / "worker" / "client.py"
-    }  # the API's side logs for itself
-    logged = set().union(*map(warnings_of, files))
-    runbook = (ROOT / "docs" / "operations.md").read_text().partition("\n## Log events\n")[2]
-    assert len(logged) > 20
-    assert not {one for one in logged if f"`{one}`" not in runbook}, "say what it means and what to do"
-
-
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_every_setting_named_in_a_document_exists(document: Path) -> None:
     variables = [row[0] for row in settings.rows()]
@@ -121,28 +101,3 @@ def test_every_name_in_a_document_about_the_code_is_in_the_code(document: str) -
         re.findall(r"\w+", "".join(sources))
     )
     assert not missing, "was it renamed?"
-
-
-def events() -> dict[str, Path]:
-    """The names of what worker/ logs, where they are written out: name → file."""
-    found = dict[str, Path]()
-    for path in (ROOT / "worker").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-                first, logs = node.args[0], node.func.attr in {"event", "warn", "fail", "debug"}
-                if logs and isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    found[first.value] = path
-    return found
-
-
-def test_every_event_of_the_log_is_in_the_table_of_the_runbook_and_no_other() -> None:
-    runbook = (ROOT / "docs" / "operations.md").read_text()
-    table = runbook.partition("| event | what it means | what to do |\n")[2].partition("\n\n")[0]
-    documented = {
-        name for row in table.splitlines()[1:] for name in re.findall(r"`(\w+)`", row.split("|")[1])
-    }
-    assert len(documented) > 50
-    assert not {name: path for name, path in events().items() if name not in documented}
-    code = "".join(path.read_text() for path in (ROOT / "worker").rglob("*.py"))
-    ends = ("_failed", "_refused", "_given_up")  # of names that begin with what was tried
-    assert not [name for name in documented if f'"{name}"' not in code and not name.endswith(ends)]
