@@ -66,7 +66,7 @@ def test_a_terminal_that_is_closed_leaves_nothing_behind(number: signal.Signals,
 
 def test_make_submit_takes_the_settings_of_make_run_alone(tmp_path: Path) -> None:
     recipe = subprocess.run(
-        ["make", "--dry-run", "submit", "PHOTO=photo.jpg"],
+        ["make", "--dry-run", "--no-print-directory", "submit", "PHOTO=photo.jpg"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -22,8 +22,17 @@ class ReadersRig:
         self.readers = Readers(look_ups, store.subscriber(), store.keys.result, most, self.telemetry)
 
     def run(self, test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a test's coroutine."""
-        asyncio.run(asyncio.wait_for(test(), 3 * PATIENCE))
+        """Run a test's coroutine, and end what it leaves."""
+
+        async def whole() -> None:
+            loop: Any = asyncio.get_running_loop()
+            await asyncio.wait_for(test(), 3 * PATIENCE)
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            # Nobody waits for the end of a TLS connection, which takes an exchange with the server.
+            await until(lambda: len(loop._selector.get_map()) == 1)  # its own pipe
+
+        asyncio.run(whole())
 
     def wait(
         self, image_id: str, seconds: float = PATIENCE, owner: str = ""
