@@ -30,10 +30,24 @@ def p95_of_frames(page: Visit, seconds: float) -> float:
     return lengths[math.ceil(0.95 * len(lengths)) - 1]
 
 
+def newest(page: Visit) -> int:
+    """The number of the newest photo on the page."""
+    number: int = page.page.evaluate(
+        "Math.max(...Array.from(document.querySelectorAll('#photos > li'), (one) => one.dataset.number))"
+    )
+    return number
+
+
+def is_smooth(window: tuple[float, float]) -> bool:
+    """Whether the frames came in time, and the photos as fast as they were sent."""
+    p95, rate = window
+    return p95 <= LONGEST and rate > 0.8 * RATE
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize("seen", ["#pipeline", "#photos"])
 def test_it_is_smooth(visit: OpenPage, seen: str) -> None:
-    measured = list[float]()
+    measured = list[tuple[float, float]]()  # ms that 95 in 100 frames do not exceed, photos shown a second
     with stand_in() as server:
         page = visit(server.url)
         page.page.locator("#state[data-state=up]").wait_for()
@@ -45,16 +59,11 @@ def test_it_is_smooth(visit: OpenPage, seen: str) -> None:
         load = threading.Thread(target=steady, args=(server, RATE, lambda: not enough.is_set(), CARDS + 100))
         load.start()
         try:
-            for _ in range(TRIES):
-                measured.append(p95_of_frames(page, WINDOW))
-                if measured[-1] <= LONGEST:
-                    break
+            while len(measured) < TRIES and not any(map(is_smooth, measured)):
+                before = newest(page)
+                measured.append((p95_of_frames(page, WINDOW), (newest(page) - before) / WINDOW))
         finally:
             enough.set()
             load.join()
-        shown = page.page.evaluate(
-            "Math.max(...Array.from(document.querySelectorAll('#photos > li'), (one) => one.dataset.number))"
-        )
     assert page.complaints == []
-    assert shown > CARDS + RATE * WINDOW, "it kept up"
-    assert min(measured) <= LONGEST, measured
+    assert any(map(is_smooth, measured)), measured
