@@ -1,12 +1,10 @@
 """`make run` and `make demo`: the whole path on this machine, from an upload to the result in Redis."""
 
 import argparse
-import io
 import os
 import re
 import shlex
 import signal
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,13 +21,13 @@ from localstack.services import HOST, ROOT, Services, ServicesError, free_port
 from localstack.worker_process import WorkerProcess
 from worker import settings
 from worker.client import Client
+from worker.commands import INTERRUPTED, forgive_letters
 from worker.commands.result_table import results_table
 from worker.errors import WorkerError
 from worker.result import Result
 
 PORTS = {"gateway": 4566, "redis": 6379, "door": 8080, "playground": 8000}
 FOREIGN = re.compile(r"AWS_|WORKER_|(all|https?|ftp|no)_proxy$", re.IGNORECASE)  # variables that mislead
-INTERRUPTED = 130  # exit code of a program that Ctrl-C ended
 # What a killed worker had, and what nobody can read, comes back soon, for those who watch.
 VISIBILITY_TIMEOUT = 5  # seconds
 # So is another worker: the one that "auto" chooses takes twice as long to start, most of it to choose.
@@ -45,8 +43,7 @@ console = Console()
 def main() -> int:
     """Run until Ctrl-C, or with --exit until the sample photos are scored; return the exit code."""
     options = _options()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter still shows the others
+    forgive_letters()
     # All raise KeyboardInterrupt, so that everything is stopped in order.
     for number in INTERRUPTS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks

@@ -1,7 +1,6 @@
 """`python -m worker COMMAND`: imports and runs one command, and reports its errors in one line."""
 
 import argparse
-import io
 import os
 import shutil
 import sys
@@ -11,7 +10,7 @@ from importlib import import_module
 from typing import TextIO
 
 import worker
-from worker.commands import BROKEN_PIPE, CONFIGURATION, FAILED, INTERRUPTED
+from worker.commands import BROKEN_PIPE, CONFIGURATION, FAILED, INTERRUPTED, forgive_letters
 from worker.errors import ConfigurationError, MessageError
 
 COMMANDS = {  # each is a file of worker/commands/
@@ -44,8 +43,7 @@ INDENT = " " * 6
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter still shows the others
+    forgive_letters()
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["run"]
     try:
         options = _parser(arguments[0]).parse_args(arguments)

@@ -28,7 +28,9 @@ def publish(
     if (published := read_checksums(bucket, version)) is not None:
         sums, names = _agree(sums, published, version)
         there = bucket.sizes(version.bucket, f"{version.prefix}/")
-        names = [name for name in names if there.get(version.key(name)) != _size(source.path / name)]
+        names = [
+            name for name in names if there.get(version.key(name)) != (source.path / name).stat().st_size
+        ]
         if sums == published and not names:
             return version
     for name in names:
@@ -39,10 +41,6 @@ def publish(
         path.write_text(checksums.render(sums))
         bucket.upload(path, version.bucket, version.key(checksums.NAME))
     return version
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size
 
 
 def _agree(
