@@ -1,10 +1,14 @@
 """Tests of the write on a real Valkey: it compares and writes in one step, by the rules of results/known.py."""
 
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import pytest
+from redis import Redis
 
+from localstack.services import HOST, Services
 from tests.integration.redis.photos import connect, find_look_alike, phash, photo
+from tests.support.faults.wire import Wire
 from tests.support.results import another_try
 from tests.support.results import make_result as result
 from tests.support.rig import Rig
@@ -121,3 +125,18 @@ def test_what_is_known_of_a_messages_tries_is_kept_for_a_while(store: RedisStore
     assert store.tries(["one"]) == [Tries(3)]
     rig.redis.set("seen:tries:one", "a word")
     assert store.tries(["one"]) == [Tries()]
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_redis_that_hangs_is_tried_twice(services: Services, is_new: bool) -> None:
+    """The settings reckon with that: a call ends after two time-outs, also on a connection that is new."""
+    with closing(Wire(services.redis_port)) as wire, ExitStack() as taken:
+        store = connect(f"redis://{HOST}:{wire.port}", timeout=0.1)
+        if is_new:  # as for the second of two threads
+            assert isinstance(store.nodes.client, Redis)
+            taken.enter_context(store.nodes.client.client())  # type: ignore[no-untyped-call] # redis-py leaves it untyped
+        wire.set("hang")
+        before = wire.accepted
+        with pytest.raises(StoreError, match="Timeout"):
+            store.find([PhotoId("one")])
+        assert wire.accepted - before == (2 if is_new else 1)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 import redis
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.cluster import RedisCluster
 from redis.exceptions import NoPermissionError, RedisClusterException
 from redis.retry import Retry
@@ -21,6 +21,7 @@ from worker.errors import ConfigurationError, StoreError, reason
 FAILURES = (redis.RedisError, RedisClusterException, OSError)  # whatever a call may raise
 SCAN_COUNT = 1_000  # keys that Redis looks at in one turn
 HEALTH_CHECK_INTERVAL = 15  # seconds after which an idle connection is tested before use
+ONCE_MORE = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=1)  # and commit keeps trying
 
 
 class Nodes:
@@ -38,8 +39,8 @@ class Nodes:
             "socket_timeout": timeout,
             "socket_connect_timeout": timeout,
             "health_check_interval": HEALTH_CHECK_INTERVAL,
-            # Commit keeps trying.
-            "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=1),
+            # `run` tries again. redis-py would also connect twice in each of its two tries.
+            "retry": Retry(NoBackoff(), 0),
             "decode_responses": True,
             # A value that is not ours must not read as a result: then it is overwritten.
             "encoding_errors": "replace",
@@ -76,12 +77,13 @@ class Nodes:
     def run(self, calls: Sequence[Call]) -> list[Any]:
         """Send all calls at once. The answer is None for a key with a value of another type.
 
-        The answer of a script that fails by itself is Refused.
+        The answer of a script that fails by itself is Refused. A single Redis that hangs is waited for twice,
+        for `timeout` seconds each time.
         """
         answers: list[Any] = [None] * len(calls)
         try:
             for node, numbers in self._by_node(calls).items():
-                at_node = send(node, [calls[number] for number in numbers])
+                at_node = self._send(node, [calls[number] for number in numbers])
                 for number, answer in zip(numbers, at_node, strict=True):
                     answers[number] = answer
         except FAILURES as error:
@@ -109,6 +111,11 @@ class Nodes:
             yield from self.client.scan_iter(match=pattern, count=SCAN_COUNT)
         except FAILURES as error:
             raise StoreError(reason(error)) from error
+
+    def _send(self, node: "redis.Redis", calls: Sequence[Call]) -> list[Any]:
+        if self.is_cluster:  # the call may belong to another node by now
+            return send(node, calls)
+        return ONCE_MORE.call_with_retry(lambda: send(node, calls), lambda _: None)
 
     def _by_node(self, calls: Sequence[Call]) -> "dict[redis.Redis, list[int]]":
         numbers: dict[redis.Redis, list[int]] = defaultdict(list)
