@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import ScriptedSource
 from tests.support.stage_rig import IDS, StageRig, photo
-from worker.errors import EmptyObjectError, MessageError, ObjectGoneError
+from worker.errors import EmptyObjectError, MessageError, ObjectGoneError, StorageError
 from worker.messages import Failed, Upload
 
 MOMENT = 0.0012345  # seconds that each step takes: no whole hundredths of a millisecond
@@ -72,6 +72,23 @@ def test_a_result_has_the_steps_that_its_photo_went_through(
     timings = rig.store.results[IDS[1]].timings_ms
     assert list(timings) == [*steps, "commit", "total"]
     assert all(timings[step] > 1 for step in steps if step not in BEFORE_WORK[:2] and way is not too_large)
+    assert add_up(timings)
+
+
+def test_the_time_that_a_photo_waited_for_s3_is_in_wait() -> None:
+    source = ScriptedSource(photos={IDS[0]: StorageError("503")})
+    rig = StageRig(source)
+    upload = source.upload(IDS[0])
+    rig.uploads.put(replace(upload, message=replace(upload.message, received=rig.clock.seconds)))
+    rig.prepare.step()
+    assert len(rig.prepare.room) == 1
+    source.photos[IDS[0]] = photo(2)
+    rig.clock.seconds += 10
+    for step in (rig.prepare.step, rig.infer.steps[0], rig.commit.step):
+        step()
+    timings = rig.store.results[IDS[0]].timings_ms
+    assert list(timings) == [*BEFORE_WORK, *TO_THE_MODEL, "commit", "total"]
+    assert timings["wait"] == 10_000
     assert add_up(timings)
 
 
