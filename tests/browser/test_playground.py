@@ -192,6 +192,7 @@ def test_a_worker_that_ends_under_load_loses_nothing(page: Playground, fault: st
 
 
 def test_outages_lose_nothing(page: Playground) -> None:
+    page.page.locator("#burst-size").fill("50")
     page.breaks("freeze-redis")
     page.page.locator("#burst").click()
     page.page.locator(

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -16,9 +18,10 @@ WITHIN = 120.0  # seconds
 PORTS = [f"--{name}-port=0" for name in ("gateway", "redis", "door", "playground")]
 
 
-def start(folder: Path, *options: str, **environment: str) -> "subprocess.Popen[str]":
-    """Start it, with its output in a pipe."""
-    return subprocess.Popen(
+@contextmanager
+def start(folder: Path, *options: str, **environment: str) -> Iterator["subprocess.Popen[str]"]:
+    """Start it, with its output in a pipe. If the test fails, it is stopped."""
+    with subprocess.Popen(
         [sys.executable, "-m", "localstack", "--folder", str(folder), *PORTS, *options],
         cwd=ROOT,
         env={**os.environ, **environment},
@@ -26,7 +29,20 @@ def start(folder: Path, *options: str, **environment: str) -> "subprocess.Popen[
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    )
+    ) as run:
+        try:
+            yield run
+        except BaseException:
+            run.terminate()
+            raise
+
+
+@pytest.fixture
+def hears_of_terminals() -> Iterator[None]:
+    """What is started has a mind of its own about SIGHUP, though these tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def test_the_persons_own_settings_and_a_poor_terminal_change_nothing(tmp_path: Path) -> None:
@@ -51,6 +67,7 @@ def test_it_ends_when_nobody_reads_its_output_any_more(options: list[str], tmp_p
     assert not [one for one in left if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
+@pytest.mark.usefixtures("hears_of_terminals")
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT], ids=lambda number: number.name)
 def test_a_terminal_that_is_closed_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
     with start(tmp_path) as run:
