@@ -65,7 +65,8 @@ class Results:
                 if (left := deadline - time.monotonic()) <= 0:
                     raise TimeoutError(f"no result for {image_id} within {timeout} s") from trouble
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(reason.wait(), min(left, LOOK_AGAIN))
+                    async with asyncio.timeout(min(left, LOOK_AGAIN)):
+                        await reason.wait()
         finally:
             self._waiting[key].discard(reason)
             if not self._waiting[key]:
