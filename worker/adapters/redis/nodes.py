@@ -53,7 +53,7 @@ class Nodes:
                 "the Redis URL is not valid (special characters of a password must be percent-encoded)"
             ) from None
         try:
-            single.ping()
+            ONCE_MORE.call_with_retry(single.ping, lambda _: None)
             if not _is_cluster(single):
                 return cls(single, url, timeout)
             single.close()
