@@ -43,8 +43,9 @@ class Results:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._hearing.cancel()
-        await asyncio.wait([self._hearing])
+        while not self._hearing.done():  # redis-py loses a cancel now and then, in Python 3.11
+            self._hearing.cancel()
+            await asyncio.wait([self._hearing], timeout=PAUSE)
         await self._redis.aclose()
 
     async def wait(self, image_id: str, timeout: float = 30.0) -> str:

@@ -1,5 +1,6 @@
 """Runs the clients of docs/clients against real services and a real worker, as the Redis user of docs/contract.md."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 import redis
 from botocore.config import Config
 
-from docs.clients.photo_scores import LOOK_AGAIN
+from docs.clients.photo_scores import LOOK_AGAIN, Results
 from localstack.services import HOST, Services
 from tests.support import ROOT, contract, photos
 from tests.support.faults.wire import Wire
@@ -81,8 +82,12 @@ class Driver:
         return self._log.read_text()
 
     def end(self) -> None:
-        self._process.communicate(timeout=PATIENCE)
-        self._limit.cancel()
+        try:
+            self._process.communicate(timeout=PATIENCE)
+        finally:
+            self._limit.cancel()
+            with self._process:  # its pipes
+                self._process.kill()
         assert self._process.returncode == 0, self.log()
 
     def _note(self, said: list[Any]) -> None:
@@ -260,6 +265,28 @@ def test_without_the_right_to_subscribe_looks_find_the_result_and_the_log_says_i
     assert driver.outcome(0) == "a result"
     assert "no result" in driver.outcome(1)
     assert len(re.findall(r"^.*Error.* permissions", driver.log(), re.MULTILINE)) == 1, driver.log()
+
+
+class LosesACancel(Results):
+    """Its subscription loses the first cancel, as redis-py does if an answer comes at the same moment."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.follows = asyncio.Event()
+
+    async def _follow(self, subscription: Any) -> None:
+        self.follows.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(2 * PATIENCE)
+        await super()._follow(subscription)
+
+
+def test_the_python_client_ends_though_a_cancel_is_lost(user: str, services: Services) -> None:
+    async def use() -> None:
+        async with asyncio.timeout(PATIENCE), LosesACancel(f"{user}:{services.redis_port}/0") as results:
+            await results.follows.wait()
+
+    asyncio.run(use())
 
 
 def test_the_clients_of_the_page_need_no_other_rights(rig: Rig, user: str, services: Services) -> None:
