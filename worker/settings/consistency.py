@@ -14,7 +14,8 @@ PLACES_PER_CONNECTION = 0.75  # at most; the others are for refusals, readers an
 SETTLING = 4  # seconds that a stop leaves for the last deletes and releases
 CONNECTING = 11  # seconds that one try of a receive may take beyond its long poll: adapters/aws/sqs.py
 RETRYING = 1  # seconds at most between two tries of a receive
-REDIS_TRIES = 2  # time-outs until a call of Redis fails: adapters/redis/nodes.py
+# Time-outs until a call of Redis fails: two; or one, and one for each node of a cluster that hangs, here of three:
+REDIS_TRIES = 4  # adapters/redis/nodes.py
 MB = 1_000_000  # bytes of WORKER_DOOR_MEMORY's unit
 MOST_FILES = 0.5  # part of a process's files for the door's connections; S3, Redis and decoders need others
 FETCHING = 23  # seconds that a fetch may go without a sign of life: adapters/aws/s3.py
@@ -23,7 +24,7 @@ FETCHING = 23  # seconds that a fetch may go without a sign of life: adapters/aw
 def contradictions(settings: "Settings") -> Iterator[str]:
     """Give each contradiction in one line that names the settings and their values."""
     wait, redis = f"WORKER_RECEIVE_WAIT ({settings.receive_wait} s)", settings.redis_timeout
-    stop = settings.receive_wait + settings.batch_wait / 1000 + REDIS_TRIES * redis + SETTLING
+    stop = settings.receive_wait + settings.batch_wait / 1000 + 2 * redis + SETTLING
     if stop > settings.drain_deadline:
         yield (
             f"WORKER_DRAIN_DEADLINE ({settings.drain_deadline} s) is too short: {wait} + WORKER_BATCH_WAIT "

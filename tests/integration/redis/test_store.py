@@ -129,7 +129,7 @@ def test_what_is_known_of_a_messages_tries_is_kept_for_a_while(store: RedisStore
 
 @pytest.mark.parametrize("is_new", [False, True])
 def test_a_redis_that_hangs_is_tried_twice(services: Services, is_new: bool) -> None:
-    """The settings reckon with that: a call ends after two time-outs, also on a connection that is new."""
+    """The drain deadline reckons with that: a call ends after two time-outs, also on a new connection."""
     with closing(Wire(services.redis_port)) as wire, ExitStack() as taken:
         store = connect(f"redis://{HOST}:{wire.port}", timeout=0.1)
         if is_new:  # as for the second of two threads

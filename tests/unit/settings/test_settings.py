@@ -179,8 +179,8 @@ def test_a_choice_may_be_written_in_capitals(variable: str, value: str) -> None:
         ({"batch_wait": "10000", "receive_wait": "8"}, ["BATCH_WAIT (10000 ms)", "DRAIN_DEADLINE (25 s)"]),
         ({"redis_timeout": "9"}, ["REDIS_TIMEOUT (9 s)", "DRAIN_DEADLINE (25 s)"]),
         ({"receive_wait": "5", "stall_after": "33"}, ["STALL_AFTER (33 s)", "RECEIVE_WAIT (5 s)"]),
-        ({"redis_timeout": "6", "stall_after": "48"}, ["STALL_AFTER (48 s)", "REDIS_TIMEOUT (6 s)"]),
-        ({"redis_timeout": "15", "drain_deadline": "60"}, ["STALL_AFTER (120 s)", "REDIS_TIMEOUT (15 s)"]),
+        ({"redis_timeout": "3", "stall_after": "48"}, ["STALL_AFTER (48 s)", "REDIS_TIMEOUT (3 s)"]),
+        ({"redis_timeout": "8", "drain_deadline": "60"}, ["STALL_AFTER (120 s)", "REDIS_TIMEOUT (8 s)"]),
         (
             {"lease_most": "60", "visibility_timeout": "61"},
             ["LEASE_MOST (60 s)", "VISIBILITY_TIMEOUT (61 s)"],

@@ -78,7 +78,7 @@ class Nodes:
         """Send all calls at once. The answer is None for a key with a value of another type.
 
         The answer of a script that fails by itself is Refused. A single Redis that hangs is waited for twice,
-        for `timeout` seconds each time.
+        `timeout` seconds each time; in a cluster once, and then each node is asked where the keys are.
         """
         answers: list[Any] = [None] * len(calls)
         try:
